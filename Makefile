@@ -1,0 +1,36 @@
+# The two commands of README, and the rest of a developer's day. Each makes .venv first when it is missing or old.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check slow gpu bench evaluate clean
+
+demo: $(STAMP)
+	$(BIN)/kedit demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+check: $(STAMP)
+	scripts/check
+
+slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow
+
+gpu: $(STAMP)
+	$(BIN)/python -m pytest -m gpu
+
+bench: $(STAMP)
+	$(BIN)/python scripts/bench_memory.py --json
+
+evaluate: $(STAMP)
+	$(BIN)/python scripts/evaluate_embedded_model.py --json
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[offline,dev,wikipedia]"
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,54 @@
+"""The tree of errors; each message says what was given, what is allowed and what to do, in one line."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class KeditError(Exception):
+    """The root of every error that this package raises on purpose."""
+
+
+class InvalidInputError(KeditError, ValueError):
+    """A value that cannot be used: empty text, a negative radius, a malformed line."""
+
+
+class NotFoundError(KeditError, LookupError):
+    """An edit, file or name that is not there."""
+
+
+class UnknownNameError(NotFoundError):
+    """A name that no table lists; the message offers the nearest known one."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = get_close_matches(name, names, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        super().__init__(f"no {kind} named {name!r}{hint} (known: {', '.join(names) or 'none'})")
+
+
+class ConflictError(KeditError):
+    """An edit of a slot that already holds another answer, under `on_conflict="reject"`."""
+
+
+class StoreError(KeditError):
+    """A store that cannot be read or written: damaged, read-only, full, or of a newer format."""
+
+
+class EncoderMismatchError(StoreError):
+    """A store whose keys come from another encoder than the one given."""
+
+
+class MissingDependencyError(KeditError):
+    """An optional package that is not installed; the message names the extra."""
+
+
+class ModelError(KeditError):
+    """A language model or encoder that cannot be loaded or asked."""
+
+
+class CapabilityError(ModelError):
+    """A model that lacks what a path or editor needs (scores, hidden states, weights)."""
+
+
+class PromptTooLongError(ModelError, InvalidInputError):
+    """A prompt that does not fit the model's window."""

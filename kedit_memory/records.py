@@ -1,0 +1,191 @@
+"""The values that modules exchange: frozen, keyword-only, free of behaviour beyond what they derive."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+DEFAULT_NAMESPACE = "default"
+
+
+class Kind(StrEnum):
+    """What an edit does to the model's knowledge."""
+
+    INSERTION = "insertion"
+    MODIFICATION = "modification"
+    ERASURE = "erasure"
+
+
+class Status(StrEnum):
+    """Whether an edit can answer: only active ones do."""
+
+    ACTIVE = "active"
+    SUPERSEDED = "superseded"
+    RETRACTED = "retracted"
+
+
+class Route(StrEnum):
+    """The way an answer was reached."""
+
+    GRACE = "grace"
+    SERAC = "serac"
+    CONTEXT = "context"
+    DIRECT = "direct"
+    RETRIEVAL = "retrieval"
+    PARAMETRIC = "parametric"
+    REFUSAL = "refusal"
+
+
+class OnConflict(StrEnum):
+    """What `add` does when the slot (namespace, subject, relation, validity) is taken by another answer."""
+
+    SUPERSEDE = "supersede"
+    REJECT = "reject"
+    KEEP_BOTH = "keep_both"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditRequest:
+    """What a caller asks to be remembered, before it is validated.
+
+    One of four forms is enough: `prompt` and `target` (a question or a cloze prompt with its answer);
+    `statement` alone; `subject`, `relation` and `target`; or, for an erasure, `prompt` alone.
+    """
+
+    prompt: str | None = None
+    target: str | None = None
+    subject: str | None = None
+    relation: str | None = None
+    statement: str | None = None
+    paraphrases: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    radius: float | None = None
+    valid_from: str | None = None
+    valid_until: str | None = None
+    source: str | None = None
+    namespace: str = DEFAULT_NAMESPACE
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    kind: Kind | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """One stored fact. Dates are ISO 8601 days; an interval is [valid_from, valid_until)."""
+
+    id: str
+    kind: Kind
+    prompt: str
+    target: str | None  # None for an erasure
+    statement: str  # the fact as one sentence, as it is put before a question
+    subject: str | None = None
+    relation: str | None = None
+    paraphrases: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    radius: float  # of its widest key, Euclidean distance between unit vectors, 0 to 2
+    valid_from: str | None = None
+    valid_until: str | None = None
+    source: str | None = None
+    namespace: str = DEFAULT_NAMESPACE
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    status: Status = Status.ACTIVE
+    superseded_by: str | None = None
+    created_at: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The subject and its aliases; empty when no subject is known."""
+        return ((self.subject,) if self.subject else ()) + self.aliases
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """An edit near a question: its nearest key, that key's distance and radius."""
+
+    edit: Edit
+    key: str  # the text of the key: the prompt, the statement or a paraphrase
+    distance: float
+    radius: float
+
+    @property
+    def in_scope(self) -> bool:
+        """Whether the question lies inside the key's radius."""
+        return self.distance <= self.radius
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """One change to one edit, as `history` lists it."""
+
+    operation: int
+    verb: str  # add, update, erase, retract, supersede, radius, undo, import
+    edit_id: str
+    at: str
+    before: Edit | None
+    after: Edit | None
+    undone: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """A piece of text that retrieval can put before a question."""
+
+    id: str
+    title: str
+    text: str
+    source: str | None = None
+    date: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrievedPassage:
+    """A passage with the score that its retriever gave it (higher is better)."""
+
+    passage: Passage
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mention:
+    """A known name found in a text: characters [start, end), the name it stands for, how it was found."""
+
+    start: int
+    end: int
+    surface: str
+    name: str  # the canonical name
+    fuzzy: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Popularity:
+    """How well known the subject of a question is; `tier` 1 is best known, None when it is unknown."""
+
+    subject: str | None
+    tier: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Where a question goes and why, before anything is generated."""
+
+    question: str
+    route: Route
+    reason: str
+    matches: tuple[Match, ...] = ()  # consulted edits, nearest first; in-scope ones carry the decision
+    passages: tuple[RetrievedPassage, ...] = ()
+    popularity: Popularity | None = None
+    timings: Mapping[str, float] = field(default_factory=dict)  # seconds by step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A text with its provenance. `edits` are those used; `considered` those near but not used."""
+
+    question: str
+    text: str
+    route: Route
+    reason: str
+    edits: tuple[Match, ...] = ()
+    considered: tuple[Match, ...] = ()
+    passages: tuple[RetrievedPassage, ...] = ()
+    popularity: Popularity | None = None
+    timings: Mapping[str, float] = field(default_factory=dict)

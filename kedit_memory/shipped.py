@@ -1,0 +1,37 @@
+"""Where the files that the program ships lie: beside the package in a checkout, inside it in a wheel."""
+
+from pathlib import Path
+
+from kedit_memory.errors import NotFoundError
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def data_folder() -> Path:
+    """The folder `data/` of this installation.
+
+    Raises:
+        NotFoundError: neither place holds it, so the installation is incomplete.
+    """
+    for folder in (_PACKAGE / "_data", _PACKAGE.parent / "data"):
+        if (folder / "world").is_dir():
+            return folder
+    raise NotFoundError(
+        f"the shipped data is missing: looked in {_PACKAGE / '_data'} and {_PACKAGE.parent / 'data'}; "
+        "install the package again, or run from a checkout"
+    )
+
+
+def world_folder() -> Path:
+    """The tables of facts and the phrasings of relations."""
+    return data_folder() / "world"
+
+
+def passages_file() -> Path:
+    """One encyclopedic paragraph an entity, one JSON object a line."""
+    return data_folder() / "passages" / "passages.jsonl"
+
+
+def embedded_model() -> Path:
+    """The embedded language model, a Hugging Face folder."""
+    return data_folder() / "models" / "kedit-mini"

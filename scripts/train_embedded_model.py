@@ -1,0 +1,231 @@
+"""Train `data/models/kedit-mini` from scratch: tokenizer, weights in bf16 safetensors, training record.
+
+    python scripts/train_embedded_model.py --tokens 30000000 --text ../shared/data/wikitext2/wiki.train.tokens.txt
+
+The learning rate rises, stays, and falls over the last fifth; `--minutes` brings the fall forward when the machine is
+slow. A checkpoint is written aside and renamed every ten minutes. `scripts/evaluate_embedded_model.py` measures the result.
+"""
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from torch.nn import functional
+from training_text import Document, TextMaker
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+from kedit_memory.shipped import embedded_model
+from kedit_memory.world import load_world
+
+END = "<|endoftext|>"
+WINDOW = 512
+DOCUMENTS_A_STEP = 112
+BUCKETS = 4  # documents of a step are sorted by length and run in so many pieces, to save padding
+
+
+def main() -> None:
+    """Train, and write the folder."""
+    arguments = _arguments()
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(arguments.seed)  # noqa: TID251 - a script owns the process; weights start from it
+    text = _running_text(arguments.text)
+    maker = TextMaker(load_world(), arguments.seed, text)
+    tokenizer = train_tokenizer(TextMaker(load_world(), arguments.seed + 1, text), arguments.vocabulary)
+    device = torch.device(arguments.device)
+    model = GPT2LMHeadModel(_config(arguments, len(tokenizer))).to(device)
+    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer)} tokens", flush=True)
+    tokens, seconds = train(model, tokenizer, iter(maker), arguments)
+    save(model, tokenizer, arguments.output)
+    record = {
+        "tokens": tokens,
+        "seconds": round(seconds),
+        "seed": arguments.seed,
+        "layers": arguments.layers,
+        "width": arguments.width,
+        "heads": arguments.heads,
+        "vocabulary": len(tokenizer),
+        "learning_rate": arguments.learning_rate,
+        "running_text": arguments.text.name if arguments.text else None,
+        "documents_a_step": DOCUMENTS_A_STEP,
+    }
+    (arguments.output / "training.json").write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tokens", type=float, default=30e6, help="tokens to train on, padding not counted")
+    parser.add_argument("--minutes", type=float, default=180.0, help="stop by then")
+    parser.add_argument("--text", type=Path, help="running text, one paragraph a line")
+    parser.add_argument("--output", type=Path, default=embedded_model())
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--heads", type=int, default=4)
+    parser.add_argument("--vocabulary", type=int, default=4096)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--seed", type=int, default=11)
+    return parser.parse_args()
+
+
+def _running_text(path: Path | None) -> list[str]:
+    """Paragraphs of at least 200 characters, cut to 600."""
+    if path is None:
+        return []
+    lines = (line.strip().replace(" @-@ ", "-").replace(" @,@ ", ",") for line in path.read_text("utf-8").splitlines())
+    return [line[:600] for line in lines if len(line) >= 200]
+
+
+def _config(arguments: argparse.Namespace, vocabulary: int) -> GPT2Config:
+    return GPT2Config(
+        vocab_size=vocabulary,
+        n_positions=WINDOW,
+        n_embd=arguments.width,
+        n_layer=arguments.layers,
+        n_head=arguments.heads,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        bos_token_id=0,
+        eos_token_id=0,
+        pad_token_id=0,
+        attn_implementation="sdpa",
+    )
+
+
+def train_tokenizer(documents: TextMaker, vocabulary: int) -> PreTrainedTokenizerFast:
+    """A byte-level BPE trained on a sample of the documents."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    closed_book = (documents.closed_book() for _ in range(60_000))
+    sample = (d.prompt + d.answer for d in closed_book)
+    mixed = (d.prompt + d.answer for d in islice(documents, 20_000))
+    tokenizer.train_from_iterator((t for part in (sample, mixed) for t in part), trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token=END,
+        eos_token=END,
+        pad_token=END,
+        model_max_length=WINDOW,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+Encoded = tuple[list[int], list[float]]
+
+
+def encode(tokenizer: PreTrainedTokenizerFast, documents: Sequence[Document]) -> list[Encoded]:
+    """Token ids and the weight of predicting each of them; the end token closes each document."""
+    encoder = tokenizer.backend_tokenizer
+    prompts = encoder.encode_batch([d.prompt for d in documents])
+    answers = encoder.encode_batch([d.answer for d in documents])
+    encoded = []
+    for document, prompt, answer in zip(documents, prompts, answers, strict=True):
+        ids = [*prompt.ids, *answer.ids, 0]
+        weights = [document.prompt_weight] * len(prompt.ids) + [1.0] * (len(answer.ids) + 1)
+        encoded.append((ids[:WINDOW], weights[:WINDOW]))
+    return encoded
+
+
+def train(
+    model: GPT2LMHeadModel,
+    tokenizer: PreTrainedTokenizerFast,
+    documents: Iterator[Document],
+    arguments: argparse.Namespace,
+) -> tuple[int, float]:
+    """Run to the end of the budget; returns the tokens seen and the seconds taken."""
+    optimizer = torch.optim.AdamW(_groups(model), lr=arguments.learning_rate, betas=(0.9, 0.98), fused=True)
+    started = saved = time.monotonic()
+    seen = step = 0
+    running = 0.0
+    while True:
+        elapsed = time.monotonic() - started
+        progress = max(seen / arguments.tokens, elapsed / (60 * arguments.minutes))
+        if progress >= 1:
+            return seen, elapsed
+        for group in optimizer.param_groups:
+            group["lr"] = arguments.learning_rate * _schedule(step, progress)
+        batch = encode(tokenizer, list(islice(documents, DOCUMENTS_A_STEP)))
+        running += _step(model, optimizer, batch)
+        seen += sum(len(ids) for ids, _ in batch)
+        step += 1
+        if step % 50 == 0:
+            print(f"step {step} tokens {seen / 1e6:.2f}M loss {running / 50:.3f} {seen / elapsed:.0f}/s", flush=True)
+            running = 0.0
+        if time.monotonic() - saved > 600:
+            save(model, tokenizer, arguments.output)
+            saved = time.monotonic()
+
+
+def _groups(model: GPT2LMHeadModel) -> list[dict[str, object]]:
+    matrices = [p for p in model.parameters() if p.ndim >= 2]
+    others = [p for p in model.parameters() if p.ndim < 2]
+    return [{"params": matrices, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
+
+
+def _schedule(step: int, progress: float) -> float:
+    warm = min(1.0, (step + 1) / 150)
+    return warm * (1.0 if progress < 0.8 else max(0.02, 0.5 * (1 + math.cos(math.pi * (progress - 0.8) / 0.2))))
+
+
+def _step(model: GPT2LMHeadModel, optimizer: torch.optim.Optimizer, batch: list[Encoded]) -> float:
+    batch = sorted(batch, key=lambda pair: len(pair[0]))
+    total = sum(sum(weights[1:]) for _, weights in batch)
+    size = math.ceil(len(batch) / BUCKETS)
+    loss_sum = 0.0
+    for start in range(0, len(batch), size):
+        loss = _loss(model, batch[start : start + size]) / total
+        loss.backward()
+        loss_sum += loss.item()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return loss_sum
+
+
+def _loss(model: GPT2LMHeadModel, piece: list[Encoded]) -> torch.Tensor:
+    """The weighted sum of losses; logits are made only where a weight is not zero."""
+    longest = max(len(ids) for ids, _ in piece)
+    device = model.device
+    ids = torch.tensor([i + [0] * (longest - len(i)) for i, _ in piece], device=device)
+    weights = torch.tensor([w + [0.0] * (longest - len(w)) for _, w in piece], device=device)
+    with torch.autocast(device.type, torch.bfloat16):
+        states = model.transformer(input_ids=ids, use_cache=False).last_hidden_state
+        weights = weights[:, 1:]
+        chosen = weights > 0
+        logits = model.lm_head(states[:, :-1][chosen])
+    losses = functional.cross_entropy(logits.float(), ids[:, 1:][chosen], reduction="none")
+    return (losses * weights[chosen]).sum()
+
+
+def save(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Write the folder file by file; each file is complete or the old one."""
+    aside = folder.with_name(folder.name + ".part")
+    weights = {name: tensor.to(torch.bfloat16) for name, tensor in model.state_dict().items()}
+    copy = GPT2LMHeadModel(model.config).to(torch.bfloat16)
+    copy.load_state_dict(weights)
+    copy.generation_config.update(bos_token_id=0, eos_token_id=0, pad_token_id=0)
+    copy.save_pretrained(aside)
+    tokenizer.save_pretrained(aside)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in aside.iterdir():
+        file.replace(folder / file.name)
+    aside.rmdir()
+
+
+if __name__ == "__main__":
+    main()
