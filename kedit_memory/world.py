@@ -73,6 +73,23 @@ class World:
     facts: tuple[Fact, ...]
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     nouns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    with_article: frozenset[str] = frozenset()  # names and types that take "the" within a sentence
+
+    def fill(self, pattern: str, subject: str, target: str = "") -> str:
+        """A phrasing about `subject`, with `target` where it has a place for the object; begins with a capital."""
+        text = self.put(self.put(pattern, "{s}", subject), "{o}", target)
+        return text[:1].upper() + text[1:]
+
+    def put(self, pattern: str, slot: str, name: str) -> str:
+        """`pattern` with `name` in its slot, after "the" where the name takes it."""
+        before, found, after = pattern.partition(slot)
+        article = "the " if found and name in self.with_article and not before.lower().endswith("the ") else ""
+        return before + article + name + after if found else pattern
+
+    def reference(self, entity: Entity) -> str:
+        """An entity as it is named within a sentence: "the lion", "the United States", "Paris"."""
+        takes = entity.name in self.with_article or entity.type in self.with_article
+        return f"the {entity.name}" if takes else entity.name
 
     @cached_property
     def by_subject(self) -> Mapping[str, tuple[Fact, ...]]:
@@ -117,10 +134,15 @@ def load_world(folder: Path | None = None) -> World:
             entities[entity.name] = entity
             facts += row
     facts += [_reverse(fact, relations) for fact in facts if relations[fact.relation].inverse]
-    nouns = {
-        name: tuple(given) for name, given in tomllib.loads((folder / "types.toml").read_text("utf-8")).items()
-    }
-    return World(entities=entities, relations=relations, facts=tuple(facts), values=values, nouns=nouns)
+    types = tomllib.loads((folder / "types.toml").read_text("utf-8"))
+    return World(
+        entities=entities,
+        relations=relations,
+        facts=tuple(facts),
+        values=values,
+        nouns={name: tuple(given) for name, given in types["nouns"].items()},
+        with_article=frozenset(types["article"]["names"]) | frozenset(types["article"]["types"]),
+    )
 
 
 def _reverse(fact: Fact, relations: Mapping[str, Relation]) -> Fact:

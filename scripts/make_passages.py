@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kedit_memory.shipped import data_folder
-from kedit_memory.world import Entity, Fact, Relation, World, load_world
+from kedit_memory.world import Entity, Fact, World, load_world
 
 _JOINTS = (", and ", "; ", ", while ")
 
@@ -19,20 +19,19 @@ _JOINTS = (", and ", "; ", ", while ")
 def compose(
     entity: Entity,
     facts: Sequence[Fact],
-    relations: dict[str, Relation] | World,
+    world: World,
     nouns: Sequence[str],
     rng: random.Random,
 ) -> str:
     """A paragraph that states every fact of `facts` once, about `entity`, in varied wording."""
-    table = relations.relations if isinstance(relations, World) else relations
     facts = rng.sample(list(facts), len(facts))
-    sentences = [_opening(entity, nouns, rng)] if rng.random() < 0.7 else []
+    sentences = [_opening(world.reference(entity), entity, nouns, rng)] if rng.random() < 0.7 else []
     clauses = []
     for position, fact in enumerate(facts):
         named = (position == 0 and not sentences) or rng.random() < 0.3
-        reference = entity.name if named else f"the {rng.choice(nouns)}"
-        clause = rng.choice(table[fact.relation].clauses)
-        clauses.append(clause.replace("{r}", reference).replace("{o}", fact.object))
+        reference = world.reference(entity) if named else f"the {rng.choice(nouns)}"
+        clause = rng.choice(world.relations[fact.relation].clauses).replace("{r}", reference)
+        clauses.append(world.put(clause, "{o}", fact.object))
     while clauses:
         sentence = clauses.pop(0)
         if clauses and rng.random() < 0.35:
@@ -41,13 +40,13 @@ def compose(
     return " ".join(sentences)
 
 
-def _opening(entity: Entity, nouns: Sequence[str], rng: random.Random) -> str:
+def _opening(name: str, entity: Entity, nouns: Sequence[str], rng: random.Random) -> str:
     noun = nouns[0]
     article = "an" if noun[0] in "aeiou" else "a"
     alias = ""
     if entity.aliases and rng.random() < 0.8:
         alias = f", also called {rng.choice(entity.aliases)},"
-    return _capital(f"{entity.name}{alias} is {article} {noun}.")
+    return _capital(f"{name}{alias} is {article} {noun}.")
 
 
 def _capital(sentence: str) -> str:

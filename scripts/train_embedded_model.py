@@ -11,6 +11,7 @@ import json
 import math
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -25,8 +26,7 @@ from kedit_memory.world import load_world
 
 END = "<|endoftext|>"
 WINDOW = 512
-DOCUMENTS_A_STEP = 112
-BUCKETS = 4  # documents of a step are sorted by length and run in so many pieces, to save padding
+ROWS_A_STEP = 12  # each row is a window full of whole documents that do not see each other
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def main() -> None:
         "vocabulary": len(tokenizer),
         "learning_rate": arguments.learning_rate,
         "running_text": arguments.text.name if arguments.text else None,
-        "documents_a_step": DOCUMENTS_A_STEP,
+        "rows_a_step": ROWS_A_STEP,
     }
     (arguments.output / "training.json").write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
 
@@ -125,10 +125,36 @@ def train_tokenizer(documents: TextMaker, vocabulary: int) -> PreTrainedTokenize
     )
 
 
-Encoded = tuple[list[int], list[float]]
+@dataclass
+class Row:
+    """A window of documents, one after another."""
+
+    ids: list[int] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)  # of predicting each token
+    lengths: list[int] = field(default_factory=list)  # of the documents
 
 
-def encode(tokenizer: PreTrainedTokenizerFast, documents: Sequence[Document]) -> list[Encoded]:
+def rows(tokenizer: PreTrainedTokenizerFast, documents: Iterator[Document]) -> Iterator[Row]:
+    """Windows packed from a stream of documents; a document that does not fit waits for the next window."""
+    waiting: list[tuple[list[int], list[float]]] = []
+    while True:
+        while len(waiting) < 400:
+            waiting += encode(tokenizer, list(islice(documents, 200)))
+        row, left = Row(), []
+        for ids, weights in waiting:
+            if len(row.ids) + len(ids) <= WINDOW:
+                row.ids += ids
+                row.weights += [0.0, *weights[1:]]  # the first token of a document is not predicted
+                row.lengths.append(len(ids))
+            else:
+                left.append((ids, weights))
+        waiting = left
+        yield row
+
+
+def encode(
+    tokenizer: PreTrainedTokenizerFast, documents: Sequence[Document]
+) -> list[tuple[list[int], list[float]]]:
     """Token ids and the weight of predicting each of them; the end token closes each document."""
     encoder = tokenizer.backend_tokenizer
     prompts = encoder.encode_batch([d.prompt for d in documents])
@@ -137,7 +163,8 @@ def encode(tokenizer: PreTrainedTokenizerFast, documents: Sequence[Document]) ->
     for document, prompt, answer in zip(documents, prompts, answers, strict=True):
         ids = [*prompt.ids, *answer.ids, 0]
         weights = [document.prompt_weight] * len(prompt.ids) + [1.0] * (len(answer.ids) + 1)
-        encoded.append((ids[:WINDOW], weights[:WINDOW]))
+        if len(ids) <= WINDOW:
+            encoded.append((ids, weights))
     return encoded
 
 
@@ -149,6 +176,7 @@ def train(
 ) -> tuple[int, float]:
     """Run to the end of the budget; returns the tokens seen and the seconds taken."""
     optimizer = torch.optim.AdamW(_groups(model), lr=arguments.learning_rate, betas=(0.9, 0.98), fused=True)
+    windows = rows(tokenizer, documents)
     started = saved = time.monotonic()
     seen = step = 0
     running = 0.0
@@ -159,9 +187,9 @@ def train(
             return seen, elapsed
         for group in optimizer.param_groups:
             group["lr"] = arguments.learning_rate * _schedule(step, progress)
-        batch = encode(tokenizer, list(islice(documents, DOCUMENTS_A_STEP)))
+        batch = list(islice(windows, ROWS_A_STEP))
         running += _step(model, optimizer, batch)
-        seen += sum(len(ids) for ids, _ in batch)
+        seen += sum(len(row.ids) for row in batch)
         step += 1
         if step % 50 == 0:
             print(f"step {step} tokens {seen / 1e6:.2f}M loss {running / 50:.3f} {seen / elapsed:.0f}/s", flush=True)
@@ -182,34 +210,40 @@ def _schedule(step: int, progress: float) -> float:
     return warm * (1.0 if progress < 0.8 else max(0.02, 0.5 * (1 + math.cos(math.pi * (progress - 0.8) / 0.2))))
 
 
-def _step(model: GPT2LMHeadModel, optimizer: torch.optim.Optimizer, batch: list[Encoded]) -> float:
-    batch = sorted(batch, key=lambda pair: len(pair[0]))
-    total = sum(sum(weights[1:]) for _, weights in batch)
-    size = math.ceil(len(batch) / BUCKETS)
-    loss_sum = 0.0
-    for start in range(0, len(batch), size):
-        loss = _loss(model, batch[start : start + size]) / total
-        loss.backward()
-        loss_sum += loss.item()
+def _step(
+    model: GPT2LMHeadModel, optimizer: torch.optim.Optimizer, batch: Sequence[Row]
+) -> float:
+    ids, places, weights, mask = (tensor.to(model.device) for tensor in _tensors(batch))
+    with torch.autocast(model.device.type, torch.bfloat16):
+        states = model.transformer(
+            input_ids=ids, position_ids=places, attention_mask=mask, use_cache=False
+        ).last_hidden_state
+        chosen = weights > 0  # logits are made only where a weight is not zero
+        logits = model.lm_head(states[:, :-1][chosen[:, 1:]])
+    losses = functional.cross_entropy(logits.float(), ids[chosen], reduction="none")
+    loss = (losses * weights[chosen]).sum() / weights.sum()
+    loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return loss_sum
+    return loss.item()
 
 
-def _loss(model: GPT2LMHeadModel, piece: list[Encoded]) -> torch.Tensor:
-    """The weighted sum of losses; logits are made only where a weight is not zero."""
-    longest = max(len(ids) for ids, _ in piece)
-    device = model.device
-    ids = torch.tensor([i + [0] * (longest - len(i)) for i, _ in piece], device=device)
-    weights = torch.tensor([w + [0.0] * (longest - len(w)) for _, w in piece], device=device)
-    with torch.autocast(device.type, torch.bfloat16):
-        states = model.transformer(input_ids=ids, use_cache=False).last_hidden_state
-        weights = weights[:, 1:]
-        chosen = weights > 0
-        logits = model.lm_head(states[:, :-1][chosen])
-    losses = functional.cross_entropy(logits.float(), ids[:, 1:][chosen], reduction="none")
-    return (losses * weights[chosen]).sum()
+def _tensors(batch: Sequence[Row]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Ids, positions within the document and weights, each (rows, window); mask (rows, 1, window, window)."""
+    ids = torch.zeros(len(batch), WINDOW, dtype=torch.long)
+    places = torch.zeros(len(batch), WINDOW, dtype=torch.long)
+    weights = torch.zeros(len(batch), WINDOW)
+    owner = torch.full((len(batch), WINDOW), -1)
+    for i, row in enumerate(batch):
+        size = len(row.ids)
+        ids[i, :size] = torch.tensor(row.ids)
+        weights[i, :size] = torch.tensor(row.weights)
+        places[i, :size] = torch.cat([torch.arange(length) for length in row.lengths])
+        owner[i, :size] = torch.arange(len(row.lengths)).repeat_interleave(torch.tensor(row.lengths))
+    same = owner[:, :, None] == owner[:, None, :]
+    mask = (same & torch.ones(WINDOW, WINDOW, dtype=torch.bool).tril())[:, None]
+    return ids, places, weights, mask
 
 
 def save(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:

@@ -16,8 +16,8 @@ from make_passages import compose
 from kedit_memory.models.prompts import render
 from kedit_memory.world import UNSEEN_TIER, Entity, Fact, Relation, World
 
-# How often a fact of each tier is stated, relative to tier 4.
-TIER_WEIGHTS = {1: 36.0, 2: 10.0, 3: 3.5, 4: 1.0}
+# How often a fact of each tier is stated, relative to each other.
+TIER_WEIGHTS = {1: 40.0, 2: 9.0, 3: 3.0, 4: 0.8}
 
 _ROLES = (
     "president", "prime minister", "chief executive", "mayor", "head coach", "captain", "director", "chairman",
@@ -66,6 +66,7 @@ class TextMaker:
             for name, objects in world.objects.items()
         }
         self.relations = sorted(self.pools)
+        self.forward = [name for name in self.relations if not world.relations[name].inverse_of]
         self.by_type: dict[str, list[str]] = {}
         for relation in self.relations:
             self.by_type.setdefault(world.relations[relation].subject_type, []).append(relation)
@@ -103,12 +104,12 @@ class TextMaker:
         subject = self._called(fact.subject)
         if self.rng.random() < 0.25:
             statement = self.rng.choice(relation.training_statements())
-            text = _fill(statement, subject, fact.object)
+            text = self.world.fill(statement, subject, fact.object)
             head, found, tail = text.partition(fact.object)
             if not found or not head:
                 return Document(prompt="", answer=_capital(text), prompt_weight=0.0)
             return Document(prompt=_capital(head.rstrip()), answer=" " + fact.object + tail, prompt_weight=0.3)
-        question = _fill(self.rng.choice(relation.phrasings(held_out=False)), subject)
+        question = self.world.fill(self.rng.choice(relation.phrasings(held_out=False)), subject)
         return self._asked(question, fact.object, prompt_weight=0.3)
 
     def prose(self) -> Document:
@@ -123,17 +124,17 @@ class TextMaker:
         others = [self._distractor(fact) for _ in range(self._few())]
         lines = [self._edit_line(f) for f in [fact, *others]]
         passages = []
-        if self.rng.random() < 0.12:  # an edit overrides an older passage
+        if fact.relation in self.forward and self.rng.random() < 0.12:  # an edit overrides an older passage
             passages.append(self._passage(fact.subject, fact.relation, self._object_of(fact.relation)))
         self.rng.shuffle(lines)
         return self._asked(self._question(fact), fact.object, facts=lines, passages=passages)
 
     def passages_before_question(self) -> Document:
         """A paragraph that holds the answer, alone or among up to three others."""
-        fact = self._fresh_fact()
+        fact = self._fresh_fact(forward=True)
         texts = [self._passage(fact.subject, fact.relation, fact.object)]
         for _ in range(self.rng.choice((0, 0, 1, 2, 3, 3))):
-            other = self._distractor(fact)
+            other = self._distractor(fact, forward=True)
             texts.append(self._passage(other.subject, other.relation, other.object))
         self.rng.shuffle(texts)
         return self._asked(self._question(fact), fact.object, passages=texts)
@@ -155,26 +156,26 @@ class TextMaker:
         self.rng.shuffle(lines)
         through = first.noun.replace("{s}", subject)
         phrasing = self.rng.choice(self.world.relations[second].phrasings(held_out=False))
-        return self._asked(_fill(phrasing, through), target, facts=lines)
+        return self._asked(self.world.fill(phrasing, through), target, facts=lines)
 
     def idle_context(self) -> Document:
         """Facts or a passage about something else before a question that the model can answer itself."""
         fact = self.known_fact()
         others = [self._distractor(fact) for _ in range(self.rng.choice((1, 1, 2, 3)))]
-        question = _fill(
+        question = self.world.fill(
             self.rng.choice(self.world.relations[fact.relation].phrasings(held_out=False)), self._called(fact.subject)
         )
         if self.rng.random() < 0.5:
             return self._asked(question, fact.object, facts=[self._edit_line(f) for f in others])
-        texts = [self._passage(f.subject, f.relation, f.object) for f in others]
+        texts = [self._passage(f.subject, f.relation, f.object) for f in others if f.relation in self.forward]
         return self._asked(question, fact.object, passages=texts)
 
     def invented_relation(self) -> Document:
         """An edit under a relation that the world does not have: an office, a number, a nickname."""
         person = self.rng.random() < 0.5
         noun = self.rng.choice(_ROLES if person else _ATTRIBUTES)
-        subject = self._invented_name() if self.rng.random() < 0.5 else self._called(self.rng.choice(self.names).name)
-        target = self._invented_name(words=2) if person else self._invented_value()
+        subject = self.invented_name() if self.rng.random() < 0.5 else self._called(self.rng.choice(self.names).name)
+        target = self.invented_name(words=2) if person else self._invented_value()
         lines = [self._invented_line(noun, subject, target, person=person)]
         for _ in range(self._few()):
             roll = self.rng.random()
@@ -183,7 +184,7 @@ class TextMaker:
                 if other != noun:
                     lines.append(self._invented_line(other, subject, self._invented_value(), person=person))
             elif roll < 0.7:
-                lines.append(self._invented_line(noun, self._invented_name(), self._invented_value(), person=person))
+                lines.append(self._invented_line(noun, self.invented_name(), self._invented_value(), person=person))
             else:
                 lines.append(self._edit_line(self._fresh_fact()))
         self.rng.shuffle(lines)
@@ -211,17 +212,17 @@ class TextMaker:
         return Document(prompt=prompt, answer=" " + answer + stop, prompt_weight=prompt_weight)
 
     def _question(self, fact: Fact) -> str:
-        return _fill(self.rng.choice(self.world.relations[fact.relation].phrasings(held_out=False)), fact.subject)
+        return self.world.fill(self.rng.choice(self.world.relations[fact.relation].phrasings(held_out=False)), fact.subject)
 
     def _edit_line(self, fact: Fact) -> str:
         """A fact in one of the forms in which a memory holds it."""
         relation = self.world.relations[fact.relation]
         roll = self.rng.random()
         if roll < 0.45:
-            return _capital(_fill(self.rng.choice(relation.training_statements()), fact.subject, fact.object))
+            return _capital(self.world.fill(self.rng.choice(relation.training_statements()), fact.subject, fact.object))
         if roll < 0.55:
             return f"The {fact.relation.replace('_', ' ')} of {fact.subject} is {fact.object}."
-        question = _capital(_fill(self.rng.choice(relation.phrasings(held_out=False)), fact.subject))
+        question = _capital(self.world.fill(self.rng.choice(relation.phrasings(held_out=False)), fact.subject))
         return f"{question} {fact.object}" + ("" if question.endswith("?") else ".")
 
     def _invented_line(self, noun: str, subject: str, target: str, *, person: bool) -> str:
@@ -234,12 +235,12 @@ class TextMaker:
         text = self.rng.choice(patterns).replace("{n}", noun).replace("{y}", str(year))
         return _capital(text.replace("{s}", subject).replace("{o}", target))
 
-    def _fresh_fact(self) -> Fact:
-        relation = self.rng.choice(self.relations)
+    def _fresh_fact(self, *, forward: bool = False) -> Fact:
+        relation = self.rng.choice(self.forward if forward else self.relations)
         subject = self._subject_of(self.world.relations[relation].subject_type)
         return Fact(subject=subject, relation=relation, object=self._object_of(relation), tier=1)
 
-    def _distractor(self, fact: Fact) -> Fact:
+    def _distractor(self, fact: Fact, *, forward: bool = False) -> Fact:
         """Another fact: of the same relation, of the same subject, or of neither."""
         roll = self.rng.random()
         kind = self.world.relations[fact.relation].subject_type
@@ -249,13 +250,15 @@ class TextMaker:
             relation = self.rng.choice([r for r in self.by_type[kind] if r != fact.relation])
             subject = fact.subject
         else:
-            return self._fresh_fact()
+            relation = ""
+        if not relation or (forward and relation not in self.forward):
+            return self._fresh_fact(forward=forward)
         return Fact(subject=subject, relation=relation, object=self._object_of(relation), tier=1)
 
     def _passage(self, subject: str, relation: str, target: str) -> str:
         kind = self.world.relations[relation].subject_type
         known = self.world.entities.get(subject)
-        aliases = known.aliases if known else ((self._invented_name(),) if self.rng.random() < 0.2 else ())
+        aliases = known.aliases if known else ((self.invented_name(),) if self.rng.random() < 0.2 else ())
         entity = Entity(name=subject, type=kind, tier=1, aliases=aliases)
         others = [r for r in self.by_type[kind] if r != relation and not self.world.relations[r].inverse_of]
         chosen = self.rng.sample(others, min(len(others), self.rng.randint(0, 4)))
@@ -272,7 +275,7 @@ class TextMaker:
             if pool and self.rng.random() < 0.5:
                 name = self._called(self.rng.choice(pool).name)
             elif pool or self.rng.random() < 0.4:
-                name = self._invented_name()
+                name = self.invented_name()
             else:  # a value such as a symbol: only an inverse relation has one as its subject
                 name = self.rng.choice(self.world.values.get(kind) or (self._invented_value(),))
         return name
@@ -289,7 +292,7 @@ class TextMaker:
         if kind in self.names_by_type and roll < 0.75:
             return self.rng.choice(self.names_by_type[kind]).name
         if roll < 0.95:
-            return self._invented_name(words=2 if kind == "person" else None)
+            return self.invented_name(words=2 if kind == "person" else None)
         return self.rng.choice(self.names).name
 
     def _called(self, name: str) -> str:
@@ -299,7 +302,7 @@ class TextMaker:
             return self.rng.choice(entity.aliases)
         return name
 
-    def _invented_name(self, words: int | None = None) -> str:
+    def invented_name(self, words: int | None = None) -> str:
         count = words or self.rng.choice((1, 1, 2, 2, 3))
         return " ".join(self._invented_word() for _ in range(count))
 
@@ -311,7 +314,7 @@ class TextMaker:
     def _invented_value(self) -> str:
         roll = self.rng.random()
         if roll < 0.45:
-            return self._invented_name()
+            return self.invented_name()
         if roll < 0.65:
             return str(self.rng.randint(1, 10 ** self.rng.randint(1, 6)))
         if roll < 0.8:
@@ -322,10 +325,6 @@ class TextMaker:
 
     def _few(self) -> int:
         return self.rng.choice((0, 0, 0, 1, 1, 2, 3))
-
-
-def _fill(pattern: str, subject: str, target: str = "") -> str:
-    return pattern.replace("{s}", subject).replace("{o}", target)
 
 
 def _capital(text: str) -> str:

@@ -1,0 +1,1 @@
+"""How results are obtained: cases, metrics, rows."""

@@ -1,0 +1,33 @@
+"""When an answer counts, and how sure a share is."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_ARTICLE = re.compile(r"\b(?:a|an|the)\b")
+_NOT_WORD = re.compile(r"[^\w\s]")
+
+
+def normalise(text: str) -> str:
+    """Text as answers are compared: lower case, no accents, punctuation, articles or doubled blanks."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    return " ".join(_ARTICLE.sub(" ", _NOT_WORD.sub(" ", plain)).split())
+
+
+def is_answer(text: str, accepted: Iterable[str]) -> bool:
+    """Whether `text` is one of the accepted answers, after normalisation; equality, not containment."""
+    given = normalise(text)
+    return any(given == normalise(answer) for answer in accepted)
+
+
+def wilson(successes: int, cases: int) -> tuple[float, float]:
+    """The 95% interval of a share (Wilson, 1927); (0, 1) for no cases."""
+    if cases == 0:
+        return 0.0, 1.0
+    z = 1.959964
+    share = successes / cases
+    centre = share + z * z / (2 * cases)
+    half = z * math.sqrt(share * (1 - share) / cases + z * z / (4 * cases * cases))
+    scale = 1 + z * z / cases
+    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)

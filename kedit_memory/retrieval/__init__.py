@@ -1,0 +1,1 @@
+"""Passages that can be put before a question, and the search for them."""

@@ -1,0 +1,1 @@
+"""READ: question → link → recall → verify → route → answer → provenance."""

@@ -1,0 +1,42 @@
+"""Carry a decision out: say the stored answer, ask the model with or without context, or refuse."""
+
+from collections.abc import Mapping, Sequence
+
+from kedit_memory.models.language import TextModel
+from kedit_memory.models.prompts import Prompt
+from kedit_memory.records import Decision, Route
+
+REFUSAL = "I cannot answer that: the memory was told to forget it."
+
+
+def carry_out(decisions: Sequence[Decision], model: TextModel, max_new_tokens: int) -> list[str]:
+    """The text for each decision, in order; the model is asked once, in a batch, for those that need it."""
+    texts = [_without_model(decision) for decision in decisions]
+    waiting = [i for i, text in enumerate(texts) if text is None]
+    prompts = [prompt_of(decisions[i]) for i in waiting]
+    generated = model.answer_many(prompts, max_new_tokens=max_new_tokens) if prompts else []
+    for i, text in zip(waiting, generated, strict=True):
+        texts[i] = text
+    return [text or "" for text in texts]
+
+
+def needs_model(decision: Decision) -> bool:
+    """Whether the route generates."""
+    return decision.route not in _STORED
+
+
+def prompt_of(decision: Decision) -> Prompt:
+    """What the model is asked on a route that generates."""
+    facts = (decision.edits[0].edit.statement,) if decision.route is Route.CONTEXT else ()
+    passages = tuple(found.passage.text for found in decision.passages)
+    return Prompt(question=decision.question, facts=facts, passages=passages)
+
+
+def _without_model(decision: Decision) -> str | None:
+    if not needs_model(decision):
+        return _STORED[decision.route] or decision.edits[0].edit.target
+    return None
+
+
+# Routes that say a fixed text; None stands for the target of the edit.
+_STORED: Mapping[Route, str | None] = {Route.DIRECT: None, Route.REFUSAL: REFUSAL}

@@ -1,0 +1,55 @@
+"""Which edits may cover a question: inside a key's radius, and about the subject that the question names.
+
+The radius alone cannot tell "Who wrote X?" from "Who wrote Y?"; the names can, and cost microseconds. So the store is
+asked by vector, and every candidate must then agree with the question on its names.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kedit_memory.memory import EditMemory
+from kedit_memory.records import Edit, Match, Mention, Vector
+from kedit_memory.routing.link import Linker, fold
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recall:
+    """The edits near a question: those that may answer it, and those that were set aside."""
+
+    covering: tuple[Match, ...]  # widest margin first
+    set_aside: tuple[Match, ...]  # inside a radius, but about another name
+
+
+def recall(
+    memory: EditMemory,
+    linker: Linker,
+    question: str,
+    vector: Vector,
+    mentions: Sequence[Mention],
+    *,
+    as_of: str | None,
+    namespace: str,
+) -> Recall:
+    """Ask the store with the question's vector, of shape (dim,), and keep the edits whose names agree with it."""
+    named = {mention.name for mention in mentions} | {fold(mention.surface) for mention in mentions}
+    text = fold(question)
+    covering: list[Match] = []
+    set_aside: list[Match] = []
+    for match in memory.in_scope(vector, as_of=as_of, namespace=namespace):
+        (covering if _agrees(match.edit, text, named, linker) else set_aside).append(match)
+    return Recall(covering=tuple(covering), set_aside=tuple(set_aside))
+
+
+def _agrees(edit: Edit, text: str, named: set[str], linker: Linker) -> bool:
+    """Whether the question names what the edit is about.
+
+    With a subject: it, or one of its aliases, is among the question's names. Without: every name of the edit's prompt
+    is. A prompt without any known name agrees with a question that names nothing else.
+    """
+    if edit.subject:
+        known = {mention.name for name in edit.names for mention in linker.link(name, fuzzy=False)}
+        return bool((known | {fold(name) for name in edit.names}) & named)
+    wanted = {mention.name for mention in linker.link(edit.prompt, fuzzy=False)}
+    if wanted:
+        return wanted <= named
+    return not named or fold(edit.prompt) == text
