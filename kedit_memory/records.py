@@ -5,6 +5,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+Vector = npt.NDArray[np.float32]
+
 DEFAULT_NAMESPACE = "default"
 
 
@@ -82,6 +87,7 @@ class Edit:
     paraphrases: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     radius: float  # of its widest key, Euclidean distance between unit vectors, 0 to 2
+    radius_fixed: bool = False  # given by the caller, hence never moved by other edits
     valid_from: str | None = None
     valid_until: str | None = None
     source: str | None = None
@@ -170,7 +176,8 @@ class Decision:
     question: str
     route: Route
     reason: str
-    matches: tuple[Match, ...] = ()  # consulted edits, nearest first; in-scope ones carry the decision
+    edits: tuple[Match, ...] = ()  # the edit that answers
+    considered: tuple[Match, ...] = ()  # others near the question
     passages: tuple[RetrievedPassage, ...] = ()
     popularity: Popularity | None = None
     timings: Mapping[str, float] = field(default_factory=dict)  # seconds by step
@@ -178,7 +185,7 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A text with its provenance. `edits` are those used; `considered` those near but not used."""
+    """A text with its provenance: a decision carried out."""
 
     question: str
     text: str

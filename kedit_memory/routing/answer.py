@@ -1,6 +1,6 @@
 """Carry a decision out: say the stored answer, ask the model with or without context, or refuse."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from kedit_memory.models.language import TextModel
 from kedit_memory.models.prompts import Prompt
@@ -9,20 +9,15 @@ from kedit_memory.records import Decision, Route
 REFUSAL = "I cannot answer that: the memory was told to forget it."
 
 
-def carry_out(decisions: Sequence[Decision], model: TextModel, max_new_tokens: int) -> list[str]:
-    """The text for each decision, in order; the model is asked once, in a batch, for those that need it."""
+def carry_out(decisions: Sequence[Decision], model: Callable[[], TextModel], max_new_tokens: int) -> list[str]:
+    """The text for each decision, in order; the model is got and asked once, in a batch, if one needs it."""
     texts = [_without_model(decision) for decision in decisions]
     waiting = [i for i, text in enumerate(texts) if text is None]
     prompts = [prompt_of(decisions[i]) for i in waiting]
-    generated = model.answer_many(prompts, max_new_tokens=max_new_tokens) if prompts else []
+    generated = model().answer_many(prompts, max_new_tokens=max_new_tokens) if prompts else []
     for i, text in zip(waiting, generated, strict=True):
         texts[i] = text
     return [text or "" for text in texts]
-
-
-def needs_model(decision: Decision) -> bool:
-    """Whether the route generates."""
-    return decision.route not in _STORED
 
 
 def prompt_of(decision: Decision) -> Prompt:
@@ -33,9 +28,9 @@ def prompt_of(decision: Decision) -> Prompt:
 
 
 def _without_model(decision: Decision) -> str | None:
-    if not needs_model(decision):
-        return _STORED[decision.route] or decision.edits[0].edit.target
-    return None
+    if decision.route not in _STORED:
+        return None
+    return _STORED[decision.route] or decision.edits[0].edit.target
 
 
 # Routes that say a fixed text; None stands for the target of the edit.

@@ -1,13 +1,13 @@
 """The way of a question, in order: link → recall → verify → route → answer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
-from kedit_memory.memory.add import clean_text
+from kedit_memory.memory.add import clean
 from kedit_memory.models.language import MAX_NEW_TOKENS, TextModel, load_model
 from kedit_memory.records import DEFAULT_NAMESPACE, Answer, Decision, Kind, Mention, RetrievedPassage, Route, Vector
 from kedit_memory.retrieval.bm25 import Bm25Retriever
@@ -52,7 +52,8 @@ class Router:
 
     Args:
         memory: an open store.
-        model: a name (see `load_model`) or a model; loaded at the first question that needs it.
+        model: a name (see `load_model`), a model, or a function that gives one; loaded at the first question
+            that needs it.
         retriever: searches passages; by default BM25 over the shipped ones and those ingested into the store.
         popularity: tiers by name; by default those of the shipped world.
         config: see `RouterConfig`.
@@ -61,7 +62,7 @@ class Router:
     def __init__(
         self,
         memory: EditMemory,
-        model: str | TextModel = "kedit-mini",
+        model: str | TextModel | Callable[[], TextModel] = "kedit-mini",
         *,
         retriever: Bm25Retriever | None = None,
         popularity: PopularityTable | None = None,
@@ -81,6 +82,8 @@ class Router:
         """The language model, loaded now if it was not."""
         if isinstance(self._model, str):
             self._model = load_model(self._model)
+        elif not isinstance(self._model, TextModel):
+            self._model = self._model()
         return self._model
 
     def query(self, question: str, *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE) -> Answer:
@@ -98,7 +101,7 @@ class Router:
         """The answers to many questions, in order; the encoder and the model are asked in batches."""
         decisions = self._decide(questions, as_of, namespace)
         started = perf_counter()
-        texts = carry_out(decisions, self.model, self.config.max_new_tokens) if decisions else []
+        texts = carry_out(decisions, lambda: self.model, self.config.max_new_tokens)
         share = (perf_counter() - started) / max(1, len(decisions))
         return [_answer(decision, text, share) for decision, text in zip(decisions, texts, strict=True)]
 
@@ -107,7 +110,7 @@ class Router:
         return self._decide([question], as_of, namespace)[0]
 
     def _decide(self, questions: Sequence[str], as_of: str | None, namespace: str) -> list[Decision]:
-        cleaned = [clean_text(question, "question") for question in questions]
+        cleaned = [clean(question, "question") for question in questions]
         linker = self._current_linker()
         started = perf_counter()
         vectors = self.memory.encode(cleaned)  # (questions, dim)

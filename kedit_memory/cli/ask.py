@@ -1,0 +1,116 @@
+"""Questions and passages."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kedit_memory.cli import options as o
+from kedit_memory.cli.memory import open_store
+from kedit_memory.cli.output import emit
+from kedit_memory.errors import KeditError
+from kedit_memory.memory import EditMemory
+
+if TYPE_CHECKING:
+    from kedit_memory.routing.router import Router
+
+Question = Annotated[str, typer.Argument(help="A question or a cloze prompt.")]
+
+
+def make_router(memory: EditMemory, model: str, path: str, device: str | None, dtype: str | None) -> "Router":
+    """A router over an open store; the key of an endpoint comes from KEDIT_API_KEY."""
+    from kedit_memory.models.language import load_model
+    from kedit_memory.routing.router import Router, RouterConfig
+
+    config = RouterConfig(path=path)
+    return Router(
+        memory,
+        lambda: load_model(model, device=device, dtype=dtype, api_key=os.environ.get("KEDIT_API_KEY")),
+        config=config,
+    )
+
+
+def ask(
+    question: Question,
+    explain: Annotated[bool, typer.Option("--explain", help="Say where it goes and why; generate nothing.")] = False,
+    as_of: o.AsOf = None,
+    model: o.Model = "kedit-mini",
+    path: o.PathChoice = "auto",
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    store: o.Store = o.STORE,
+    namespace: o.Namespace = o.NAMESPACE,
+    encoder: o.Encoder = None,
+    as_json: o.Json = False,
+) -> None:
+    """Ask one question, and say which way it went and why."""
+    from kedit_memory.routing.provenance import to_dict, to_lines
+
+    with open_store(store, encoder) as memory:
+        router = make_router(memory, model, path, device, dtype)
+        if explain:
+            decision = router.explain(question, as_of=as_of, namespace=namespace)
+            emit(as_json=as_json, document=to_dict(decision), lines=to_lines(decision))
+        else:
+            answer = router.query(question, as_of=as_of, namespace=namespace)
+            emit(as_json=as_json, document=to_dict(answer), lines=[answer.text, "", *to_lines(answer)])
+
+
+def chat(
+    model: o.Model = "kedit-mini",
+    path: o.PathChoice = "auto",
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    store: o.Store = o.STORE,
+    namespace: o.Namespace = o.NAMESPACE,
+    encoder: o.Encoder = None,
+    as_json: o.Json = False,
+) -> None:
+    """Keep asking, one question a line, until the input ends; with --json one JSON object a line."""
+    from kedit_memory.routing.provenance import to_dict
+
+    with open_store(store, encoder) as memory:
+        router = make_router(memory, model, path, device, dtype)
+        for line in _questions():
+            try:
+                answer = router.query(line, namespace=namespace)
+            except KeditError as error:
+                print(f"kedit: {error}", file=sys.stderr)
+                continue
+            emit(
+                as_json=as_json,
+                document=to_dict(answer),
+                lines=[answer.text, f"  [{answer.route.value}] {answer.reason}"],
+            )
+            sys.stdout.flush()
+
+
+def _questions() -> Iterator[str]:
+    while True:
+        try:
+            line = input("? " if sys.stdin.isatty() else "").strip()
+        except EOFError:
+            return
+        if line:
+            yield line
+
+
+def ingest(
+    path: Annotated[Path, typer.Argument(help="A .txt, .md or .jsonl file, or a folder of them.")],
+    store: o.Store = o.STORE,
+    as_json: o.Json = False,
+) -> None:
+    """Add passages that retrieval can put before a question; doing it twice changes nothing."""
+    from kedit_memory.retrieval.corpus import Corpus, read_documents
+
+    with open_store(store) as memory:
+        corpus = Corpus(memory.path)
+        added = corpus.add(read_documents(path))
+    emit(
+        as_json=as_json,
+        document={"added": added, "passages": len(corpus.passages)},
+        lines=[f"{added} new passages, {len(corpus.passages)} in the store"],
+    )

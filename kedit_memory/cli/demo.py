@@ -1,0 +1,74 @@
+"""`kedit demo`: the table of the main job."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kedit_memory.cli import options as o
+from kedit_memory.cli.output import emit
+
+if TYPE_CHECKING:
+    from kedit_memory.evaluation.demo import DemoReport
+
+
+def demo(
+    store: Annotated[Path | None, typer.Option("--store", help="Keep the edits in this folder; else nothing stays.")] = None,
+    model: o.Model = "kedit-mini",
+    encoder: o.Encoder = None,
+    as_json: o.Json = False,
+) -> None:
+    """Add edits of all three kinds, ask questions that take every route, show before and after; offline."""
+    from kedit_memory.evaluation.demo import run_demo
+
+    report = run_demo(store, encoder=encoder, model=model)
+    if as_json:
+        emit(as_json=True, document=_document(report), lines=())
+    else:
+        _print_tables(report)
+
+
+def _document(report: "DemoReport") -> dict[str, Any]:
+    from kedit_memory.routing.provenance import to_dict
+
+    return {
+        "edits": [
+            {
+                "id": result.edit.id,
+                "kind": result.edit.kind.value,
+                "prompt": result.edit.prompt,
+                "target": result.edit.target,
+                "before": result.before,
+                "after": result.after.text,
+            }
+            for result in report.edits
+        ],
+        "questions": [
+            to_dict(result.after) | {"shows": result.shows, "before": result.before, "logits_identical": result.untouched}
+            for result in report.questions
+        ],
+        "network": report.network,
+        "seconds": report.seconds,
+    }
+
+
+def _print_tables(report: "DemoReport") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    edits = Table("edit", "kind", "prompt", "before", "after", title="Edits", show_lines=True)
+    for made in report.edits:
+        edits.add_row(made.edit.id, made.edit.kind.value, made.edit.prompt, made.before, made.after.text)
+    console.print(edits)
+    questions = Table("question", "route", "before", "after", "reason", title="Questions", show_lines=True)
+    for asked in report.questions:
+        after = asked.after
+        note = {True: " The logits are those of before, bit for bit.", False: " THE LOGITS CHANGED.", None: ""}
+        questions.add_row(
+            f"{after.question}\n({asked.shows})", after.route.value, asked.before, after.text,
+            after.reason + "." + note[asked.untouched],
+        )  # fmt: skip
+    console.print(questions)
+    network = "tried to reach the network" if report.network else "no network was used"
+    console.print(f"{len(report.edits)} edits, {len(report.questions)} questions, {report.seconds} s; {network}.")

@@ -1,0 +1,46 @@
+"""The options that commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kedit_memory.records import DEFAULT_NAMESPACE, OnConflict
+
+DEFAULT_STORE = Path("index/default")
+
+Store = Annotated[Path, typer.Option("--store", help="The folder of the store; made if absent.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")]
+Namespace = Annotated[str, typer.Option("--namespace", help="Edits of one namespace never answer in another.")]
+Encoder = Annotated[
+    str | None,
+    typer.Option("--encoder", help="'minilm', 'hashing', a folder or a hub name; a store keeps the one it began with."),
+]
+Conflict = Annotated[
+    OnConflict, typer.Option("--on-conflict", help="What to do when the same slot holds another answer.")
+]
+Model = Annotated[
+    str, typer.Option("--model", help="'kedit-mini', a folder, a hub name, or openai:NAME@URL for an endpoint.")
+]
+Device = Annotated[str | None, typer.Option("--device", help="Where a local model runs: cpu, cuda, cuda:1.")]
+Dtype = Annotated[str | None, typer.Option("--dtype", help="A local model's precision: float32, bfloat16, float16.")]
+PathChoice = Annotated[
+    str, typer.Option("--path", help="How an edit in scope answers: auto, context (before the question) or direct.")
+]
+AsOf = Annotated[str | None, typer.Option("--as-of", help="Answer by the edits valid on this day (YYYY-MM-DD).")]
+Subject = Annotated[str | None, typer.Option("--subject", help="Whom or what the fact is about.")]
+Relation = Annotated[str | None, typer.Option("--relation", help="The relation of subject and target.")]
+Statement = Annotated[str | None, typer.Option("--statement", help="The fact as one sentence.")]
+Paraphrases = Annotated[
+    list[str] | None, typer.Option("--paraphrase", help="Another way to ask; may be given several times.")
+]
+Aliases = Annotated[
+    list[str] | None, typer.Option("--alias", help="Another name of the subject; may be given several times.")
+]
+Radius = Annotated[float | None, typer.Option("--radius", help="The radius of scope, 0 to 2; kept as given.")]
+ValidFrom = Annotated[str | None, typer.Option("--valid-from", help="First day on which the fact holds.")]
+ValidUntil = Annotated[str | None, typer.Option("--valid-until", help="First day on which it holds no more.")]
+Source = Annotated[str | None, typer.Option("--source", help="Where the fact comes from.")]
+
+STORE = DEFAULT_STORE
+NAMESPACE = DEFAULT_NAMESPACE

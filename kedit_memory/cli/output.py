@@ -1,0 +1,74 @@
+"""How results are printed: JSON for machines, lines for people."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kedit_memory.records import Edit, Match, Revision, Status
+
+
+def emit(*, as_json: bool, document: Mapping[str, Any], lines: Iterable[str]) -> None:
+    """Print the document, or the lines."""
+    if as_json:
+        print(json.dumps(document, ensure_ascii=False, default=str))
+    else:
+        for line in lines:
+            print(line)
+
+
+def edit_document(edit: Edit) -> dict[str, Any]:
+    """An edit as a JSON object."""
+    return dataclasses.asdict(edit)
+
+
+def edit_line(edit: Edit) -> str:
+    """An edit in one line."""
+    target = "(erased)" if edit.target is None else edit.target
+    answer = "" if edit.target == edit.prompt else f" → {target}"
+    state = "" if edit.status is Status.ACTIVE else f"  [{edit.status.value}]"
+    return f"{edit.id:>6}  {edit.kind.value:<12}  {edit.prompt}{answer}{state}"
+
+
+def edit_lines(edit: Edit) -> list[str]:
+    """An edit with every field that it has."""
+    return [
+        f"{name + ':':<15}{_plain(value)}"
+        for name, value in edit_document(edit).items()
+        if value not in (None, "", (), [], {})
+    ]
+
+
+def match_document(match: Match) -> dict[str, Any]:
+    """A match as a JSON object."""
+    return {
+        "edit": edit_document(match.edit),
+        "key": match.key,
+        "distance": match.distance,
+        "radius": match.radius,
+        "in_scope": match.in_scope,
+    }
+
+
+def match_line(match: Match) -> str:
+    """A match in one line."""
+    mark = "in scope" if match.in_scope else "outside"
+    return f"{edit_line(match.edit)}  (distance {match.distance:.3f}, radius {match.radius:.3f}, {mark})"
+
+
+def revision_document(revision: Revision) -> dict[str, Any]:
+    """A revision as a JSON object."""
+    return dataclasses.asdict(revision)
+
+
+def revision_line(revision: Revision) -> str:
+    """A revision in one line."""
+    shown = revision.after or revision.before
+    text = edit_line(shown).strip() if shown else revision.edit_id
+    return f"{revision.operation:>6}  {revision.at}  {revision.verb:<10}  {text}{'  [undone]' if revision.undone else ''}"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return "; ".join(str(part) for part in value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)

@@ -1,0 +1,292 @@
+"""From what a caller asks to an edit that can be stored, or one line that says what is wrong."""
+
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from typing import Any
+
+from kedit_memory.errors import InvalidInputError
+from kedit_memory.memory.scope import LARGEST_RADIUS, initial_radius
+from kedit_memory.records import DEFAULT_NAMESPACE, Edit, EditRequest, Kind
+
+LONGEST_TEXT = 4000  # characters
+MOST_PARAPHRASES = 64
+LONGEST_METADATA = 16_000  # characters of its JSON
+
+_DATE = re.compile(r"\d{4}(-\d{2}){0,2}")
+_FIELDS = frozenset(field.name for field in fields(EditRequest))
+_NAME_LIMIT = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyText:
+    """A text by which an edit is found."""
+
+    kind: str  # prompt, statement or paraphrase
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A validated edit without id, and the texts of its keys."""
+
+    edit: Edit
+    keys: tuple[KeyText, ...]
+    kind_given: bool  # False leaves it to what the edit turns out to do
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredEdit:
+    """A line of an export: an edit as it was, with the radius of each of its keys."""
+
+    edit: Edit
+    keys: tuple[tuple[KeyText, float], ...]
+
+
+def validate(request: EditRequest, *, created_at: str = "") -> Draft:
+    """The edit that a request asks for, in normal form (NFC, outer spaces removed).
+
+    A prompt with its target, a statement alone (which is then prompt and target too), subject with
+    relation and target, or, for an erasure, a prompt or a subject with its relation.
+
+    Raises:
+        InvalidInputError: something is missing, malformed or beyond a limit.
+    """
+    request = _cleaned(request)
+    prompt, target, statement = _wording(request)
+    kind = request.kind or (Kind.ERASURE if target is None else Kind.INSERTION)
+    if (kind is Kind.ERASURE) != (target is None):
+        raise InvalidInputError(_kind_message(kind, target))
+    keys = _keys(prompt, request)
+    edit = Edit(
+        id="",
+        kind=kind,
+        prompt=prompt,
+        target=target,
+        statement=statement,
+        subject=request.subject,
+        relation=request.relation,
+        paraphrases=request.paraphrases,
+        aliases=request.aliases,
+        radius=initial_radius(request.radius),
+        radius_fixed=request.radius is not None,
+        valid_from=request.valid_from,
+        valid_until=request.valid_until,
+        source=request.source,
+        namespace=request.namespace,
+        metadata=request.metadata,
+        created_at=created_at,
+    )
+    return Draft(edit=edit, keys=keys, kind_given=request.kind is not None)
+
+
+def statement_of(prompt: str, target: str) -> str:
+    """A prompt and its target as one text: a cloze becomes a sentence, a question keeps its answer.
+
+    No language model runs when something is written, so a question is not turned into a sentence.
+    """
+    if prompt.endswith("?"):
+        return f"{prompt} {target}"
+    return f"{prompt} {target}" + ("" if target.endswith((".", "!", "?")) else ".")
+
+
+def request_of(row: object, where: str, namespace: str = DEFAULT_NAMESPACE) -> EditRequest:
+    """A request from a mapping, such as one line of a JSONL file.
+
+    A row without target must say `"kind": "erasure"`: a forgotten target must not erase a fact.
+
+    Raises:
+        InvalidInputError: not a mapping, unknown fields, or lists and kinds that are none.
+    """
+    if isinstance(row, EditRequest):
+        return row
+    if not isinstance(row, Mapping):
+        raise InvalidInputError(f"{where}: {_shown(row)} is no object; give fields such as prompt")
+    given = {str(name): value for name, value in row.items() if value is not None}
+    if unknown := sorted(set(given) - _FIELDS):
+        raise InvalidInputError(
+            f"{where}: unknown field {unknown[0]!r} (known: {', '.join(sorted(_FIELDS))})"
+        )
+    for name in ("paraphrases", "aliases"):
+        if name in given:
+            given[name] = _text_tuple(name, given[name])
+    if "kind" in given:
+        given["kind"] = _kind(given["kind"])
+    if not {"target", "statement"} & set(given) and given.get("kind") is not Kind.ERASURE:
+        raise InvalidInputError(
+            f"{where}: no target; give a target or a statement, or kind 'erasure' to erase"
+        )
+    return EditRequest(**({"namespace": namespace} | given))
+
+
+def day(value: str, name: str = "date") -> str:
+    """A date as a day: "2024" and "2024-07" mean their first one.
+
+    Raises:
+        InvalidInputError: not an ISO 8601 year, month or day.
+    """
+    if isinstance(value, str) and _DATE.fullmatch(value.strip()):
+        given = value.strip()
+        whole = given + "0001-01-01"[len(given) :]
+        try:
+            return date.fromisoformat(whole).isoformat()
+        except ValueError:
+            pass
+    raise InvalidInputError(f"{name} {_shown(value)} is no date; write YYYY, YYYY-MM or YYYY-MM-DD")
+
+
+def clean(value: object, name: str, limit: int = LONGEST_TEXT) -> str:
+    """Text in normal form.
+
+    Raises:
+        InvalidInputError: no text, empty, too long, with control characters or lone surrogates.
+    """
+    if not isinstance(value, str):
+        raise InvalidInputError(f"{name} is {type(value).__name__}, not text; give a string")
+    text = unicodedata.normalize("NFC", value).strip()
+    if not text:
+        raise InvalidInputError(f"{name} is empty; give 1 to {limit} characters of text")
+    if len(text) > limit:
+        raise InvalidInputError(
+            f"{name} has {len(text)} characters, {limit} are allowed; shorten it"
+        )
+    for character in text:
+        category = unicodedata.category(character)
+        if category == "Cs":
+            raise InvalidInputError(f"{name} holds text that is not valid UTF-8; re-encode it")
+        if category == "Cc":
+            raise InvalidInputError(
+                f"{name} holds the control character U+{ord(character):04X}; "
+                "only printable text in one line is allowed, remove it"
+            )
+    return text
+
+
+def check_radius(radius: object) -> float:
+    """A radius as a number from 0 to 2.
+
+    Raises:
+        InvalidInputError: anything else, NaN included.
+    """
+    if isinstance(radius, (int, float)) and not isinstance(radius, bool):
+        if math.isfinite(radius) and 0 <= radius <= LARGEST_RADIUS:
+            return float(radius)
+    raise InvalidInputError(f"radius {_shown(radius)} is not allowed; give a number from 0 to 2")
+
+
+def _cleaned(request: EditRequest) -> EditRequest:
+    """The request with each field checked and in normal form."""
+    texts = {
+        name: clean(value, name, limit)
+        for name, limit in (
+            ("prompt", LONGEST_TEXT), ("target", LONGEST_TEXT), ("statement", LONGEST_TEXT),
+            ("subject", LONGEST_TEXT), ("relation", LONGEST_TEXT), ("source", LONGEST_TEXT),
+            ("namespace", _NAME_LIMIT),
+        )
+        if (value := getattr(request, name)) is not None
+    }  # fmt: skip
+    if "namespace" not in texts:
+        raise InvalidInputError("namespace is None; give a name such as 'default'")
+    start = day(request.valid_from, "valid_from") if request.valid_from is not None else None
+    end = day(request.valid_until, "valid_until") if request.valid_until is not None else None
+    if start and end and start >= end:
+        raise InvalidInputError(
+            f"valid_from {start} is not before valid_until {end}; the interval excludes its end"
+        )
+    return replace(
+        request,
+        **texts,
+        paraphrases=_several("paraphrases", request.paraphrases),
+        aliases=_several("aliases", request.aliases),
+        radius=None if request.radius is None else check_radius(request.radius),
+        valid_from=start,
+        valid_until=end,
+        metadata=_metadata(request.metadata),
+        kind=None if request.kind is None else _kind(request.kind),
+    )
+
+
+def _wording(request: EditRequest) -> tuple[str, str | None, str]:
+    """Prompt, target and statement of a cleaned request, made where they follow from the rest."""
+    prompt, target, statement = request.prompt, request.target, request.statement
+    relation = request.relation.replace("_", " ") if request.relation else None
+    made = None
+    if request.subject and relation:
+        asked = f"What is the {relation} of {request.subject}?"
+        if prompt in (None, asked) and (prompt or not statement):
+            prompt, made = asked, f"The {relation} of {request.subject} is {target}."
+    if target is None and request.kind is not Kind.ERASURE:
+        target = statement
+    prompt = prompt or statement
+    if prompt is None:
+        raise InvalidInputError(
+            "nothing to remember; give prompt and target, a statement, "
+            "or subject, relation and target"
+        )
+    if target is None:
+        return prompt, None, statement or prompt
+    return prompt, target, statement or made or statement_of(prompt, target)
+
+
+def _keys(prompt: str, request: EditRequest) -> tuple[KeyText, ...]:
+    """The texts to be encoded, each once; a machine-made statement would only repeat the prompt."""
+    texts = [KeyText(kind="prompt", text=prompt)]
+    if request.statement:
+        texts.append(KeyText(kind="statement", text=request.statement))
+    texts += [KeyText(kind="paraphrase", text=text) for text in request.paraphrases]
+    first = {key.text: key for key in reversed(texts)}
+    return tuple(key for key in texts if first[key.text] is key)
+
+
+def _several(name: str, values: object) -> tuple[str, ...]:
+    texts = _text_tuple(name, values)
+    if len(texts) > MOST_PARAPHRASES:
+        raise InvalidInputError(f"{len(texts)} {name}, {MOST_PARAPHRASES} are allowed; give fewer")
+    return tuple(dict.fromkeys(clean(text, f"{name}[{n}]") for n, text in enumerate(texts)))
+
+
+def _text_tuple(name: str, values: object) -> tuple[str, ...]:
+    if isinstance(values, (list, tuple)):
+        return tuple(values)
+    raise InvalidInputError(f"{name} is {type(values).__name__}; give a list of texts")
+
+
+def _kind(value: object) -> Kind:
+    try:
+        return Kind(value)
+    except ValueError:
+        known = ", ".join(Kind)
+        raise InvalidInputError(f"kind {_shown(value)} is unknown (known: {known})") from None
+
+
+def _kind_message(kind: Kind, target: str | None) -> str:
+    if target is None:
+        return f"no target for kind '{kind}'; give a target, or use erase to make it forgotten"
+    return "an erasure has no target; leave out the target, or the kind"
+
+
+def _metadata(value: object) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidInputError(
+            f"metadata is {type(value).__name__}; give an object of JSON values"
+        )
+    try:
+        text = json.dumps(dict(value), ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInputError(f"metadata is no JSON ({error}); give JSON values only") from None
+    if len(text) > LONGEST_METADATA:
+        raise InvalidInputError(
+            f"metadata has {len(text)} characters as JSON, {LONGEST_METADATA} are allowed; shorten it"
+        )
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,108 @@
+"""The tables of a store, as numbered migrations, and what makes a file one of ours."""
+
+import sqlite3
+from pathlib import Path
+
+from kedit_memory.errors import StoreError
+
+APPLICATION_ID = 0x4B454454  # "KEDT"
+FORMAT_VERSION = 1
+
+_FIRST = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE edits (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- 17 is shown as e17; never used twice
+    namespace TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    prompt TEXT NOT NULL,
+    target TEXT,
+    statement TEXT NOT NULL,
+    subject TEXT,
+    relation TEXT,
+    paraphrases TEXT NOT NULL,  -- JSON lists and object
+    aliases TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    radius_fixed INTEGER NOT NULL,  -- given by the caller, hence never moved by other edits
+    valid_from TEXT,
+    valid_until TEXT,
+    source TEXT,
+    status TEXT NOT NULL,
+    superseded_by INTEGER,
+    created_at TEXT NOT NULL,
+    slot TEXT,  -- folded subject and relation, when both are known
+    prompt_key TEXT NOT NULL,  -- folded prompt
+    subject_key TEXT  -- folded subject
+);
+CREATE INDEX edits_by_slot ON edits (namespace, slot) WHERE slot IS NOT NULL;
+CREATE INDEX edits_by_prompt ON edits (namespace, prompt_key);
+CREATE INDEX edits_by_subject ON edits (namespace, subject_key, status);
+CREATE INDEX edits_without_subject ON edits (status) WHERE subject_key IS NULL;
+CREATE TABLE keys (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    edit_id INTEGER NOT NULL REFERENCES edits (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL CHECK (kind IN ('prompt', 'statement', 'paraphrase')),
+    text TEXT NOT NULL,
+    radius REAL NOT NULL CHECK (radius >= 0 AND radius <= 2),
+    live INTEGER NOT NULL DEFAULT 1,  -- 0: replaced by an update, kept for its undo
+    vector BLOB NOT NULL,  -- float32, little endian
+    checksum INTEGER NOT NULL  -- CRC-32 of the vector
+);
+CREATE INDEX keys_by_edit ON keys (edit_id);
+CREATE INDEX keys_by_text ON keys (text);
+CREATE TABLE operations (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    verb TEXT NOT NULL,
+    namespace TEXT,  -- NULL when it touched several
+    at TEXT NOT NULL,
+    undone_by INTEGER REFERENCES operations (seq)
+);
+CREATE TABLE changes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    operation INTEGER NOT NULL REFERENCES operations (seq) ON DELETE CASCADE,
+    verb TEXT NOT NULL,
+    edit_id INTEGER NOT NULL,  -- no reference: history outlives the edit
+    before TEXT,  -- JSON of the edit and its keys; NULL when there was none
+    after TEXT
+);
+CREATE INDEX changes_by_operation ON changes (operation);
+CREATE INDEX changes_by_edit ON changes (edit_id);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST,)  # the n-th leads from format n to n + 1
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Creates the tables or brings an older store up to date, in one transaction.
+
+    Raises:
+        StoreError: the file belongs to another program, or to a newer version of this one.
+    """
+    if _version(connection, path) == FORMAT_VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for script in MIGRATIONS[_version(connection, path) :]:
+            for statement in script.split(";\n"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    empty = connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
+    if owner != APPLICATION_ID and not empty:
+        raise StoreError(
+            f"{path} is a database of another program; name another folder as the store"
+        )
+    if version > FORMAT_VERSION:
+        raise StoreError(
+            f"{path} has format {version}, this version of kedit-memory reads up to "
+            f"{FORMAT_VERSION}; install a newer kedit-memory"
+        )
+    return version

@@ -1,0 +1,113 @@
+"""Which edits answer the same question, and what becomes of the older one; pure functions.
+
+Conflicts are decided on namespace, subject, relation and validity, never on similarity. An edit
+whose subject or relation is unknown is compared by its prompt instead.
+"""
+
+import unicodedata
+from dataclasses import dataclass, replace
+
+from kedit_memory.records import Edit, Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolution:
+    """The older edit as it stands once the newer one is in."""
+
+    edit: Edit
+    verb: str  # supersede, or update when it only gives up a part of its interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is compared to tell whether two edits answer the same question."""
+
+    slot: str | None
+    prompt_key: str
+    subject_key: str | None
+
+
+def folded(text: str) -> str:
+    """Text as it is compared: compatibility forms, case and runs of spaces do not matter."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def subject_key(subject: str | None) -> str | None:
+    """The folded subject, or None when it is unknown."""
+    return folded(subject) if subject else None
+
+
+def prompt_key(prompt: str) -> str:
+    """The folded prompt without its closing punctuation."""
+    return folded(prompt).rstrip("?!. ") or folded(prompt)
+
+
+def slot_of(subject: str | None, relation: str | None) -> str | None:
+    """The slot of a subject and relation; None unless both are known."""
+    if not subject or not relation:
+        return None
+    return f"{folded(subject)}\x1f{folded(relation.replace('_', ' '))}"
+
+
+def same_target(one: str | None, other: str | None) -> bool:
+    """Whether two targets are one label; two erasures are."""
+    if one is None or other is None:
+        return one is other
+    return prompt_key(one) == prompt_key(other)
+
+
+def question_of(edit: Edit) -> Question:
+    """What an edit is about, as its row stores it."""
+    return Question(
+        slot=slot_of(edit.subject, edit.relation),
+        prompt_key=prompt_key(edit.prompt),
+        subject_key=subject_key(edit.subject),
+    )
+
+
+def same_question(one: Question, other: Question) -> bool:
+    """Whether two edits of one namespace fill the same slot."""
+    if one.slot and other.slot:
+        return one.slot == other.slot
+    if one.prompt_key != other.prompt_key:
+        return False
+    return one.subject_key == other.subject_key or None in (one.subject_key, other.subject_key)
+
+
+def overlap(one: Edit, other: Edit) -> bool:
+    """Whether some day lies in both intervals [valid_from, valid_until)."""
+    return _before(one.valid_from, other.valid_until) and _before(other.valid_from, one.valid_until)
+
+
+def conflicts(new: Edit, old: Edit) -> bool:
+    """Whether `old` gives another answer to the same question at a common time."""
+    return (
+        old.status is Status.ACTIVE
+        and old.id != new.id
+        and old.namespace == new.namespace
+        and not same_target(new.target, old.target)
+        and same_question(question_of(new), question_of(old))
+        and overlap(new, old)
+    )
+
+
+def superseded(old: Edit, new: Edit) -> Resolution:
+    """What is left of `old` beside `new`, which holds throughout its own interval.
+
+    When `new` ends before `old` does and `old` has no known earlier part, `old` stays active from
+    that day on: a fact of the past does not push out the one of today. Otherwise `old` is
+    superseded, and ends where `new` begins if that leaves it any time at all.
+    """
+    earlier = new.valid_from is not None and (old.valid_from or "") < new.valid_from
+    outlasts = new.valid_until is not None and (
+        old.valid_until is None or new.valid_until < old.valid_until
+    )
+    if outlasts and not (earlier and old.valid_from is not None):
+        return Resolution(edit=replace(old, valid_from=new.valid_until), verb="update")
+    ends = new.valid_from if earlier else old.valid_until
+    edit = replace(old, status=Status.SUPERSEDED, superseded_by=new.id, valid_until=ends)
+    return Resolution(edit=edit, verb="supersede")
+
+
+def _before(start: str | None, end: str | None) -> bool:
+    return start is None or end is None or start < end

@@ -1,0 +1,314 @@
+"""One folder with the SQLite database that holds everything; nothing here knows about vectors' meaning.
+
+Each write is a transaction (write-ahead log, synchronous=FULL): what has returned survives a crash.
+"""
+
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kedit_memory.errors import NotFoundError, StoreError
+from kedit_memory.memory.index.base import Floats, Ids, Vectors
+from kedit_memory.memory.rows import (
+    COLUMNS,
+    SELECT_EDIT,
+    Key,
+    Snapshot,
+    edit_of,
+    id_of,
+    number_of,
+    row_of,
+    snapshot_json,
+    to_json,
+)
+from kedit_memory.memory.schema import prepare
+from kedit_memory.records import Edit, Status
+
+DATABASE = "store.db"
+CACHE = "cache"
+BUSY_SECONDS = 10.0
+
+# Keys that some question, of today or of another day, may still find.
+RECALLABLE = (
+    "(e.status = 'active' OR (e.status = 'superseded' AND e.valid_until IS NOT NULL)) AND k.live"
+)
+_INSERT_EDIT = (
+    f"INSERT INTO edits ({', '.join(COLUMNS)}) VALUES ({', '.join(':' + c for c in COLUMNS)})"  # noqa: S608
+)
+_UPDATE_EDIT = (
+    f"UPDATE edits SET {', '.join(f'{c} = :{c}' for c in COLUMNS if c != 'id')} WHERE id = :id"  # noqa: S608
+)
+
+
+class Store:
+    """The rows of a store: edits, keys, operations and their changes."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self.connection = connection
+
+    @classmethod
+    def open(cls, path: str | Path, *, create: bool = True) -> "Store":
+        """The store in the folder `path`, made if absent unless `create` is false.
+
+        Raises:
+            NotFoundError: there is none and none shall be made.
+            StoreError: it cannot be read or written, is damaged, foreign or of a newer format.
+        """
+        folder = Path(path)
+        database = folder / DATABASE
+        if not create and not database.is_file():
+            raise NotFoundError(
+                f"no store at {folder}; name an existing folder, or add an edit first"
+            )
+        try:
+            (folder / CACHE).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"{folder} cannot be a store ({error.strerror}); name another"
+            ) from error
+        with translated(database):
+            connection = sqlite3.connect(
+                database, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            try:
+                _configure(connection)
+                prepare(connection, database)
+            except BaseException:
+                connection.close()
+                raise
+        return cls(folder, connection)
+
+    def close(self) -> None:
+        """Ends the connection; SQLite then folds its log into the database."""
+        self.connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; holds the store's only write lock from the start."""
+        with translated(self.path / DATABASE):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        """All rows of one statement."""
+        with translated(self.path / DATABASE):
+            return self.connection.execute(sql, values).fetchall()
+
+    def meta(self, name: str) -> str | None:
+        """What the store notes about itself under `name`."""
+        rows = self.query("SELECT value FROM meta WHERE name = ?", name)
+        return str(rows[0][0]) if rows else None
+
+    def set_meta(self, name: str, value: str | None) -> None:
+        """Notes `value` under `name`; None takes the note away."""
+        if value is None:
+            self.connection.execute("DELETE FROM meta WHERE name = ?", (name,))
+        else:
+            self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    def edit(self, edit_id: str) -> Edit:
+        """The edit of that id.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        rows = self.query(f"{SELECT_EDIT} WHERE e.id = ?", number_of(edit_id))
+        if not rows:
+            raise NotFoundError(f"no edit {edit_id!r} in {self.path}; see `kedit list`")
+        return edit_of(rows[0])
+
+    def edits(self, where: str = "1", *values: object) -> list[Edit]:
+        """All edits that a condition on the columns of `e` selects, by id."""
+        return [
+            edit_of(row)
+            for row in self.query(f"{SELECT_EDIT} WHERE {where} ORDER BY e.id", *values)
+        ]
+
+    def rivals(self, edit: Edit) -> list[Edit]:
+        """Active edits that may answer the same question as `edit`: same slot or same prompt."""
+        row = row_of(edit)
+        found = self.edits(
+            "e.namespace = ? AND e.prompt_key = ? AND e.status = 'active'",
+            edit.namespace,
+            row["prompt_key"],
+        )
+        if row["slot"] is not None:
+            found += self.edits(
+                "e.namespace = ? AND e.slot = ? AND e.status = 'active'",
+                edit.namespace,
+                row["slot"],
+            )
+        every = {one.id: one for one in found if one.id != edit.id}
+        return [every[name] for name in sorted(every, key=number_of)]
+
+    def keys_of(self, edit_id: str) -> tuple[Key, ...]:
+        """The live keys of an edit."""
+        rows = self.query(
+            "SELECT id, kind, text, radius FROM keys WHERE edit_id = ? AND live ORDER BY id",
+            number_of(edit_id),
+        )
+        return tuple(
+            Key(id=row["id"], kind=row["kind"], text=row["text"], radius=row["radius"])
+            for row in rows
+        )
+
+    def snapshot(self, edit_id: str) -> Snapshot:
+        """An edit with its keys as they are now."""
+        return Snapshot(edit=self.edit(edit_id), keys=self.keys_of(edit_id))
+
+    def insert_edit(self, edit: Edit) -> str:
+        """Writes an edit and gives its id; a new one unless the edit brings its own."""
+        cursor = self.connection.execute(_INSERT_EDIT, row_of(edit))
+        return id_of(int(cursor.lastrowid or 0))
+
+    def update_edit(self, edit: Edit) -> None:
+        """Writes the columns of an edit that is there."""
+        self.connection.execute(_UPDATE_EDIT, row_of(edit))
+
+    def delete_edit(self, edit_id: str) -> None:
+        """Takes an edit out with its keys; its history stays."""
+        self.connection.execute("DELETE FROM edits WHERE id = ?", (number_of(edit_id),))
+
+    def insert_key(self, edit_id: str, kind: str, text: str, radius: float, vector: Vectors) -> Key:
+        """Writes one key of an edit."""
+        blob = vector.astype("<f4").tobytes()
+        cursor = self.connection.execute(
+            "INSERT INTO keys (edit_id, kind, text, radius, vector, checksum) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (number_of(edit_id), kind, text, radius, blob, zlib.crc32(blob)),
+        )
+        return Key(id=int(cursor.lastrowid or 0), kind=kind, text=text, radius=radius)
+
+    def set_vectors(self, vectors: Iterable[tuple[int, Vectors]]) -> None:
+        """Gives keys, by id, another vector."""
+        blobs = ((key, vector.astype("<f4").tobytes()) for key, vector in vectors)
+        self.connection.executemany(
+            "UPDATE keys SET vector = ?, checksum = ? WHERE id = ?",
+            ((blob, zlib.crc32(blob), key) for key, blob in blobs),
+        )
+
+    def set_radii(self, radii: Iterable[tuple[int, float]]) -> None:
+        """Gives keys, by id, another radius."""
+        self.connection.executemany(
+            "UPDATE keys SET radius = ? WHERE id = ?", [(radius, key) for key, radius in radii]
+        )
+
+    def set_live(self, keys: Iterable[int], *, live: bool) -> None:
+        """Puts keys to rest, or wakes them."""
+        self.connection.executemany(
+            "UPDATE keys SET live = ? WHERE id = ?", [(live, k) for k in keys]
+        )
+
+    def last_sequence(self) -> int:
+        """The number of the newest operation."""
+        return int(self.query("SELECT coalesce(max(seq), 0) FROM operations")[0][0])
+
+    def begin_operation(self, verb: str, namespace: str | None, at: str) -> int:
+        """Notes an operation and gives its number."""
+        cursor = self.connection.execute(
+            "INSERT INTO operations (verb, namespace, at) VALUES (?, ?, ?)", (verb, namespace, at)
+        )
+        return int(cursor.lastrowid or 0)
+
+    def note_change(
+        self, operation: int, verb: str, before: Snapshot | None, after: Snapshot | None
+    ) -> None:
+        """Notes what an operation did to one edit."""
+        either = before or after
+        if either is not None:
+            self.connection.execute(
+                "INSERT INTO changes (operation, verb, edit_id, before, after) VALUES (?, ?, ?, ?, ?)",
+                (
+                    operation,
+                    verb,
+                    number_of(either.edit.id),
+                    snapshot_json(before),
+                    snapshot_json(after),
+                ),
+            )
+
+    def stored_vectors(self, texts: Sequence[str]) -> dict[str, Vectors]:
+        """Vectors of those texts that are keys already."""
+        known: dict[str, Vectors] = {}
+        for start in range(0, len(texts), 500):
+            part = to_json(list(texts[start : start + 500]))
+            for row in self.query(
+                "SELECT text, vector FROM keys WHERE text IN (SELECT value FROM json_each(?))", part
+            ):
+                known[row["text"]] = np.frombuffer(row["vector"], "<f4")
+        return known
+
+    def recallable(self, edit_ids: Sequence[int] | None = None) -> tuple[Ids, Vectors, Floats]:
+        """Ids, vectors and radii of keys that can be found: of all edits, or of those given.
+
+        Raises:
+            StoreError: a stored vector has the wrong length.
+        """
+        sql = f"SELECT k.id, k.vector, k.radius FROM keys k JOIN edits e ON e.id = k.edit_id WHERE {RECALLABLE}"
+        values: tuple[object, ...] = ()
+        if edit_ids is not None:
+            sql += " AND k.edit_id IN (SELECT value FROM json_each(?))"
+            values = (to_json(list(edit_ids)),)
+        dimension = int(self.meta("dimension") or 0)
+        with translated(self.path / DATABASE):
+            return _arrays(
+                self.connection.execute(sql + " ORDER BY k.id", values), dimension, self.path
+            )
+
+
+def _arrays(rows: Iterable[sqlite3.Row], dimension: int, path: Path) -> tuple[Ids, Vectors, Floats]:
+    ids: list[int] = []
+    radii: list[float] = []
+    buffer = bytearray()
+    for key, vector, radius in rows:
+        if len(vector) != 4 * dimension:
+            raise StoreError(
+                f"key {key} of {path} has a vector of the wrong size; run kedit verify"
+            )
+        ids.append(key)
+        radii.append(radius)
+        buffer += vector
+    vectors = np.frombuffer(buffer, "<f4").reshape(len(ids), dimension)
+    return np.array(ids, np.int64), vectors, np.array(radii, np.float64)
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turns SQLite's errors into one line that says what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        text = str(error)
+        advice = next((say for sign, say in _ADVICE if sign in text), "run kedit verify")
+        raise StoreError(f"{path}: {text}; {advice}") from error
+
+
+_ADVICE: tuple[tuple[str, str], ...] = (
+    ("not a database", "restore a backup, or name another folder as the store"),
+    ("malformed", "the file is damaged, restore a backup (see kedit backup)"),
+    ("disk I/O", "check the disk, then run kedit verify"),
+    ("disk is full", "nothing was changed, free some space and try again"),
+    ("readonly", "make the folder writable, or name another store"),
+    ("unable to open", "make the folder writable, or name another store"),
+    ("locked", "another process is writing, try again when it has finished"),
+)
+
+
+def _configure(connection: sqlite3.Connection) -> None:
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")

@@ -1,0 +1,252 @@
+"""Writes validated edits within one transaction: conflicts, scope, rows, history."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from kedit_memory.errors import ConflictError, InvalidInputError
+from kedit_memory.memory.add import Draft, KeyText, StoredEdit
+from kedit_memory.memory.index.base import Vectors
+from kedit_memory.memory.keys import KeyIndex
+from kedit_memory.memory.neighbours import Neighbourhood
+from kedit_memory.memory.rows import Key, Snapshot, id_of, number_of
+from kedit_memory.memory.scope import scope_of
+from kedit_memory.memory.slots import conflicts, superseded
+from kedit_memory.memory.store import Store
+from kedit_memory.records import Edit, Kind, OnConflict, Status
+
+_CHUNK = 256  # edits whose neighbours are searched at once
+
+
+@dataclass(kw_only=True)
+class Touched:
+    """Edits and keys that an operation has changed, for the index to follow."""
+
+    edits: set[int] = field(default_factory=set)
+    stale: set[int] = field(default_factory=set)
+
+    def note(self, before: Snapshot | None, after: Snapshot | None) -> None:
+        """Adds what a change from `before` to `after` touches."""
+        for snapshot in (before, after):
+            if snapshot is not None:
+                self.edits.add(number_of(snapshot.edit.id))
+                self.stale.update(key.id for key in snapshot.keys)
+
+
+class Writer:
+    """One operation on the store, within a transaction that the caller holds."""
+
+    def __init__(
+        self, store: Store, index: KeyIndex, *, verb: str, namespace: str | None, at: str
+    ) -> None:
+        self._store = store
+        self._index = index
+        self._verb = verb
+        self._namespace = namespace
+        self._at = at
+        self._operation: int | None = None
+        self._touched = Touched()
+
+    @property
+    def operation(self) -> int:
+        """The number of the operation, noted when it first changes something."""
+        if self._operation is None:
+            self._operation = self._store.begin_operation(self._verb, self._namespace, self._at)
+        return self._operation
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was written."""
+        return self._operation is not None
+
+    def add(
+        self, drafts: Sequence[Draft], vectors: Mapping[str, Vectors], on_conflict: OnConflict
+    ) -> Iterator[str | ConflictError]:
+        """Writes new edits in order; gives the id of each, or why it was not written."""
+        for start in range(0, len(drafts), _CHUNK):
+            chunk = drafts[start : start + _CHUNK]
+            around = self._neighbourhood(chunk, vectors)
+            place = 0
+            for draft in chunk:
+                yield self._add_one(draft, around, place, on_conflict)
+                place += len(draft.keys)
+            self.flush()
+
+    def update(
+        self,
+        before: Snapshot,
+        draft: Draft,
+        vectors: Mapping[str, Vectors],
+        on_conflict: OnConflict,
+    ) -> None:
+        """Makes a stored edit what the draft says; keys whose text stays keep id and radius."""
+        edit, old = draft.edit, {(key.kind, key.text): key for key in before.keys}
+        fresh = [text for text in draft.keys if (text.kind, text.text) not in old]
+        kept = [old[text.kind, text.text] for text in draft.keys if (text.kind, text.text) in old]
+        self._store.update_edit(edit)
+        self.resolve(edit, on_conflict)
+        self._store.set_live({key.id for key in before.keys} - {key.id for key in kept}, live=False)
+        if edit.radius_fixed:
+            self._store.set_radii((key.id, edit.radius) for key in kept)
+        if fresh:
+            rows = np.stack([vectors[text.text] for text in fresh])
+            self.write_keys(edit, fresh, self.neighbourhood(rows, subjectless=not edit.subject), 0)
+        self.change("update", before, self._store.snapshot(edit.id))
+
+    def retract(self, edit_id: str) -> None:
+        """Makes a stored edit one that no longer answers."""
+        before = self._store.snapshot(edit_id)
+        if before.edit.status is Status.RETRACTED:
+            raise InvalidInputError(f"{edit_id} is retracted already; nothing to do")
+        edit = replace(before.edit, status=Status.RETRACTED)
+        self._store.update_edit(edit)
+        self.change("retract", before, replace(before, edit=edit))
+
+    def restore(
+        self, stored: Sequence[StoredEdit], vectors: Mapping[str, Vectors]
+    ) -> Iterator[str]:
+        """Writes edits of an export as they were, and gives their ids.
+
+        Ids are kept in a store that never had an edit; in any other they are given anew.
+        """
+        unused = not self._store.query("SELECT 1 FROM sqlite_sequence WHERE name = 'edits'")
+        ordered = sorted(stored, key=lambda one: number_of(one.edit.id))
+        ids: dict[str, str] = {}
+        for one in ordered:
+            edit = one.edit if unused else replace(one.edit, id="", superseded_by=None)
+            ids[one.edit.id] = self._store.insert_edit(edit)
+        for one in ordered:
+            successor = one.edit.superseded_by or ""
+            edit = replace(
+                one.edit,
+                id=ids[one.edit.id],
+                superseded_by=ids.get(successor, successor if unused else "") or None,
+            )
+            self._store.update_edit(edit)
+            keys = tuple(
+                self._store.insert_key(edit.id, text.kind, text.text, radius, vectors[text.text])
+                for text, radius in one.keys
+            )
+            self.change("import", None, Snapshot(edit=edit, keys=keys))
+            yield edit.id
+
+    def change(self, verb: str, before: Snapshot | None, after: Snapshot | None) -> None:
+        """Notes in history, and for the index, that an edit has become another."""
+        self._store.note_change(self.operation, verb, before, after)
+        self._touched.note(before, after)
+
+    def resolve(self, edit: Edit, on_conflict: OnConflict) -> bool:
+        """Settles conflicts of a stored edit with older ones; whether another answer gave way.
+
+        Raises:
+            ConflictError: there is one and `on_conflict` says reject.
+        """
+        rivals = self._rivals(edit, on_conflict)
+        if on_conflict is OnConflict.REJECT and rivals:
+            raise ConflictError(_conflict_message(edit, rivals[0]))
+        for old in rivals:
+            before = self._store.snapshot(old.id)
+            resolution = superseded(old, edit)
+            self._store.update_edit(resolution.edit)
+            self.change(resolution.verb, before, replace(before, edit=resolution.edit))
+        return bool(rivals)
+
+    def write_keys(
+        self, edit: Edit, texts: Sequence[KeyText], around: Neighbourhood, place: int
+    ) -> tuple[Key, ...]:
+        """Writes keys of a stored edit with the radii that the rules of scope give."""
+        given = edit.radius if edit.radius_fixed else None
+        keys = []
+        for offset, text in enumerate(texts):
+            scope = scope_of(given, around.of(edit, place + offset, given))
+            self._set_radii(scope.neighbours)
+            vector = around.vector(place + offset)
+            keys.append(self._store.insert_key(edit.id, text.kind, text.text, scope.radius, vector))
+        for key in keys:
+            around.note_written(key.id)
+        return tuple(keys)
+
+    def neighbourhood(self, vectors: Vectors, *, subjectless: bool) -> Neighbourhood:
+        """The surroundings of keys that are about to be written."""
+        return Neighbourhood(self._store, self._index, vectors, subjectless=subjectless)
+
+    def flush(self) -> None:
+        """Brings an index that is in memory up to what was written.
+
+        The caller has brought it up to all earlier operations, and drops it on a rollback.
+        """
+        if self._index.loaded and self.changed:
+            self._index.refresh(self._touched.edits, self._touched.stale)
+            self._index.advance(self.operation)
+        self._touched = Touched()
+
+    def _neighbourhood(
+        self, chunk: Sequence[Draft], vectors: Mapping[str, Vectors]
+    ) -> Neighbourhood:
+        rows = np.stack([vectors[key.text] for draft in chunk for key in draft.keys])
+        return self.neighbourhood(rows, subjectless=any(not d.edit.subject for d in chunk))
+
+    def _add_one(
+        self, draft: Draft, around: Neighbourhood, place: int, on_conflict: OnConflict
+    ) -> str | ConflictError:
+        if twin := self._twin(draft):
+            around.skip(len(draft.keys))
+            return twin
+        rivals = self._rivals(draft.edit, on_conflict)
+        if on_conflict is OnConflict.REJECT and rivals:
+            around.skip(len(draft.keys))
+            return ConflictError(_conflict_message(draft.edit, rivals[0]))
+        edit = replace(draft.edit, id=self._store.insert_edit(draft.edit))
+        gave_way = self.resolve(edit, on_conflict)
+        if gave_way and edit.kind is Kind.INSERTION and not draft.kind_given:
+            edit = replace(edit, kind=Kind.MODIFICATION)
+            self._store.update_edit(edit)
+        keys = self.write_keys(edit, draft.keys, around, place)
+        edit = replace(edit, radius=max(key.radius for key in keys))
+        self.change(self._verb_of(edit), None, Snapshot(edit=edit, keys=keys))
+        return edit.id
+
+    def _rivals(self, edit: Edit, on_conflict: OnConflict) -> list[Edit]:
+        """Active edits that stand against `edit`; none where both are to be kept."""
+        if on_conflict is OnConflict.KEEP_BOTH:
+            return []
+        return [old for old in self._store.rivals(edit) if conflicts(edit, old)]
+
+    def _twin(self, draft: Draft) -> str | None:
+        """The active edit that already says exactly this; adding it again changes nothing."""
+        for old in self._store.rivals(draft.edit):
+            known = replace(
+                old,
+                id="",
+                created_at=draft.edit.created_at,
+                radius=old.radius if old.radius_fixed else draft.edit.radius,
+                kind=old.kind if draft.kind_given else draft.edit.kind,
+            )
+            if known == draft.edit and _texts(self._store.keys_of(old.id)) == _texts(draft.keys):
+                return old.id
+        return None
+
+    def _set_radii(self, radii: Mapping[int, float]) -> None:
+        """Gives other edits' keys their new radii, each noted as a change of its edit."""
+        for key, radius in radii.items():
+            number = self._store.query("SELECT edit_id FROM keys WHERE id = ?", key)[0][0]
+            before = self._store.snapshot(id_of(number))
+            self._store.set_radii([(key, radius)])
+            self.change("radius", before, self._store.snapshot(id_of(number)))
+
+    def _verb_of(self, edit: Edit) -> str:
+        return "erase" if edit.kind is Kind.ERASURE else "add"
+
+
+def _texts(keys: Sequence[Key] | Sequence[KeyText]) -> list[tuple[str, str]]:
+    return [(key.kind, key.text) for key in keys]
+
+
+def _conflict_message(edit: Edit, old: Edit) -> str:
+    given = "an erasure" if edit.target is None else repr(edit.target[:60])
+    held = "an erasure" if old.target is None else repr(old.target[:60])
+    return (
+        f"{edit.prompt[:60]!r} is given {given}, but {old.id} already answers it with {held}; "
+        "use on_conflict 'supersede' or 'keep_both', or update that edit"
+    )

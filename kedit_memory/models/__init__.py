@@ -1,0 +1,1 @@
+"""Language models and encoders; importing this package loads neither torch nor transformers."""

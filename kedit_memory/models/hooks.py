@@ -1,0 +1,54 @@
+"""Hooks that read or replace what goes into or comes out of a module, removed on exit, errors included."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+Side = Literal["input", "output"]
+
+
+@contextmanager
+def capture(module: nn.Module, side: Side = "output") -> Iterator[list[torch.Tensor]]:
+    """A list that gets the tensor at one side of `module`, of each forward pass within the block.
+
+    Of a tuple (some layers give one), the first tensor, the hidden state, is meant. Tensors are neither
+    copied nor detached.
+    """
+    seen: list[torch.Tensor] = []
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        seen.append(tensor)
+        return tensor
+
+    with replace(module, keep, side):
+        yield seen
+
+
+@contextmanager
+def replace(
+    module: nn.Module, function: Callable[[torch.Tensor], torch.Tensor], side: Side = "output"
+) -> Iterator[None]:
+    """Within the block, `function` changes the tensor at one side of `module` in each forward pass."""
+
+    def before(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if args:
+            return (function(args[0]), *args[1:]), kwargs
+        name = next(key for key, value in kwargs.items() if isinstance(value, torch.Tensor))
+        return args, kwargs | {name: function(kwargs[name])}
+
+    def after(_: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
+        if isinstance(output, tuple):
+            return (function(output[0]), *output[1:])
+        return function(output)
+
+    if side == "input":
+        handle = module.register_forward_pre_hook(before, with_kwargs=True)
+    else:
+        handle = module.register_forward_hook(after)
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -1,0 +1,331 @@
+"""Any causal or encoder-decoder language model of Hugging Face, by name or folder: a `WhiteBoxModel`."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import GenerationConfig, PreTrainedModel, StoppingCriteriaList
+
+from kedit_memory.errors import InvalidInputError, PromptTooLongError
+from kedit_memory.models import prompts as formats
+from kedit_memory.models.batches import StopTexts, cut, pad, until_end
+from kedit_memory.models.language import MAX_NEW_TOKENS
+from kedit_memory.models.loading import describe_config, load_checkpoint
+from kedit_memory.models.prompts import Prompt
+
+# Scores of one scoring batch, all positions and words: half a gibibyte in float32.
+_SCORES_AT_ONCE = 2**27
+_SAMPLED_VALUES = 256
+
+# Greedy, whatever the checkpoint's own generation_config.json would do instead.
+_GREEDY = {
+    "do_sample": False,
+    "num_beams": 1,
+    "temperature": 1.0,
+    "top_k": 50,
+    "top_p": 1.0,
+    "typical_p": 1.0,
+    "repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+}
+
+
+class HuggingFaceModel:
+    """A `WhiteBoxModel` around a transformers model.
+
+    Deterministic: generation is greedy. Batches are padded here, on the side that the task needs, so the
+    tokenizer's own side does not matter. No gradient is kept; editors that need one call `model`.
+    """
+
+    def __init__(self, model: PreTrainedModel, tokenizer: Any, *, name: str, batch_size: int = 32) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.name = name
+        self.batch_size = batch_size
+        self._pad = int(tokenizer.pad_token_id)
+        self._ends = _end_tokens(model, tokenizer)
+
+    @classmethod
+    def load(
+        cls,
+        source: str | Path,
+        *,
+        name: str | None = None,
+        device: str | None = None,
+        dtype: str | None = None,
+        device_map: str | dict[str, Any] | None = None,
+    ) -> "HuggingFaceModel":
+        """The model in a folder or under a Hub name; options as in `language.load_model`.
+
+        Raises:
+            ModelError: The model is not there, is damaged, or cannot generate.
+            MissingDependencyError: `device_map` is given and accelerate is not installed.
+        """
+        model, tokenizer = load_checkpoint(source, device=device, dtype=dtype, device_map=device_map)
+        return cls(model, tokenizer, name=name or str(source))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model takes its inputs."""
+        weight: torch.Tensor = self.model.get_input_embeddings().weight  # type: ignore[assignment]
+        return weight.device
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether the tokenizer has a chat template, which then renders every `Prompt`."""
+        return bool(self.tokenizer.chat_template)
+
+    @property
+    def window(self) -> int | None:
+        """The most tokens, prompt and answer together; None where the model sets no limit (T5)."""
+        config = self.model.config.get_text_config(decoder=True)
+        return getattr(config, "max_position_embeddings", None)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits over the configuration and 256 values of each weight, taken now.
+
+        Evenly spaced values keep it cheap at any size. It changes with an edit of a weight matrix (such
+        as ROME's); a change of a few single values can go unseen.
+        """
+        digest = hashlib.sha256(describe_config(self.model).encode())
+        for name, tensor in self.model.state_dict().items():
+            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            if not tensor.is_meta:
+                flat = tensor.detach().reshape(-1)
+                sample = flat[:: max(1, flat.numel() // _SAMPLED_VALUES)]
+                digest.update(sample.float().cpu().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def render(self, prompt: Prompt) -> str:
+        """The text that the model is given: by its chat template, or in the base-model format."""
+        if not self.is_chat:
+            return formats.render(prompt.question, prompt.facts, prompt.passages)
+        messages = formats.chat_messages(prompt.question, prompt.facts, prompt.passages)
+        # Templates that know no enable_thinking ignore it; those that do would think past any limit.
+        text: str = self.tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
+        )
+        return text
+
+    def continuation(self, prompt: Prompt, answer: str) -> str:
+        """The text with which the model would give `answer` after `prompt`."""
+        if self.is_chat or self._is_encoder_decoder:
+            return answer.strip()
+        return formats.continuation(prompt.question, answer)
+
+    def encode(self, prompt: Prompt | str) -> list[int]:
+        """The token ids that the model is given for `prompt`, special ones included; never empty."""
+        return self._ids(self._text(prompt), raw=isinstance(prompt, str)) or [self._start]
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt | str],
+        *,
+        max_new_tokens: int = MAX_NEW_TOKENS,
+        stop: Sequence[str] = (),
+    ) -> list[str]:
+        """The greedy continuations, in order, each cut before EOS and the first of the `stop` texts.
+
+        Raises:
+            PromptTooLongError: A prompt and `max_new_tokens` together do not fit the window.
+            InvalidInputError: `max_new_tokens` is below one.
+        """
+        if max_new_tokens < 1:
+            raise InvalidInputError(f"max_new_tokens is {max_new_tokens}: it must be 1 or more")
+        encoded = [self.encode(prompt) for prompt in prompts]
+        self._check_window(encoded, reserve=max_new_tokens)
+        texts = [""] * len(encoded)
+        for batch in _by_length(encoded, self.batch_size):
+            tokens = self._continue([encoded[i] for i in batch], max_new_tokens, stop)
+            for i, ids in zip(batch, tokens, strict=True):
+                texts[i] = cut(self._decode(ids), stop)
+        return texts
+
+    def answer(
+        self,
+        question: str,
+        facts: Sequence[str] = (),
+        passages: Sequence[str] = (),
+        *,
+        max_new_tokens: int = MAX_NEW_TOKENS,
+    ) -> str:
+        """The answer to one question; errors as in `generate`."""
+        prompt = Prompt(question=question, facts=tuple(facts), passages=tuple(passages))
+        return self.answer_many([prompt], max_new_tokens=max_new_tokens)[0]
+
+    def answer_many(self, prompts: Sequence[Prompt], *, max_new_tokens: int = MAX_NEW_TOKENS) -> list[str]:
+        """The answers to many questions, in order; errors as in `generate`."""
+        # Chat models may open with a line break; base models end their answer with one.
+        stop = () if self.is_chat else ("\n",)
+        texts = self.generate(prompts, max_new_tokens=max_new_tokens, stop=stop)
+        return [formats.clean(text.strip(), prompt.cloze) for text, prompt in zip(texts, prompts, strict=True)]
+
+    def log_probability(self, prompt: Prompt | str, continuation: str) -> list[float]:
+        """The natural logarithm of each continuation token's probability, given all before it.
+
+        Where prompt and continuation share a token, that token counts to the continuation.
+
+        Raises:
+            PromptTooLongError: Prompt and continuation together do not fit the window.
+        """
+        return self.log_probabilities([(prompt, continuation)])[0]
+
+    @torch.no_grad()
+    def log_probabilities(self, pairs: Sequence[tuple[Prompt | str, str]]) -> list[list[float]]:
+        """The same for many (prompt, continuation) pairs, in batches, in order."""
+        joined = [self._join(prompt, continuation) for prompt, continuation in pairs]
+        self._check_window([given + target for given, target in joined])
+        found: list[list[float]] = [[] for _ in joined]
+        lengths = [given + target for given, target in joined]
+        longest = max((len(ids) for ids in lengths), default=1)
+        vocabulary = self.model.get_input_embeddings().weight.shape[0]  # type: ignore[index]
+        at_once = max(1, min(self.batch_size, _SCORES_AT_ONCE // (longest * int(vocabulary))))
+        for batch in _by_length(lengths, at_once):
+            rows = self._scores([joined[i] for i in batch])
+            for i, scores in zip(batch, rows, strict=True):
+                target = torch.tensor(joined[i][1], dtype=torch.long, device=scores.device)
+                chosen = scores.float().log_softmax(-1).gather(-1, target[:, None])
+                found[i] = chosen.squeeze(-1).tolist()
+        return found
+
+    @torch.no_grad()
+    def logits(self, prompt: Prompt | str, continuation: str = "") -> torch.Tensor:
+        """Scores of shape (tokens, vocabulary); row t is for the token after t.
+
+        Rows are those of prompt and continuation; of an encoder-decoder, those of the decoder: its start
+        token and the continuation.
+
+        Raises:
+            PromptTooLongError: The tokens do not fit the window.
+        """
+        scores: torch.Tensor = self._forward(prompt, continuation).logits[0]
+        return scores
+
+    @torch.no_grad()
+    def hidden_states(self, prompt: Prompt | str, continuation: str = "") -> torch.Tensor:
+        """States of shape (layers + 1, tokens, width), rows as in `logits`; the first is the embedding's.
+
+        Raises:
+            PromptTooLongError: The tokens do not fit the window.
+        """
+        output = self._forward(prompt, continuation, output_hidden_states=True)
+        states = output.decoder_hidden_states if self._is_encoder_decoder else output.hidden_states
+        # Layers spread over devices by device_map are gathered where the scores are.
+        return torch.stack([state[0].to(output.logits.device) for state in states])
+
+    @property
+    def _is_encoder_decoder(self) -> bool:
+        return bool(self.model.config.is_encoder_decoder)
+
+    @property
+    def _start(self) -> int:
+        """The token that stands before an empty text."""
+        start = self.tokenizer.bos_token_id
+        return int(self.tokenizer.eos_token_id if start is None else start)
+
+    def _text(self, prompt: Prompt | str) -> str:
+        return prompt if isinstance(prompt, str) else self.render(prompt)
+
+    def _ids(self, text: str, *, raw: bool) -> list[int]:
+        # A chat template writes its special tokens itself; a second BOS would change the answer.
+        special = raw or not self.is_chat
+        ids: list[int] = self.tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"]
+        end = self.tokenizer.eos_token_id
+        added_end = ids and ids[-1] == end and not text.endswith(self.tokenizer.eos_token)
+        # Some causal tokenizers end every text; nothing would follow such an end.
+        return ids[:-1] if added_end and not self._is_encoder_decoder else ids
+
+    def _join(self, prompt: Prompt | str, continuation: str) -> tuple[list[int], list[int]]:
+        """The ids given to the model and those of the continuation, tokenised as one text."""
+        given = self.encode(prompt)
+        if self._is_encoder_decoder:
+            target = self.tokenizer(continuation, add_special_tokens=False)["input_ids"]
+            return given, list(target)
+        if not continuation:
+            return given, []
+        whole = self._ids(self._text(prompt) + continuation, raw=isinstance(prompt, str))
+        shared = next(
+            (i for i, (a, b) in enumerate(zip(given, whole, strict=False)) if a != b),
+            min(len(given), len(whole)),
+        )
+        return whole[:shared] or [self._start], whole[shared:]
+
+    def _check_window(self, encoded: Sequence[Sequence[int]], reserve: int = 0) -> None:
+        longest = max((len(ids) for ids in encoded), default=0)
+        if self.window is None or longest + reserve <= self.window:
+            return
+        less = f", less {reserve} for the answer" if reserve else ""
+        raise PromptTooLongError(
+            f"the prompt has {longest} tokens, {self.name} takes {max(0, self.window - reserve)} "
+            f"(its window is {self.window}{less}): give less text before the question"
+        )
+
+    @torch.no_grad()
+    def _continue(self, batch: Sequence[Sequence[int]], max_new_tokens: int, stop: Sequence[str]) -> list[list[int]]:
+        # Left, so that every row's new tokens start at the same place; an encoder takes either side.
+        ids, mask = pad(batch, self._pad, left=not self._is_encoder_decoder, device=self.device)
+        start = 1 if self._is_encoder_decoder else ids.shape[1]
+        config = GenerationConfig(  # type: ignore[no-untyped-call]
+            **_GREEDY,
+            max_new_tokens=max_new_tokens,
+            eos_token_id=sorted(self._ends),
+            pad_token_id=self._pad,
+        )
+        stopping = StoppingCriteriaList([StopTexts(self._decode, stop, start, self._ends)] if stop else [])
+        output = self.model.generate(  # type: ignore[operator]
+            input_ids=ids,
+            attention_mask=mask,
+            generation_config=config,
+            stopping_criteria=stopping,
+        )
+        return [until_end(row, self._ends) for row in output[:, start:].tolist()]
+
+    def _scores(self, batch: Sequence[tuple[list[int], list[int]]]) -> Iterator[torch.Tensor]:
+        """The rows of scores (continuation tokens, vocabulary) that judge each continuation."""
+        if self._is_encoder_decoder:
+            ids, mask = pad([given for given, _ in batch], self._pad, device=self.device)
+            starts = [self._decoder_ids(target[:-1]) for _, target in batch]
+            decoder_ids, _ = pad(starts, self._pad, device=self.device)
+            output = self.model(input_ids=ids, attention_mask=mask, decoder_input_ids=decoder_ids)
+        else:
+            wholes = [given + target for given, target in batch]
+            ids, mask = pad(wholes, self._pad, device=self.device)
+            output = self.model(input_ids=ids, attention_mask=mask)
+        for row, (given, target) in zip(output.logits, batch, strict=True):
+            first = 0 if self._is_encoder_decoder else len(given) - 1
+            yield row[first : first + len(target)]
+
+    def _forward(self, prompt: Prompt | str, continuation: str, **options: bool) -> Any:
+        given, target = self._join(prompt, continuation)
+        self._check_window([given + target])
+        inputs = given if self._is_encoder_decoder else given + target
+        ids = torch.tensor([inputs], device=self.device)
+        more: dict[str, Any] = dict(options)
+        if self._is_encoder_decoder:
+            more["decoder_input_ids"] = torch.tensor([self._decoder_ids(target)], device=self.device)
+        return self.model(input_ids=ids, attention_mask=torch.ones_like(ids), **more)
+
+    def _decoder_ids(self, target: list[int]) -> list[int]:
+        return [int(self.model.config.decoder_start_token_id), *target]
+
+    def _decode(self, ids: Sequence[int]) -> str:
+        text: str = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text
+
+
+def _end_tokens(model: PreTrainedModel, tokenizer: Any) -> frozenset[int]:
+    """EOS of the tokenizer and all that the checkpoint's generation settings name (end of turn)."""
+    settings = model.generation_config
+    named = getattr(settings, "eos_token_id", None)
+    ends = named if isinstance(named, list) else [tokenizer.eos_token_id if named is None else named]
+    return frozenset({int(tokenizer.eos_token_id), *map(int, ends)})
+
+
+def _by_length(encoded: Sequence[Sequence[int]], size: int) -> Iterator[list[int]]:
+    """Positions in batches of like length, so that little is padded."""
+    order = sorted(range(len(encoded)), key=lambda i: len(encoded[i]))
+    for first in range(0, len(order), size):
+        yield order[first : first + size]

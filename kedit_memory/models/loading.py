@@ -1,0 +1,193 @@
+"""Opens checkpoints of Hugging Face models: safetensors only, no remote code, one clear line on failure."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    PreTrainedModel,
+)
+from transformers.utils import logging as transformers_logging
+
+from kedit_memory.errors import (
+    InvalidInputError,
+    MissingDependencyError,
+    ModelError,
+    UnknownNameError,
+)
+from kedit_memory.models.sources import find_source
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+_FAILURES = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError)
+_SAFE = {"trust_remote_code": False}
+
+
+def load_checkpoint(
+    source: str | Path,
+    *,
+    device: str | None = None,
+    dtype: str | None = None,
+    device_map: str | dict[str, Any] | None = None,
+) -> tuple[PreTrainedModel, Any]:
+    """The model, in evaluation mode, and its tokenizer, from a folder or a Hub name.
+
+    Raises:
+        ModelError: There is no such model, it lacks weights or an EOS token, or it cannot generate.
+        InvalidInputError: Both `device` and `device_map` are given.
+        UnknownNameError: `dtype` is not one of `DTYPES`.
+        MissingDependencyError: `device_map` is given and accelerate is not installed.
+    """
+    if device and device_map:
+        raise InvalidInputError("both device and device_map are given: device_map places all layers")
+    if device_map and find_spec("accelerate") is None:
+        raise MissingDependencyError("device_map needs accelerate, which is not installed: pip install accelerate")
+    where = None if device_map else choose_device(device)
+    precision = _choose_dtype(dtype, where)
+    found, local = find_source(source, "model")
+    with _quiet(bars=not local), _one_line(f"the model {found}"):
+        options: dict[str, Any] = {**_SAFE, "local_files_only": local}
+        tokenizer = _load_tokenizer(found, options)
+        model = _load_model(found, options | {"dtype": precision, "device_map": device_map})
+        if where is not None:
+            model.to(where)  # type: ignore[arg-type]
+    model.eval()  # type: ignore[no-untyped-call]
+    return model, tokenizer
+
+
+def open_sentence_transformer(folder: Path, device: str | None = None) -> "SentenceTransformer":
+    """The sentence encoder in `folder`, in float32.
+
+    Raises:
+        ModelError: The folder holds no working encoder, or there is no such device.
+    """
+    from sentence_transformers import SentenceTransformer  # seconds to import, only for encoders
+
+    where = choose_device(device)
+    with _quiet(bars=False), _one_line(f"the encoder {folder}"):
+        return SentenceTransformer(
+            str(folder),
+            device=str(where),
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True, "dtype": torch.float32},
+        )
+
+
+def choose_device(device: str | None) -> torch.device:
+    """The device named, or an accelerator where there is one, or the CPU.
+
+    Raises:
+        ModelError: The name is no device, or this machine has none such.
+    """
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(f"no device {device!r} on this machine: {_told(error)}") from error
+    return chosen
+
+
+def _choose_dtype(dtype: str | None, device: torch.device | None) -> torch.dtype | str:
+    if dtype is None:
+        # Half precision saves nothing on a CPU: many of its kernels are slower there, or missing.
+        return torch.float32 if device is not None and device.type == "cpu" else "auto"
+    if dtype not in DTYPES:
+        raise UnknownNameError("dtype", dtype, DTYPES)
+    return DTYPES[dtype]
+
+
+def _load_tokenizer(found: str, options: dict[str, Any]) -> Any:
+    with _one_line(f"the tokenizer of {found}"):
+        tokenizer = AutoTokenizer.from_pretrained(found, **options)
+    if tokenizer.eos_token_id is None:
+        raise ModelError(
+            f"the tokenizer of {found} has no EOS token, so no answer would end: "
+            'name one of its tokens as "eos_token" in tokenizer_config.json'
+        )
+    if tokenizer.pad_token_id is None:
+        # A token that exists already: a new one would need another row in the embedding.
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def _load_model(found: str, options: dict[str, Any]) -> PreTrainedModel:
+    config = AutoConfig.from_pretrained(found, **_SAFE, local_files_only=options["local_files_only"])
+    architectures = list(config.architectures or [])
+    if any(name.endswith(("MaskedLM", "Classification", "Answering")) for name in architectures):
+        raise ModelError(
+            f"{found} is a {architectures[0]}, which cannot generate: "
+            "give a causal or an encoder-decoder language model"
+        )
+    kind: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    model, report = kind.from_pretrained(
+        found, config=config, use_safetensors=True, output_loading_info=True, **options
+    )
+    if missing := sorted(report["missing_keys"]):
+        raise ModelError(
+            f"{found} lacks {len(missing)} of its weights, such as {missing[0]}: "
+            "the model would answer at random; save it whole, with its language-model head"
+        )
+    whole: PreTrainedModel = model
+    for length in ("max_length", "max_new_tokens", "min_length", "min_new_tokens"):
+        # The caller says how long an answer may be; transformers warns of a second limit.
+        setattr(whole.generation_config, length, None)
+    return whole
+
+
+@contextmanager
+def _one_line(what: str) -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise MissingDependencyError(f"cannot load {what}: {_told(error)}") from error
+    except _FAILURES as error:
+        raise ModelError(f"cannot load {what}: {_told(error)}") from error
+
+
+@contextmanager
+def _quiet(*, bars: bool) -> Iterator[None]:
+    """Keeps transformers' own reports off standard error; `bars` leaves those of a download."""
+    verbosity = transformers_logging.get_verbosity()
+    had_bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    if not bars:
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if had_bars:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _told(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    # A first line that announces a list says nothing without it.
+    return " ".join(lines) if lines[0].endswith(":") else lines[0]
+
+
+def describe_config(model: PreTrainedModel) -> str:
+    """The configuration as JSON, without what says only where or by whom it was saved."""
+    values = {
+        key: value
+        for key, value in model.config.to_dict().items()
+        if key not in {"_name_or_path", "transformers_version"}
+    }
+    return json.dumps(values, sort_keys=True, default=str)

@@ -1,0 +1,224 @@
+"""A model behind an OpenAI-compatible endpoint: a `TextModel`, asked over HTTP."""
+
+import hashlib
+import ipaddress
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from kedit_memory.errors import InvalidInputError, ModelError
+from kedit_memory.models.language import MAX_NEW_TOKENS
+from kedit_memory.models.prompts import Prompt, chat_messages, clean
+
+logger = logging.getLogger(__name__)
+
+_MAX_PAUSE = 30.0  # seconds, whatever Retry-After asks for
+_SHOWN = 200  # characters of a server's own words in a message
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completion:
+    """A generated text, and its tokens' log-probabilities where the server gives them."""
+
+    text: str
+    log_probabilities: tuple[float, ...] | None = None
+
+
+class OpenAIModel:
+    """A `TextModel` that asks `{url}/chat/completions`, at temperature 0.
+
+    Connection errors, 429 and 5xx are tried again, after a pause that doubles each time or that the
+    server names. The API key appears in no message.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        *,
+        api_key: str | None = None,
+        timeout: float = 60.0,
+        attempts: int = 4,
+        pause: float = 0.5,
+    ) -> None:
+        """Connects to nothing yet.
+
+        Args:
+            name: The model's name at the endpoint.
+            url: Where "/chat/completions" follows, such as "http://127.0.0.1:8000/v1".
+            api_key: Sent as a bearer token.
+            timeout: Seconds to wait for a connection, or for the next bytes of an answer.
+            attempts: Requests made at most for one prompt.
+            pause: Seconds before the second attempt.
+
+        Raises:
+            InvalidInputError: The URL or key cannot be used.
+        """
+        self.name = name
+        self.url = _checked_url(url)
+        self.attempts = max(1, attempts)
+        self.pause = pause
+        self._key = _checked_key(api_key)
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        # A proxy named by the environment is for the outside; it cannot reach this machine's own ports.
+        self._client = httpx.Client(timeout=timeout, headers=headers, trust_env=not _is_loopback(self.url))
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits over name and URL; a change of the weights behind them goes unseen."""
+        return hashlib.sha256(f"{self.name}\n{self.url}".encode()).hexdigest()[:16]
+
+    def close(self) -> None:
+        """Closes the connections that are kept open between requests."""
+        self._client.close()
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt | str],
+        *,
+        max_new_tokens: int = MAX_NEW_TOKENS,
+        stop: Sequence[str] = (),
+    ) -> list[str]:
+        """The generated texts, in order; a plain string is sent as a user message.
+
+        Raises:
+            ModelError: The endpoint cannot be reached, refuses, or answers with something else.
+        """
+        return [self.complete(prompt, max_new_tokens=max_new_tokens, stop=stop).text for prompt in prompts]
+
+    def answer(
+        self,
+        question: str,
+        facts: Sequence[str] = (),
+        passages: Sequence[str] = (),
+        *,
+        max_new_tokens: int = MAX_NEW_TOKENS,
+    ) -> str:
+        """The answer to one question; errors as in `generate`."""
+        prompt = Prompt(question=question, facts=tuple(facts), passages=tuple(passages))
+        return self.answer_many([prompt], max_new_tokens=max_new_tokens)[0]
+
+    def answer_many(self, prompts: Sequence[Prompt], *, max_new_tokens: int = MAX_NEW_TOKENS) -> list[str]:
+        """The answers to many questions, in order; errors as in `generate`."""
+        texts = self.generate(prompts, max_new_tokens=max_new_tokens)
+        return [clean(text.strip(), prompt.cloze) for text, prompt in zip(texts, prompts, strict=True)]
+
+    def complete(
+        self,
+        prompt: Prompt | str,
+        *,
+        max_new_tokens: int = MAX_NEW_TOKENS,
+        stop: Sequence[str] = (),
+        log_probabilities: bool = False,
+    ) -> Completion:
+        """One generated text; errors as in `generate`."""
+        if isinstance(prompt, str):
+            messages = [{"role": "user", "content": prompt}]
+        else:
+            messages = chat_messages(prompt.question, prompt.facts, prompt.passages)
+        body: dict[str, Any] = {
+            "model": self.name,
+            "messages": messages,
+            "temperature": 0,
+            "max_tokens": max_new_tokens,
+        }
+        if stop:
+            body["stop"] = list(stop)
+        if log_probabilities:
+            body["logprobs"] = True
+        return self._parse(self._post(body))
+
+    def _post(self, body: dict[str, Any]) -> httpx.Response:
+        for attempt in range(1, self.attempts + 1):
+            last = attempt == self.attempts
+            try:
+                response = self._client.post(f"{self.url}/chat/completions", json=body)
+            except httpx.TransportError as error:
+                if last:
+                    raise ModelError(
+                        f"no answer from {self.url} after {attempt} attempts "
+                        f"({self._hide(str(error) or type(error).__name__)}): "
+                        "check that the server runs and the URL is right"
+                    ) from error
+                self._wait(attempt, None)
+                continue
+            if response.is_success:
+                return response
+            again = response.status_code == 429 or response.status_code >= 500
+            if last or not again:
+                raise ModelError(self._refusal(response))
+            self._wait(attempt, response.headers.get("retry-after"))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _wait(self, attempt: int, asked: str | None) -> None:
+        pause = self.pause * 2 ** (attempt - 1)
+        if asked is not None and asked.isdigit():
+            pause = float(asked)
+        logger.info("attempt %d at %s failed, trying again in %.1f s", attempt, self.url, pause)
+        time.sleep(min(pause, _MAX_PAUSE))
+
+    def _refusal(self, response: httpx.Response) -> str:
+        hint = {
+            401: ": give the endpoint's API key",
+            403: ": the API key may not use this model",
+            404: f": check the URL and that the model is named {self.name!r}",
+            429: ": too many requests, try later",
+        }.get(response.status_code, "")
+        words = next((line.strip() for line in response.text.splitlines() if line.strip()), "")
+        said = f" ({self._hide(words)[:_SHOWN]})" if words else ""
+        return f"{self.url} answered {response.status_code}{said}{hint}"
+
+    def _parse(self, response: httpx.Response) -> Completion:
+        try:
+            choice = response.json()["choices"][0]
+            text = choice["message"]["content"]
+            scores = (choice.get("logprobs") or {}).get("content")
+            values = tuple(float(token["logprob"]) for token in scores) if scores else None
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise self._not_a_completion(response) from error
+        if not isinstance(text, str):
+            raise self._not_a_completion(response)
+        return Completion(text=text, log_probabilities=values)
+
+    def _not_a_completion(self, response: httpx.Response) -> ModelError:
+        words = self._hide(" ".join(response.text.split()))[:_SHOWN]
+        return ModelError(
+            f"{self.url} answered with no chat completion ({words or 'an empty body'}): "
+            "check that the URL ends where /chat/completions follows, most often in /v1"
+        )
+
+    def _hide(self, words: str) -> str:
+        return words.replace(self._key, "***") if self._key else words
+
+
+def _checked_url(url: str) -> str:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise InvalidInputError(f"{url!r} is no URL: {error}") from error
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise InvalidInputError(f"{url!r} is no URL: write http://HOST:PORT/v1 or https://HOST/v1")
+    if parsed.userinfo:
+        raise InvalidInputError("the URL holds a password: give it as the API key instead")
+    return url.rstrip("/")
+
+
+def _checked_key(key: str | None) -> str | None:
+    if not key:
+        return None
+    # httpx repeats a header that it refuses, key included: refuse it here, unseen.
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise InvalidInputError("the API key holds a space, a line break or a non-ASCII character: copy it again")
+    return key
+
+
+def _is_loopback(url: str) -> bool:
+    host = httpx.URL(url).host
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

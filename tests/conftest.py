@@ -1,0 +1,151 @@
+"""Tiny random models, built in code: no test downloads anything."""
+
+import os
+
+# Read by huggingface_hub when it is imported, so they are set before anything imports it.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+END = "<|endoftext|>"
+WINDOW = 256
+CHAT_TEMPLATE = (
+    "{% for m in messages %}<|endoftext|>{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant: {% endif %}"
+)
+SENTENCES = (
+    "Question: Who is the king of the north?\nAnswer: Ann",
+    "Fact: The capital of France is Paris.",
+    "Passage: Berlin is the capital of Germany, and Paris that of France.",
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer() -> Any:
+    """A byte-level BPE of 300 tokens, with one special token."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=300,
+        special_tokens=[END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    backend.train_from_iterator(SENTENCES * 3, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token=END, bos_token=END)
+
+
+@pytest.fixture(scope="session")
+def build_tiny_model(tiny_tokenizer: Any) -> Callable[..., Any]:
+    """A function from a kind ("gpt2", "llama"…) and a seed to a random transformers model."""
+    import torch
+    import transformers
+
+    torch.set_num_threads(1)
+    ends = {"bos_token_id": 0, "eos_token_id": 0, "vocab_size": len(tiny_tokenizer)}
+    narrow = ends | {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "max_position_embeddings": WINDOW,
+    }
+    grouped = narrow | {"num_key_value_heads": 1, "head_dim": 16, "pad_token_id": None}
+    t5 = {"vocab_size": len(tiny_tokenizer), "eos_token_id": 0, "pad_token_id": 0}
+    t5 |= {"d_model": 32, "d_kv": 16, "d_ff": 48, "num_layers": 2, "num_heads": 2}
+    t5 |= {"decoder_start_token_id": 0}
+    gpt2 = ends | {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": WINDOW}
+    kinds = {
+        "gpt2": (transformers.GPT2LMHeadModel, transformers.GPT2Config, gpt2),
+        "gpt_neox": (transformers.GPTNeoXForCausalLM, transformers.GPTNeoXConfig, narrow),
+        "llama": (transformers.LlamaForCausalLM, transformers.LlamaConfig, grouped),
+        "qwen2": (
+            transformers.Qwen2ForCausalLM,
+            transformers.Qwen2Config,
+            narrow | {"num_key_value_heads": 1},
+        ),
+        "qwen3": (transformers.Qwen3ForCausalLM, transformers.Qwen3Config, grouped),
+        "mistral": (transformers.MistralForCausalLM, transformers.MistralConfig, grouped),
+        "gemma": (transformers.GemmaForCausalLM, transformers.GemmaConfig, grouped),
+        "gemma2": (transformers.Gemma2ForCausalLM, transformers.Gemma2Config, grouped),
+        "t5": (transformers.T5ForConditionalGeneration, transformers.T5Config, t5),
+        "t5_gated": (
+            transformers.T5ForConditionalGeneration,
+            transformers.T5Config,
+            t5 | {"feed_forward_proj": "gated-gelu"},
+        ),
+        "bert": (transformers.BertForMaskedLM, transformers.BertConfig, narrow),
+    }
+
+    def build(kind: str, seed: int = 0) -> Any:
+        model_class, config_class, options = kinds[kind]
+        model = model_class(config_class(**options)).eval()
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for name, weight in model.named_parameters():
+                # Wide enough that no two tokens tie: greedy choices survive rounding.
+                if weight.dim() > 1:
+                    weight.normal_(0, 0.3, generator=generator)
+                elif "norm" not in name and "ln" not in name:
+                    weight.zero_()
+        return model
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(
+    build_tiny_model: Callable[..., Any],
+    tiny_tokenizer: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], Path]:
+    """A function from a kind to the folder of a saved random model of it; treat it as read-only.
+
+    Kinds are those of `build_tiny_model`; one that ends in "-chat" has a chat template.
+    """
+    made: dict[str, Path] = {}
+
+    def folder(kind: str) -> Path:
+        if kind not in made:
+            from transformers.utils import logging
+
+            logging.disable_progress_bar()
+            path = tmp_path_factory.mktemp(kind)
+            build_tiny_model(kind.removesuffix("-chat")).save_pretrained(path)
+            tiny_tokenizer.chat_template = CHAT_TEMPLATE if kind.endswith("-chat") else None
+            tiny_tokenizer.save_pretrained(path)
+            tiny_tokenizer.chat_template = None
+            made[kind] = path
+        return made[kind]
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_gpt2_folder(tiny_folder: Callable[[str], Path]) -> Path:
+    return tiny_folder("gpt2")
+
+
+@pytest.fixture(scope="session")
+def tiny_llama_folder(tiny_folder: Callable[[str], Path]) -> Path:
+    return tiny_folder("llama")
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen2_folder(tiny_folder: Callable[[str], Path]) -> Path:
+    return tiny_folder("qwen2")
+
+
+@pytest.fixture(scope="session")
+def tiny_t5_folder(tiny_folder: Callable[[str], Path]) -> Path:
+    return tiny_folder("t5")

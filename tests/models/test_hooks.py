@@ -1,0 +1,70 @@
+import pytest
+import torch
+
+from kedit_memory.models.families import family_of
+from kedit_memory.models.hooks import capture, replace
+
+IDS = torch.tensor([[5, 6, 7]])
+
+
+@pytest.fixture(scope="module", params=["gpt2", "llama", "gpt_neox", "t5"])
+def model(request, build_tiny_model):
+    return build_tiny_model(request.param)
+
+
+def scores(model):
+    more = {"decoder_input_ids": IDS} if model.config.is_encoder_decoder else {}
+    with torch.no_grad():
+        return model(input_ids=IDS, use_cache=False, **more).logits
+
+
+@pytest.mark.parametrize("side", ["input", "output"])
+def test_capture_reads_and_leaves_no_trace(model, side):
+    layer = family_of(model).layer(model, 0)
+    before = scores(model)
+    with capture(layer, side) as seen:
+        within = scores(model)
+    assert [state.shape for state in seen] == [(1, 3, 32)]
+    assert torch.equal(before, within)
+    assert torch.equal(before, scores(model))
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("side", ["input", "output"])
+def test_replace_changes_scores_only_within_its_block(model, side):
+    layer = family_of(model).layer(model, 1)
+    before = scores(model)
+    with replace(layer, lambda state: state.flip(-1), side):
+        assert not torch.allclose(before, scores(model))
+    assert torch.equal(before, scores(model))
+
+
+def test_one_layer_s_output_is_the_next_one_s_input(model):
+    family = family_of(model)
+    with (
+        capture(family.layer(model, 0)) as outputs,
+        capture(family.layer(model, 1), "input") as inputs,
+    ):
+        scores(model)
+    assert torch.equal(outputs[0], inputs[0])
+
+
+def test_a_hook_is_gone_after_an_error(model):
+    before = scores(model)
+
+    def fail(_):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), replace(family_of(model).layer(model, 0), fail):
+        scores(model)
+    assert torch.equal(before, scores(model))
+
+
+def test_an_input_given_by_keyword_is_found():
+    class Doubled(torch.nn.Module):
+        def forward(self, *, flag, hidden_states):
+            return hidden_states * 2 if flag else hidden_states
+
+    module = Doubled()
+    with replace(module, lambda state: state + 1, "input"):
+        assert module(flag=True, hidden_states=torch.ones(1)).item() == 4
