@@ -26,7 +26,7 @@ from kedit_memory.world import load_world
 
 END = "<|endoftext|>"
 WINDOW = 512
-ROWS_A_STEP = 12  # each row is a window full of whole documents that do not see each other
+ROWS_A_STEP = 4  # each row is a window full of whole documents that do not see each other
 
 
 def main() -> None:
@@ -113,7 +113,7 @@ def train_tokenizer(documents: TextMaker, vocabulary: int) -> PreTrainedTokenize
     )
     closed_book = (documents.closed_book() for _ in range(60_000))
     sample = (d.prompt + d.answer for d in closed_book)
-    mixed = (d.prompt + d.answer for d in islice(documents, 20_000))
+    mixed = (d.context + d.prompt + d.answer for d in islice(documents, 20_000))
     tokenizer.train_from_iterator((t for part in (sample, mixed) for t in part), trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -157,12 +157,11 @@ def encode(
 ) -> list[tuple[list[int], list[float]]]:
     """Token ids and the weight of predicting each of them; the end token closes each document."""
     encoder = tokenizer.backend_tokenizer
-    prompts = encoder.encode_batch([d.prompt for d in documents])
-    answers = encoder.encode_batch([d.answer for d in documents])
+    parts = [encoder.encode_batch([getattr(d, part) for d in documents]) for part in ("context", "prompt", "answer")]
     encoded = []
-    for document, prompt, answer in zip(documents, prompts, answers, strict=True):
-        ids = [*prompt.ids, *answer.ids, 0]
-        weights = [document.prompt_weight] * len(prompt.ids) + [1.0] * (len(answer.ids) + 1)
+    for document, context, prompt, answer in zip(documents, *parts, strict=True):
+        ids = [*context.ids, *prompt.ids, *answer.ids, 0]
+        weights = [0.0] * len(context.ids) + [document.prompt_weight] * len(prompt.ids) + [1.0] * (len(answer.ids) + 1)
         if len(ids) <= WINDOW:
             encoded.append((ids, weights))
     return encoded
@@ -175,7 +174,7 @@ def train(
     arguments: argparse.Namespace,
 ) -> tuple[int, float]:
     """Run to the end of the budget; returns the tokens seen and the seconds taken."""
-    optimizer = torch.optim.AdamW(_groups(model), lr=arguments.learning_rate, betas=(0.9, 0.98), fused=True)
+    optimizer = torch.optim.AdamW(_groups(model), lr=arguments.learning_rate, betas=(0.9, 0.99), fused=True)
     windows = rows(tokenizer, documents)
     started = saved = time.monotonic()
     seen = step = 0
@@ -191,8 +190,8 @@ def train(
         running += _step(model, optimizer, batch)
         seen += sum(len(row.ids) for row in batch)
         step += 1
-        if step % 50 == 0:
-            print(f"step {step} tokens {seen / 1e6:.2f}M loss {running / 50:.3f} {seen / elapsed:.0f}/s", flush=True)
+        if step % 200 == 0:
+            print(f"step {step} tokens {seen / 1e6:.2f}M loss {running / 200:.3f} {seen / elapsed:.0f}/s", flush=True)
             running = 0.0
         if time.monotonic() - saved > 600:
             save(model, tokenizer, arguments.output)
@@ -206,7 +205,7 @@ def _groups(model: GPT2LMHeadModel) -> list[dict[str, object]]:
 
 
 def _schedule(step: int, progress: float) -> float:
-    warm = min(1.0, (step + 1) / 150)
+    warm = min(1.0, (step + 1) / 300)
     return warm * (1.0 if progress < 0.8 else max(0.02, 0.5 * (1 + math.cos(math.pi * (progress - 0.8) / 0.2))))
 
 

@@ -13,7 +13,7 @@ from itertools import accumulate
 
 from make_passages import compose
 
-from kedit_memory.models.prompts import render
+from kedit_memory.models.prompts import continuation, render
 from kedit_memory.world import UNSEEN_TIER, Entity, Fact, Relation, World
 
 # How often a fact of each tier is stated, relative to each other.
@@ -45,11 +45,12 @@ _SYLLABLES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A text in two parts with the weight of each in the loss."""
+    """A text in three parts; only the last two count in the loss, the prompt with its own weight."""
 
+    context: str = ""
     prompt: str
     answer: str
-    prompt_weight: float
+    prompt_weight: float = 0.3
 
 
 class TextMaker:
@@ -108,9 +109,9 @@ class TextMaker:
             head, found, tail = text.partition(fact.object)
             if not found or not head:
                 return Document(prompt="", answer=_capital(text), prompt_weight=0.0)
-            return Document(prompt=_capital(head.rstrip()), answer=" " + fact.object + tail, prompt_weight=0.3)
+            return Document(prompt=_capital(head.rstrip()), answer=" " + fact.object + tail)
         question = self.world.fill(self.rng.choice(relation.phrasings(held_out=False)), subject)
-        return self._asked(question, fact.object, prompt_weight=0.3)
+        return self._asked(question, fact.object)
 
     def prose(self) -> Document:
         """A stretch of running text."""
@@ -204,12 +205,11 @@ class TextMaker:
         answer: str,
         facts: Sequence[str] = (),
         passages: Sequence[str] = (),
-        prompt_weight: float = 0.0,
     ) -> Document:
         question = _capital(question)
-        prompt = render(question, facts=facts, passages=passages)
-        stop = "" if question.endswith(("?", ".", "!")) or answer.endswith(".") else "."
-        return Document(prompt=prompt, answer=" " + answer + stop, prompt_weight=prompt_weight)
+        prompt = render(question)
+        context = render(question, facts=facts, passages=passages).removesuffix(prompt)
+        return Document(context=context, prompt=prompt, answer=continuation(question, answer))
 
     def _question(self, fact: Fact) -> str:
         return self.world.fill(self.rng.choice(self.world.relations[fact.relation].phrasings(held_out=False)), fact.subject)

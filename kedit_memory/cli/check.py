@@ -39,9 +39,8 @@ def verify(store: o.Store = o.STORE, as_json: o.Json = False) -> None:
 def rebuild(store: o.Store = o.STORE, encoder: o.Encoder = None, as_json: o.Json = False) -> None:
     """Build the index anew from the rows; with --encoder, encode every key again by that encoder."""
     with open_store(store, create=False) as memory:
-        memory.rebuild(encoder=encoder)
-        count = len(memory)
-    emit(as_json=as_json, document={"edits": count}, lines=[f"index rebuilt for {count} edits"])
+        keys = memory.rebuild(encoder)
+    emit(as_json=as_json, document={"keys": keys}, lines=[f"index rebuilt from {keys} keys"])
 
 
 def doctor(as_json: o.Json = False) -> None:

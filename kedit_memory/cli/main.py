@@ -1,5 +1,6 @@
 """`kedit`: every command, and the one place that turns an error into a line and an exit status."""
 
+import logging
 import os
 import sys
 
@@ -39,6 +40,7 @@ app.command()(check.doctor)
 
 def main() -> None:
     """Run one command; exit with 0, with 1 when a check failed, with 2 and one line on bad input."""
+    logging.basicConfig(level=logging.WARNING, format="kedit: %(message)s")
     try:
         app()
     except KeditError as error:

@@ -222,11 +222,11 @@ def import_edits(
 ) -> None:
     """Import edits; without --partial a single bad line imports nothing."""
     with open_store(store, encoder) as memory:
-        report = memory.import_(file, on_conflict=on_conflict, partial=partial, namespace=namespace)
+        edits = memory.import_(file, on_conflict=on_conflict, partial=partial, namespace=namespace)
     emit(
         as_json=as_json,
-        document={"added": [edit.id for edit in report.edits], "refused": list(report.errors)},
-        lines=[f"{len(report.edits)} edits imported", *report.errors],
+        document={"imported": [edit.id for edit in edits]},
+        lines=[f"{len(edits)} edits imported"],
     )
 
 
@@ -268,8 +268,8 @@ def purge(
     if not yes:
         typer.confirm(f"Remove {edit_id or 'every edit that is not active'} for good?", abort=True, err=True)
     with open_store(store, create=False) as memory:
-        count = memory.purge(edit_id, namespace=namespace)
-    emit(as_json=as_json, document={"purged": count}, lines=[f"{count} edits removed for good"])
+        purged = memory.purge(edit_id, namespace=namespace)
+    emit(as_json=as_json, document={"purged": purged}, lines=[f"{len(purged)} edits removed for good"])
 
 
 def _print_edit(edit: Edit, *, as_json: bool) -> None:

@@ -1,1 +1,5 @@
-"""A durable memory of edits: validated, kept in SQLite, found through a vector index."""
+"""WRITE: request → validate → link subject → encode keys → set radius → store row → index."""
+
+from kedit_memory.memory.edit_memory import EditMemory
+
+__all__ = ["EditMemory"]

@@ -1,7 +1,6 @@
 """From what a caller asks to an edit that can be stored, or one line that says what is wrong."""
 
 import json
-import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -108,18 +107,14 @@ def request_of(row: object, where: str, namespace: str = DEFAULT_NAMESPACE) -> E
         raise InvalidInputError(f"{where}: {_shown(row)} is no object; give fields such as prompt")
     given = {str(name): value for name, value in row.items() if value is not None}
     if unknown := sorted(set(given) - _FIELDS):
-        raise InvalidInputError(
-            f"{where}: unknown field {unknown[0]!r} (known: {', '.join(sorted(_FIELDS))})"
-        )
+        raise InvalidInputError(f"{where}: unknown field {unknown[0]!r} (known: {', '.join(sorted(_FIELDS))})")
     for name in ("paraphrases", "aliases"):
         if name in given:
             given[name] = _text_tuple(name, given[name])
     if "kind" in given:
         given["kind"] = _kind(given["kind"])
     if not {"target", "statement"} & set(given) and given.get("kind") is not Kind.ERASURE:
-        raise InvalidInputError(
-            f"{where}: no target; give a target or a statement, or kind 'erasure' to erase"
-        )
+        raise InvalidInputError(f"{where}: no target; give a target or a statement, or kind 'erasure' to erase")
     return EditRequest(**({"namespace": namespace} | given))
 
 
@@ -129,8 +124,8 @@ def day(value: str, name: str = "date") -> str:
     Raises:
         InvalidInputError: not an ISO 8601 year, month or day.
     """
-    if isinstance(value, str) and _DATE.fullmatch(value.strip()):
-        given = value.strip()
+    given = str(value).strip()
+    if _DATE.fullmatch(given):
         whole = given + "0001-01-01"[len(given) :]
         try:
             return date.fromisoformat(whole).isoformat()
@@ -151,9 +146,7 @@ def clean(value: object, name: str, limit: int = LONGEST_TEXT) -> str:
     if not text:
         raise InvalidInputError(f"{name} is empty; give 1 to {limit} characters of text")
     if len(text) > limit:
-        raise InvalidInputError(
-            f"{name} has {len(text)} characters, {limit} are allowed; shorten it"
-        )
+        raise InvalidInputError(f"{name} has {len(text)} characters, {limit} are allowed; shorten it")
     for character in text:
         category = unicodedata.category(character)
         if category == "Cs":
@@ -172,9 +165,8 @@ def check_radius(radius: object) -> float:
     Raises:
         InvalidInputError: anything else, NaN included.
     """
-    if isinstance(radius, (int, float)) and not isinstance(radius, bool):
-        if math.isfinite(radius) and 0 <= radius <= LARGEST_RADIUS:
-            return float(radius)
+    if isinstance(radius, (int, float)) and not isinstance(radius, bool) and 0 <= radius <= LARGEST_RADIUS:
+        return float(radius)  # NaN fails the comparison
     raise InvalidInputError(f"radius {_shown(radius)} is not allowed; give a number from 0 to 2")
 
 
@@ -194,9 +186,7 @@ def _cleaned(request: EditRequest) -> EditRequest:
     start = day(request.valid_from, "valid_from") if request.valid_from is not None else None
     end = day(request.valid_until, "valid_until") if request.valid_until is not None else None
     if start and end and start >= end:
-        raise InvalidInputError(
-            f"valid_from {start} is not before valid_until {end}; the interval excludes its end"
-        )
+        raise InvalidInputError(f"valid_from {start} is not before valid_until {end}; the interval excludes its end")
     return replace(
         request,
         **texts,
@@ -224,8 +214,7 @@ def _wording(request: EditRequest) -> tuple[str, str | None, str]:
     prompt = prompt or statement
     if prompt is None:
         raise InvalidInputError(
-            "nothing to remember; give prompt and target, a statement, "
-            "or subject, relation and target"
+            "nothing to remember; give prompt and target, a statement, or subject, relation and target"
         )
     if target is None:
         return prompt, None, statement or prompt
@@ -257,7 +246,7 @@ def _text_tuple(name: str, values: object) -> tuple[str, ...]:
 
 def _kind(value: object) -> Kind:
     try:
-        return Kind(value)
+        return Kind(str(value))
     except ValueError:
         known = ", ".join(Kind)
         raise InvalidInputError(f"kind {_shown(value)} is unknown (known: {known})") from None
@@ -271,9 +260,7 @@ def _kind_message(kind: Kind, target: str | None) -> str:
 
 def _metadata(value: object) -> dict[str, Any]:
     if not isinstance(value, Mapping):
-        raise InvalidInputError(
-            f"metadata is {type(value).__name__}; give an object of JSON values"
-        )
+        raise InvalidInputError(f"metadata is {type(value).__name__}; give an object of JSON values")
     try:
         text = json.dumps(dict(value), ensure_ascii=False, allow_nan=False)
         text.encode()

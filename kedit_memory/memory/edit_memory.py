@@ -1,63 +1,30 @@
-"""The memory as its users meet it: each verb validates, writes one transaction, keeps the index in step."""
+"""The memory as its users meet it: each verb is one short step of a session on a store."""
 
-import logging
+import json
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TextIO, TypeVar, Unpack
 
-import numpy as np
-
-from kedit_memory.errors import ConflictError, InvalidInputError, NotFoundError, StoreError
+from kedit_memory.errors import ConflictError, InvalidInputError, NotFoundError
 from kedit_memory.memory import exchange, maintenance
-from kedit_memory.memory.add import Draft, clean, day, request_of, validate
-from kedit_memory.memory.encoding import Encoder, Encoding, encode_all, write_encoder
+from kedit_memory.memory.encoding import Encoder, Encoding
 from kedit_memory.memory.index.base import Vectors
 from kedit_memory.memory.journal import revisions_of, undo_last
 from kedit_memory.memory.keys import KeyIndex
-from kedit_memory.memory.maintenance import Verification
+from kedit_memory.memory.maintenance import Stats, Verification
 from kedit_memory.memory.matching import matches_of, nearest_matches
 from kedit_memory.memory.revising import EditChanges, EditFields, revised
-from kedit_memory.memory.rows import number_of, to_json
+from kedit_memory.memory.rows import number_of
+from kedit_memory.memory.session import SINGLE, Session, conflict_rule, named, request
 from kedit_memory.memory.store import Store
-from kedit_memory.memory.writing import Writer
-from kedit_memory.records import (
-    DEFAULT_NAMESPACE,
-    Edit,
-    EditRequest,
-    Kind,
-    Match,
-    OnConflict,
-    Revision,
-    Status,
-)
+from kedit_memory.records import DEFAULT_NAMESPACE, Edit, Kind, Match, OnConflict, Revision, Status
 
-_LOG = logging.getLogger(__name__)
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_Row = tuple[str, object]  # its name in messages, such as "line 3", and what it holds
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stats:
-    """Counts of a store."""
-
-    path: str
-    edits: dict[str, int]  # by status
-    kinds: dict[str, int]  # of active edits
-    namespaces: dict[str, int]  # of active edits
-    keys: int
-    operations: int
-    encoder: str | None
-    encoder_revision: str | None
-    dimension: int | None
-    bytes: int  # of all files
 
 
 def _locked(
@@ -66,9 +33,9 @@ def _locked(
     """Lets one thread at a time into a verb: a server shares one memory among its workers."""
 
     @wraps(verb)
-    def guarded(self: "EditMemory", *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        with self.lock:
-            return verb(self, *args, **kwargs)
+    def guarded(memory: "EditMemory", /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with memory.lock:
+            return verb(memory, *args, **kwargs)
 
     return guarded
 
@@ -80,14 +47,9 @@ class EditMemory:
     others have committed.
     """
 
-    def __init__(
-        self, store: Store, encoding: Encoding, index: KeyIndex, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, session: Session) -> None:
         self.lock = threading.RLock()
-        self._store = store
-        self._encoding = encoding
-        self._index = index
-        self._clock = clock
+        self._session = session
 
     @classmethod
     def open(
@@ -115,7 +77,7 @@ class EditMemory:
         """
         store = Store.open(path, create=create)
         try:
-            return cls(store, Encoding(store, encoder), KeyIndex(store, engine), clock)
+            return cls(Session(store, Encoding(store, encoder), KeyIndex(store, engine), clock))
         except BaseException:
             store.close()
             raise
@@ -123,13 +85,42 @@ class EditMemory:
     @property
     def path(self) -> Path:
         """The folder of the store."""
-        return self._store.path
+        return self._session.store.path
 
     @property
     def encoder(self) -> Encoder:
         """The encoder of the store, loaded at the first use."""
-        return self._encoding.encoder
+        return self._session.encoding.encoder
 
+    @_locked
+    def __len__(self) -> int:
+        """The number of active edits, of all namespaces."""
+        return int(self._session.store.query("SELECT count(*) FROM edits WHERE status = 'active'")[0][0])
+
+    @_locked
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """The vectors of texts, of shape (texts, dimension): unit length, as keys are stored."""
+        self._session.encoding.check()
+        return self._session.encoding.encode(texts)
+
+    @_locked
+    def names(self, *, after: int = 0) -> tuple[int, list[tuple[str, str]]]:
+        """The names that edits are about: the last operation, and pairs (name or alias, subject).
+
+        With `after`, an operation that an earlier call gave, only of edits that changed since then.
+        """
+        newest = self._session.store.last_sequence()
+        if newest == after:
+            return newest, []
+        rows = self._session.store.query(
+            "SELECT DISTINCT subject, aliases FROM edits WHERE subject IS NOT NULL AND (?1 = 0 OR id IN "
+            "(SELECT edit_id FROM changes WHERE operation > ?1))",
+            after,
+        )
+        pairs = [(name, row["subject"]) for row in rows for name in (row["subject"], *json.loads(row["aliases"]))]
+        return newest, pairs
+
+    @_locked
     def add(
         self,
         prompt: str | None = None,
@@ -152,9 +143,9 @@ class EditMemory:
                 prompt, fields["statement"] = None, prompt
             if fields["statement"] is None:
                 raise InvalidInputError("no target; give a target, a statement alone, or use erase")
-        request = _request(prompt, target, fields)
-        return self._add([("edit", request)], on_conflict, "add")[0]
+        return self._session.add([(SINGLE, request(prompt, target, fields))], on_conflict, "add")[0]
 
+    @_locked
     def erase(
         self,
         prompt: str | None = None,
@@ -169,8 +160,9 @@ class EditMemory:
             InvalidInputError: something is missing, malformed or beyond a limit.
         """
         fields["kind"] = Kind.ERASURE
-        return self._add([("edit", _request(prompt, None, fields))], on_conflict, "erase")[0]
+        return self._session.add([(SINGLE, request(prompt, None, fields))], on_conflict, "erase")[0]
 
+    @_locked
     def add_many(
         self,
         rows: Iterable[object] | str | Path,
@@ -191,7 +183,7 @@ class EditMemory:
             ConflictError: as in `add`; the message names the row, and nothing was stored.
             InvalidInputError: a row is malformed; the message names it, and nothing was stored.
         """
-        return self._add(_named(rows), on_conflict, "add", partial=partial, namespace=namespace)
+        return self._session.add(named(rows), on_conflict, "add", partial=partial, namespace=namespace)
 
     @_locked
     def update(
@@ -210,14 +202,14 @@ class EditMemory:
             NotFoundError: there is no such edit.
         """
         self.get(edit_id, namespace=namespace)
-        before = self._store.snapshot(edit_id)
+        before = self._session.store.snapshot(edit_id)
         draft = revised(before, changes)
-        vectors = self._vectors([draft])
-        with self._operation("update", draft.edit.namespace) as writer:
-            if self._store.snapshot(edit_id) != before:
+        vectors = self._session.vectors([draft])
+        with self._session.operation("update", draft.edit.namespace) as writer:
+            if self._session.store.snapshot(edit_id) != before:
                 raise ConflictError(f"{edit_id} was changed by another process; look and try again")
-            writer.update(before, draft, vectors, _conflict_rule(on_conflict))
-        return self._store.edit(edit_id)
+            writer.update(before, draft, vectors, conflict_rule(on_conflict))
+        return self._session.store.edit(edit_id)
 
     @_locked
     def retract(self, edit_id: str, *, namespace: str | None = None) -> Edit:
@@ -228,9 +220,9 @@ class EditMemory:
             NotFoundError: there is no such edit.
         """
         edit = self.get(edit_id, namespace=namespace)
-        with self._operation("retract", edit.namespace) as writer:
+        with self._session.operation("retract", edit.namespace) as writer:
             writer.retract(edit_id)
-        return self._store.edit(edit_id)
+        return self._session.store.edit(edit_id)
 
     @_locked
     def undo(self, *, namespace: str | None = None) -> list[Revision]:
@@ -241,8 +233,8 @@ class EditMemory:
         Raises:
             NotFoundError: there is nothing to undo.
         """
-        with self._operation("undo", namespace) as writer:
-            return undo_last(self._store, writer, namespace)
+        with self._session.operation("undo", namespace) as writer:
+            return undo_last(self._session.store, writer, namespace)
 
     @_locked
     def get(self, edit_id: str, *, namespace: str | None = None) -> Edit:
@@ -251,11 +243,9 @@ class EditMemory:
         Raises:
             NotFoundError: there is none, or it is of another namespace.
         """
-        edit = self._store.edit(edit_id)
+        edit = self._session.store.edit(edit_id)
         if namespace is not None and edit.namespace != namespace:
-            raise NotFoundError(
-                f"{edit_id} is in namespace {edit.namespace!r}, not {namespace!r}; name its own"
-            )
+            raise NotFoundError(f"{edit_id} is in namespace {edit.namespace!r}, not {namespace!r}; name its own")
         return edit
 
     @_locked
@@ -268,7 +258,7 @@ class EditMemory:
         """All edits of a status (None: of any), by id."""
         if status is not None and status not in list(Status):
             raise InvalidInputError(f"status {status!r} is unknown (known: {', '.join(Status)})")
-        return self._store.edits(
+        return self._session.store.edits(
             "(?1 IS NULL OR e.status = ?1) AND (?2 IS NULL OR e.namespace = ?2)", status, namespace
         )
 
@@ -284,8 +274,10 @@ class EditMemory:
 
         With `as_of`, what held on that day, superseded edits included; otherwise what holds today.
         """
-        vector = self._query_vector(query)
-        return matches_of(self._store, self._index.in_scope(vector), namespace, self._day(as_of))
+        vector = self._session.question(query)
+        return matches_of(
+            self._session.store, self._session.index.in_scope(vector), namespace, self._session.day(as_of)
+        )
 
     @_locked
     def search(
@@ -299,25 +291,24 @@ class EditMemory:
         """The `k` edits nearest to a text, in scope or not, nearest first."""
         if k < 1:
             raise InvalidInputError(f"k is {k}; give 1 or more")
-        vector, today = self._query_vector(query), self._day(as_of)
-        return nearest_matches(self._store, self._index, vector, k, namespace=namespace, day=today)
+        vector, today = self._session.question(query), self._session.day(as_of)
+        return nearest_matches(self._session.store, self._session.index, vector, k, namespace=namespace, day=today)
 
     @_locked
-    def history(
-        self, edit_id: str | None = None, *, namespace: str | None = None
-    ) -> list[Revision]:
+    def history(self, edit_id: str | None = None, *, namespace: str | None = None) -> list[Revision]:
         """All changes to an edit, or to all, oldest first; undone ones stay listed.
 
         Raises:
             NotFoundError: no edit ever had that id.
         """
-        return revisions_of(self._store, edit_id, namespace)
+        return revisions_of(self._session.store, edit_id, namespace)
 
     @_locked
     def export(self, to: str | Path | TextIO, *, namespace: str | None = None) -> int:
         """Writes all edits as JSON lines, sorted; equal stores give equal bytes. Their number."""
-        return exchange.write_lines(exchange.export_lines(self._store, namespace), to)
+        return exchange.write_lines(exchange.export_lines(self._session.store, namespace), to)
 
+    @_locked
     def import_(
         self,
         path: str | Path,
@@ -336,10 +327,10 @@ class EditMemory:
         """
         rows = list(exchange.read_lines(Path(path)))
         if not any(exchange.is_export(row) for _, row in rows):
-            return self._add(rows, on_conflict, "import", partial=partial, namespace=namespace)
+            return self._session.add(rows, on_conflict, "import", partial=partial, namespace=namespace)
         if partial:
             raise InvalidInputError("an export is imported whole; leave out partial")
-        return self._restore(rows)
+        return self._session.restore(rows)
 
     @_locked
     def rebuild(self, encoder: str | Encoder | None = None) -> int:
@@ -351,32 +342,18 @@ class EditMemory:
             StoreError: another process wrote while the keys were being encoded.
         """
         if encoder is not None:
-            self._encode_again(encoder)
-        return self._index.rebuild()
+            self._session.encode_again(encoder)
+        return self._session.index.rebuild()
 
     @_locked
     def verify(self) -> Verification:
         """Compares rows, index and cache with each other; problems are listed, not raised."""
-        return maintenance.verify(self._store, self._index)
+        return maintenance.verify(self._session.store, self._session.index)
 
     @_locked
     def stats(self) -> Stats:
         """Counts of edits, keys and bytes."""
-        active = self.all(namespace=None)
-        statuses = self._store.query("SELECT status, count(*) FROM edits GROUP BY status")
-        dimension = self._store.meta("dimension")
-        return Stats(
-            path=str(self.path),
-            edits={str(status): 0 for status in Status} | {row[0]: row[1] for row in statuses},
-            kinds={str(kind): sum(edit.kind is kind for edit in active) for kind in Kind},
-            namespaces=dict(sorted(Counter(edit.namespace for edit in active).items())),
-            keys=self._store.query("SELECT count(*) FROM keys WHERE live")[0][0],
-            operations=self._store.last_sequence(),
-            encoder=self._store.meta("encoder"),
-            encoder_revision=self._store.meta("encoder_revision"),
-            dimension=None if dimension is None else int(dimension),
-            bytes=sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file()),
-        )
+        return maintenance.stats(self._session.store)
 
     @_locked
     def purge(self, edit_id: str | None = None, *, namespace: str | None = None) -> list[str]:
@@ -389,14 +366,14 @@ class EditMemory:
             StoreError: another process reads the store, so that its log cannot be emptied yet.
         """
         if edit_id is not None:
-            revisions_of(self._store, edit_id, namespace)
+            revisions_of(self._session.store, edit_id, namespace)
             chosen = [edit_id]
         else:
             active = {edit.id for edit in self.all(namespace=None)}
-            every = {one.edit_id for one in revisions_of(self._store, None, namespace)}
+            every = {one.edit_id for one in revisions_of(self._session.store, None, namespace)}
             chosen = sorted(every - active, key=number_of)
-        maintenance.purge(self._store, chosen, self._now())
-        self._index.rebuild()
+        maintenance.purge(self._session.store, chosen, self._session.now())
+        self._session.index.rebuild()
         return chosen
 
     @_locked
@@ -406,16 +383,12 @@ class EditMemory:
         Raises:
             StoreError: the folder holds a store already, or cannot be written.
         """
-        return maintenance.backup(self._store, to)
+        return maintenance.backup(self._session.store, to)
 
     @_locked
     def close(self) -> None:
         """Writes the cache if it lags behind and ends the connection; closing again does nothing."""
-        try:
-            self._index.save_if_worthwhile()
-        finally:
-            self._index.forget()
-            self._store.close()
+        self._session.close()
 
     def __enter__(self) -> Self:
         return self
@@ -427,149 +400,3 @@ class EditMemory:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    @_locked
-    def _add(
-        self,
-        rows: Iterable[_Row],
-        on_conflict: str,
-        verb: str,
-        *,
-        partial: bool = False,
-        namespace: str = DEFAULT_NAMESPACE,
-    ) -> list[Edit]:
-        rule, drafts = _conflict_rule(on_conflict), dict[str, Draft]()
-        for where, row in rows:
-            try:
-                drafts[where] = self._draft(where, row, namespace)
-            except InvalidInputError as error:
-                if not partial:
-                    raise
-                _LOG.warning("passed over: %s", error)
-        if not drafts:
-            return []
-        vectors = self._vectors(list(drafts.values()))
-        ids = []
-        with self._operation(verb, _common_namespace(drafts.values())) as writer:
-            self._encoding.record()
-            added = writer.add(list(drafts.values()), vectors, rule)
-            for where, result in zip(drafts, added, strict=True):
-                if isinstance(result, str):
-                    ids.append(result)
-                elif partial:
-                    _LOG.warning("passed over: %s: %s", where, result)
-                else:
-                    raise ConflictError(str(result) if len(drafts) == 1 else f"{where}: {result}")
-        return self._edits(ids)
-
-    def _draft(self, where: str, row: object, namespace: str) -> Draft:
-        if isinstance(row, InvalidInputError):
-            raise row
-        request = request_of(row, where, namespace)
-        try:
-            return validate(request, created_at=self._now())
-        except InvalidInputError as error:
-            raise InvalidInputError(
-                str(error) if where == "edit" else f"{where}: {error}"
-            ) from None
-
-    @_locked
-    def _restore(self, rows: Sequence[_Row]) -> list[Edit]:
-        for _, row in rows:
-            if isinstance(row, InvalidInputError):
-                raise row
-        stored = exchange.stored_edits(rows)
-        texts = [text.text for one in stored for text, _ in one.keys]
-        vectors = dict(zip(texts, self._encoding.encode(texts), strict=True))
-        with self._operation("import", None) as writer:
-            self._encoding.record()
-            ids = list(writer.restore(stored, vectors))
-        return self._edits(ids)
-
-    def _edits(self, ids: Sequence[str]) -> list[Edit]:
-        """Edits as they are now, in the order of ids."""
-        if len(ids) == 1:
-            return [self._store.edit(ids[0])]
-        numbers = to_json([number_of(edit_id) for edit_id in ids])
-        found = self._store.edits("e.id IN (SELECT value FROM json_each(?))", numbers)
-        by_id = {edit.id: edit for edit in found}
-        return [by_id[edit_id] for edit_id in ids]
-
-    @contextmanager
-    def _operation(self, verb: str, namespace: str | None) -> Iterator[Writer]:
-        """One transaction with its entry in history; the index follows, or is dropped on failure."""
-        writer = Writer(self._store, self._index, verb=verb, namespace=namespace, at=self._now())
-        try:
-            with self._store.transaction():
-                self._encoding.check()
-                if self._index.loaded:
-                    self._index.current()
-                yield writer
-                writer.flush()
-        except BaseException:
-            if writer.changed:
-                self._index.forget()
-            raise
-
-    def _vectors(self, drafts: Sequence[Draft]) -> dict[str, Vectors]:
-        texts = [key.text for draft in drafts for key in draft.keys]
-        return dict(zip(texts, self._encoding.encode(texts), strict=True))
-
-    def _query_vector(self, query: str | Vectors) -> Vectors:
-        self._encoding.check()
-        if isinstance(query, str):
-            return self._encoding.encode([clean(query, "question")])[0]
-        vector = np.asarray(query, np.float32)
-        dimension = self._store.meta("dimension")
-        if vector.ndim != 1 or not np.isfinite(vector).all():
-            raise InvalidInputError(f"a question's vector has shape {vector.shape} or holds NaN")
-        if dimension is not None and len(vector) != int(dimension):
-            raise InvalidInputError(f"a vector of {len(vector)} coordinates; give {dimension}")
-        return vector
-
-    def _encode_again(self, encoder: str | Encoder) -> None:
-        newest = self._store.last_sequence()
-        other = self._encoding.replace(encoder)
-        rows = self._store.query("SELECT id, text FROM keys ORDER BY id")
-        texts = list(dict.fromkeys(row["text"] for row in rows))
-        vectors = dict(zip(texts, encode_all(other, texts), strict=True))
-        with self._store.transaction():
-            if self._store.last_sequence() != newest:
-                raise StoreError(f"{self.path} was written to meanwhile; rebuild it again")
-            self._store.set_vectors((row["id"], vectors[row["text"]]) for row in rows)
-            write_encoder(self._store, other, encoder if isinstance(encoder, str) else None)
-            self._store.begin_operation("rebuild", None, self._now())
-
-    def _now(self) -> str:
-        moment = self._clock().astimezone(UTC)
-        return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-    def _day(self, as_of: str | None) -> str:
-        return self._clock().date().isoformat() if as_of is None else day(as_of, "as_of")
-
-
-def _request(prompt: str | None, target: str | None, fields: EditFields) -> EditRequest:
-    given = dict(fields)
-    for name in ("paraphrases", "aliases"):
-        if isinstance(given.get(name), list):
-            given[name] = tuple(fields[name])  # type: ignore[literal-required]
-    return EditRequest(prompt=prompt, target=target, **given)  # type: ignore[arg-type]
-
-
-def _named(rows: Iterable[object] | str | Path) -> Iterable[_Row]:
-    if isinstance(rows, (str, Path)):
-        return exchange.read_lines(Path(rows))
-    return ((f"row {number}", row) for number, row in enumerate(rows, start=1))
-
-
-def _common_namespace(drafts: Iterable[Draft]) -> str | None:
-    names = {draft.edit.namespace for draft in drafts}
-    return names.pop() if len(names) == 1 else None
-
-
-def _conflict_rule(value: str) -> OnConflict:
-    try:
-        return OnConflict(value)
-    except ValueError:
-        known = ", ".join(OnConflict)
-        raise InvalidInputError(f"on_conflict {value!r} is unknown (known: {known})") from None

@@ -78,11 +78,13 @@ class Encoding:
         if self._loaded is not None:
             self._check(self._loaded)
 
-    def replace(self, encoder: str | Encoder) -> Encoder:
-        """Takes another encoder, whatever the store says; the caller re-encodes all keys."""
-        loaded = load_by_name(encoder) if isinstance(encoder, str) else encoder
-        self._given, self._loaded = encoder, loaded
-        return loaded
+    def loaded(self, encoder: str | Encoder) -> Encoder:
+        """Another encoder, whatever the store's keys come from."""
+        return load_by_name(encoder) if isinstance(encoder, str) else encoder
+
+    def replace(self, encoder: Encoder) -> None:
+        """Takes another encoder, by which the caller has encoded all keys again."""
+        self._given = self._loaded = encoder
 
     def _check(self, encoder: Encoder) -> None:
         store = self._store

@@ -30,9 +30,7 @@ def read_lines(path: Path) -> Iterator[tuple[str, object]]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise NotFoundError(
-            f"{path} cannot be read ({error.strerror}); name a JSONL file"
-        ) from error
+        raise NotFoundError(f"{path} cannot be read ({error.strerror}); name a JSONL file") from error
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         if line.strip():
             yield f"line {number}", _parsed(line, number)
@@ -42,10 +40,7 @@ def export_lines(store: Store, namespace: str | None) -> Iterator[str]:
     """All edits, of every status, one line each by id; equal stores give equal lines."""
     where, values = ("1", ()) if namespace is None else ("e.namespace = ?", (namespace,))
     for edit in store.edits(where, *values):
-        keys = [
-            {"kind": key.kind, "text": key.text, "radius": key.radius}
-            for key in store.keys_of(edit.id)
-        ]
+        keys = [{"kind": key.kind, "text": key.text, "radius": key.radius} for key in store.keys_of(edit.id)]
         yield to_json(edit_fields(edit) | {"keys": keys})
 
 
@@ -67,9 +62,7 @@ def write_lines(lines: Iterable[str], to: str | Path | TextIO) -> int:
         aside.replace(path)
     except OSError as error:
         aside.unlink(missing_ok=True)
-        raise StoreError(
-            f"{path} cannot be written ({error.strerror}); name another file"
-        ) from error
+        raise StoreError(f"{path} cannot be written ({error.strerror}); name another file") from error
     return count
 
 
@@ -95,16 +88,14 @@ def stored_edit(row: object, where: str) -> StoredEdit:
             id=str(row["id"]),
             status=Status(row["status"]),
             superseded_by=_reference(row.get("superseded_by")),
-            created_at=datetime.fromisoformat(row["created_at"]) and row["created_at"],
+            created_at=_moment(row["created_at"]),
             radius_fixed=fixed,
         )
         number_of(edit.id)
         keys = tuple(_key(key) for key in row["keys"])
     except InvalidInputError as error:
         message = str(error)
-        raise InvalidInputError(
-            message if message.startswith(where) else f"{where}: {message}"
-        ) from None
+        raise InvalidInputError(message if message.startswith(where) else f"{where}: {message}") from None
     except (KeyError, TypeError, ValueError, AttributeError, NotFoundError) as error:
         raise InvalidInputError(f"{where}: no valid line of an export ({error})") from None
     if not keys:
@@ -140,6 +131,11 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not allowed")
 
 
+def _moment(value: str) -> str:
+    datetime.fromisoformat(value)  # raises ValueError
+    return value
+
+
 def _reference(value: object) -> str | None:
     if value is None:
         return None
@@ -149,6 +145,4 @@ def _reference(value: object) -> str | None:
 def _key(given: Mapping[str, Any]) -> tuple[KeyText, float]:
     if given["kind"] not in _KEY_KINDS:
         raise InvalidInputError(f"key kind {given['kind']!r} (known: {', '.join(_KEY_KINDS)})")
-    return KeyText(kind=given["kind"], text=clean(given["text"], "key")), check_radius(
-        given["radius"]
-    )
+    return KeyText(kind=given["kind"], text=clean(given["text"], "key")), check_radius(given["radius"])

@@ -1,5 +1,7 @@
 """What was done to a store, and how the last of it is taken back."""
 
+# ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
+
 from kedit_memory.errors import NotFoundError
 from kedit_memory.memory.rows import Snapshot, number_of, snapshot_from
 from kedit_memory.memory.store import Store
@@ -44,9 +46,7 @@ def revisions_of(store: Store, edit_id: str | None, namespace: str | None) -> li
     else:
         found = revisions(store, "c.edit_id = ?", number_of(edit_id))
         if not found:
-            raise NotFoundError(
-                f"no edit {edit_id!r} in the history of {store.path}; see `kedit list`"
-            )
+            raise NotFoundError(f"no edit {edit_id!r} in the history of {store.path}; see `kedit list`")
     if namespace is None:
         return found
     return [one for one in found if namespace in _namespaces(one)]
@@ -71,16 +71,12 @@ def undo_last(store: Store, writer: Writer, namespace: str | None) -> list[Revis
         where = "" if namespace is None else f" in namespace {namespace!r}"
         raise NotFoundError(f"nothing to undo{where} in {store.path}; see `kedit history`")
     undone = int(rows[0]["seq"])
-    changes = store.query(
-        "SELECT before, after FROM changes WHERE operation = ? ORDER BY id DESC", undone
-    )
+    changes = store.query("SELECT before, after FROM changes WHERE operation = ? ORDER BY id DESC", undone)
     for row in changes:
         before, after = snapshot_from(row["before"]), snapshot_from(row["after"])
         _restore(store, before, after)
         writer.change("undo", after, before)
-    store.connection.execute(
-        "UPDATE operations SET undone_by = ? WHERE seq = ?", (writer.operation, undone)
-    )
+    store.connection.execute("UPDATE operations SET undone_by = ? WHERE seq = ?", (writer.operation, undone))
     return revisions(store, "c.operation = ?", undone)
 
 

@@ -1,5 +1,7 @@
 """Checks of a whole store, and the rare operations on it: purge and backup."""
 
+# ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
+
 import shutil
 import sqlite3
 import zlib
@@ -14,6 +16,7 @@ from kedit_memory.memory.keys import KeyIndex
 from kedit_memory.memory.manifest import damage, drop_cache, read_manifest
 from kedit_memory.memory.rows import number_of, to_json
 from kedit_memory.memory.store import CACHE, DATABASE, Store, translated
+from kedit_memory.records import Kind, Status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,15 +34,51 @@ class Verification:
         return not self.problems
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stats:
+    """Counts of a store."""
+
+    path: str
+    edits: dict[str, int]  # by status
+    kinds: dict[str, int]  # of active edits
+    namespaces: dict[str, int]  # of active edits
+    keys: int
+    operations: int
+    encoder: str | None
+    encoder_revision: str | None
+    dimension: int | None
+    bytes: int  # of all files
+
+
+def stats(store: Store) -> Stats:
+    """Counts of edits, keys and bytes."""
+    statuses = store.query("SELECT status, count(*) FROM edits GROUP BY status")
+    kinds = store.query("SELECT kind, count(*) FROM edits WHERE status = 'active' GROUP BY kind")
+    namespaces = store.query(
+        "SELECT namespace, count(*) FROM edits WHERE status = 'active' GROUP BY namespace ORDER BY 1"
+    )
+    dimension = store.meta("dimension")
+    return Stats(
+        path=str(store.path),
+        edits=dict.fromkeys(map(str, Status), 0) | {row[0]: row[1] for row in statuses},
+        kinds=dict.fromkeys(map(str, Kind), 0) | {row[0]: row[1] for row in kinds},
+        namespaces={row[0]: row[1] for row in namespaces},
+        keys=_counts(store)[1],
+        operations=store.last_sequence(),
+        encoder=store.meta("encoder"),
+        encoder_revision=store.meta("encoder_revision"),
+        dimension=None if dimension is None else int(dimension),
+        bytes=sum(file.stat().st_size for file in store.path.rglob("*") if file.is_file()),
+    )
+
+
 def verify(store: Store, index: KeyIndex) -> Verification:
     """Compares rows, index and cache with each other, each way and to the last bit."""
     problems = [*_damaged_database(store)]
     if not problems:
         problems += [*_row_problems(store), *_cache_problems(store), *_index_problems(store, index)]
     counts = (0, 0) if problems else _counts(store)
-    return Verification(
-        edits=counts[0], keys=counts[1], indexed=len(index), problems=tuple(problems)
-    )
+    return Verification(edits=counts[0], keys=counts[1], indexed=len(index), problems=tuple(problems))
 
 
 def purge(store: Store, edit_ids: Sequence[str], at: str) -> None:
@@ -58,9 +97,7 @@ def purge(store: Store, edit_ids: Sequence[str], at: str) -> None:
         run(f"DELETE FROM changes WHERE edit_id {chosen}", (numbers,))
         run(f"DELETE FROM keys WHERE edit_id {chosen}", (numbers,))
         run(f"DELETE FROM edits WHERE id {chosen}", (numbers,))
-        run(
-            "UPDATE operations SET undone_by = NULL WHERE undone_by NOT IN (SELECT operation FROM changes)"
-        )
+        run("UPDATE operations SET undone_by = NULL WHERE undone_by NOT IN (SELECT operation FROM changes)")
         run(
             "DELETE FROM operations WHERE verb NOT IN ('purge', 'rebuild') "
             "AND seq NOT IN (SELECT operation FROM changes)"
@@ -75,8 +112,7 @@ def scrub(store: Store) -> None:
     (row,) = store.query("PRAGMA wal_checkpoint(TRUNCATE)")
     if row[0]:
         raise StoreError(
-            f"{store.path}: removed, but another process still reads the old log; "
-            "close it and purge again"
+            f"{store.path}: removed, but another process still reads the old log; close it and purge again"
         )
 
 
@@ -115,9 +151,7 @@ def _damaged_database(store: Store) -> Iterator[str]:
 
 
 def _row_problems(store: Store) -> Iterator[str]:
-    for row in store.query(
-        "SELECT id FROM edits WHERE id NOT IN (SELECT edit_id FROM keys WHERE live)"
-    ):
+    for row in store.query("SELECT id FROM edits WHERE id NOT IN (SELECT edit_id FROM keys WHERE live)"):
         yield f"edit e{row[0]} has no key and cannot be found; add it again"
     size = 4 * int(store.meta("dimension") or 0)
     for row in store.query("SELECT id, edit_id FROM keys WHERE length(vector) <> ?", size):
@@ -163,7 +197,5 @@ def _index_problems(store: Store, index: KeyIndex) -> Iterator[str]:
 
 
 def _counts(store: Store) -> tuple[int, int]:
-    (row,) = store.query(
-        "SELECT (SELECT count(*) FROM edits), (SELECT count(*) FROM keys WHERE live)"
-    )
+    (row,) = store.query("SELECT (SELECT count(*) FROM edits), (SELECT count(*) FROM keys WHERE live)")
     return row[0], row[1]

@@ -65,9 +65,7 @@ def save_cache(cache: Path, index: VectorIndex, manifest: Manifest) -> None:
             _discard(other)
 
 
-def load_cache(
-    cache: Path, engine: type[VectorIndex], wanted: Manifest
-) -> tuple[VectorIndex, int] | None:
+def load_cache(cache: Path, engine: type[VectorIndex], wanted: Manifest) -> tuple[VectorIndex, int] | None:
     """The cached index and the last operation it knows of; None when it cannot be used."""
     manifest = read_manifest(cache)
     if manifest is None or not manifest.fits(wanted):
@@ -88,15 +86,11 @@ def read_manifest(cache: Path) -> Manifest | None:
     try:
         given: Any = json.loads((cache / _FILE).read_text(encoding="utf-8"))
         manifest = Manifest(**given)
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError):  # absent, no JSON, other fields
         return None
-    sound = (
-        isinstance(manifest.sequence, int)
-        and isinstance(manifest.folder, str)
-        and isinstance(manifest.checksums, dict)
-        and manifest.folder == Path(manifest.folder).name
-    )
-    return manifest if sound else None
+    sound = isinstance(given["sequence"], int) and isinstance(given["checksums"], dict)
+    inside = isinstance(given["folder"], str) and given["folder"] == Path(given["folder"]).name
+    return manifest if sound and inside else None
 
 
 def damage(cache: Path, manifest: Manifest) -> str | None:

@@ -1,8 +1,10 @@
 """From keys that an index has found to the edits that hold for a question."""
 
+# ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
+
 from kedit_memory.memory.index import Hits
-from kedit_memory.memory.keys import KeyIndex
 from kedit_memory.memory.index.base import Vectors
+from kedit_memory.memory.keys import KeyIndex
 from kedit_memory.memory.rows import SELECT_EDIT, edit_of, number_of, to_json
 from kedit_memory.memory.store import Store
 from kedit_memory.records import Match
@@ -38,9 +40,7 @@ def matches_of(store: Store, hits: Hits, namespace: str, day: str) -> list[Match
             continue
         found = (distance**2 - radius**2, distance, radius, row["text"])
         best[row["edit_id"]] = min(best.get(row["edit_id"], found), found)
-    edits = store.query(
-        f"{SELECT_EDIT} WHERE e.id IN (SELECT value FROM json_each(?))", to_json(list(best))
-    )
+    edits = store.query(f"{SELECT_EDIT} WHERE e.id IN (SELECT value FROM json_each(?))", to_json(list(best)))
     matches = []
     for row in edits:
         _, distance, radius, text = best[row["id"]]

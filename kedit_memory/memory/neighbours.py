@@ -1,5 +1,7 @@
 """Which stored keys the rules of scope have to weigh against a new one."""
 
+# ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
+
 import sqlite3
 from collections.abc import Sequence
 
@@ -32,9 +34,7 @@ class Neighbourhood:
     question (kept side by side on purpose) are no neighbours: a split would leave both nothing.
     """
 
-    def __init__(
-        self, store: Store, index: KeyIndex, vectors: Vectors, *, subjectless: bool
-    ) -> None:
+    def __init__(self, store: Store, index: KeyIndex, vectors: Vectors, *, subjectless: bool) -> None:
         self._store = store
         self._vectors = vectors  # (keys of the batch, dimension), in the order of writing
         self._written: list[int] = []  # ids of those already written
@@ -47,7 +47,8 @@ class Neighbourhood:
 
     def vector(self, place: int) -> Vectors:
         """The vector of the key at `place` in the batch."""
-        return self._vectors[place]
+        vector: Vectors = self._vectors[place]
+        return vector
 
     def note_written(self, key: int) -> None:
         """Tells the id that the next key of the batch was given."""
@@ -68,9 +69,7 @@ class Neighbourhood:
         subject = subject_key(edit.subject)
         if subject is None:
             return []
-        rows = self._store.query(
-            f"{_SELECT} AND e.subject_key = ?", edit.namespace, number_of(edit.id), subject
-        )
+        rows = self._store.query(f"{_SELECT} AND e.subject_key = ?", edit.namespace, number_of(edit.id), subject)
         rows = [row for row in rows if not same_question(question_of(edit), _question(row))]
         if not rows:
             return []
@@ -86,7 +85,8 @@ class Neighbourhood:
             found += self._described(edit, ids[:_BLOCK], gaps[:_BLOCK])
             reach = np.maximum(scope_of(given, found).radius, radii[_BLOCK:])
             touching = gaps[_BLOCK:] <= reach
-            ids, gaps, radii = (part[_BLOCK:][touching] for part in (ids, gaps, radii))
+            ids, gaps = ids[_BLOCK:][touching], gaps[_BLOCK:][touching]
+            radii = radii[_BLOCK:][touching]
         return found
 
     def _candidates(self, place: int) -> tuple[Ids, Floats, Floats]:
@@ -119,9 +119,7 @@ class Neighbourhood:
 
 
 def _any_subjectless(store: Store) -> bool:
-    return bool(
-        store.query("SELECT 1 FROM edits WHERE subject_key IS NULL AND status = 'active' LIMIT 1")
-    )
+    return bool(store.query("SELECT 1 FROM edits WHERE subject_key IS NULL AND status = 'active' LIMIT 1"))
 
 
 def _question(row: sqlite3.Row) -> Question:

@@ -55,9 +55,7 @@ def revised(before: Snapshot, changes: EditChanges) -> Draft:
     """
     old = before.edit
     if old.status is not Status.ACTIVE:
-        raise InvalidInputError(
-            f"{old.id} is {old.status}; only an active edit is updated, add anew"
-        )
+        raise InvalidInputError(f"{old.id} is {old.status}; only an active edit is updated, add anew")
     if unknown := sorted(set(changes) - set(EditChanges.__annotations__)):
         known = ", ".join(sorted(EditChanges.__annotations__))
         raise InvalidInputError(f"{unknown[0]!r} cannot be updated (known: {known})")

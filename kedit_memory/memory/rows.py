@@ -1,6 +1,7 @@
 """Edits and their keys as rows of tables and as lines of JSON."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,16 +11,14 @@ from kedit_memory.errors import NotFoundError
 from kedit_memory.memory.slots import prompt_key, slot_of, subject_key
 from kedit_memory.records import Edit, Kind, Status
 
+_ID = re.compile(r"e[0-9]{1,18}")
 COLUMNS = (
     "id", "namespace", "kind", "prompt", "target", "statement", "subject", "relation",
     "paraphrases", "aliases", "metadata", "radius_fixed", "valid_from", "valid_until", "source",
     "status", "superseded_by", "created_at", "slot", "prompt_key", "subject_key",
 )  # fmt: skip
 # An edit's radius is that of its widest key, so no column repeats it.
-SELECT_EDIT = (
-    "SELECT e.*, (SELECT max(k.radius) FROM keys k WHERE k.edit_id = e.id AND k.live) AS radius "
-    "FROM edits e"
-)
+SELECT_EDIT = "SELECT e.*, (SELECT max(k.radius) FROM keys k WHERE k.edit_id = e.id AND k.live) AS radius FROM edits e"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +45,9 @@ def number_of(edit_id: str) -> int:
     Raises:
         NotFoundError: no id at all.
     """
-    digits = edit_id[1:] if isinstance(edit_id, str) else ""
-    if not (edit_id[:1] == "e" and digits.isascii() and digits.isdigit() and len(digits) < 18):
-        raise NotFoundError(f"no edit {str(edit_id)[:40]!r}; ids look like 'e17', see `kedit list`")
-    return int(digits)
+    if not _ID.fullmatch(edit_id):
+        raise NotFoundError(f"no edit {edit_id[:40]!r}; ids look like 'e17', see `kedit list`")
+    return int(edit_id[1:])
 
 
 def id_of(number: int) -> str:
@@ -166,9 +164,7 @@ def snapshot_from(text: str | None) -> Snapshot | None:
 
 def to_json(value: object) -> str:
     """Compact JSON with sorted keys, so that equal values give equal text."""
-    return json.dumps(
-        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    )
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _texts(text: str) -> tuple[str, ...]:

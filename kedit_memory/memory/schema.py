@@ -97,9 +97,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
     empty = connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
     if owner != APPLICATION_ID and not empty:
-        raise StoreError(
-            f"{path} is a database of another program; name another folder as the store"
-        )
+        raise StoreError(f"{path} is a database of another program; name another folder as the store")
     if version > FORMAT_VERSION:
         raise StoreError(
             f"{path} has format {version}, this version of kedit-memory reads up to "

@@ -6,7 +6,7 @@ Distances and radii are Euclidean between unit vectors, 0 to 2.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-DEFAULT_RADIUS = 0.80
+DEFAULT_RADIUS = 0.65
 LARGEST_RADIUS = 2.0
 
 

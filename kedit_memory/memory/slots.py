@@ -99,9 +99,7 @@ def superseded(old: Edit, new: Edit) -> Resolution:
     superseded, and ends where `new` begins if that leaves it any time at all.
     """
     earlier = new.valid_from is not None and (old.valid_from or "") < new.valid_from
-    outlasts = new.valid_until is not None and (
-        old.valid_until is None or new.valid_until < old.valid_until
-    )
+    outlasts = new.valid_until is not None and (old.valid_until is None or new.valid_until < old.valid_until)
     if outlasts and not (earlier and old.valid_from is not None):
         return Resolution(edit=replace(old, valid_from=new.valid_until), verb="update")
     ends = new.valid_from if earlier else old.valid_until

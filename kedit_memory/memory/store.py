@@ -3,12 +3,13 @@
 Each write is a transaction (write-ahead log, synchronous=FULL): what has returned survives a crash.
 """
 
+# ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
+
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,22 +28,16 @@ from kedit_memory.memory.rows import (
     to_json,
 )
 from kedit_memory.memory.schema import prepare
-from kedit_memory.records import Edit, Status
+from kedit_memory.records import Edit
 
 DATABASE = "store.db"
 CACHE = "cache"
 BUSY_SECONDS = 10.0
 
 # Keys that some question, of today or of another day, may still find.
-RECALLABLE = (
-    "(e.status = 'active' OR (e.status = 'superseded' AND e.valid_until IS NOT NULL)) AND k.live"
-)
-_INSERT_EDIT = (
-    f"INSERT INTO edits ({', '.join(COLUMNS)}) VALUES ({', '.join(':' + c for c in COLUMNS)})"  # noqa: S608
-)
-_UPDATE_EDIT = (
-    f"UPDATE edits SET {', '.join(f'{c} = :{c}' for c in COLUMNS if c != 'id')} WHERE id = :id"  # noqa: S608
-)
+RECALLABLE = "(e.status = 'active' OR (e.status = 'superseded' AND e.valid_until IS NOT NULL)) AND k.live"
+_INSERT_EDIT = f"INSERT INTO edits ({', '.join(COLUMNS)}) VALUES ({', '.join(':' + c for c in COLUMNS)})"
+_UPDATE_EDIT = f"UPDATE edits SET {', '.join(f'{c} = :{c}' for c in COLUMNS if c != 'id')} WHERE id = :id"
 
 
 class Store:
@@ -63,19 +58,13 @@ class Store:
         folder = Path(path)
         database = folder / DATABASE
         if not create and not database.is_file():
-            raise NotFoundError(
-                f"no store at {folder}; name an existing folder, or add an edit first"
-            )
+            raise NotFoundError(f"no store at {folder}; name an existing folder, or add an edit first")
         try:
             (folder / CACHE).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(
-                f"{folder} cannot be a store ({error.strerror}); name another"
-            ) from error
+            raise StoreError(f"{folder} cannot be a store ({error.strerror}); name another") from error
         with translated(database):
-            connection = sqlite3.connect(
-                database, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
+            connection = sqlite3.connect(database, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             try:
                 _configure(connection)
                 prepare(connection, database)
@@ -131,10 +120,7 @@ class Store:
 
     def edits(self, where: str = "1", *values: object) -> list[Edit]:
         """All edits that a condition on the columns of `e` selects, by id."""
-        return [
-            edit_of(row)
-            for row in self.query(f"{SELECT_EDIT} WHERE {where} ORDER BY e.id", *values)
-        ]
+        return [edit_of(row) for row in self.query(f"{SELECT_EDIT} WHERE {where} ORDER BY e.id", *values)]
 
     def rivals(self, edit: Edit) -> list[Edit]:
         """Active edits that may answer the same question as `edit`: same slot or same prompt."""
@@ -159,10 +145,7 @@ class Store:
             "SELECT id, kind, text, radius FROM keys WHERE edit_id = ? AND live ORDER BY id",
             number_of(edit_id),
         )
-        return tuple(
-            Key(id=row["id"], kind=row["kind"], text=row["text"], radius=row["radius"])
-            for row in rows
-        )
+        return tuple(Key(id=row["id"], kind=row["kind"], text=row["text"], radius=row["radius"]) for row in rows)
 
     def snapshot(self, edit_id: str) -> Snapshot:
         """An edit with its keys as they are now."""
@@ -185,8 +168,7 @@ class Store:
         """Writes one key of an edit."""
         blob = vector.astype("<f4").tobytes()
         cursor = self.connection.execute(
-            "INSERT INTO keys (edit_id, kind, text, radius, vector, checksum) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO keys (edit_id, kind, text, radius, vector, checksum) VALUES (?, ?, ?, ?, ?, ?)",
             (number_of(edit_id), kind, text, radius, blob, zlib.crc32(blob)),
         )
         return Key(id=int(cursor.lastrowid or 0), kind=kind, text=text, radius=radius)
@@ -201,15 +183,11 @@ class Store:
 
     def set_radii(self, radii: Iterable[tuple[int, float]]) -> None:
         """Gives keys, by id, another radius."""
-        self.connection.executemany(
-            "UPDATE keys SET radius = ? WHERE id = ?", [(radius, key) for key, radius in radii]
-        )
+        self.connection.executemany("UPDATE keys SET radius = ? WHERE id = ?", [(radius, key) for key, radius in radii])
 
     def set_live(self, keys: Iterable[int], *, live: bool) -> None:
         """Puts keys to rest, or wakes them."""
-        self.connection.executemany(
-            "UPDATE keys SET live = ? WHERE id = ?", [(live, k) for k in keys]
-        )
+        self.connection.executemany("UPDATE keys SET live = ? WHERE id = ?", [(live, k) for k in keys])
 
     def last_sequence(self) -> int:
         """The number of the newest operation."""
@@ -222,9 +200,7 @@ class Store:
         )
         return int(cursor.lastrowid or 0)
 
-    def note_change(
-        self, operation: int, verb: str, before: Snapshot | None, after: Snapshot | None
-    ) -> None:
+    def note_change(self, operation: int, verb: str, before: Snapshot | None, after: Snapshot | None) -> None:
         """Notes what an operation did to one edit."""
         either = before or after
         if either is not None:
@@ -244,9 +220,7 @@ class Store:
         known: dict[str, Vectors] = {}
         for start in range(0, len(texts), 500):
             part = to_json(list(texts[start : start + 500]))
-            for row in self.query(
-                "SELECT text, vector FROM keys WHERE text IN (SELECT value FROM json_each(?))", part
-            ):
+            for row in self.query("SELECT text, vector FROM keys WHERE text IN (SELECT value FROM json_each(?))", part):
                 known[row["text"]] = np.frombuffer(row["vector"], "<f4")
         return known
 
@@ -263,9 +237,7 @@ class Store:
             values = (to_json(list(edit_ids)),)
         dimension = int(self.meta("dimension") or 0)
         with translated(self.path / DATABASE):
-            return _arrays(
-                self.connection.execute(sql + " ORDER BY k.id", values), dimension, self.path
-            )
+            return _arrays(self.connection.execute(sql + " ORDER BY k.id", values), dimension, self.path)
 
 
 def _arrays(rows: Iterable[sqlite3.Row], dimension: int, path: Path) -> tuple[Ids, Vectors, Floats]:
@@ -274,9 +246,7 @@ def _arrays(rows: Iterable[sqlite3.Row], dimension: int, path: Path) -> tuple[Id
     buffer = bytearray()
     for key, vector, radius in rows:
         if len(vector) != 4 * dimension:
-            raise StoreError(
-                f"key {key} of {path} has a vector of the wrong size; run kedit verify"
-            )
+            raise StoreError(f"key {key} of {path} has a vector of the wrong size; run kedit verify")
         ids.append(key)
         radii.append(radius)
         buffer += vector

@@ -37,9 +37,7 @@ class Touched:
 class Writer:
     """One operation on the store, within a transaction that the caller holds."""
 
-    def __init__(
-        self, store: Store, index: KeyIndex, *, verb: str, namespace: str | None, at: str
-    ) -> None:
+    def __init__(self, store: Store, index: KeyIndex, *, verb: str, namespace: str | None, at: str) -> None:
         self._store = store
         self._index = index
         self._verb = verb
@@ -103,9 +101,7 @@ class Writer:
         self._store.update_edit(edit)
         self.change("retract", before, replace(before, edit=edit))
 
-    def restore(
-        self, stored: Sequence[StoredEdit], vectors: Mapping[str, Vectors]
-    ) -> Iterator[str]:
+    def restore(self, stored: Sequence[StoredEdit], vectors: Mapping[str, Vectors]) -> Iterator[str]:
         """Writes edits of an export as they were, and gives their ids.
 
         Ids are kept in a store that never had an edit; in any other they are given anew.
@@ -137,7 +133,7 @@ class Writer:
         self._touched.note(before, after)
 
     def resolve(self, edit: Edit, on_conflict: OnConflict) -> bool:
-        """Settles conflicts of a stored edit with older ones; whether another answer gave way.
+        """Settles conflicts of a stored edit with older ones; whether one was superseded.
 
         Raises:
             ConflictError: there is one and `on_conflict` says reject.
@@ -145,16 +141,16 @@ class Writer:
         rivals = self._rivals(edit, on_conflict)
         if on_conflict is OnConflict.REJECT and rivals:
             raise ConflictError(_conflict_message(edit, rivals[0]))
+        verbs = set()
         for old in rivals:
             before = self._store.snapshot(old.id)
             resolution = superseded(old, edit)
+            verbs.add(resolution.verb)
             self._store.update_edit(resolution.edit)
             self.change(resolution.verb, before, replace(before, edit=resolution.edit))
-        return bool(rivals)
+        return "supersede" in verbs
 
-    def write_keys(
-        self, edit: Edit, texts: Sequence[KeyText], around: Neighbourhood, place: int
-    ) -> tuple[Key, ...]:
+    def write_keys(self, edit: Edit, texts: Sequence[KeyText], around: Neighbourhood, place: int) -> tuple[Key, ...]:
         """Writes keys of a stored edit with the radii that the rules of scope give."""
         given = edit.radius if edit.radius_fixed else None
         keys = []
@@ -181,15 +177,11 @@ class Writer:
             self._index.advance(self.operation)
         self._touched = Touched()
 
-    def _neighbourhood(
-        self, chunk: Sequence[Draft], vectors: Mapping[str, Vectors]
-    ) -> Neighbourhood:
+    def _neighbourhood(self, chunk: Sequence[Draft], vectors: Mapping[str, Vectors]) -> Neighbourhood:
         rows = np.stack([vectors[key.text] for draft in chunk for key in draft.keys])
         return self.neighbourhood(rows, subjectless=any(not d.edit.subject for d in chunk))
 
-    def _add_one(
-        self, draft: Draft, around: Neighbourhood, place: int, on_conflict: OnConflict
-    ) -> str | ConflictError:
+    def _add_one(self, draft: Draft, around: Neighbourhood, place: int, on_conflict: OnConflict) -> str | ConflictError:
         if twin := self._twin(draft):
             around.skip(len(draft.keys))
             return twin

@@ -1,5 +1,6 @@
 """The way of a question, in order: link → recall → verify → route → answer."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from kedit_memory.routing.recall import Recall, recall
 from kedit_memory.shipped import passages_file
 from kedit_memory.world import World, load_world
 
+_PROPER = re.compile(r"(?<=\w )[A-Z]\w+")  # capitalised within a sentence
 PATHS = ("auto", "context", "direct")
 
 
@@ -140,7 +142,7 @@ class Router:
         return PopularityGate(self._popularity, self.config.max_tier)
 
     def retrieve(self, question: str, mentions: Sequence[Mention]) -> list[RetrievedPassage]:
-        """The best passages that name one of the question's subjects; any when it names none."""
+        """The best passages that name one of the question's subjects, or where none is known all its proper names."""
         if self.config.passages == 0:
             return []
         if self._retriever is None:
@@ -148,9 +150,13 @@ class Router:
             self._retriever = Bm25Retriever([*read_passages(passages_file()), *own])
         found = self._retriever.search(question, self.config.passages)
         names = {fold(word) for mention in mentions for word in (mention.surface, mention.name)}
-        if not names:
-            return found
-        return [f for f in found if any(name in fold(f"{f.passage.title} {f.passage.text}") for name in names)]
+        proper = set() if names else {fold(word) for word in _PROPER.findall(question)}
+        texts = [fold(f"{f.passage.title} {f.passage.text}") for f in found]
+        return [
+            f
+            for f, text in zip(found, texts, strict=True)
+            if (not names or any(name in text for name in names)) and all(word in text for word in proper)
+        ]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,214 @@
+"""An open store with its encoder, its index and its clock: what every verb of the memory works on."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from kedit_memory.errors import ConflictError, InvalidInputError, StoreError
+from kedit_memory.memory import exchange
+from kedit_memory.memory.add import Draft, clean, day, request_of, validate
+from kedit_memory.memory.encoding import Encoder, Encoding, encode_all, write_encoder
+from kedit_memory.memory.index.base import Vectors
+from kedit_memory.memory.keys import KeyIndex
+from kedit_memory.memory.revising import EditFields
+from kedit_memory.memory.rows import number_of, to_json
+from kedit_memory.memory.store import Store
+from kedit_memory.memory.writing import Writer
+from kedit_memory.records import DEFAULT_NAMESPACE, Edit, EditRequest, OnConflict
+
+_LOG = logging.getLogger(__name__)
+
+NamedRow = tuple[str, object]  # what messages call it, such as "line 3", and what it holds
+SINGLE = "edit"  # the name of a row that is alone, which messages leave out
+
+
+class Session:
+    """The parts behind an `EditMemory`, and the steps that its verbs share."""
+
+    def __init__(self, store: Store, encoding: Encoding, index: KeyIndex, clock: Callable[[], datetime]) -> None:
+        self.store = store
+        self.encoding = encoding
+        self.index = index
+        self._clock = clock
+
+    @contextmanager
+    def operation(self, verb: str, namespace: str | None) -> Iterator[Writer]:
+        """One transaction with its entry in history; the index follows, or is dropped on failure."""
+        writer = Writer(self.store, self.index, verb=verb, namespace=namespace, at=self.now())
+        try:
+            with self.store.transaction():
+                self.encoding.check()
+                if self.index.loaded:
+                    self.index.current()
+                yield writer
+                writer.flush()
+        except BaseException:
+            if writer.changed:
+                self.index.forget()
+            raise
+
+    def add(
+        self,
+        rows: Iterable[NamedRow],
+        on_conflict: str,
+        verb: str,
+        *,
+        partial: bool = False,
+        namespace: str = DEFAULT_NAMESPACE,
+    ) -> list[Edit]:
+        """Validates, encodes and writes rows as one operation; gives the edits that are stored."""
+        rule = conflict_rule(on_conflict)
+        drafts = self._drafts(rows, namespace, partial=partial)
+        if not drafts:
+            return []
+        vectors = self.vectors(list(drafts.values()))
+        ids = []
+        with self.operation(verb, _common_namespace(drafts.values())) as writer:
+            self.encoding.record()
+            added = writer.add(list(drafts.values()), vectors, rule)
+            for where, result in zip(drafts, added, strict=True):
+                if isinstance(result, str):
+                    ids.append(result)
+                elif partial:
+                    _LOG.warning("passed over: %s: %s", where, result)
+                else:
+                    raise result if where == SINGLE else ConflictError(f"{where}: {result}")
+        return self.edits(ids)
+
+    def restore(self, rows: Sequence[NamedRow]) -> list[Edit]:
+        """Writes the lines of an export as they were."""
+        for _, row in rows:
+            if isinstance(row, InvalidInputError):
+                raise row
+        stored = exchange.stored_edits(rows)
+        texts = [text.text for one in stored for text, _ in one.keys]
+        vectors = dict(zip(texts, self.encoding.encode(texts), strict=True))
+        with self.operation("import", None) as writer:
+            self.encoding.record()
+            ids = list(writer.restore(stored, vectors))
+        return self.edits(ids)
+
+    def edits(self, ids: Sequence[str]) -> list[Edit]:
+        """Edits as they are now, in the order of ids."""
+        if len(ids) == 1:
+            return [self.store.edit(ids[0])]
+        numbers = to_json([number_of(edit_id) for edit_id in ids])
+        found = self.store.edits("e.id IN (SELECT value FROM json_each(?))", numbers)
+        by_id = {edit.id: edit for edit in found}
+        return [by_id[edit_id] for edit_id in ids]
+
+    def vectors(self, drafts: Sequence[Draft]) -> dict[str, Vectors]:
+        """The vector of each text that is a key of these drafts."""
+        texts = [key.text for draft in drafts for key in draft.keys]
+        return dict(zip(texts, self.encoding.encode(texts), strict=True))
+
+    def question(self, query: str | Vectors) -> Vectors:
+        """The vector of a question, or the one given, checked."""
+        self.encoding.check()
+        if isinstance(query, str):
+            encoded: Vectors = self.encoding.encode([clean(query, "question")])[0]
+            return encoded
+        vector = np.asarray(query, np.float32)
+        dimension = self.store.meta("dimension")
+        if vector.ndim != 1 or not np.isfinite(vector).all():
+            raise InvalidInputError(f"a question's vector has shape {vector.shape} or NaN; give one finite row")
+        if dimension is not None and len(vector) != int(dimension):
+            raise InvalidInputError(f"a question's vector has {len(vector)} coordinates; give {dimension}")
+        return vector
+
+    def encode_again(self, encoder: str | Encoder) -> None:
+        """Gives all keys vectors of another encoder.
+
+        Raises:
+            StoreError: another process wrote while the keys were being encoded.
+        """
+        newest = self.store.last_sequence()
+        other = self.encoding.loaded(encoder)
+        rows = self.store.query("SELECT id, text FROM keys ORDER BY id")
+        texts = list(dict.fromkeys(row["text"] for row in rows))
+        vectors = dict(zip(texts, encode_all(other, texts), strict=True))
+        with self.store.transaction():
+            if self.store.last_sequence() != newest:
+                raise StoreError(f"{self.store.path} was written to meanwhile; rebuild it again")
+            self.store.set_vectors((row["id"], vectors[row["text"]]) for row in rows)
+            write_encoder(self.store, other, encoder if isinstance(encoder, str) else None)
+            self.store.begin_operation("rebuild", None, self.now())
+        self.encoding.replace(other)
+
+    def close(self) -> None:
+        """Writes the cache if it lags behind and ends the connection."""
+        try:
+            self.index.save_if_worthwhile()
+        finally:
+            self.index.forget()
+            self.store.close()
+
+    def now(self) -> str:
+        """The present moment in UTC, ISO 8601."""
+        moment = self._clock().astimezone(UTC)
+        return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+    def day(self, as_of: str | None) -> str:
+        """The day that a question is about: today, unless it says another."""
+        return self._clock().date().isoformat() if as_of is None else day(as_of, "as_of")
+
+    def _drafts(self, rows: Iterable[NamedRow], namespace: str, *, partial: bool) -> dict[str, Draft]:
+        drafts: dict[str, Draft] = {}
+        for where, row in rows:
+            try:
+                drafts[where] = self._draft(where, row, namespace)
+            except InvalidInputError as error:
+                if not partial:
+                    raise
+                _LOG.warning("passed over: %s", error)
+        return drafts
+
+    def _draft(self, where: str, row: object, namespace: str) -> Draft:
+        if isinstance(row, InvalidInputError):
+            raise row
+        request = request_of(row, where, namespace)
+        try:
+            return validate(request, created_at=self.now())
+        except InvalidInputError as error:
+            if where == SINGLE:
+                raise
+            raise InvalidInputError(f"{where}: {error}") from None
+
+
+def request(prompt: str | None, target: str | None, fields: EditFields) -> EditRequest:
+    """The request that the arguments of `add` or `erase` make."""
+    lists = {name: _tuple(fields[name]) for name in ("paraphrases", "aliases") if name in fields}
+    return EditRequest(prompt=prompt, target=target, **(dict(fields) | lists))  # type: ignore[arg-type]
+
+
+def named(rows: Iterable[object] | str | Path) -> Iterable[NamedRow]:
+    """Rows with the names that messages call them by."""
+    if isinstance(rows, (str, Path)):
+        return exchange.read_lines(Path(rows))
+    return ((f"row {number}", row) for number, row in enumerate(rows, start=1))
+
+
+def conflict_rule(value: str) -> OnConflict:
+    """The rule of that name.
+
+    Raises:
+        InvalidInputError: there is none.
+    """
+    try:
+        return OnConflict(value)
+    except ValueError:
+        known = ", ".join(OnConflict)
+        raise InvalidInputError(f"on_conflict {value!r} is unknown (known: {known})") from None
+
+
+def _tuple(values: object) -> object:
+    return tuple(values) if isinstance(values, list) else values
+
+
+def _common_namespace(drafts: Iterable[Draft]) -> str | None:
+    names = {draft.edit.namespace for draft in drafts}
+    return names.pop() if len(names) == 1 else None
