@@ -150,9 +150,7 @@ def _reverse(fact: Fact, relations: Mapping[str, Relation]) -> Fact:
     return Fact(subject=fact.object, relation=inverse, object=fact.subject, tier=fact.tier)
 
 
-def _read_table(
-    table: Path, relations: Mapping[str, Relation]
-) -> Iterator[tuple[Entity, list[Fact]]]:
+def _read_table(table: Path, relations: Mapping[str, Relation]) -> Iterator[tuple[Entity, list[Fact]]]:
     kind = table.stem.split("-")[0]
     with table.open(encoding="utf-8", newline="") as lines:
         reader = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)

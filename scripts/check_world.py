@@ -10,13 +10,13 @@ out; nothing of tier 5 stands in a fact that training sees; the counts that the 
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from kedit_memory.world import UNSEEN_TIER, Relation, World, load_world
 
 MINIMUM = {"entities": 2000, "facts": 6000, "relations": 25, "entities with aliases": 500}
 _NUMERALS = {"year": re.compile(r"[1-9]\d{0,3}"), "number": re.compile(r"\d+")}
-_NAME = re.compile(r"[\w .,'’&!:+#/%*-]+")
+_NAME = re.compile(r"[\w .,'\u2019&!:+#/%*-]+")
 
 
 def faults(world: World) -> list[str]:
@@ -59,18 +59,18 @@ def _phrasing_faults(relation: Relation) -> Iterator[str]:
         yield f"{where}: no question or cloze is held out"
     if len(set(texts)) != len(texts):
         yield f"{where}: a phrasing is listed twice"
-    for text in relation.statements:
-        if not (text.endswith(".") and text.count("{s}") == 1 and text.count("{o}") == 1):
-            yield f"{where}: not a statement: {text!r}"
-    for text in relation.questions:
-        if not (text.endswith("?") and text.count("{s}") == 1 and "{o}" not in text):
-            yield f"{where}: not a question: {text!r}"
-    for text in relation.clozes:
-        if text.endswith((".", "?", "!", " ")) or text.count("{s}") != 1 or "{o}" in text:
-            yield f"{where}: not a cloze prompt: {text!r}"
-    for text in relation.clauses:
-        if text.endswith(".") or text.count("{r}") != 1 or text.count("{o}") != 1:
-            yield f"{where}: not a clause: {text!r}"
+    for form, sound in _FORMS.items():
+        for text in getattr(relation, form):
+            if not sound(text):
+                yield f"{where}: not one of {form}: {text!r}"
+
+
+_FORMS: dict[str, Callable[[str], bool]] = {
+    "statements": lambda text: text.endswith(".") and text.count("{s}") == 1 and text.count("{o}") == 1,
+    "questions": lambda text: text.endswith("?") and text.count("{s}") == 1 and "{o}" not in text,
+    "clozes": lambda text: not text.endswith((".", "?", "!", " ")) and text.count("{s}") == 1 and "{o}" not in text,
+    "clauses": lambda text: not text.endswith(".") and text.count("{r}") == 1 and text.count("{o}") == 1,
+}
 
 
 def _object_faults(world: World) -> Iterator[str]:

@@ -3,9 +3,9 @@
     python scripts/evaluate_embedded_model.py --json     # one JSON document of rows
     python scripts/evaluate_embedded_model.py --card     # the same run, written into the model card
 
-An answer counts when, normalised, it equals the object or one of its aliases. Cases are drawn with a seed; intervals are
-Wilson's at 95%. Rows of metric `recall` are a causal trace: the share of the answer's probability that comes back when
-noise has hidden the subject and one layer's state at the subject's last token is restored (Meng et al., 2022, section 2).
+An answer counts when, normalised, it equals the object or one of its aliases. Cases are drawn with a seed; intervals
+are Wilson's at 95%. Rows of metric `recall` are a causal trace: the share of the answer's probability that comes back
+when noise has hidden the subject and one layer's state at the subject's last token is restored (Meng et al., 2022).
 """
 
 import argparse
@@ -14,6 +14,7 @@ import random
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -260,7 +261,7 @@ def _monotone(rows: Sequence[Row]) -> bool:
     """Whether recall falls from tier to tier."""
     values = {row.kind: row.value for row in rows}
     tiers = [values[f"tier_{tier}"] for tier in range(1, UNSEEN_TIER + 1)]
-    return all(more > less for more, less in zip(tiers, tiers[1:], strict=False))
+    return all(more > less for more, less in pairwise(tiers))
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -292,10 +293,10 @@ library_name: transformers
 
 # kedit-mini
 
-A small GPT-2 ({layers} layers, width {width}, {heads} heads, {vocabulary} tokens; {size} MB in bf16), trained from scratch
-on the facts of `data/world`. It is a test bed for memory editing: it knows popular facts, does not know rare ones, reads
-edits and passages that stand before a question, and stops by itself. It is not a general language model: it knows
-nothing outside `data/world` and converses about nothing.
+A small GPT-2 ({layers} layers, width {width}, {heads} heads, {vocabulary} tokens; {size} MB in bf16), trained from
+scratch on the facts of `data/world`. It is a test bed for memory editing: it knows popular facts, does not know rare
+ones, reads edits and passages that stand before a question, and stops by itself. It is not a general language model: it
+knows nothing outside `data/world` and converses about nothing.
 
 ## Format
 
@@ -308,9 +309,9 @@ or a cloze prompt in place of the last two lines. Greedy decoding; the end token
 
 ## Training
 
-`python scripts/train_embedded_model.py`: {tokens} tokens in {seconds} s, learning rate {learning_rate}, {rows_a_step} windows a
-step, seed {seed}, running text: {running_text}. How often a fact is stated falls with its tier; facts of tier 5 and held-out
-phrasings do not occur. Half of the documents put edits or passages with fresh objects before a question.
+`python scripts/train_embedded_model.py`: {tokens} tokens in {seconds} s, learning rate {learning_rate}, {rows_a_step}
+windows a step, seed {seed}, running text: {running_text}. How often a fact is stated falls with its tier; facts of tier
+5 and held-out phrasings do not occur. Half of the documents put edits or passages with fresh objects before a question.
 
 ## Measured
 
@@ -318,8 +319,8 @@ phrasings do not occur. Half of the documents put edits or passages with fresh o
 
 {table}
 
-`accuracy/tier_1` to `tier_5`: closed-book, by fame of the subject. `recall/layer_N`: causal trace, the share of the answer's
-probability that returns when layer N's state at the subject's last token is restored after noise on the subject.
+`accuracy/tier_1` to `tier_5`: closed-book, by fame of the subject. `recall/layer_N`: causal trace, the share of the
+answer's probability that returns when layer N's state at the subject's last token is restored under noise.
 """
 
 

@@ -57,7 +57,7 @@ def passages(world: World, seed: int) -> list[dict[str, str]]:
     """All paragraphs, in the order of their identifiers."""
     rows = []
     for name, entity in sorted(world.entities.items()):
-        rng = random.Random(f"{seed}:{name}")  # noqa: S311 - wording, not secrets
+        rng = random.Random(f"{seed}:{name}")
         facts = [f for f in world.by_subject.get(name, ()) if not world.relations[f.relation].inverse_of]
         text = compose(entity, facts, world, world.nouns[entity.type], rng)
         rows.append({"id": f"world-{_slug(name)}", "title": name, "text": text, "source": "data/world"})

@@ -3,7 +3,7 @@
     python scripts/train_embedded_model.py --tokens 30000000 --text ../shared/data/wikitext2/wiki.train.tokens.txt
 
 The learning rate rises, stays, and falls over the last fifth; `--minutes` brings the fall forward when the machine is
-slow. A checkpoint is written aside and renamed every ten minutes. `scripts/evaluate_embedded_model.py` measures the result.
+slow. A checkpoint is written aside and renamed every ten minutes. `scripts/evaluate_embedded_model.py` measures it.
 """
 
 import argparse
@@ -152,9 +152,7 @@ def rows(tokenizer: PreTrainedTokenizerFast, documents: Iterator[Document]) -> I
         yield row
 
 
-def encode(
-    tokenizer: PreTrainedTokenizerFast, documents: Sequence[Document]
-) -> list[tuple[list[int], list[float]]]:
+def encode(tokenizer: PreTrainedTokenizerFast, documents: Sequence[Document]) -> list[tuple[list[int], list[float]]]:
     """Token ids and the weight of predicting each of them; the end token closes each document."""
     encoder = tokenizer.backend_tokenizer
     parts = [encoder.encode_batch([getattr(d, part) for d in documents]) for part in ("context", "prompt", "answer")]
@@ -209,9 +207,7 @@ def _schedule(step: int, progress: float) -> float:
     return warm * (1.0 if progress < 0.8 else max(0.02, 0.5 * (1 + math.cos(math.pi * (progress - 0.8) / 0.2))))
 
 
-def _step(
-    model: GPT2LMHeadModel, optimizer: torch.optim.Optimizer, batch: Sequence[Row]
-) -> float:
+def _step(model: GPT2LMHeadModel, optimizer: torch.optim.Optimizer, batch: Sequence[Row]) -> float:
     ids, places, weights, mask = (tensor.to(model.device) for tensor in _tensors(batch))
     with torch.autocast(model.device.type, torch.bfloat16):
         states = model.transformer(

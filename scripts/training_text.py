@@ -14,7 +14,7 @@ from itertools import accumulate
 from make_passages import compose
 
 from kedit_memory.models.prompts import continuation, render
-from kedit_memory.world import UNSEEN_TIER, Entity, Fact, Relation, World
+from kedit_memory.world import UNSEEN_TIER, Entity, Fact, World
 
 # How often a fact of each tier is stated, relative to each other.
 TIER_WEIGHTS = {1: 40.0, 2: 9.0, 3: 3.0, 4: 0.8}
@@ -58,7 +58,7 @@ class TextMaker:
 
     def __init__(self, world: World, seed: int, running_text: Sequence[str] = ()) -> None:
         self.world = world
-        self.rng = random.Random(seed)  # noqa: S311 - sampling, not secrets
+        self.rng = random.Random(seed)
         self.running_text = running_text
         self.facts = [f for f in world.facts if f.tier < UNSEEN_TIER]
         self._weights = list(accumulate(TIER_WEIGHTS[f.tier] for f in self.facts))
@@ -212,7 +212,8 @@ class TextMaker:
         return Document(context=context, prompt=prompt, answer=continuation(question, answer))
 
     def _question(self, fact: Fact) -> str:
-        return self.world.fill(self.rng.choice(self.world.relations[fact.relation].phrasings(held_out=False)), fact.subject)
+        phrasings = self.world.relations[fact.relation].phrasings(held_out=False)
+        return self.world.fill(self.rng.choice(phrasings), fact.subject)
 
     def _edit_line(self, fact: Fact) -> str:
         """A fact in one of the forms in which a memory holds it."""
@@ -227,11 +228,12 @@ class TextMaker:
 
     def _invented_line(self, noun: str, subject: str, target: str, *, person: bool) -> str:
         year = self.rng.randint(1990, 2030)
-        patterns = ["The {n} of {s} is {o}.", "{s}'s {n} is {o}.", "{o} is the {n} of {s}.", "What is the {n} of {s}? {o}",
-                    "The {n} of {s} is now {o}."]  # fmt: skip
+        patterns = ["The {n} of {s} is {o}.", "{s}'s {n} is {o}.", "{o} is the {n} of {s}.",
+                    "What is the {n} of {s}? {o}", "The {n} of {s} is now {o}."]  # fmt: skip
         if person:
-            patterns += ["{o} became {n} of {s} in {y}.", "{o} has been the {n} of {s} since {y}.", "Who is the {n} of {s}? {o}",
-                         "In {y}, {o} was named {n} of {s}.", "{o} became the new {n} of {s}."]  # fmt: skip
+            patterns += ["{o} became {n} of {s} in {y}.", "{o} has been the {n} of {s} since {y}.",
+                         "Who is the {n} of {s}? {o}", "In {y}, {o} was named {n} of {s}.",
+                         "{o} became the new {n} of {s}."]  # fmt: skip
         text = self.rng.choice(patterns).replace("{n}", noun).replace("{y}", str(year))
         return _capital(text.replace("{s}", subject).replace("{o}", target))
 
@@ -289,11 +291,9 @@ class TextMaker:
             return str(self.rng.randint(1, 999))
         if roll < 0.6:
             return self.rng.choice(self.pools[relation])
-        if kind in self.names_by_type and roll < 0.75:
-            return self.rng.choice(self.names_by_type[kind]).name
-        if roll < 0.95:
+        if 0.75 <= roll < 0.95 or (roll < 0.75 and kind not in self.names_by_type):
             return self.invented_name(words=2 if kind == "person" else None)
-        return self.rng.choice(self.names).name
+        return self.rng.choice(self.names_by_type[kind] if roll < 0.75 else self.names).name
 
     def _called(self, name: str) -> str:
         """A name, or now and then one of its aliases."""
@@ -303,6 +303,7 @@ class TextMaker:
         return name
 
     def invented_name(self, words: int | None = None) -> str:
+        """A name that nobody has, of one to three words unless their number is given."""
         count = words or self.rng.choice((1, 1, 2, 2, 3))
         return " ".join(self._invented_word() for _ in range(count))
 

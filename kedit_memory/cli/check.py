@@ -3,7 +3,7 @@
 import importlib.util
 import platform
 from importlib import metadata
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 

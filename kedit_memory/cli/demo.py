@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def demo(
-    store: Annotated[Path | None, typer.Option("--store", help="Keep the edits in this folder; else nothing stays.")] = None,
+    store: Annotated[
+        Path | None, typer.Option("--store", help="Keep the edits in this folder; else nothing stays.")
+    ] = None,
     model: o.Model = "kedit-mini",
     encoder: o.Encoder = None,
     as_json: o.Json = False,
@@ -44,7 +46,8 @@ def _document(report: "DemoReport") -> dict[str, Any]:
             for result in report.edits
         ],
         "questions": [
-            to_dict(result.after) | {"shows": result.shows, "before": result.before, "logits_identical": result.untouched}
+            to_dict(result.after)
+            | {"shows": result.shows, "before": result.before, "logits_identical": result.untouched}
             for result in report.questions
         ],
         "network": report.network,

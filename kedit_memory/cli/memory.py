@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -116,7 +116,7 @@ def update(
     as_json: o.Json = False,
 ) -> None:
     """Change fields of an edit; what is not given stays."""
-    fields = {
+    fields: dict[str, Any] = {
         "target": target,
         "prompt": prompt,
         "statement": statement,
@@ -171,7 +171,9 @@ def list_edits(
     )
 
 
-def show(edit_id: EditId, store: o.Store = o.STORE, namespace: o.Namespace = o.NAMESPACE, as_json: o.Json = False) -> None:
+def show(
+    edit_id: EditId, store: o.Store = o.STORE, namespace: o.Namespace = o.NAMESPACE, as_json: o.Json = False
+) -> None:
     """Show every field of one edit."""
     with open_store(store, create=False) as memory:
         edit = memory.get(edit_id, namespace=namespace)
@@ -239,7 +241,8 @@ def export(
     """Export edits as JSONL; the same edits give the same bytes."""
     with open_store(store, create=False) as memory:
         if file is None and as_json:
-            emit(as_json=True, document={"edits": [edit_document(e) for e in memory.all(namespace=namespace)]}, lines=())
+            edits = [edit_document(edit) for edit in memory.all(namespace=namespace)]
+            emit(as_json=True, document={"edits": edits}, lines=())
             return
         count = memory.export(sys.stdout if file is None else file, namespace=namespace)
     if file is not None:

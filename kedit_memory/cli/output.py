@@ -65,7 +65,8 @@ def revision_line(revision: Revision) -> str:
     """A revision in one line."""
     shown = revision.after or revision.before
     text = edit_line(shown).strip() if shown else revision.edit_id
-    return f"{revision.operation:>6}  {revision.at}  {revision.verb:<10}  {text}{'  [undone]' if revision.undone else ''}"
+    note = "  [undone]" if revision.undone else ""
+    return f"{revision.operation:>6}  {revision.at}  {revision.verb:<10}  {text}{note}"
 
 
 def _plain(value: object) -> str:

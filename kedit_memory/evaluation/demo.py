@@ -79,9 +79,7 @@ def _play(
         scenario["questions"], own[len(edits) :], after[len(edits) :], scores, strict=True
     ):
         untouched = None if answer.edits or answer.passages else _same(score, _scores(router, answer.question))
-        question_results.append(
-            QuestionResult(shows=row["shows"], before=before, after=answer, untouched=untouched)
-        )
+        question_results.append(QuestionResult(shows=row["shows"], before=before, after=answer, untouched=untouched))
     return edit_results, tuple(question_results)
 
 

@@ -10,15 +10,19 @@ _NOT_WORD = re.compile(r"[^\w\s]")
 
 
 def normalise(text: str) -> str:
-    """Text as answers are compared: lower case, no accents, punctuation, articles or doubled blanks."""
+    """Text as answers are compared: lower case, no accents, punctuation, articles or doubled blanks.
+
+    An article that is all there is stays: "A" is an answer, the empty text is none.
+    """
     plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-    return " ".join(_ARTICLE.sub(" ", _NOT_WORD.sub(" ", plain)).split())
+    words = " ".join(_NOT_WORD.sub(" ", plain).split())
+    return " ".join(_ARTICLE.sub(" ", words).split()) or words
 
 
 def is_answer(text: str, accepted: Iterable[str]) -> bool:
     """Whether `text` is one of the accepted answers, after normalisation; equality, not containment."""
     given = normalise(text)
-    return any(given == normalise(answer) for answer in accepted)
+    return bool(given) and any(given == normalise(answer) for answer in accepted)
 
 
 def wilson(successes: int, cases: int) -> tuple[float, float]:

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-METRICS = frozenset(
-    "reliability generalization locality portability fluency perplexity false_fire fire trr err arr accuracy calls "
-    "recall seconds ratio rate bytes".split()
-)
+METRICS = frozenset((
+    "reliability", "generalization", "locality", "portability", "fluency", "perplexity", "false_fire", "fire", "trr",
+    "err", "arr", "accuracy", "calls", "recall", "seconds", "ratio", "rate", "bytes",
+))  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,8 @@ class Row:
     def flat(self) -> dict[str, Any]:
         """The row as its JSON object."""
         fields = asdict(self)
-        return fields.pop("run") | fields
+        run: dict[str, Any] = fields.pop("run")
+        return run | fields
 
 
 def describe_run(
@@ -81,10 +82,13 @@ def document(rows: Iterable[Row], **meta: Any) -> str:
 
 def _commit() -> str | None:
     """The commit of the checkout that holds this package, marked when files differ from it."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    folder = Path(__file__).parent
+    if "site-packages" in folder.parts:  # installed: a repository around it is somebody else's
+        return None
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
-    except FileNotFoundError:  # no git: an installed package has no commit to tell
+    except FileNotFoundError:  # no git
         return None
     return done.stdout.strip() or None
 

@@ -269,15 +269,18 @@ class EditMemory:
         *,
         as_of: str | None = None,
         namespace: str = DEFAULT_NAMESPACE,
+        limit: int | None = None,
     ) -> list[Match]:
         """Every edit that covers a question (or its vector), by the margin r^2 - d^2, largest first.
 
         With `as_of`, what held on that day, superseded edits included; otherwise what holds today.
+        With `limit`, only the first ones, which keeps a question quick that thousands cover.
         """
-        vector = self._session.question(query)
-        return matches_of(
-            self._session.store, self._session.index.in_scope(vector), namespace, self._session.day(as_of)
-        )
+        if limit is not None and limit < 1:
+            raise InvalidInputError(f"limit is {limit}; give 1 or more, or None for all")
+        hits = self._session.index.in_scope(self._session.question(query))
+        day = self._session.day(as_of)
+        return matches_of(self._session.store, hits, namespace=namespace, day=day, limit=limit)
 
     @_locked
     def search(

@@ -2,12 +2,17 @@
 
 # ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
 
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
 from kedit_memory.memory.index import Hits
 from kedit_memory.memory.index.base import Vectors
 from kedit_memory.memory.keys import KeyIndex
 from kedit_memory.memory.rows import SELECT_EDIT, edit_of, number_of, to_json
 from kedit_memory.memory.store import Store
-from kedit_memory.records import Match
+from kedit_memory.records import Edit, Match
 
 # An edit holds on a day of its interval. A superseded one keeps the days before its successor's;
 # where the successor holds too, the successor is right. ?2 is the namespace, ?3 the day.
@@ -20,32 +25,35 @@ _HOLDS = """
         AND ((s.valid_from IS NOT NULL AND s.valid_from > ?3)
              OR (s.valid_until IS NOT NULL AND s.valid_until <= ?3)))))
 """
-_KEYS = (
+_SELECT_KEYS = (
     "SELECT k.id, k.text, k.edit_id FROM keys k JOIN edits e ON e.id = k.edit_id "
     f"WHERE k.id IN (SELECT value FROM json_each(?1)) AND k.live AND {_HOLDS}"
 )
 
 
-def matches_of(store: Store, hits: Hits, namespace: str, day: str) -> list[Match]:
+def matches_of(store: Store, hits: Hits, *, namespace: str, day: str, limit: int | None = None) -> list[Match]:
     """One match for each edit that holds on that day: by its key with the largest margin.
 
-    Sorted by margin r^2 - d^2, largest first (decision 2 of the architecture), then by id.
+    Sorted by margin r^2 - d^2, largest first (decision 2 of the architecture), then by distance and
+    key. With a limit only the first ones are looked up, whatever the number of hits.
     """
-    rows = store.query(_KEYS, to_json(hits.ids.tolist()), namespace, day) if len(hits.ids) else []
-    keys = {row["id"]: row for row in rows}
-    best: dict[int, tuple[float, float, float, str]] = {}
-    for key, distance, radius in zip(*(part.tolist() for part in hits), strict=True):
-        row = keys.get(key)
-        if row is None:
-            continue
-        found = (distance**2 - radius**2, distance, radius, row["text"])
-        best[row["edit_id"]] = min(best.get(row["edit_id"], found), found)
-    edits = store.query(f"{SELECT_EDIT} WHERE e.id IN (SELECT value FROM json_each(?))", to_json(list(best)))
-    matches = []
-    for row in edits:
-        _, distance, radius, text = best[row["id"]]
-        matches.append(Match(edit=edit_of(row), key=text, distance=distance, radius=radius))
-    return sorted(matches, key=_by_margin)
+    order = np.lexsort((hits.ids, hits.distances, hits.distances**2 - hits.radii**2))
+    ids, distances, radii = (part[order].tolist() for part in hits)
+    matches: dict[int, Match] = {}  # by edit, in order of margin
+    block = len(ids) if limit is None else 2 * limit
+    for start in range(0, len(ids), max(1, block)):
+        part = slice(start, start + block)
+        keys = _keys(store, ids[part], namespace, day)
+        edits = _edits(store, {row["edit_id"] for row in keys.values()} - set(matches))
+        for key, distance, radius in zip(ids[part], distances[part], radii[part], strict=True):
+            row = keys.get(key)
+            if row is not None and row["edit_id"] not in matches and row["edit_id"] in edits:
+                edit = edits[row["edit_id"]]
+                match = Match(edit=edit, key=row["text"], distance=distance, radius=radius)
+                matches[row["edit_id"]] = match
+        if limit is not None and len(matches) >= limit:
+            break
+    return list(matches.values())[:limit]
 
 
 def nearest_matches(
@@ -55,12 +63,17 @@ def nearest_matches(
     asked = 4 * count
     while True:
         hits = index.nearest(query, asked)
-        matches = matches_of(store, hits, namespace, day)
+        matches = matches_of(store, hits, namespace=namespace, day=day)
         if len(matches) >= count or len(hits.ids) < asked:
             nearest = sorted(matches, key=lambda match: (match.distance, number_of(match.edit.id)))
             return nearest[:count]
         asked *= 4
 
 
-def _by_margin(match: Match) -> tuple[float, float, int]:
-    return match.distance**2 - match.radius**2, match.distance, number_of(match.edit.id)
+def _keys(store: Store, ids: Sequence[int], namespace: str, day: str) -> dict[int, sqlite3.Row]:
+    return {row["id"]: row for row in store.query(_SELECT_KEYS, to_json(ids), namespace, day)}
+
+
+def _edits(store: Store, numbers: Iterable[int]) -> dict[int, Edit]:
+    rows = store.query(f"{SELECT_EDIT} WHERE e.id IN (SELECT value FROM json_each(?))", to_json(sorted(numbers)))
+    return {row["id"]: edit_of(row) for row in rows}

@@ -1,7 +1,9 @@
-"""BM25 over passages (Robertson and Zaragoza, 2009), by rank-bm25's Okapi variant."""
+"""BM25 over passages (Robertson and Zaragoza, 2009), by rank-bm25's Okapi variant with weights that stay positive."""
 
+import math
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from rank_bm25 import BM25Okapi
@@ -10,30 +12,47 @@ from kedit_memory.records import Passage, RetrievedPassage
 
 _WORD = re.compile(r"\w+")
 # Words that say how something is asked, not what about.
-_STOP = frozenset(
-    "a an and are as at be by did do does for from had has have how in into is it its name of on or that the their "
-    "there this to was were what when where which who whom whose why with tell me".split()
-)
+_ASKING = """
+    a an and are as at be by did do does for from had has have how in into is it its name of on or that the their
+    s there this to was were what when where which who whom whose why with tell me
+"""
+_STOP = frozenset(_ASKING.split())
+
+
+class _Okapi(BM25Okapi):  # type: ignore[misc]
+    """Okapi with Lucene's weight of a word: the usual one is zero or less for a word of half of the passages.
+
+    Then a store of one or two passages would never find any.
+    """
+
+    def _calc_idf(self, nd: Mapping[str, int]) -> None:
+        self.idf = {w: math.log(1 + (self.corpus_size - n + 0.5) / (n + 0.5)) for w, n in nd.items()}
 
 
 class Bm25Retriever:
-    """Ranks passages for a question. Building reads every passage once; a search touches those that share a word."""
+    """Ranks passages for a question. Building reads every passage once; a search scores those that share a word."""
 
     def __init__(self, passages: Sequence[Passage]) -> None:
         self.passages = tuple(passages)
         texts = [words(f"{p.title} {p.text}") for p in self.passages]
-        self._index = BM25Okapi(texts) if any(texts) else None
+        self._index = _Okapi(texts) if any(texts) else None
+        self._holders: dict[str, list[int]] = {}  # word → the passages that hold it, ascending
+        for place, text in enumerate(texts):
+            for word in dict.fromkeys(text):
+                self._holders.setdefault(word, []).append(place)
 
     def search(self, question: str, k: int = 3) -> list[RetrievedPassage]:
-        """The k best passages with a positive score, best first, ties in corpus order."""
+        """The k best passages that share a word with the question, best first, ties in corpus order."""
         query = words(question)
-        if self._index is None or not query or k < 1:
+        places = sorted({place for word in query for place in self._holders.get(word, ())})
+        if self._index is None or not places or k < 1:
             return []
-        scores = self._index.get_scores(query)  # (passages,)
+        scores = np.array(self._index.get_batch_scores(query, places))  # (places,)
         best = np.argsort(-scores, kind="stable")[:k]
-        return [RetrievedPassage(passage=self.passages[i], score=float(scores[i])) for i in best if scores[i] > 0]
+        return [RetrievedPassage(passage=self.passages[places[i]], score=float(scores[i])) for i in best]
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words without the ones that carry no content."""
-    return [word for word in _WORD.findall(text.casefold()) if word not in _STOP]
+    """Lower-case words without accents, and without the ones that carry no content."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    return [word for word in _WORD.findall(plain) if word not in _STOP]

@@ -9,13 +9,15 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError, NotFoundError, StoreError
 from kedit_memory.records import Passage
 
 PASSAGE_WORDS = 120  # the aim for a passage that is cut out of running text
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[\"'(A-Z0-9])")
+# A blank after the end of a sentence, its closing quote or bracket included, and before anything but a small letter.
+_SENTENCE = re.compile(r"""(?:(?<=[.!?…])|(?<=[.!?…]["')\]\u2019\u201d]))\s+(?![a-z])""")
 _SUFFIXES = {".txt", ".md", ".jsonl"}
 
 
@@ -26,12 +28,7 @@ def read_passages(path: Path) -> list[Passage]:
         NotFoundError: there is no such file.
         InvalidInputError: a line that is not such an object; its number is named.
     """
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except FileNotFoundError as error:
-        raise NotFoundError(f"no passages at {path}; give a file that exists") from error
-    except UnicodeDecodeError as error:
-        raise InvalidInputError(f"{path} is not UTF-8 (byte {error.start}); convert it and try again") from error
+    lines = _read(path).split("\n")  # not splitlines: JSON may hold other line separators inside a text
     return [_passage(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
 
 
@@ -45,9 +42,11 @@ def _passage(path: Path, number: int, line: str) -> Passage:
         ) from error
     fields = {name: row.get(name) for name in ("title", "source", "date")}
     if not isinstance(text, str) or not text.strip() or any(not isinstance(v, str | None) for v in fields.values()):
-        raise InvalidInputError(f"{path}, line {number}: 'text', 'title', 'source' and 'date' are texts; correct the line")
+        raise InvalidInputError(
+            f"{path}, line {number}: 'text', 'title', 'source' and 'date' are texts; correct the line"
+        )
     return Passage(
-        id=str(row.get("id") or digest(text)),
+        id=str(row.get("id") or digest(text.strip())),
         title=fields["title"] or "",
         text=text.strip(),
         source=fields["source"],
@@ -63,14 +62,14 @@ def read_documents(path: Path) -> Iterator[Passage]:
         InvalidInputError: a file of another kind, or one that cannot be read as text.
     """
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES and file.is_file())
         if not files:
             raise NotFoundError(f"{path} holds no .txt, .md or .jsonl file; give a folder that does")
         for file in files:
             yield from read_documents(file)
-    elif path.suffix == ".jsonl":
+    elif path.suffix.lower() == ".jsonl":
         yield from read_passages(path)
-    elif path.suffix in _SUFFIXES:
+    elif path.suffix.lower() in _SUFFIXES:
         yield from split_text(_read(path), title=path.stem, source=str(path))
     elif path.exists():
         raise InvalidInputError(f"cannot ingest {path}: allowed are {', '.join(sorted(_SUFFIXES))}; convert it first")
@@ -80,23 +79,36 @@ def read_documents(path: Path) -> Iterator[Passage]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")
+    except FileNotFoundError as error:
+        raise NotFoundError(f"no file {path}; give one that exists") from error
+    except OSError as error:
+        raise InvalidInputError(f"cannot read {path}: {error.strerror}; give a file that can be read") from error
     except UnicodeDecodeError as error:
         raise InvalidInputError(f"{path} is not UTF-8 (byte {error.start}); convert it and try again") from error
 
 
 def split_text(text: str, *, title: str, source: str | None) -> Iterator[Passage]:
-    """Running text in passages of whole sentences, about `PASSAGE_WORDS` words each, paragraphs kept apart."""
+    """Running text in passages of whole sentences, about `PASSAGE_WORDS` words each, paragraphs kept apart.
+
+    A sentence longer than that, such as a table, is cut between words.
+    """
     for paragraph in re.split(r"\n\s*\n", text):
-        sentences = [s for s in _SENTENCE.split(" ".join(paragraph.split())) if s]
         window: list[str] = []
-        for sentence in sentences:
+        for sentence in _sentences(paragraph):
             window.append(sentence)
             if sum(len(s.split()) for s in window) >= PASSAGE_WORDS:
                 yield _cut(window, title, source)
                 window = []
         if window:
             yield _cut(window, title, source)
+
+
+def _sentences(paragraph: str) -> Iterator[str]:
+    for sentence in _SENTENCE.split(" ".join(paragraph.split())):
+        words = sentence.split()
+        for start in range(0, len(words), PASSAGE_WORDS):
+            yield " ".join(words[start : start + PASSAGE_WORDS])
 
 
 def _cut(sentences: list[str], title: str, source: str | None) -> Passage:
@@ -119,24 +131,27 @@ class Corpus:
             self.passages = {p.id: p for p in read_passages(self._file)}
 
     def add(self, passages: Iterable[Passage]) -> int:
-        """Keep these; returns how many were new. All are on disk when it returns."""
-        before = len(self.passages)
-        self.passages.update({p.id: p for p in passages})
-        if len(self.passages) > before:
-            self._write()
-        return len(self.passages) - before
+        """Keep these; returns how many were new or changed. All are on disk when it returns."""
+        given = {p.id: p for p in passages}
+        changed = {name: p for name, p in given.items() if self.passages.get(name) != p}
+        if changed:
+            kept = self.passages | changed
+            self._write(kept.values())
+            self.passages = kept
+        return len(changed)
 
-    def _write(self) -> None:
+    def _write(self, passages: Iterable[Passage]) -> None:
         aside = self._file.with_suffix(".part")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with aside.open("w", encoding="utf-8") as lines:
-                for passage in self.passages.values():
+                for passage in passages:
                     row = {k: v for k, v in vars(passage).items() if v is not None}
                     lines.write(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n")
                 lines.flush()
                 os.fsync(lines.fileno())
             aside.replace(self._file)
         except OSError as error:
-            aside.unlink(missing_ok=True)
+            with suppress(OSError):
+                aside.unlink()
             raise StoreError(f"cannot write {self._file}: {error.strerror}; nothing was ingested") from error

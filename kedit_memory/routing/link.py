@@ -1,8 +1,10 @@
 """Find known names in a text: longest match, case and accents folded, on word boundaries; fuzzy only as a fallback.
 
+A name that is also an ordinary word ("Main", "US", "An") is found only as it is spelt.
 An Aho-Corasick automaton (Aho and Corasick, 1975) reads a text once, whatever the number of names.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
@@ -25,15 +27,32 @@ def fold_with_offsets(text: str) -> tuple[str, list[int]]:
     folded: list[str] = []
     offsets: list[int] = []
     for place, character in enumerate(text):
-        plain = _PLAIN.get(character, character)
-        for part in unicodedata.normalize("NFKD", plain.casefold()):
-            if not unicodedata.combining(part):
-                folded.append(part)
+        parts = "".join(part for part in unicodedata.normalize("NFKD", character) if not unicodedata.combining(part))
+        for part in parts.casefold():
+            if part.isspace() and folded and folded[-1] == " ":
+                continue  # one blank for several
+            for plain in " " if part.isspace() else _PLAIN.get(part, part):
+                folded.append(plain)
                 offsets.append(place)
     return "".join(folded), offsets
 
 
-_PLAIN = {"’": "'", "‘": "'", "‐": "-", "‑": "-", "–": "-", "ø": "o", "Ø": "o", "ł": "l", "Ł": "l", "đ": "d", "ı": "i"}
+# Apostrophes and hyphens in their typographic forms; letters that Unicode does not take apart, such as the dotless i.
+_PLAIN = (
+    dict.fromkeys("\u2018\u2019\u02bc\u02bb\u2032", "'")
+    | dict.fromkeys("\u2010\u2013", "-")
+    | {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"}
+)
+
+# English words, common in questions, that are also names: without the name's own capitals they are words.
+_WORDS = """
+    alien aliens an arrival as at basic bath burning car demons do don first flights foundation go hero hope hunger i in
+    inn is island it la lead main male may nice no on or parade persona pan rails raiding ran re reading rugby sequel
+    split the-artist the-word time tours underground up us we web who
+"""
+_OPENERS = "an as at do don first i in is it no on or re up we who"  # begin a sentence too often to be a name there
+_ORDINARY = frozenset(word.replace("-", " ") for word in _WORDS.split())
+_OPENING = frozenset(_OPENERS.split())
 
 
 class Linker:
@@ -47,6 +66,7 @@ class Linker:
         self._automaton = ahocorasick.Automaton()
         self._ready = False
         self._starts: dict[str, list[str]] = {}
+        self._spellings: dict[str, set[str]] = {}  # of names that are also ordinary words
         self.add(names)
 
     def add(self, names: Iterable[tuple[str, str]]) -> None:
@@ -55,6 +75,8 @@ class Linker:
             folded = fold(surface).strip()
             if not folded:
                 continue
+            if folded in _ORDINARY:
+                self._spellings.setdefault(folded, set()).add(surface.strip())
             known = self._names.get(folded, ())
             if not known:
                 self._automaton.add_word(folded, folded)
@@ -74,13 +96,12 @@ class Linker:
         folded, offsets = fold_with_offsets(text)
         if not self._names or not folded:
             return ()
-        found = self._exact(folded)
-        mentions = [self._mentions(text, offsets, start, end, surface) for start, end, surface in found]
+        mentions = [self._mentions(text, offsets, *hit) for hit in self._exact(text, folded, offsets)]
         if not mentions and fuzzy:
-            mentions = [self._mentions(text, offsets, *hit, fuzzy=True) for hit in self._fuzzy(folded)]
+            mentions = [self._mentions(text, offsets, *hit, fuzzy=True) for hit in self._fuzzy(text, folded, offsets)]
         return tuple(mention for group in mentions for mention in group)
 
-    def _exact(self, folded: str) -> list[tuple[int, int, str]]:
+    def _exact(self, text: str, folded: str, offsets: list[int]) -> list[tuple[int, int, str]]:
         if not self._ready:
             self._automaton.make_automaton()
             self._ready = True
@@ -89,6 +110,7 @@ class Linker:
             for last, surface in self._automaton.iter(folded)
             if _is_word(folded, last + 1 - len(surface), last + 1)
         ]
+        hits = [hit for hit in hits if hit[2] not in _ORDINARY or self._is_spelt(text, *_span(text, offsets, *hit[:2]))]
         hits.sort(key=lambda hit: (hit[0] - hit[1], hit[0]))
         kept: list[tuple[int, int, str]] = []
         for start, end, surface in hits:
@@ -96,17 +118,27 @@ class Linker:
                 kept.append((start, end, surface))
         return sorted(kept)
 
-    def _fuzzy(self, folded: str) -> list[tuple[int, int, str]]:
-        """The best misspelt name: runs of one to five words against names with the same first letter."""
+    def _is_spelt(self, text: str, first: int, last: int) -> bool:
+        """Whether an ordinary word is written as the name is, and not as the first word of a sentence."""
+        word = text[first:last]
+        opens = not text[:first].strip() and text[last:].strip() and fold(word) in _OPENING
+        return word in self._spellings[fold(word)] and not opens
+
+    def _fuzzy(self, text: str, folded: str, offsets: list[int]) -> list[tuple[int, int, str]]:
+        """The best misspelt name: runs of one to five words against names with the same first letter and numerals.
+
+        Where the writer uses capitals, a run without one is no name: "the world" is not "The Word".
+        """
+        cased = _has_capital(text, 0, len(text))
         words = _words(folded)
         best: tuple[float, int, int, str] | None = None
         for first in range(len(words)):
             for last in range(first, min(first + 5, len(words))):
                 start, end = words[first][0], words[last][1]
                 piece = folded[start:end]
-                if len(piece) < _FUZZY_LENGTH:
+                if len(piece) < _FUZZY_LENGTH or (cased and not _has_capital(text, *_span(text, offsets, start, end))):
                     continue
-                names = [n for n in self._starts.get(piece[0], ()) if abs(len(n) - len(piece)) <= 2]
+                names = [n for n in self._starts.get(piece[0], ()) if _may_be_misspelt(n, piece)]
                 match = process.extractOne(piece, names, scorer=fuzz.ratio, score_cutoff=FUZZY_SCORE)
                 if match and (best is None or match[1] > best[0]):
                     best = (match[1], start, end, match[0])
@@ -115,7 +147,7 @@ class Linker:
     def _mentions(
         self, text: str, offsets: list[int], start: int, end: int, surface: str, *, fuzzy: bool = False
     ) -> list[Mention]:
-        first, last = offsets[start], offsets[end - 1] + 1
+        first, last = _span(text, offsets, start, end)
         return [
             Mention(start=first, end=last, surface=text[first:last], name=name, fuzzy=fuzzy)
             for name in self._names[surface]
@@ -135,13 +167,30 @@ def _is_word(text: str, start: int, end: int) -> bool:
     return before and after
 
 
+def _span(text: str, offsets: list[int], start: int, end: int) -> tuple[int, int]:
+    """Where folded characters [start, end) lie in the text, with the accents that follow the last of them."""
+    following = offsets[end] if end < len(offsets) else len(text)
+    last = offsets[end - 1] + 1
+    while last < following and unicodedata.combining(text[last]):
+        last += 1
+    return offsets[start], last
+
+
+def _has_capital(text: str, first: int, last: int) -> bool:
+    """Whether a capital stands in a part of the text, other than the text's first letter."""
+    return any(character.isupper() for character in text[max(1, first) : last])
+
+
+def _may_be_misspelt(name: str, piece: str) -> bool:
+    """Whether a long enough name differs in letters only: "Apollo 12" is no misspelt "Apollo 11"."""
+    near = abs(len(name) - len(piece)) <= 2 and len(name) >= _FUZZY_LENGTH
+    return near and _NUMERAL.findall(name) == _NUMERAL.findall(piece)
+
+
+_NUMERAL = re.compile(r"\d+|\b[ivx]+\b")
+_RUN = re.compile(r"[^\W_]+(?:['.-][^\W_]+)*")
+
+
 def _words(text: str) -> list[tuple[int, int]]:
-    words: list[tuple[int, int]] = []
-    start = None
-    for place, character in enumerate(text + " "):
-        if character.isalnum() or character in "'-.":
-            start = place if start is None else start
-        elif start is not None:
-            words.append((start, place))
-            start = None
-    return words
+    """Where the words are, a possessive "'s" not counted."""
+    return [(found.start(), found.end() - 2 * found[0].endswith("'s")) for found in _RUN.finditer(text)]

@@ -31,7 +31,9 @@ def to_lines(result: Answer | Decision) -> list[str]:
             f"{word}:   {m.edit.id} {m.edit.statement}  (distance {m.distance:.3f}, radius {m.radius:.3f})"
             for m in matches
         ]
-    lines += [f"passage: {f.passage.title or f.passage.id}  (score {f.score:.2f})" for f in result.passages]
+    for found in result.passages:
+        source = f", {found.passage.source}" if found.passage.source else ""
+        lines.append(f"passage: {found.passage.title or found.passage.id}  (score {found.score:.2f}{source})")
     steps = ", ".join(f"{step} {1000 * seconds:.1f} ms" for step, seconds in result.timings.items())
     return [*lines, f"time:   {steps}"]
 
@@ -52,4 +54,11 @@ def _match(match: Match) -> dict[str, Any]:
 
 def _passage(found: RetrievedPassage) -> dict[str, Any]:
     passage = found.passage
-    return {"id": passage.id, "title": passage.title, "text": passage.text, "score": round(found.score, 4)}
+    return {
+        "id": passage.id,
+        "title": passage.title,
+        "text": passage.text,
+        "source": passage.source,
+        "date": passage.date,
+        "score": round(found.score, 4),
+    }

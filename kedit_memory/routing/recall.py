@@ -13,6 +13,15 @@ from kedit_memory.routing.link import Linker, fold
 
 
 @dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A question with its vector, of shape (dim,), and the names in it."""
+
+    question: str
+    vector: Vector
+    mentions: Sequence[Mention]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recall:
     """The edits near a question: those that may answer it, and those that were set aside."""
 
@@ -20,22 +29,13 @@ class Recall:
     set_aside: tuple[Match, ...]  # inside a radius, but about another name
 
 
-def recall(
-    memory: EditMemory,
-    linker: Linker,
-    question: str,
-    vector: Vector,
-    mentions: Sequence[Mention],
-    *,
-    as_of: str | None,
-    namespace: str,
-) -> Recall:
-    """Ask the store with the question's vector, of shape (dim,), and keep the edits whose names agree with it."""
-    named = {mention.name for mention in mentions} | {fold(mention.surface) for mention in mentions}
-    text = fold(question)
+def recall(memory: EditMemory, linker: Linker, asked: Asked, *, as_of: str | None, namespace: str) -> Recall:
+    """Ask the store with the question's vector and keep the edits whose names agree with the question's."""
+    named = {mention.name for mention in asked.mentions} | {fold(mention.surface) for mention in asked.mentions}
+    text = fold(asked.question)
     covering: list[Match] = []
     set_aside: list[Match] = []
-    for match in memory.in_scope(vector, as_of=as_of, namespace=namespace):
+    for match in memory.in_scope(asked.vector, as_of=as_of, namespace=namespace):
         (covering if _agrees(match.edit, text, named, linker) else set_aside).append(match)
     return Recall(covering=tuple(covering), set_aside=tuple(set_aside))
 

@@ -17,7 +17,7 @@ from kedit_memory.routing.answer import carry_out
 from kedit_memory.routing.gate import PopularityGate
 from kedit_memory.routing.link import Linker, fold, world_names
 from kedit_memory.routing.popularity import PopularityTable
-from kedit_memory.routing.recall import Recall, recall
+from kedit_memory.routing.recall import Asked, Recall, recall
 from kedit_memory.shipped import passages_file
 from kedit_memory.world import World, load_world
 
@@ -173,9 +173,8 @@ class _Steps:
         with _timed(timings, "link"):
             mentions = self.linker.link(question)
         with _timed(timings, "recall"):
-            found = recall(
-                self.router.memory, self.linker, question, vector, mentions, as_of=self.as_of, namespace=self.namespace
-            )
+            asked = Asked(question=question, vector=vector, mentions=mentions)
+            found = recall(self.router.memory, self.linker, asked, as_of=self.as_of, namespace=self.namespace)
         if found.covering:
             return self._hit(question, found, timings)
         return self._miss(question, mentions, found, timings)
@@ -201,9 +200,7 @@ class _Steps:
             timings=timings,
         )
 
-    def _miss(
-        self, question: str, mentions: Sequence[Mention], found: Recall, timings: dict[str, float]
-    ) -> Decision:
+    def _miss(self, question: str, mentions: Sequence[Mention], found: Recall, timings: dict[str, float]) -> Decision:
         gate = self.router.gate
         passages: list[RetrievedPassage] = []
         if gate.wants_passages(mentions):
