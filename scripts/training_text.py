@@ -7,7 +7,7 @@ remembering does not. Nothing of tier 5 and no held-out phrasing occurs.
 
 import random
 from bisect import bisect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -53,6 +53,33 @@ class Document:
     prompt_weight: float = 0.3
 
 
+# Shares of each kind of document. Reading begins with copying: until it has appeared, edits stand alone, half of them
+# before a question in their own words.
+WARM_UP = {"closed_book": 0.35, "edit_before_question": 0.45, "invented_relation": 0.2}
+MAIN = {
+    "closed_book": 0.47,
+    "edit_before_question": 0.25,
+    "invented_relation": 0.07,
+    "passages_before_question": 0.13,
+    "two_hops": 0.03,
+    "idle_context": 0.04,
+    "prose": 0.01,
+}
+
+
+class _Mixture:
+    """Draws a document of a kind by its share."""
+
+    def __init__(self, maker: "TextMaker", shares: dict[str, float]) -> None:
+        self._kinds = [getattr(maker, kind) for kind in shares]
+        self._weights = list(accumulate(shares.values()))
+
+    def draw(self, rng: random.Random) -> Document:
+        """A document."""
+        kind: Document = self._kinds[bisect(self._weights, rng.random() * self._weights[-1])]()
+        return kind
+
+
 class TextMaker:
     """Draws documents; the same seed draws the same documents."""
 
@@ -76,21 +103,12 @@ class TextMaker:
         for entity in self.names:
             self.names_by_type.setdefault(entity.type, []).append(entity)
         self._words = sorted({w for e in self.names for w in e.name.split() if w[:1].isupper() and len(w) > 3})
-        self._kinds: list[tuple[float, Callable[[], Document]]] = [
-            (0.47, self.closed_book),
-            (0.25, self.edit_before_question),
-            (0.07, self.invented_relation),
-            (0.13, self.passages_before_question),
-            (0.03, self.two_hops),
-            (0.04, self.idle_context),
-            (0.01, self.prose if running_text else self.closed_book),
-        ]
-        self._kind_weights = list(accumulate(weight for weight, _ in self._kinds))
+        self.warming_up = False
+        self._mixtures = {True: _Mixture(self, WARM_UP), False: _Mixture(self, MAIN)}
 
     def __iter__(self) -> Iterator[Document]:
         while True:
-            drawn = self.rng.random() * self._kind_weights[-1]
-            yield self._kinds[bisect(self._kind_weights, drawn)][1]()
+            yield self._mixtures[self.warming_up].draw(self.rng)
 
     # What the model should know.
 
@@ -115,15 +133,19 @@ class TextMaker:
 
     def prose(self) -> Document:
         """A stretch of running text."""
+        if not self.running_text:
+            return self.closed_book()
         return Document(prompt="", answer=self.rng.choice(self.running_text), prompt_weight=0.0)
 
     # How it should read.
 
     def edit_before_question(self) -> Document:
-        """An edit, often among others, before the same fact in another phrasing."""
+        """An edit, often among others, before the same fact: in its own words, or mostly in others."""
         fact = self._fresh_fact()
-        others = [self._distractor(fact) for _ in range(self._few())]
-        lines = [self._edit_line(f) for f in [fact, *others]]
+        if self.rng.random() < (0.5 if self.warming_up else 0.12):
+            question = self._question(fact)
+            return self._asked(question, fact.object, facts=[_pair(question, fact.object), *self._other_lines(fact)])
+        lines = [self._edit_line(fact), *self._other_lines(fact)]
         passages = []
         if fact.relation in self.forward and self.rng.random() < 0.12:  # an edit overrides an older passage
             passages.append(self._passage(fact.subject, fact.relation, self._object_of(fact.relation)))
@@ -223,8 +245,10 @@ class TextMaker:
             return _capital(self.world.fill(self.rng.choice(relation.training_statements()), fact.subject, fact.object))
         if roll < 0.55:
             return f"The {fact.relation.replace('_', ' ')} of {fact.subject} is {fact.object}."
-        question = _capital(self.world.fill(self.rng.choice(relation.phrasings(held_out=False)), fact.subject))
-        return f"{question} {fact.object}" + ("" if question.endswith("?") else ".")
+        return _pair(self._question(fact), fact.object)
+
+    def _other_lines(self, fact: Fact) -> list[str]:
+        return [self._edit_line(self._distractor(fact)) for _ in range(self._few())]
 
     def _invented_line(self, noun: str, subject: str, target: str, *, person: bool) -> str:
         year = self.rng.randint(1990, 2030)
@@ -325,7 +349,12 @@ class TextMaker:
         return self.rng.choice(self.pools[self.rng.choice(self.relations)])
 
     def _few(self) -> int:
-        return self.rng.choice((0, 0, 0, 1, 1, 2, 3))
+        return 0 if self.warming_up else self.rng.choice((0, 0, 0, 1, 1, 2, 3))
+
+
+def _pair(question: str, answer: str) -> str:
+    """A question or cloze prompt with its answer, as a memory holds it."""
+    return question + continuation(question, answer)
 
 
 def _capital(text: str) -> str:

@@ -140,6 +140,9 @@ def _wikipedia(titles: Sequence[str], language: str) -> "list[Passage]":
         raise InvalidInputError(
             "Wikipedia asks every program for a contact; set KEDIT_CONTACT to an e-mail address or a web page of yours"
         )
-    version = metadata.version("kedit-memory")
+    try:
+        version = metadata.version("kedit-memory")
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        version = "dev"
     agent = f"kedit-memory/{version} (https://pypi.org/project/kedit-memory; {contact})"
     return fetch(titles, language=language, user_agent=agent)

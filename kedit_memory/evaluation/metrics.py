@@ -14,7 +14,8 @@ def normalise(text: str) -> str:
 
     An article that is all there is stays: "A" is an answer, the empty text is none.
     """
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
     words = " ".join(_NOT_WORD.sub(" ", plain).split())
     return " ".join(_ARTICLE.sub(" ", words).split()) or words
 

@@ -59,6 +59,8 @@ class Encoding:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape (texts, dimension), from the stored keys where the words are the same."""
+        if not texts:
+            return np.empty((0, self.encoder.dimension), np.float32)
         known = self._store.stored_vectors(texts)
         unknown = [text for text in dict.fromkeys(texts) if text not in known]
         if unknown:

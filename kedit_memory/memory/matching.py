@@ -25,9 +25,10 @@ _HOLDS = """
         AND ((s.valid_from IS NOT NULL AND s.valid_from > ?3)
              OR (s.valid_until IS NOT NULL AND s.valid_until <= ?3)))))
 """
+# CROSS JOIN keeps the order: from the few keys to their edits, never through all edits of a namespace.
 _SELECT_KEYS = (
-    "SELECT k.id, k.text, k.edit_id FROM keys k JOIN edits e ON e.id = k.edit_id "
-    f"WHERE k.id IN (SELECT value FROM json_each(?1)) AND k.live AND {_HOLDS}"
+    "SELECT k.id, k.text, k.edit_id FROM json_each(?1) found CROSS JOIN keys k ON k.id = found.value "
+    f"CROSS JOIN edits e ON e.id = k.edit_id WHERE k.live AND {_HOLDS}"
 )
 
 

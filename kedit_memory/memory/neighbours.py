@@ -17,11 +17,15 @@ from kedit_memory.records import Edit
 
 _NOT_WRITTEN = -1
 _BLOCK = 64  # keys looked up at once, nearest first
-_SELECT = (
-    "SELECT k.id, k.edit_id, k.radius, k.vector, e.target, e.radius_fixed, "
-    "e.slot, e.prompt_key, e.subject_key "
-    "FROM keys k JOIN edits e ON e.id = k.edit_id "
-    "WHERE k.live AND e.status = 'active' AND e.namespace = ? AND e.id <> ?"
+_COLUMNS = (
+    "SELECT k.id, k.edit_id, k.radius, k.vector, e.target, e.radius_fixed, e.slot, e.prompt_key, e.subject_key FROM"
+)
+_ELIGIBLE = "k.live AND e.status = 'active' AND e.namespace = ? AND e.id <> ?"
+_OF_SUBJECT = f"{_COLUMNS} edits e JOIN keys k ON k.edit_id = e.id WHERE {_ELIGIBLE} AND e.subject_key = ?"
+# CROSS JOIN keeps the order: from the few keys to their edits, never through all edits of a namespace.
+_OF_KEYS = (
+    f"{_COLUMNS} json_each(?) found CROSS JOIN keys k ON k.id = found.value "
+    f"CROSS JOIN edits e ON e.id = k.edit_id WHERE {_ELIGIBLE}"
 )
 
 
@@ -69,7 +73,7 @@ class Neighbourhood:
         subject = subject_key(edit.subject)
         if subject is None:
             return []
-        rows = self._store.query(f"{_SELECT} AND e.subject_key = ?", edit.namespace, number_of(edit.id), subject)
+        rows = self._store.query(_OF_SUBJECT, edit.namespace, number_of(edit.id), subject)
         rows = [row for row in rows if not same_question(question_of(edit), _question(row))]
         if not rows:
             return []
@@ -107,10 +111,8 @@ class Neighbourhood:
 
     def _described(self, edit: Edit, ids: Ids, gaps: Floats) -> list[Neighbour]:
         gap_of = dict(zip(ids.tolist(), gaps.tolist(), strict=True))
-        sql = f"{_SELECT} AND k.id IN (SELECT value FROM json_each(?))"
-        if edit.subject:
-            sql += " AND e.subject_key IS NULL"
-        rows = self._store.query(sql, edit.namespace, number_of(edit.id), to_json(list(gap_of)))
+        sql = f"{_OF_KEYS} AND e.subject_key IS NULL" if edit.subject else _OF_KEYS
+        rows = self._store.query(sql, to_json(list(gap_of)), edit.namespace, number_of(edit.id))
         return [
             _neighbour(row, edit, gap_of[row["id"]])
             for row in rows

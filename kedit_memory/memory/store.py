@@ -230,11 +230,12 @@ class Store:
         Raises:
             StoreError: a stored vector has the wrong length.
         """
-        sql = f"SELECT k.id, k.vector, k.radius FROM keys k JOIN edits e ON e.id = k.edit_id WHERE {RECALLABLE}"
-        values: tuple[object, ...] = ()
+        tables, values = "keys k", list[object]()
         if edit_ids is not None:
-            sql += " AND k.edit_id IN (SELECT value FROM json_each(?))"
-            values = (to_json(list(edit_ids)),)
+            # CROSS JOIN keeps the order, from the few edits to their keys.
+            tables = "json_each(?) chosen CROSS JOIN keys k ON k.edit_id = chosen.value"
+            values.append(to_json(list(edit_ids)))
+        sql = f"SELECT k.id, k.vector, k.radius FROM {tables} CROSS JOIN edits e ON e.id = k.edit_id WHERE {RECALLABLE}"
         dimension = int(self.meta("dimension") or 0)
         with translated(self.path / DATABASE):
             return _arrays(self.connection.execute(sql + " ORDER BY k.id", values), dimension, self.path)

@@ -54,5 +54,5 @@ class Bm25Retriever:
 
 def words(text: str) -> list[str]:
     """Lower-case words without accents, and without the ones that carry no content."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
     return [word for word in _WORD.findall(plain) if word not in _STOP]

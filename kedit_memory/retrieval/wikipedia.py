@@ -1,5 +1,6 @@
 """Passages from Wikipedia, asked for by title; the one part of retrieval that uses the network."""
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from types import ModuleType
@@ -11,6 +12,7 @@ from kedit_memory.errors import InvalidInputError, KeditError, MissingDependency
 from kedit_memory.records import Passage
 from kedit_memory.retrieval.corpus import split_text
 
+_HEADING = re.compile(r"^ *(==+) .*? \1 *$", re.MULTILINE)
 LONGEST_WAIT = 60  # seconds; a server that asks for more is given up
 
 
@@ -48,10 +50,7 @@ def fetch(
         )
         try:
             return [passage for title in titles for passage in _page(wiki, title.strip(), language)]
-        except (
-            package.WikipediaException,
-            KeyError,
-        ) as error:  # a KeyError where the package misses a part of the answer
+        except (package.WikipediaException, KeyError) as error:  # KeyError: a part of the answer is missing
             raise KeditError(_explain(package, error, language, attempts)) from error
 
 
@@ -112,9 +111,10 @@ def _page(wiki: Any, title: str, language: str) -> Iterator[Passage]:
     page = wiki.page(title)
     if not page.exists():
         raise NotFoundError(f"no page {title!r} in the {language!r} Wikipedia; give a title as it is spelt there")
-    lead = "" if page.summary.startswith("==") else page.summary  # without a lead the package gives the whole page
+    # Where a page has no lead, the package gives the whole page for it, headings included.
+    lead = "" if page.sections and _HEADING.match(page.summary) else page.summary
     for part in (lead, *_texts(page.sections)):
-        yield from split_text(part, title=page.title, source=page.fullurl)
+        yield from split_text(_HEADING.sub("\n", part), title=page.title, source=page.fullurl)
 
 
 def _texts(sections: Sequence[Any]) -> Iterator[str]:

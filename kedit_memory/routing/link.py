@@ -184,7 +184,7 @@ def _has_capital(text: str, first: int, last: int) -> bool:
 def _may_be_misspelt(name: str, piece: str) -> bool:
     """Whether a long enough name differs in letters only: "Apollo 12" is no misspelt "Apollo 11"."""
     near = abs(len(name) - len(piece)) <= 2 and len(name) >= _FUZZY_LENGTH
-    return near and _NUMERAL.findall(name) == _NUMERAL.findall(piece)
+    return near and name not in _ORDINARY and _NUMERAL.findall(name) == _NUMERAL.findall(piece)
 
 
 _NUMERAL = re.compile(r"\d+|\b[ivx]+\b")

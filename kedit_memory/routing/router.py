@@ -113,6 +113,8 @@ class Router:
 
     def _decide(self, questions: Sequence[str], as_of: str | None, namespace: str) -> list[Decision]:
         cleaned = [clean(question, "question") for question in questions]
+        if not cleaned:
+            return []
         linker = self._current_linker()
         started = perf_counter()
         vectors = self.memory.encode(cleaned)  # (questions, dim)

@@ -35,7 +35,8 @@ def choose_basis(vectors: Vectors, radii: Floats) -> Floats | None:
     depends on the encoder: asks some of the keys against the others and counts what is left over.
     """
     count, dimension = vectors.shape
-    rows = np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.int64)
+    # Drawn, not taken at even steps: rows that come from templates in turn would alias.
+    rows = np.random.default_rng(count).choice(count, min(count, _SAMPLE), replace=False)
     sample = vectors[rows].astype(np.float64)  # (sample, dimension)
     _, axes = np.linalg.eigh(sample.T @ sample)
     axes = axes[:, ::-1]  # largest first

@@ -1,0 +1,180 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import Kedit
+
+QUESTION = "Who leads Acme?"
+
+
+def document(text: str) -> dict:
+    """The one JSON document on standard output."""
+    return json.loads(text)
+
+
+def test_a_fact_is_added_listed_shown_and_found(kedit: Kedit) -> None:
+    added = document(kedit.add(QUESTION, "Ann Berg", "--subject", "Acme", "--alias", "Acme Inc", "--json").out)
+    assert added["id"] == "e1"
+    assert added["kind"] == "insertion"
+    assert [edit["id"] for edit in document(kedit("list", "--json").out)["edits"]] == ["e1"]
+    assert document(kedit("show", "e1", "--json").out)["aliases"] == ["Acme Inc"]
+    found = document(kedit("search", QUESTION, "--json").out)["matches"]
+    assert found[0]["edit"]["id"] == "e1"
+    assert found[0]["in_scope"]
+
+
+def test_the_plain_output_says_the_same(kedit: Kedit) -> None:
+    kedit.add(QUESTION, "Ann Berg")
+    assert "Ann Berg" in kedit("list").out
+    assert "prompt:" in kedit("show", "e1").out
+    assert "in scope" in kedit("search", QUESTION).out
+    assert "add" in kedit("history").out
+
+
+def test_subject_relation_and_a_single_argument_make_a_triple(kedit: Kedit) -> None:
+    edit = document(kedit.add("Ann Berg", "--subject", "Acme", "--relation", "chief_executive", "--json").out)
+    assert edit["target"] == "Ann Berg"
+    assert edit["statement"] == "The chief executive of Acme is Ann Berg."
+
+
+def test_update_retract_and_undo(kedit: Kedit) -> None:
+    kedit.add(QUESTION, "Ann Berg", "--subject", "Acme")
+    assert document(kedit("update", "e1", "--target", "Ida Lund", "--json").out)["target"] == "Ida Lund"
+    assert document(kedit("retract", "e1", "--json").out)["status"] == "retracted"
+    assert "no edits" in kedit("list").out
+    assert "retracted" in kedit("list", "--all").out
+    assert len(document(kedit("undo", "--json").out)["undone"]) == 1
+    kedit("undo")
+    assert document(kedit("show", "e1", "--json").out)["target"] == "Ann Berg"
+    listed = document(kedit("history", "--json").out)["history"]
+    assert [row["undone"] for row in listed if row["verb"] != "undo"] == [False, True, True]
+
+
+def test_a_newer_answer_supersedes_and_may_be_refused(kedit: Kedit) -> None:
+    kedit.add(QUESTION, "Ann Berg", "--subject", "Acme", "--relation", "head")
+    refused = kedit.add(
+        QUESTION, "Ida Lund", "--subject", "Acme", "--relation", "head", "--on-conflict", "reject"
+    )
+    assert refused.status == 2
+    assert "e1" in refused.err
+    newer = document(kedit.add(QUESTION, "Ida Lund", "--subject", "Acme", "--relation", "head", "--json").out)
+    assert newer["kind"] == "modification"
+    assert document(kedit("show", "e1", "--json").out)["superseded_by"] == newer["id"]
+
+
+def test_export_and_import_give_the_same_bytes(kedit: Kedit, tmp_path: Path) -> None:
+    kedit.add(QUESTION, "Ann Berg", "--paraphrase", "Who is the head of Acme?")
+    kedit("erase", "Where does Ann Berg live?", "--subject", "Ann Berg")
+    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
+    assert kedit("export", first).status == 0
+    kedit.store = tmp_path / "other"
+    assert "2 edits imported" in kedit("import", first, "--encoder", "hashing").out
+    kedit("export", second)
+    assert first.read_bytes() == second.read_bytes()
+    assert kedit("export").out.encode() == first.read_bytes()
+
+
+def test_verify_backup_rebuild_and_purge(kedit: Kedit, tmp_path: Path) -> None:
+    kedit.add(QUESTION, "Ann Berg")
+    kedit("retract", "e1")
+    assert document(kedit("verify", "--json").out)["ok"]
+    assert kedit("backup", tmp_path / "copy").status == 0
+    assert kedit("rebuild").status == 0
+    assert document(kedit("purge", "--yes", "--json").out)["purged"] == ["e1"]
+    assert kedit("show", "e1").status == 2
+    kedit.store = tmp_path / "copy"
+    assert kedit("show", "e1").status == 0
+
+
+def test_verify_exits_with_one_when_a_row_is_damaged(kedit: Kedit) -> None:
+    import sqlite3
+
+    kedit.add(QUESTION, "Ann Berg")
+    with sqlite3.connect(kedit.store / "store.db") as database:
+        database.execute("UPDATE keys SET vector = zeroblob(length(vector))")
+    database.close()
+    outcome = kedit("verify")
+    assert outcome.status == 1
+    assert "FAULTY" in outcome.out
+
+
+def test_namespaces_are_apart(kedit: Kedit) -> None:
+    kedit.add(QUESTION, "Ann Berg", "--namespace", "one")
+    assert "no edits" in kedit("list", "--namespace", "two").out
+    assert "e1" in kedit("list", "--namespace", "one").out
+    assert kedit("show", "e1", "--namespace", "two").status == 2
+
+
+BAD = {
+    "empty text": ("add", "", "Ann"),
+    "blank text": ("add", "   ", "Ann"),
+    "long text": ("add", "Who?" * 2000, "Ann"),
+    "control characters": ("add", "Who\x07 leads?", "Ann"),
+    "not UTF-8": ("add", "Who leads \udcff?", "Ann"),
+    "NaN radius": ("add", QUESTION, "Ann", "--radius", "nan"),
+    "negative radius": ("add", QUESTION, "Ann", "--radius=-0.1"),
+    "no date": ("add", QUESTION, "Ann", "--valid-from", "2024-13-01"),
+    "nothing to add": ("add",),
+    "unknown id": ("retract", "e999"),
+    "no id": ("show", "edit-one"),
+    "line 2": ("import", "malformed.jsonl"),
+    "not a UTF-8 file": ("import", "latin.jsonl"),
+    "no such file": ("import", "none.jsonl"),
+    "nothing to change": ("update", "e1"),
+    "nothing to ask": ("ask", "", "--explain"),
+    "unknown path": ("ask", QUESTION, "--path", "sideways"),
+    "no such option": ("list", "--sideways"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_gives_one_line_and_loses_nothing(
+    kedit: Kedit, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    good = json.dumps({"prompt": "Who founded Acme?", "target": "Bo"})
+    Path("malformed.jsonl").write_text(good + '\n{"prompt": "Who\n', encoding="utf-8")
+    Path("latin.jsonl").write_bytes('{"prompt": "Où?", "target": "là"}\n'.encode("latin-1"))
+    kedit.add("Who owns Acme?", "Cy")
+    before = kedit("export").out
+
+    outcome = kedit(*BAD[name])
+
+    assert outcome.status == 2
+    assert outcome.out == ""
+    if name != "no such option":  # usage errors show the usage too
+        assert outcome.err.startswith("kedit: ")
+        assert outcome.err.count("\n") == 1
+    if name == "line 2":
+        assert "line 2" in outcome.err
+    assert kedit("export").out == before
+
+
+def test_a_partial_import_takes_the_good_lines(kedit: Kedit, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"prompt": "Who leads Acme?", "target": "Ann"}\nnonsense\n', encoding="utf-8")
+    assert "1 edits imported" in kedit("import", rows, "--partial", "--encoder", "hashing").out
+
+
+def test_a_store_that_cannot_be_opened(kedit: Kedit, tmp_path: Path) -> None:
+    absent = kedit("list")
+    assert (absent.status, absent.err.count("\n")) == (2, 1)
+    file = tmp_path / "file"
+    file.write_text("not a store")
+    kedit.store = file
+    assert kedit("list").status == 2
+    kedit.store = tmp_path / "damaged"
+    kedit.store.mkdir()
+    (kedit.store / "store.db").write_bytes(b"this is no database" * 100)
+    damaged = kedit("list")
+    assert (damaged.status, damaged.err.count("\n")) == (2, 1)
+
+
+def test_help_names_every_command(kedit: Kedit) -> None:
+    text = kedit("--help", store=False).out
+    commands = (
+        "demo add erase update retract undo list show history search ask chat import export verify rebuild ingest doctor"
+    )
+    for command in commands.split():
+        assert f"  {command} " in text
