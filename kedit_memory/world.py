@@ -46,12 +46,23 @@ class Relation:
     inverse_of: str | None = None
 
     def phrasings(self, *, held_out: bool) -> tuple[str, ...]:
-        """The questions and clozes that training saw, or those it did not."""
-        return tuple(p for p in self.questions + self.clozes if (p in self.held_out) is held_out)
+        """The questions and clozes that training saw, or those that it did not.
+
+        A cloze with which a held-out statement begins belongs to neither: training on it would show the statement.
+        """
+        if held_out:
+            return tuple(p for p in self.questions + self.clozes if p in self.held_out)
+        hidden = tuple(p for p in self.statements if p in self.held_out)
+        return tuple(
+            p
+            for p in self.questions + self.clozes
+            if p not in self.held_out and not any(h.startswith(p) for h in hidden)
+        )
 
     def training_statements(self) -> tuple[str, ...]:
-        """The statements that training saw."""
-        return tuple(p for p in self.statements if p not in self.held_out)
+        """The statements that training saw: not held out, and not begun by a held-out cloze."""
+        hidden = tuple(p for p in self.clozes if p in self.held_out)
+        return tuple(p for p in self.statements if p not in self.held_out and not any(p.startswith(h) for h in hidden))
 
 
 @dataclass(frozen=True, kw_only=True)

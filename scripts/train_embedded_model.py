@@ -26,7 +26,7 @@ from kedit_memory.world import load_world
 
 END = "<|endoftext|>"
 WINDOW = 512
-WARM_UP_SHARE = 0.12  # of the training, with easier documents
+WARM_UP_SHARE = 0.08  # of the training, with easier documents
 ROWS_A_STEP = 4  # each row is a window full of whole documents that do not see each other
 
 

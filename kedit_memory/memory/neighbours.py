@@ -1,6 +1,6 @@
 """Which stored keys the rules of scope have to weigh against a new one."""
 
-# ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
+
 
 import sqlite3
 from collections.abc import Sequence
