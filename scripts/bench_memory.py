@@ -95,7 +95,7 @@ def main() -> None:
 def questions(count: int) -> Iterator[tuple[str, str]]:
     """Questions with their subjects, all different, the same in every run."""
     names = ("".join(parts) for parts in product(_FIRST, _MIDDLE, _LAST))
-    families = sorted(names, key=lambda name: hash_of(name))
+    families = sorted(names, key=hash_of)
     for number in range(count):
         given, family = (
             families[number % len(families)],

@@ -55,7 +55,7 @@ def _phrasing_faults(relation: Relation) -> Iterator[str]:
         yield f"{where}: {len(texts)} phrasings, at least 8 promised"
     if len(relation.held_out) < 2 or not relation.held_out <= set(texts):
         yield f"{where}: held_out must list two or more of its phrasings, word for word"
-    if len(relation.training_statements()) < 2 or len(relation.phrasings(held_out=False)) < 5:
+    if len(relation.training_statements()) < 2 or len(relation.phrasings(held_out=False)) < 3:
         yield f"{where}: too few phrasings are left for training once the held-out ones are hidden"
     if not relation.phrasings(held_out=True):
         yield f"{where}: no question or cloze is held out"

@@ -126,7 +126,7 @@ def test_each_kind_of_fault_is_found(faults, file, old, new, fault):
 def test_held_out_statements_alone_do_not_do(faults):
     old = 'held_out = ["Which capital has {s}?", "{s} has as its capital"]'
     new = 'held_out = ["The capital of {s} is {o}.", "{s} has {o} as capital."]'
-    assert faults("relations/all.toml", old, new) == ["relation capital: no question or cloze is held out"]
+    assert "relation capital: no question or cloze is held out" in faults("relations/all.toml", old, new)
 
 
 @pytest.mark.parametrize(
@@ -215,9 +215,9 @@ def test_no_document_of_any_kind_names_anything_of_tier_5(world):
     ]
     assert len(unseen) > 500
     spellings = {name for name, _ in unseen}
-    known = {
-        name for names in world.objects.values() for name in names
-    } - spellings  # "Solomon Islands dollar" is a value
+    seen = {n for e in world.entities.values() if e.tier != UNSEEN_TIER for n in (e.name, *e.aliases)}
+    values = {name for names in world.objects.values() for name in names}  # such as "Solomon Islands dollar"
+    known = (seen | values) - spellings
     linker = Linker([*unseen, *((name, name) for name in known)])
     for document in islice(TextMaker(world, seed=29), DRAWN // 4):
         text = document.context + document.prompt + document.answer

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from kedit_memory.memory.index import Hits, VectorIndex, load_engine
+from kedit_memory.errors import UnknownNameError
+from kedit_memory.memory.index import ENGINES, Hits, VectorIndex, load_engine
 from kedit_memory.memory.index.base import Floats, Ids, Vectors
 from kedit_memory.memory.manifest import Manifest, drop_cache, load_cache, save_cache
 from kedit_memory.memory.rows import snapshot_from
@@ -22,8 +23,9 @@ class KeyIndex:
 
     def __init__(self, store: Store, engine: str) -> None:
         self._store = store
+        if engine not in ENGINES:
+            raise UnknownNameError("engine", engine, ENGINES)
         self._engine_name = engine
-        self._engine = load_engine(engine)
         self._index: VectorIndex | None = None
         self._sequence = 0
         self._unsaved = 0  # keys changed since the cache was written
@@ -63,7 +65,7 @@ class KeyIndex:
     def refresh(self, edits: Iterable[int], stale: Iterable[int]) -> None:
         """Takes the keys of these edits from the rows again; `stale` are keys they had before."""
         ids, vectors, radii = self._store.recallable(sorted(edits))
-        index = self._index or self._engine(vectors.shape[1])
+        index = self._index or self._engine()(vectors.shape[1])
         gone = np.setdiff1d(np.fromiter(stale, np.int64), ids)
         index.remove(gone)
         index.insert(ids, vectors, radii)
@@ -120,10 +122,14 @@ class KeyIndex:
             return np.empty(0, np.int64), np.empty((0, 0), np.float32), np.empty(0)
         return index.contents()
 
+    def _engine(self) -> type[VectorIndex]:
+        """The engine, imported at the first use: listing edits needs none."""
+        return load_engine(self._engine_name)
+
     def _load(self, newest: int) -> None:
         if self._store.meta("dimension") is None:
             return
-        cached = load_cache(self._store.path / CACHE, self._engine, self.manifest(newest))
+        cached = load_cache(self._store.path / CACHE, self._engine(), self.manifest(newest))
         if cached is not None:
             self._index, self._sequence = cached
             self._replay(newest)
@@ -150,6 +156,6 @@ class KeyIndex:
 
     def _from_rows(self, newest: int) -> None:
         ids, vectors, radii = self._store.recallable()
-        self._index = self._engine(vectors.shape[1])
+        self._index = self._engine()(vectors.shape[1])
         self._index.insert(ids, vectors, radii)
         self._sequence, self._unsaved = newest, len(ids)

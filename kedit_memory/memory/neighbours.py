@@ -1,7 +1,5 @@
 """Which stored keys the rules of scope have to weigh against a new one."""
 
-
-
 import sqlite3
 from collections.abc import Sequence
 

@@ -65,7 +65,7 @@ class Linker:
         self._names: dict[str, tuple[str, ...]] = {}
         self._automaton = ahocorasick.Automaton()
         self._ready = False
-        self._starts: dict[str, list[str]] = {}
+        self._alike: dict[tuple[str, int, str], list[str]] = {}  # names that a misspelling may stand for
         self._spellings: dict[str, set[str]] = {}  # of names that are also ordinary words
         self.add(names)
 
@@ -80,8 +80,9 @@ class Linker:
             known = self._names.get(folded, ())
             if not known:
                 self._automaton.add_word(folded, folded)
-                self._starts.setdefault(folded[0], []).append(folded)
                 self._ready = False
+                if len(folded) >= _FUZZY_LENGTH and folded not in _ORDINARY:
+                    self._alike.setdefault(_likeness(folded, len(folded)), []).append(folded)
             if name not in known:
                 self._names[folded] = (*known, name)
 
@@ -138,10 +139,11 @@ class Linker:
                 piece = folded[start:end]
                 if len(piece) < _FUZZY_LENGTH or (cased and not _has_capital(text, *_span(text, offsets, start, end))):
                     continue
-                names = [n for n in self._starts.get(piece[0], ()) if _may_be_misspelt(n, piece)]
-                match = process.extractOne(piece, names, scorer=fuzz.ratio, score_cutoff=FUZZY_SCORE)
-                if match and (best is None or match[1] > best[0]):
-                    best = (match[1], start, end, match[0])
+                for length in range(len(piece) - 2, len(piece) + 3):
+                    names = self._alike.get(_likeness(piece, length), ())
+                    match = process.extractOne(piece, names, scorer=fuzz.ratio, score_cutoff=FUZZY_SCORE)
+                    if match and (best is None or match[1] > best[0]):
+                        best = (match[1], start, end, match[0])
         return [best[1:]] if best else []
 
     def _mentions(
@@ -181,10 +183,9 @@ def _has_capital(text: str, first: int, last: int) -> bool:
     return any(character.isupper() for character in text[max(1, first) : last])
 
 
-def _may_be_misspelt(name: str, piece: str) -> bool:
-    """Whether a long enough name differs in letters only: "Apollo 12" is no misspelt "Apollo 11"."""
-    near = abs(len(name) - len(piece)) <= 2 and len(name) >= _FUZZY_LENGTH
-    return near and name not in _ORDINARY and _NUMERAL.findall(name) == _NUMERAL.findall(piece)
+def _likeness(text: str, length: int) -> tuple[str, int, str]:
+    """What a misspelling keeps of a name: its first letter and numerals; "Apollo 12" is no misspelt "Apollo 11"."""
+    return text[0], length, " ".join(_NUMERAL.findall(text))
 
 
 _NUMERAL = re.compile(r"\d+|\b[ivx]+\b")
