@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check slow gpu bench evaluate clean
+.PHONY: demo test check slow bench evaluate clean
 
 demo: $(STAMP)
 	$(BIN)/kedit demo
@@ -17,9 +17,6 @@ check: $(STAMP)
 
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
-
-gpu: $(STAMP)
-	$(BIN)/python -m pytest -m gpu
 
 bench: $(STAMP)
 	$(BIN)/python scripts/bench_memory.py --json
