@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from kedit_memory.evaluation.report import table
 from kedit_memory.evaluation.rows import Row, Run, describe_run, document
 from kedit_memory.memory.edit_memory import EditMemory
 from kedit_memory.memory.encoding import Encoder, load_by_name
@@ -74,6 +75,16 @@ class PreparedEncoder(TimedEncoder):
         return np.stack([self._known[text] for text in texts])
 
 
+REPORT = """# Speed and size of the memory
+
+Written by `python scripts/bench_memory.py --report docs/memory.md`; commit {run.commit}, encoder {run.model}, {run.machine}.
+Recall, add and open are without the encoder and on one thread; recall is `in_scope` with its rows read, for the 32 nearest
+edits. `ratio/bulk_add_of_encoder` compares a bulk add with the bare encoder on the same texts, in the same run.
+
+{table}
+"""
+
+
 def main() -> None:
     """Runs every size and prints its rows."""
     options = _options()
@@ -85,11 +96,9 @@ def main() -> None:
         "memory", "templates", config={"sizes": sizes, "encoder": options.encoder}, model=options.encoder
     )
     rows = [row for size in sizes for row in _rows(run, size, _in_process(size, options.encoder))]
-    if options.json:
-        print(document(rows, encoder=options.encoder))
-    else:
-        for row in rows:
-            print(f"{row.edits:>8,} edits  {row.metric + '/' + row.kind:<28} {row.value:12.6g} {row.unit}")
+    if options.report:
+        options.report.write_text(REPORT.format(run=run, table=table(rows)), encoding="utf-8")
+    print(document(rows, encoder=options.encoder) if options.json else table(rows))
 
 
 def questions(count: int) -> Iterator[tuple[str, str]]:
@@ -195,6 +204,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sizes", default="1000,10000,100000", help="numbers of edits, separated by commas")
     parser.add_argument("--encoder", default="minilm", help="minilm, or hashing for a run in seconds")
     parser.add_argument("--json", action="store_true", help="print one JSON document of rows")
+    parser.add_argument("--report", type=Path, help="write a Markdown page from the rows of this run")
     parser.add_argument("--single", help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     return parser.parse_args()

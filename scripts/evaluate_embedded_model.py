@@ -21,6 +21,7 @@ import torch
 from training_text import TextMaker
 
 from kedit_memory.evaluation.metrics import is_answer, wilson
+from kedit_memory.evaluation.report import table
 from kedit_memory.evaluation.rows import Row, Run, describe_run, document
 from kedit_memory.models.families import family_of
 from kedit_memory.models.hooks import capture, replace
@@ -229,7 +230,7 @@ def main() -> int:
     if arguments.json:
         print(document(rows, promised=PROMISED, missed=[row.kind for row in missed]))
     else:
-        print(table(rows))
+        print(table(rows, promises()))
     return 1 if missed or not _monotone(rows) else 0
 
 
@@ -264,15 +265,9 @@ def _monotone(rows: Sequence[Row]) -> bool:
     return all(more > less for more, less in pairwise(tiers))
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The rows as a Markdown table."""
-    lines = ["| kind | share | 95% interval | n | promised |", "| --- | --- | --- | --- | --- |"]
-    for row in rows:
-        low, high = PROMISED.get(row.kind, (None, None))
-        promise = f"≥ {low:.2f}" if low is not None else f"≤ {high:.2f}" if high is not None else ""
-        interval = f"{row.low:.3f} to {row.high:.3f}" if row.low is not None and row.high is not None else ""
-        lines.append(f"| {row.metric}/{row.kind} | {row.value:.3f} | {interval} | {row.n} | {promise} |")
-    return "\n".join(lines)
+def promises() -> dict[str, str]:
+    """The promised bounds, as the tables show them."""
+    return {kind: f"≥ {low:.2f}" if low is not None else f"≤ {high:.2f}" for kind, (low, high) in PROMISED.items()}
 
 
 def write_card(rows: Sequence[Row], folder: Path) -> None:
@@ -280,7 +275,11 @@ def write_card(rows: Sequence[Row], folder: Path) -> None:
     training = json.loads((folder / "training.json").read_text("utf-8"))
     size = (folder / "model.safetensors").stat().st_size
     text = CARD.format(
-        size=f"{size / 1e6:.1f}", table=table(rows), model=rows[0].run.model, data=rows[0].run.data, **training
+        size=f"{size / 1e6:.1f}",
+        table=table(rows, promises()),
+        model=rows[0].run.model,
+        data=rows[0].run.data,
+        **training,
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
 

@@ -103,7 +103,7 @@ def _config(arguments: argparse.Namespace, vocabulary: int) -> GPT2Config:
 
 
 def place_positions(model: GPT2LMHeadModel) -> None:
-    """Begin the learned positions as sinusoids (Vaswani et al., 2017), so that "one before" is the same step everywhere.
+    """Begin the learned positions as sinusoids (Vaswani et al., 2017), so that "one before" is one step everywhere.
 
     Copying needs it, and from random positions it would have to be found anew for each.
     """

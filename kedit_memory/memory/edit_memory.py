@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -16,7 +16,7 @@ from kedit_memory.memory.index.base import Vectors
 from kedit_memory.memory.journal import revisions_of, undo_last
 from kedit_memory.memory.keys import KeyIndex
 from kedit_memory.memory.maintenance import Stats, Verification
-from kedit_memory.memory.matching import matches_of, nearest_matches
+from kedit_memory.memory.matching import Holding, matches_of, nearest_matches
 from kedit_memory.memory.revising import EditChanges, EditFields, revised
 from kedit_memory.memory.rows import number_of
 from kedit_memory.memory.session import SINGLE, Session, conflict_rule, named, request
@@ -269,18 +269,20 @@ class EditMemory:
         *,
         as_of: str | None = None,
         namespace: str = DEFAULT_NAMESPACE,
+        subjects: Collection[str] | None = None,
         limit: int | None = None,
     ) -> list[Match]:
         """Every edit that covers a question (or its vector), by the margin r^2 - d^2, largest first.
 
         With `as_of`, what held on that day, superseded edits included; otherwise what holds today.
-        With `limit`, only the first ones, which keeps a question quick that thousands cover.
+        With `subjects`, only edits about one of these names, or about no known subject. With `limit`, only the
+        first ones, which keeps a question quick that thousands cover.
         """
         if limit is not None and limit < 1:
             raise InvalidInputError(f"limit is {limit}; give 1 or more, or None for all")
         hits = self._session.index.in_scope(self._session.question(query))
-        day = self._session.day(as_of)
-        return matches_of(self._session.store, hits, namespace=namespace, day=day, limit=limit)
+        holding = Holding(namespace=namespace, day=self._session.day(as_of), subjects=subjects)
+        return matches_of(self._session.store, hits, holding, limit=limit)
 
     @_locked
     def search(
@@ -294,8 +296,9 @@ class EditMemory:
         """The `k` edits nearest to a text, in scope or not, nearest first."""
         if k < 1:
             raise InvalidInputError(f"k is {k}; give 1 or more")
-        vector, today = self._session.question(query), self._session.day(as_of)
-        return nearest_matches(self._session.store, self._session.index, vector, k, namespace=namespace, day=today)
+        vector = self._session.question(query)
+        holding = Holding(namespace=namespace, day=self._session.day(as_of))
+        return nearest_matches(self._session.store, self._session.index, vector, k, holding)
 
     @_locked
     def history(self, edit_id: str | None = None, *, namespace: str | None = None) -> list[Revision]:

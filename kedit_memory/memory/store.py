@@ -45,6 +45,7 @@ class Store:
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
+        self.database = path / DATABASE
         self.connection = connection
 
     @classmethod
@@ -80,7 +81,7 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing; holds the store's only write lock from the start."""
-        with translated(self.path / DATABASE):
+        with translated(self.database):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -92,7 +93,7 @@ class Store:
 
     def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """All rows of one statement."""
-        with translated(self.path / DATABASE):
+        with translated(self.database):
             return self.connection.execute(sql, values).fetchall()
 
     def meta(self, name: str) -> str | None:
@@ -237,7 +238,7 @@ class Store:
             values.append(to_json(list(edit_ids)))
         sql = f"SELECT k.id, k.vector, k.radius FROM {tables} CROSS JOIN edits e ON e.id = k.edit_id WHERE {RECALLABLE}"
         dimension = int(self.meta("dimension") or 0)
-        with translated(self.path / DATABASE):
+        with translated(self.database):
             return _arrays(self.connection.execute(sql + " ORDER BY k.id", values), dimension, self.path)
 
 

@@ -83,7 +83,10 @@ class Writer:
         fresh = [text for text in draft.keys if (text.kind, text.text) not in old]
         kept = [old[text.kind, text.text] for text in draft.keys if (text.kind, text.text) in old]
         self._store.update_edit(edit)
-        self.resolve(edit, on_conflict)
+        rivals = _rivals(edit, self._store.rivals(edit), on_conflict)
+        if refusal := _refusal(edit, rivals, on_conflict):
+            raise refusal
+        self._supersede(edit, rivals)
         self._store.set_live({key.id for key in before.keys} - {key.id for key in kept}, live=False)
         if edit.radius_fixed:
             self._store.set_radii((key.id, edit.radius) for key in kept)
@@ -132,24 +135,6 @@ class Writer:
         self._store.note_change(self.operation, verb, before, after)
         self._touched.note(before, after)
 
-    def resolve(self, edit: Edit, on_conflict: OnConflict) -> bool:
-        """Settles conflicts of a stored edit with older ones; whether one was superseded.
-
-        Raises:
-            ConflictError: there is one and `on_conflict` says reject.
-        """
-        rivals = self._rivals(edit, on_conflict)
-        if on_conflict is OnConflict.REJECT and rivals:
-            raise ConflictError(_conflict_message(edit, rivals[0]))
-        verbs = set()
-        for old in rivals:
-            before = self._store.snapshot(old.id)
-            resolution = superseded(old, edit)
-            verbs.add(resolution.verb)
-            self._store.update_edit(resolution.edit)
-            self.change(resolution.verb, before, replace(before, edit=resolution.edit))
-        return "supersede" in verbs
-
     def write_keys(self, edit: Edit, texts: Sequence[KeyText], around: Neighbourhood, place: int) -> tuple[Key, ...]:
         """Writes keys of a stored edit with the radii that the rules of scope give."""
         given = edit.radius if edit.radius_fixed else None
@@ -182,15 +167,14 @@ class Writer:
         return self.neighbourhood(rows, subjectless=any(not d.edit.subject for d in chunk))
 
     def _add_one(self, draft: Draft, around: Neighbourhood, place: int, on_conflict: OnConflict) -> str | ConflictError:
-        if twin := self._twin(draft):
+        near = self._store.rivals(draft.edit)
+        rivals = _rivals(draft.edit, near, on_conflict)
+        outcome = self._twin(draft, near) or _refusal(draft.edit, rivals, on_conflict)
+        if outcome is not None:
             around.skip(len(draft.keys))
-            return twin
-        rivals = self._rivals(draft.edit, on_conflict)
-        if on_conflict is OnConflict.REJECT and rivals:
-            around.skip(len(draft.keys))
-            return ConflictError(_conflict_message(draft.edit, rivals[0]))
+            return outcome
         edit = replace(draft.edit, id=self._store.insert_edit(draft.edit))
-        gave_way = self.resolve(edit, on_conflict)
+        gave_way = self._supersede(edit, rivals)
         if gave_way and edit.kind is Kind.INSERTION and not draft.kind_given:
             edit = replace(edit, kind=Kind.MODIFICATION)
             self._store.update_edit(edit)
@@ -199,15 +183,20 @@ class Writer:
         self.change(self._verb_of(edit), None, Snapshot(edit=edit, keys=keys))
         return edit.id
 
-    def _rivals(self, edit: Edit, on_conflict: OnConflict) -> list[Edit]:
-        """Active edits that stand against `edit`; none where both are to be kept."""
-        if on_conflict is OnConflict.KEEP_BOTH:
-            return []
-        return [old for old in self._store.rivals(edit) if conflicts(edit, old)]
+    def _supersede(self, edit: Edit, rivals: Sequence[Edit]) -> bool:
+        """Makes older answers give way to a stored edit; whether one was superseded."""
+        verbs = set()
+        for old in rivals:
+            before = self._store.snapshot(old.id)
+            resolution = superseded(old, edit)
+            verbs.add(resolution.verb)
+            self._store.update_edit(resolution.edit)
+            self.change(resolution.verb, before, replace(before, edit=resolution.edit))
+        return "supersede" in verbs
 
-    def _twin(self, draft: Draft) -> str | None:
+    def _twin(self, draft: Draft, near: Sequence[Edit]) -> str | None:
         """The active edit that already says exactly this; adding it again changes nothing."""
-        for old in self._store.rivals(draft.edit):
+        for old in near:
             known = replace(
                 old,
                 id="",
@@ -229,6 +218,17 @@ class Writer:
 
     def _verb_of(self, edit: Edit) -> str:
         return "erase" if edit.kind is Kind.ERASURE else "add"
+
+
+def _rivals(edit: Edit, near: Sequence[Edit], on_conflict: OnConflict) -> list[Edit]:
+    """Edits that stand against `edit`; none where both are to be kept."""
+    return [] if on_conflict is OnConflict.KEEP_BOTH else [old for old in near if conflicts(edit, old)]
+
+
+def _refusal(edit: Edit, rivals: Sequence[Edit], on_conflict: OnConflict) -> ConflictError | None:
+    if not rivals or on_conflict is not OnConflict.REJECT:
+        return None
+    return ConflictError(_conflict_message(edit, rivals[0]))
 
 
 def _texts(keys: Sequence[Key] | Sequence[KeyText]) -> list[tuple[str, str]]:

@@ -62,7 +62,8 @@ class Linker:
     """
 
     def __init__(self, names: Iterable[tuple[str, str]]) -> None:
-        self._names: dict[str, tuple[str, ...]] = {}
+        self._names: dict[str, tuple[str, ...]] = {}  # by folded surface
+        self._surfaces: dict[str, tuple[str, ...]] = {}  # by name
         self._automaton = ahocorasick.Automaton()
         self._ready = False
         self._alike: dict[tuple[str, int, str], list[str]] = {}  # names that a misspelling may stand for
@@ -85,9 +86,15 @@ class Linker:
                     self._alike.setdefault(_likeness(folded, len(folded)), []).append(folded)
             if name not in known:
                 self._names[folded] = (*known, name)
+            if surface not in (surfaces := self._surfaces.get(name, ())):
+                self._surfaces[name] = (*surfaces, surface)
 
     def __len__(self) -> int:
         return len(self._names)
+
+    def surfaces(self, name: str) -> tuple[str, ...]:
+        """Every way in which a name is written, itself among them where it was given."""
+        return self._surfaces.get(name, ())
 
     def link(self, text: str, *, fuzzy: bool = True) -> tuple[Mention, ...]:
         """The names in `text`, left to right, longest first where they overlap.

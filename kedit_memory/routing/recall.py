@@ -11,6 +11,8 @@ from kedit_memory.memory import EditMemory
 from kedit_memory.records import Edit, Match, Mention, Vector
 from kedit_memory.routing.link import Linker, fold
 
+SHOWN = 5  # edits that a miss mentions as near
+
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
@@ -26,18 +28,19 @@ class Recall:
     """The edits near a question: those that may answer it, and those that were set aside."""
 
     covering: tuple[Match, ...]  # widest margin first
-    set_aside: tuple[Match, ...]  # inside a radius, but about another name
+    set_aside: tuple[Match, ...]  # on a miss: inside a radius, but about another name
 
 
 def recall(memory: EditMemory, linker: Linker, asked: Asked, *, as_of: str | None, namespace: str) -> Recall:
     """Ask the store with the question's vector and keep the edits whose names agree with the question's."""
     named = {mention.name for mention in asked.mentions} | {fold(mention.surface) for mention in asked.mentions}
-    text = fold(asked.question)
-    covering: list[Match] = []
-    set_aside: list[Match] = []
-    for match in memory.in_scope(asked.vector, as_of=as_of, namespace=namespace):
-        (covering if _agrees(match.edit, text, named, linker) else set_aside).append(match)
-    return Recall(covering=tuple(covering), set_aside=tuple(set_aside))
+    subjects = {surface for mention in asked.mentions for surface in linker.surfaces(mention.name)}
+    near = memory.in_scope(asked.vector, as_of=as_of, namespace=namespace, subjects=subjects)
+    covering = tuple(match for match in near if _agrees(match.edit, fold(asked.question), named, linker))
+    if covering:
+        return Recall(covering=covering, set_aside=())
+    others = memory.in_scope(asked.vector, as_of=as_of, namespace=namespace, limit=SHOWN)
+    return Recall(covering=(), set_aside=tuple(others))
 
 
 def _agrees(edit: Edit, text: str, named: set[str], linker: Linker) -> bool:

@@ -447,7 +447,7 @@ def test_a_malformed_line_is_named_and_nothing_imported(
 def test_conflicts_of_an_import_are_named(memory: EditMemory, tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     file.write_text(GOOD_LINE + "\n" + GOOD_LINE.replace('"b"', '"c"'))
-    with pytest.raises(ConflictError, match="^line 2: "):
+    with pytest.raises(ConflictError, match=r"^line 2: "):
         memory.import_(file, on_conflict="reject")
     assert memory.history() == []
     assert len(memory.import_(file, on_conflict="reject", partial=True)) == 1

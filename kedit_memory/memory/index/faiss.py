@@ -232,7 +232,8 @@ class FaissIndex:
             for first in range(0, len(asked), _QUERIES):
                 block = slice(first, first + _QUERIES)
                 products = asked[block] @ view[start : start + SMALLEST].T
-                who, rows = np.nonzero(products >= thresholds[block, None])
+                flat = np.flatnonzero(products >= thresholds[block, None])
+                who, rows = np.divmod(flat, products.shape[1])
                 cuts = np.searchsorted(who, np.arange(1, len(products)))
                 for number, found in enumerate(np.split(rows, cuts), start=first):
                     if len(found):
