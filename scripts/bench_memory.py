@@ -77,9 +77,10 @@ class PreparedEncoder(TimedEncoder):
 
 REPORT = """# Speed and size of the memory
 
-Written by `python scripts/bench_memory.py --report docs/memory.md`; commit {run.commit}, encoder {run.model}, {run.machine}.
-Recall, add and open are without the encoder and on one thread; recall is `in_scope` with its rows read, for the 32 nearest
-edits. `ratio/bulk_add_of_encoder` compares a bulk add with the bare encoder on the same texts, in the same run.
+Written by `python scripts/bench_memory.py --report docs/memory.md`; commit {run.commit}, encoder {run.model},
+{run.machine}. Recall, add and open are without the encoder and on one thread; recall is `in_scope` with its rows read,
+for the 32 nearest edits. `ratio/bulk_add_of_encoder` compares a bulk add with the bare encoder on the same texts, in
+the same run.
 
 {table}
 """

@@ -24,6 +24,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from kedit_memory.shipped import embedded_model
 from kedit_memory.world import load_world
 
+RECORD = "training.json"
 END = "<|endoftext|>"
 WINDOW = 512
 WARM_UP_SHARE = 0.08  # of the training, with easier documents
@@ -37,16 +38,21 @@ def main() -> None:
     torch.manual_seed(arguments.seed)  # noqa: TID251 - a script owns the process; weights start from it
     text = _running_text(arguments.text)
     maker = TextMaker(load_world(), arguments.seed, text)
-    tokenizer = train_tokenizer(TextMaker(load_world(), arguments.seed + 1, text), arguments.vocabulary)
     device = torch.device(arguments.device)
-    model = GPT2LMHeadModel(_config(arguments, len(tokenizer))).to(device)
-    place_positions(model)
+    if arguments.resume:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(arguments.resume)
+        model = GPT2LMHeadModel.from_pretrained(arguments.resume, dtype=torch.float32).to(device)
+    else:
+        tokenizer = train_tokenizer(TextMaker(load_world(), arguments.seed + 1, text), arguments.vocabulary)
+        model = GPT2LMHeadModel(_config(arguments, len(tokenizer))).to(device)
+        place_positions(model)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer)} tokens", flush=True)
     tokens, seconds = train(model, tokenizer, maker, arguments)
     save(model, tokenizer, arguments.output)
+    before = _record(arguments.resume) if arguments.resume else {"tokens": 0, "seconds": 0}
     record = {
-        "tokens": tokens,
-        "seconds": round(seconds),
+        "tokens": before["tokens"] + tokens,
+        "seconds": before["seconds"] + round(seconds),
         "seed": arguments.seed,
         "layers": arguments.layers,
         "width": arguments.width,
@@ -56,7 +62,13 @@ def main() -> None:
         "running_text": arguments.text.name if arguments.text else None,
         "rows_a_step": ROWS_A_STEP,
     }
-    (arguments.output / "training.json").write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+    (arguments.output / RECORD).write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+
+
+def _record(folder: Path) -> dict[str, int]:
+    """What the training in `folder` took."""
+    record: dict[str, int] = json.loads((folder / RECORD).read_text("utf-8"))
+    return record
 
 
 def _arguments() -> argparse.Namespace:
@@ -64,6 +76,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tokens", type=float, default=30e6, help="tokens to train on, padding not counted")
     parser.add_argument("--minutes", type=float, default=180.0, help="stop by then")
     parser.add_argument("--text", type=Path, help="running text, one paragraph a line")
+    parser.add_argument("--resume", type=Path, help="go on from the weights in this folder, past the warm-up")
     parser.add_argument("--output", type=Path, default=embedded_model())
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
@@ -198,7 +211,7 @@ def train(
         progress = max(seen / arguments.tokens, elapsed / (60 * arguments.minutes))
         if progress >= 1:
             return seen, elapsed
-        maker.warming_up = progress < WARM_UP_SHARE
+        maker.warming_up = progress < WARM_UP_SHARE and not arguments.resume
         for group in optimizer.param_groups:
             group["lr"] = arguments.learning_rate * _schedule(step, progress)
         batch = list(islice(windows, ROWS_A_STEP))

@@ -1,7 +1,7 @@
 """Documents for training the embedded model: what it should know, and how it should read.
 
-Half of the documents state facts of the world by their fame, so that recall falls with fame. The other half
-put edits or passages with fresh, mostly random objects before a question, so that reading pays and
+Two thirds of the documents state facts of the world by their fame, so that recall falls with fame. The others, which
+are longer, put edits or passages with fresh, mostly random objects before a question, so that reading pays and
 remembering does not. Nothing of tier 5 and no held-out phrasing occurs.
 """
 
@@ -17,7 +17,7 @@ from kedit_memory.models.prompts import continuation, render
 from kedit_memory.world import UNSEEN_TIER, Entity, Fact, World
 
 # How often a fact of each tier is stated, relative to each other.
-TIER_WEIGHTS = {1: 40.0, 2: 9.0, 3: 3.0, 4: 0.8}
+TIER_WEIGHTS = {1: 80.0, 2: 10.0, 3: 2.5, 4: 0.5}
 
 _ROLES = (
     "president", "prime minister", "chief executive", "mayor", "head coach", "captain", "director", "chairman",
@@ -57,11 +57,11 @@ class Document:
 # before a question in their own words.
 WARM_UP = {"closed_book": 0.35, "edit_before_question": 0.45, "invented_relation": 0.2}
 MAIN = {
-    "closed_book": 0.47,
-    "edit_before_question": 0.25,
-    "invented_relation": 0.07,
-    "passages_before_question": 0.13,
-    "two_hops": 0.03,
+    "closed_book": 0.66,
+    "edit_before_question": 0.14,
+    "invented_relation": 0.04,
+    "passages_before_question": 0.09,
+    "two_hops": 0.02,
     "idle_context": 0.04,
     "prose": 0.01,
 }
