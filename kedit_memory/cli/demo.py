@@ -9,7 +9,9 @@ from kedit_memory.cli import options as o
 from kedit_memory.cli.output import emit
 
 if TYPE_CHECKING:
-    from kedit_memory.evaluation.demo import DemoReport
+    from kedit_memory.evaluation.demo import DemoReport, QuestionResult
+
+_PRINTED_WIDTH = 130  # characters, where the output is no terminal
 
 
 def demo(
@@ -60,18 +62,31 @@ def _print_tables(report: "DemoReport") -> None:
     from rich.table import Table
 
     console = Console()
-    edits = Table("edit", "kind", "prompt", "before", "after", title="Edits", show_lines=True)
+    if not console.is_terminal:
+        console.width = _PRINTED_WIDTH
+    edits = Table("edit", "kind", "prompt", "before", "after", title="Edits")
     for made in report.edits:
         edits.add_row(made.edit.id, made.edit.kind.value, made.edit.prompt, made.before, made.after.text)
     console.print(edits)
-    questions = Table("question", "route", "before", "after", "reason", title="Questions", show_lines=True)
+    questions = Table(title="Questions", show_lines=True)
+    for name, share in {"question": 3, "route": None, "before": 2, "after": 2, "used": 1, "reason": 5}.items():
+        questions.add_column(name, ratio=share, no_wrap=share is None)
     for asked in report.questions:
-        after = asked.after
-        note = {True: " The logits are those of before, bit for bit.", False: " THE LOGITS CHANGED.", None: ""}
-        questions.add_row(
-            f"{after.question}\n({asked.shows})", after.route.value, asked.before, after.text,
-            after.reason + "." + note[asked.untouched],
-        )  # fmt: skip
+        questions.add_row(*_cells(asked))
     console.print(questions)
     network = "tried to reach the network" if report.network else "no network was used"
     console.print(f"{len(report.edits)} edits, {len(report.questions)} questions, {report.seconds} s; {network}.")
+
+
+def _cells(asked: "QuestionResult") -> tuple[str, ...]:
+    after = asked.after
+    used = [match.edit.id for match in after.edits] + [found.passage.title for found in after.passages]
+    note = {True: ". The logits are those of before, bit for bit.", False: ". THE LOGITS CHANGED.", None: "."}
+    return (
+        f"{after.question}\n({asked.shows})",
+        after.route.value,
+        asked.before,
+        after.text,
+        ", ".join(used),
+        after.reason + note[asked.untouched],
+    )
