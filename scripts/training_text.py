@@ -57,12 +57,12 @@ class Document:
 # before a question in their own words.
 WARM_UP = {"closed_book": 0.35, "edit_before_question": 0.45, "invented_relation": 0.2}
 MAIN = {
-    "closed_book": 0.66,
-    "edit_before_question": 0.14,
+    "closed_book": 0.6,
+    "edit_before_question": 0.13,
     "invented_relation": 0.04,
-    "passages_before_question": 0.09,
+    "passages_before_question": 0.15,
     "two_hops": 0.02,
-    "idle_context": 0.04,
+    "idle_context": 0.05,
     "prose": 0.01,
 }
 
@@ -127,7 +127,8 @@ class TextMaker:
             head, found, tail = text.partition(fact.object)
             if not found or not head:
                 return Document(prompt="", answer=_capital(text), prompt_weight=0.0)
-            return Document(prompt=_capital(head.rstrip()), answer=" " + fact.object + tail)
+            # The words before the object do not count: "X lies in" is a cloze prompt, not the start of "the city of Y".
+            return Document(prompt=_capital(head.rstrip()), answer=" " + fact.object + tail, prompt_weight=0.0)
         question = self.world.fill(self.rng.choice(relation.phrasings(held_out=False)), subject)
         return self._asked(question, fact.object)
 
