@@ -1,14 +1,14 @@
 """The values that modules exchange: frozen, keyword-only, free of behaviour beyond what they derive."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-Vector = npt.NDArray[np.float32]
+Vectors: TypeAlias = npt.NDArray[np.float32]
 
 DEFAULT_NAMESPACE = "default"
 
@@ -196,3 +196,27 @@ class Answer:
     passages: tuple[RetrievedPassage, ...] = ()
     popularity: Popularity | None = None
     timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """What turns texts into vectors. Name and revision are a store's record of what made its keys."""
+
+    @property
+    def name(self) -> str:
+        """What the encoder is called, wherever its files lie."""
+        ...
+
+    @property
+    def revision(self) -> str:
+        """What changes whenever the vectors do."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """The length of each vector."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of shape (texts, dimension), float32, of unit length; (0, dimension) for no text."""
+        ...

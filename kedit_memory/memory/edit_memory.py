@@ -11,8 +11,7 @@ from typing import Concatenate, ParamSpec, Self, TextIO, TypeVar, Unpack
 
 from kedit_memory.errors import ConflictError, InvalidInputError, NotFoundError
 from kedit_memory.memory import exchange, maintenance
-from kedit_memory.memory.encoding import Encoder, Encoding
-from kedit_memory.memory.index.base import Vectors
+from kedit_memory.memory.encoding import Encoding
 from kedit_memory.memory.journal import revisions_of, undo_last
 from kedit_memory.memory.keys import KeyIndex
 from kedit_memory.memory.maintenance import Stats, Verification
@@ -21,7 +20,17 @@ from kedit_memory.memory.revising import EditChanges, EditFields, revised
 from kedit_memory.memory.rows import number_of
 from kedit_memory.memory.session import SINGLE, Session, conflict_rule, named, request
 from kedit_memory.memory.store import Store
-from kedit_memory.records import DEFAULT_NAMESPACE, Edit, Kind, Match, OnConflict, Revision, Status
+from kedit_memory.records import (
+    DEFAULT_NAMESPACE,
+    Edit,
+    Encoder,
+    Kind,
+    Match,
+    OnConflict,
+    Revision,
+    Status,
+    Vectors,
+)
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

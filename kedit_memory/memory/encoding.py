@@ -1,36 +1,16 @@
 """The encoder behind a store: loaded late, checked against what made the stored keys."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
 from kedit_memory.errors import EncoderMismatchError, ModelError
-from kedit_memory.memory.index.base import Vectors
 from kedit_memory.memory.store import Store
+from kedit_memory.records import Encoder, Vectors
 from kedit_memory.registry import load
 
 _LOADERS = {"load_encoder": "kedit_memory.models.encoder:load_encoder"}
 _BATCH = 8192  # texts handed over at once; the encoder sorts them by length
-
-
-class Encoder(Protocol):
-    """What turns texts into vectors of unit length."""
-
-    @property
-    def name(self) -> str:
-        """What the encoder is called."""
-
-    @property
-    def revision(self) -> str:
-        """What changes whenever its vectors do."""
-
-    @property
-    def dimension(self) -> int:
-        """The length of each vector."""
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of shape (texts, dimension), float32, of unit length."""
 
 
 class Encoding:

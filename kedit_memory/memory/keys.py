@@ -7,10 +7,11 @@ import numpy as np
 
 from kedit_memory.errors import UnknownNameError
 from kedit_memory.memory.index import ENGINES, Hits, VectorIndex, load_engine
-from kedit_memory.memory.index.base import Floats, Ids, Vectors
+from kedit_memory.memory.index.base import Floats, Ids
 from kedit_memory.memory.manifest import Manifest, drop_cache, load_cache, save_cache
 from kedit_memory.memory.rows import snapshot_from
 from kedit_memory.memory.store import CACHE, Store
+from kedit_memory.records import Vectors
 
 _LOG = logging.getLogger(__name__)
 _RELOAD = ("rebuild", "purge")  # operations after which replaying single changes is not enough

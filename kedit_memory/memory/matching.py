@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from kedit_memory.memory.index import Hits
-from kedit_memory.memory.index.base import Vectors
 from kedit_memory.memory.keys import KeyIndex
 from kedit_memory.memory.rows import SELECT_EDIT, edit_of, number_of, to_json
 from kedit_memory.memory.slots import folded
 from kedit_memory.memory.store import Store
-from kedit_memory.records import Edit, Match
+from kedit_memory.records import Edit, Match, Vectors
 
 # An edit holds on a day of its interval. A superseded one keeps the days before its successor's;
 # where the successor holds too, the successor is right. ?2 is the namespace, ?3 the day.

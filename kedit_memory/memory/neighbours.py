@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kedit_memory.memory.index.base import Floats, Hits, Ids, Vectors, distances
+from kedit_memory.memory.index.base import Floats, Hits, Ids, distances
 from kedit_memory.memory.keys import KeyIndex
 from kedit_memory.memory.rows import number_of, to_json
 from kedit_memory.memory.scope import DEFAULT_RADIUS, Neighbour, scope_of
 from kedit_memory.memory.slots import Question, question_of, same_question, same_target, subject_key
 from kedit_memory.memory.store import Store
-from kedit_memory.records import Edit
+from kedit_memory.records import Edit, Vectors
 
 _NOT_WRITTEN = -1
 _BLOCK = 64  # keys looked up at once, nearest first

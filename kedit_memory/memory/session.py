@@ -11,14 +11,13 @@ import numpy as np
 from kedit_memory.errors import ConflictError, InvalidInputError, StoreError
 from kedit_memory.memory import exchange
 from kedit_memory.memory.add import Draft, clean, day, request_of, validate
-from kedit_memory.memory.encoding import Encoder, Encoding, encode_all, write_encoder
-from kedit_memory.memory.index.base import Vectors
+from kedit_memory.memory.encoding import Encoding, encode_all, write_encoder
 from kedit_memory.memory.keys import KeyIndex
 from kedit_memory.memory.revising import EditFields
 from kedit_memory.memory.rows import number_of, to_json
 from kedit_memory.memory.store import Store
 from kedit_memory.memory.writing import Writer
-from kedit_memory.records import DEFAULT_NAMESPACE, Edit, EditRequest, OnConflict
+from kedit_memory.records import DEFAULT_NAMESPACE, Edit, EditRequest, Encoder, OnConflict, Vectors
 
 _LOG = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from kedit_memory.errors import NotFoundError, StoreError
-from kedit_memory.memory.index.base import Floats, Ids, Vectors
+from kedit_memory.memory.index.base import Floats, Ids
 from kedit_memory.memory.rows import (
     COLUMNS,
     SELECT_EDIT,
@@ -28,7 +28,7 @@ from kedit_memory.memory.rows import (
     to_json,
 )
 from kedit_memory.memory.schema import prepare
-from kedit_memory.records import Edit
+from kedit_memory.records import Edit, Vectors
 
 DATABASE = "store.db"
 CACHE = "cache"

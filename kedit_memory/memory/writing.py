@@ -7,14 +7,13 @@ import numpy as np
 
 from kedit_memory.errors import ConflictError, InvalidInputError
 from kedit_memory.memory.add import Draft, KeyText, StoredEdit
-from kedit_memory.memory.index.base import Vectors
 from kedit_memory.memory.keys import KeyIndex
 from kedit_memory.memory.neighbours import Neighbourhood
 from kedit_memory.memory.rows import Key, Snapshot, id_of, number_of
 from kedit_memory.memory.scope import scope_of
 from kedit_memory.memory.slots import conflicts, superseded
 from kedit_memory.memory.store import Store
-from kedit_memory.records import Edit, Kind, OnConflict, Status
+from kedit_memory.records import Edit, Kind, OnConflict, Status, Vectors
 
 _CHUNK = 256  # edits whose neighbours are searched at once
 

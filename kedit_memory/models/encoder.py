@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from itertools import pairwise
 from math import sqrt
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from kedit_memory import registry
 from kedit_memory.errors import MissingDependencyError, ModelError
 from kedit_memory.models.sources import find_source, refuse_misspelt
+from kedit_memory.records import Encoder, Vectors
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
-
-Vectors: TypeAlias = NDArray[np.float32]
 
 ENCODERS = {
     "hashing": "kedit_memory.models.encoder:HashingEncoder",
@@ -37,30 +36,6 @@ _REVISION_DIGITS = 12
 
 # What a folder of sentence-transformers needs, of all that a Hub repository may hold besides.
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
-
-
-@runtime_checkable
-class Encoder(Protocol):
-    """What turns texts into vectors. Name and revision are a store's record of what made its keys."""
-
-    @property
-    def name(self) -> str:
-        """What the encoder is called, wherever its files lie."""
-        ...
-
-    @property
-    def revision(self) -> str:
-        """What changes whenever the vectors do."""
-        ...
-
-    @property
-    def dimension(self) -> int:
-        """The length of each vector."""
-        ...
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of shape (texts, dimension), float32, of unit length; (0, dimension) for no text."""
-        ...
 
 
 def load_encoder(name: str | None = None, *, device: str | None = None) -> Encoder:

@@ -11,9 +11,8 @@ from transformers import GenerationConfig, PreTrainedModel, StoppingCriteriaList
 from kedit_memory.errors import InvalidInputError, PromptTooLongError
 from kedit_memory.models import prompts as formats
 from kedit_memory.models.batches import StopTexts, cut, pad, until_end
-from kedit_memory.models.language import MAX_NEW_TOKENS
 from kedit_memory.models.loading import describe_config, load_checkpoint
-from kedit_memory.models.prompts import Prompt
+from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
 
 # Scores of one scoring batch, all positions and words: half a gibibyte in float32.
 _SCORES_AT_ONCE = 2**27

@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from kedit_memory import registry
 from kedit_memory.errors import CapabilityError, InvalidInputError
-from kedit_memory.models.prompts import Prompt
+from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
 from kedit_memory.models.sources import refuse_misspelt
 
 if TYPE_CHECKING:
     import torch
-
-MAX_NEW_TOKENS = 24
 
 # Models that the project ships: a name here stands for a function that gives the model's folder.
 EMBEDDED = {"kedit-mini": "kedit_memory.shipped:embedded_model"}

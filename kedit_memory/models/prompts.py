@@ -13,6 +13,8 @@ A cloze prompt stands last as it is, and is continued by " {object}." and the en
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+MAX_NEW_TOKENS = 24  # where an answer is cut when nobody says otherwise
+
 _INSTRUCTION = (
     "Reply with the answer alone, in a few words. "
     "Where the facts or passages above hold the answer, they count, not what you remember."

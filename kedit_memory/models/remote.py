@@ -11,8 +11,7 @@ from typing import Any
 import httpx
 
 from kedit_memory.errors import InvalidInputError, ModelError
-from kedit_memory.models.language import MAX_NEW_TOKENS
-from kedit_memory.models.prompts import Prompt, chat_messages, clean
+from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt, chat_messages, clean
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kedit_memory.memory import EditMemory
-from kedit_memory.records import Edit, Match, Mention, Vector
+from kedit_memory.records import Edit, Match, Mention, Vectors
 from kedit_memory.routing.link import Linker, fold
 
 SHOWN = 5  # edits that a miss mentions as near
@@ -19,7 +19,7 @@ class Asked:
     """A question with its vector, of shape (dim,), and the names in it."""
 
     question: str
-    vector: Vector
+    vector: Vectors
     mentions: Sequence[Mention]
 
 

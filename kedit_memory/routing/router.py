@@ -9,8 +9,9 @@ from time import perf_counter
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.add import clean
-from kedit_memory.models.language import MAX_NEW_TOKENS, TextModel, load_model
-from kedit_memory.records import DEFAULT_NAMESPACE, Answer, Decision, Kind, Mention, RetrievedPassage, Route, Vector
+from kedit_memory.models.language import TextModel, load_model
+from kedit_memory.models.prompts import MAX_NEW_TOKENS
+from kedit_memory.records import DEFAULT_NAMESPACE, Answer, Decision, Kind, Mention, RetrievedPassage, Route, Vectors
 from kedit_memory.retrieval.bm25 import Bm25Retriever
 from kedit_memory.retrieval.corpus import Corpus, read_passages
 from kedit_memory.routing.answer import carry_out
@@ -170,7 +171,7 @@ class _Steps:
     as_of: str | None
     namespace: str
 
-    def decide(self, question: str, vector: Vector, encoding: float) -> Decision:
+    def decide(self, question: str, vector: Vectors, encoding: float) -> Decision:
         timings = {"encode": encoding}
         with _timed(timings, "link"):
             mentions = self.linker.link(question)

@@ -6,7 +6,8 @@ from typing import NamedTuple, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-Vectors = NDArray[np.float32]  # (n, dimension)
+from kedit_memory.records import Vectors
+
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
 

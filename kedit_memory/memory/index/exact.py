@@ -5,7 +5,8 @@ from typing import Self
 
 import numpy as np
 
-from kedit_memory.memory.index.base import Floats, Hits, Ids, Vectors, distances, ordered
+from kedit_memory.memory.index.base import Floats, Hits, Ids, distances, ordered
+from kedit_memory.records import Vectors
 
 
 class ExactIndex:

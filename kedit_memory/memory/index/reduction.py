@@ -8,7 +8,8 @@ others need their full vectors.
 
 import numpy as np
 
-from kedit_memory.memory.index.base import Floats, Vectors
+from kedit_memory.memory.index.base import Floats
+from kedit_memory.records import Vectors
 
 RANKS = (48, 64, 96, 128, 192)
 SMALLEST = 4096  # keys below which a scan of the full vectors is fast enough
