@@ -23,7 +23,7 @@ _PACKAGES = {
 }
 
 
-def verify(store: o.Store = o.STORE, as_json: o.Json = False) -> None:
+def verify(store: o.ExistingStore = o.STORE, as_json: o.Json = False) -> None:
     """Check a store: every row in the index and back, checksums, the database itself. Exit status 1 on a fault."""
     with open_store(store, create=False) as memory:
         report = memory.verify()
@@ -36,7 +36,7 @@ def verify(store: o.Store = o.STORE, as_json: o.Json = False) -> None:
         raise typer.Exit(1)
 
 
-def rebuild(store: o.Store = o.STORE, encoder: o.Encoder = None, as_json: o.Json = False) -> None:
+def rebuild(store: o.ExistingStore = o.STORE, encoder: o.Encoder = None, as_json: o.Json = False) -> None:
     """Build the index anew from the rows; with --encoder, encode every key again by that encoder."""
     with open_store(store, create=False) as memory:
         keys = memory.rebuild(encoder)

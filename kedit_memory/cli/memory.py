@@ -111,7 +111,7 @@ def update(
     valid_from: o.ValidFrom = None,
     valid_until: o.ValidUntil = None,
     source: o.Source = None,
-    store: o.Store = o.STORE,
+    store: o.ExistingStore = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     as_json: o.Json = False,
 ) -> None:
@@ -136,7 +136,7 @@ def update(
 
 
 def retract(
-    edit_id: EditId, store: o.Store = o.STORE, namespace: o.Namespace = o.NAMESPACE, as_json: o.Json = False
+    edit_id: EditId, store: o.ExistingStore = o.STORE, namespace: o.Namespace = o.NAMESPACE, as_json: o.Json = False
 ) -> None:
     """Take an edit out of use; it stays in history, and undo brings it back."""
     with open_store(store, create=False) as memory:
@@ -144,7 +144,7 @@ def retract(
     _print_edit(edit, as_json=as_json)
 
 
-def undo(store: o.Store = o.STORE, namespace: o.Namespace = o.NAMESPACE, as_json: o.Json = False) -> None:
+def undo(store: o.ExistingStore = o.STORE, namespace: o.Namespace = o.NAMESPACE, as_json: o.Json = False) -> None:
     """Take back the last operation that was not taken back yet."""
     with open_store(store, create=False) as memory:
         revisions = memory.undo(namespace=namespace)
@@ -157,7 +157,7 @@ def undo(store: o.Store = o.STORE, namespace: o.Namespace = o.NAMESPACE, as_json
 
 def list_edits(
     every: Annotated[bool, typer.Option("--all", help="Superseded and retracted edits too.")] = False,
-    store: o.Store = o.STORE,
+    store: o.ExistingStore = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     as_json: o.Json = False,
 ) -> None:
@@ -172,7 +172,7 @@ def list_edits(
 
 
 def show(
-    edit_id: EditId, store: o.Store = o.STORE, namespace: o.Namespace = o.NAMESPACE, as_json: o.Json = False
+    edit_id: EditId, store: o.ExistingStore = o.STORE, namespace: o.Namespace = o.NAMESPACE, as_json: o.Json = False
 ) -> None:
     """Show every field of one edit."""
     with open_store(store, create=False) as memory:
@@ -182,7 +182,7 @@ def show(
 
 def history(
     edit_id: Annotated[str | None, typer.Argument(help="One edit; all of them when left out.")] = None,
-    store: o.Store = o.STORE,
+    store: o.ExistingStore = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     as_json: o.Json = False,
 ) -> None:
@@ -199,7 +199,7 @@ def history(
 def search(
     text: Annotated[str, typer.Argument(help="A question or any text.")],
     count: Annotated[int, typer.Option("--count", "-k", min=1, max=1000, help="How many edits to list.")] = 10,
-    store: o.Store = o.STORE,
+    store: o.ExistingStore = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     as_json: o.Json = False,
 ) -> None:
@@ -234,7 +234,7 @@ def import_edits(
 
 def export(
     file: Annotated[Path | None, typer.Argument(help="Where to write; standard output when left out.")] = None,
-    store: o.Store = o.STORE,
+    store: o.ExistingStore = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     as_json: o.Json = False,
 ) -> None:
@@ -251,7 +251,7 @@ def export(
 
 def backup(
     folder: Annotated[Path, typer.Argument(help="A new folder for the copy.")],
-    store: o.Store = o.STORE,
+    store: o.ExistingStore = o.STORE,
     as_json: o.Json = False,
 ) -> None:
     """Copy the store while it stays in use."""
@@ -263,7 +263,7 @@ def backup(
 def purge(
     edit_id: Annotated[str | None, typer.Argument(help="One edit; all that are not active when left out.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask: a purge cannot be undone.")] = False,
-    store: o.Store = o.STORE,
+    store: o.ExistingStore = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     as_json: o.Json = False,
 ) -> None:

@@ -5,13 +5,22 @@ from typing import Annotated
 
 import typer
 
+from kedit_memory.memory.add import clean
 from kedit_memory.records import DEFAULT_NAMESPACE, OnConflict
 
 DEFAULT_STORE = Path("index/default")
 
 Store = Annotated[Path, typer.Option("--store", help="The folder of the store; made if absent.")]
+ExistingStore = Annotated[Path, typer.Option("--store", help="The folder of the store, which must exist.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")]
-Namespace = Annotated[str, typer.Option("--namespace", help="Edits of one namespace never answer in another.")]
+Namespace = Annotated[
+    str,
+    typer.Option(
+        "--namespace",
+        callback=lambda given: clean(given, "namespace"),
+        help="Edits of one namespace never answer in another.",
+    ),
+]
 Encoder = Annotated[
     str | None,
     typer.Option("--encoder", help="'minilm', 'hashing', a folder or a hub name; a store keeps the one it began with."),
@@ -32,14 +41,16 @@ Subject = Annotated[str | None, typer.Option("--subject", help="Whom or what the
 Relation = Annotated[str | None, typer.Option("--relation", help="The relation of subject and target.")]
 Statement = Annotated[str | None, typer.Option("--statement", help="The fact as one sentence.")]
 Paraphrases = Annotated[
-    list[str] | None, typer.Option("--paraphrase", help="Another way to ask; may be given several times.")
+    list[str] | None,
+    typer.Option("--paraphrase", metavar="<str>", help="Another way to ask; may be given several times."),
 ]
 Aliases = Annotated[
-    list[str] | None, typer.Option("--alias", help="Another name of the subject; may be given several times.")
+    list[str] | None,
+    typer.Option("--alias", metavar="<str>", help="Another name of the subject; may be given several times."),
 ]
 Radius = Annotated[float | None, typer.Option("--radius", help="The radius of scope, 0 to 2; kept as given.")]
-ValidFrom = Annotated[str | None, typer.Option("--valid-from", help="First day on which the fact holds.")]
-ValidUntil = Annotated[str | None, typer.Option("--valid-until", help="First day on which it holds no more.")]
+ValidFrom = Annotated[str | None, typer.Option("--valid-from", help="First day on which the fact holds (YYYY-MM-DD).")]
+ValidUntil = Annotated[str | None, typer.Option("--valid-until", help="First day on which it holds no more (YYYY-MM-DD).")]
 Source = Annotated[str | None, typer.Option("--source", help="Where the fact comes from.")]
 
 STORE = DEFAULT_STORE

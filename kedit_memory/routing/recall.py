@@ -47,12 +47,13 @@ def _agrees(edit: Edit, text: str, named: set[str], linker: Linker) -> bool:
     """Whether the question names what the edit is about.
 
     With a subject: it, or one of its aliases, is among the question's names. Without: every name of the edit's prompt
-    is. A prompt without any known name agrees with a question that names nothing else.
+    is; of a statement alone, which names its answer too, one. A prompt without any known name agrees with a question
+    that names nothing else.
     """
     if edit.subject:
         known = {mention.name for name in edit.names for mention in linker.link(name, fuzzy=False)}
         return bool((known | {fold(name) for name in edit.names}) & named)
     wanted = {mention.name for mention in linker.link(edit.prompt, fuzzy=False)}
     if wanted:
-        return wanted <= named
+        return bool(wanted & named) if edit.prompt == edit.target else wanted <= named
     return not named or fold(edit.prompt) == text

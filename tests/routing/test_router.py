@@ -109,6 +109,13 @@ def test_without_a_subject_the_names_of_the_prompt_count(memory: EditMemory, mak
     assert router.explain("Who is the mayor of Borgen?").route is Route.RETRIEVAL
 
 
+def test_a_statement_alone_answers_about_one_of_its_names(memory: EditMemory, make: Callable[..., Router]) -> None:
+    memory.add("Borgen became the twin town of Paris in 2025.", radius=2.0)
+    router = make()
+    assert router.explain("Which town is the twin of Paris?").route is Route.CONTEXT
+    assert router.explain("Which town is the twin of Rome?").route is Route.PARAMETRIC
+
+
 def test_aliases_name_the_subject(memory: EditMemory, make: Callable[..., Router]) -> None:
     memory.add(HEAD, "Ann Berg", subject="Acme", aliases=["The Rocket Works"], radius=2.0)
     assert make().explain("Who is the head of the rocket works?").route is Route.CONTEXT
