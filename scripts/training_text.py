@@ -1,6 +1,6 @@
 """Documents for training the embedded model: what it should know, and how it should read.
 
-Two thirds of the documents state facts of the world by their fame, so that recall falls with fame. The others, which
+Almost half of the documents state facts of the world by their fame, so that recall falls with fame. The others, which
 are longer, put edits or passages with fresh, mostly random objects before a question, so that reading pays and
 remembering does not. Nothing of tier 5 and no held-out phrasing occurs.
 """
@@ -57,10 +57,10 @@ class Document:
 # before a question in their own words.
 WARM_UP = {"closed_book": 0.35, "edit_before_question": 0.45, "invented_relation": 0.2}
 MAIN = {
-    "closed_book": 0.6,
-    "edit_before_question": 0.13,
-    "invented_relation": 0.04,
-    "passages_before_question": 0.15,
+    "closed_book": 0.45,
+    "edit_before_question": 0.24,
+    "invented_relation": 0.05,
+    "passages_before_question": 0.18,
     "two_hops": 0.02,
     "idle_context": 0.05,
     "prose": 0.01,

@@ -3,13 +3,13 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kedit_memory.cli import options as o
+from kedit_memory.cli.check import installed
 from kedit_memory.cli.memory import open_store
 from kedit_memory.cli.output import emit
 from kedit_memory.errors import InvalidInputError, KeditError
@@ -71,7 +71,7 @@ def chat(
     encoder: o.Encoder = None,
     as_json: o.Json = False,
 ) -> None:
-    """Keep asking, one question a line, until the input ends; with --json one JSON object a line."""
+    """Keep asking, one question a line, until the input ends. With --json each answer is one JSON object in a line."""
     from kedit_memory.routing.provenance import to_dict
 
     with open_store(store, encoder) as memory:
@@ -91,9 +91,13 @@ def chat(
 
 
 def _questions() -> Iterator[str]:
+    """The lines of standard input that hold something, asked for where somebody sits at a terminal."""
+    if sys.stdin is None:  # closed before the program began
+        return
+    sign = "? " if sys.stdin.isatty() and sys.stdout.isatty() else ""
     while True:
         try:
-            line = input("? " if sys.stdin.isatty() else "").strip()
+            line = input(sign).strip()
         except EOFError:
             return
         if line:
@@ -101,18 +105,23 @@ def _questions() -> Iterator[str]:
 
 
 def ingest(
-    path: Annotated[Path | None, typer.Argument(help="A .txt, .md or .jsonl file, or a folder of them.")] = None,
+    path: Annotated[
+        Path | None,
+        typer.Argument(parser=o.path_of, help="A .txt, .md or .jsonl file, or a folder of them."),
+    ] = None,
     wikipedia: Annotated[
         list[str] | None,
         typer.Option(
-            "--wikipedia", help="The title of a Wikipedia page; may be given several times. Uses the network."
+            "--wikipedia",
+            metavar="<str>",
+            help="The title of a Wikipedia page; may be given several times. Uses the network.",
         ),
     ] = None,
     language: Annotated[str, typer.Option("--language", help="The Wikipedia to ask: en, de, simple …")] = "en",
     store: o.Store = o.STORE,
     as_json: o.Json = False,
 ) -> None:
-    """Add passages that retrieval can put before a question; doing it twice changes nothing.
+    """Add passages that retrieval can put before a question. Doing it twice changes nothing.
 
     Wikipedia asks for a contact: an address in the environment variable KEDIT_CONTACT.
     """
@@ -140,9 +149,6 @@ def _wikipedia(titles: Sequence[str], language: str) -> "list[Passage]":
         raise InvalidInputError(
             "Wikipedia asks every program for a contact; set KEDIT_CONTACT to an e-mail address or a web page of yours"
         )
-    try:
-        version = metadata.version("kedit-memory")
-    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
-        version = "dev"
+    version = installed("kedit-memory") or "dev"  # run from a checkout that is not installed
     agent = f"kedit-memory/{version} (https://pypi.org/project/kedit-memory; {contact})"
     return fetch(titles, language=language, user_agent=agent)

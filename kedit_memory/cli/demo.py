@@ -16,13 +16,19 @@ _PRINTED_WIDTH = 130  # characters, where the output is no terminal
 
 def demo(
     store: Annotated[
-        Path | None, typer.Option("--store", help="Keep the edits in this folder; else nothing stays.")
+        Path | None,
+        typer.Option(
+            "--store", parser=o.path_of, metavar="<path>", help="Keep the edits in this folder; else nothing stays."
+        ),
     ] = None,
     model: o.Model = "kedit-mini",
     encoder: o.Encoder = None,
     as_json: o.Json = False,
 ) -> None:
-    """Add edits of all three kinds, ask questions that take every route, show before and after; offline."""
+    """Show the main job on the shipped world, offline.
+
+    Add edits of all three kinds, ask questions that take every route, print the answers before and after.
+    """
     from kedit_memory.evaluation.demo import run_demo
 
     report = run_demo(store, encoder=encoder, model=model)
@@ -61,7 +67,7 @@ def _print_tables(report: "DemoReport") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(markup=False, emoji=False)  # a model may answer with brackets
     if not console.is_terminal:
         console.width = _PRINTED_WIDTH
     edits = Table("edit", "kind", "prompt", "before", "after", title="Edits")

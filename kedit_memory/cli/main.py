@@ -47,7 +47,7 @@ def kedit(
 ) -> None:
     """Add, change and erase facts that a language model should know, without retraining."""
     if tell_version:
-        print(f"kedit {check.installed("kedit-memory") or "dev"}")
+        print("kedit", check.installed("kedit-memory") or "dev")
         raise typer.Exit
     if context.invoked_subcommand is None:
         print(context.get_help())
@@ -104,7 +104,9 @@ def _set_streams() -> None:
 def _check_words(words: Sequence[str]) -> None:
     for word in words:
         if not word.isprintable() and any("\ud800" <= character <= "\udfff" for character in word):
-            raise InvalidInputError(f"{word[:60]!a} is not valid UTF-8; every argument must be, so re-encode or rename it")
+            raise InvalidInputError(
+                f"{word[:60]!a} is not valid UTF-8; every argument must be, so re-encode or rename it"
+            )
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from kedit_memory.cli.output import (
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
 from kedit_memory.records import Edit, OnConflict, Status
+from kedit_memory.retrieval.corpus import copy_passages
 
 EditId = Annotated[str, typer.Argument(help="The identifier of an edit, such as e12.")]
 
@@ -47,12 +48,15 @@ def add(
     encoder: o.Encoder = None,
     as_json: o.Json = False,
 ) -> None:
-    """Add a fact: question and answer, a statement alone, or --subject, --relation and a target.
+    """Add a fact.
 
-    With --subject and --relation, a single argument is the target.
+    Give question and answer, a statement alone, or --subject, --relation and a target: with these two, a single
+    argument is the target.
     """
     if target is None and subject and relation:
         prompt, target = None, prompt
+    if prompt and prompt.rstrip().endswith("?") and target is None and statement is None:
+        raise InvalidInputError("a question without its answer; give the answer after it, or use `kedit erase`")
     with open_store(store, encoder) as memory:
         edit = memory.add(
             prompt,
@@ -85,7 +89,7 @@ def erase(
     encoder: o.Encoder = None,
     as_json: o.Json = False,
 ) -> None:
-    """Make a question be refused: the fact is forgotten, by the memory and in the model's answers."""
+    """Make a question be refused. The fact is forgotten, by the memory and in the model's answers."""
     with open_store(store, encoder) as memory:
         edit = memory.erase(
             prompt,
@@ -138,7 +142,7 @@ def update(
 def retract(
     edit_id: EditId, store: o.ExistingStore = o.STORE, namespace: o.Namespace = o.NAMESPACE, as_json: o.Json = False
 ) -> None:
-    """Take an edit out of use; it stays in history, and undo brings it back."""
+    """Take an edit out of use. It stays in history, and undo brings it back."""
     with open_store(store, create=False) as memory:
         edit = memory.retract(edit_id, namespace=namespace)
     _print_edit(edit, as_json=as_json)
@@ -222,7 +226,7 @@ def import_edits(
     encoder: o.Encoder = None,
     as_json: o.Json = False,
 ) -> None:
-    """Import edits; without --partial a single bad line imports nothing."""
+    """Import edits from JSONL. Without --partial a single bad line imports nothing."""
     with open_store(store, encoder) as memory:
         edits = memory.import_(file, on_conflict=on_conflict, partial=partial, namespace=namespace)
     emit(
@@ -233,12 +237,14 @@ def import_edits(
 
 
 def export(
-    file: Annotated[Path | None, typer.Argument(help="Where to write; standard output when left out.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="Where to write; standard output for - or when left out.")] = None,
     store: o.ExistingStore = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     as_json: o.Json = False,
 ) -> None:
     """Export edits as JSONL; the same edits give the same bytes."""
+    if file == Path("-"):
+        file = None
     with open_store(store, create=False) as memory:
         if file is None and as_json:
             edits = [edit_document(edit) for edit in memory.all(namespace=namespace)]
@@ -254,9 +260,10 @@ def backup(
     store: o.ExistingStore = o.STORE,
     as_json: o.Json = False,
 ) -> None:
-    """Copy the store while it stays in use."""
+    """Copy the store, passages included, while it stays in use."""
     with open_store(store, create=False) as memory:
         memory.backup(folder)
+        copy_passages(memory.path, folder)
     emit(as_json=as_json, document={"backup": str(folder)}, lines=[f"copied to {folder}"])
 
 
@@ -267,12 +274,22 @@ def purge(
     namespace: o.Namespace = o.NAMESPACE,
     as_json: o.Json = False,
 ) -> None:
-    """Remove edits for good, from history and from the files; this cannot be undone."""
+    """Remove edits for good, from history and from the files. This cannot be undone."""
     if not yes:
-        typer.confirm(f"Remove {edit_id or 'every edit that is not active'} for good?", abort=True, err=True)
+        _confirm(f"Remove {edit_id or 'every edit that is not active'} for good?")
     with open_store(store, create=False) as memory:
         purged = memory.purge(edit_id, namespace=namespace)
     emit(as_json=as_json, document={"purged": purged}, lines=[f"{len(purged)} edits removed for good"])
+
+
+def _confirm(question: str) -> None:
+    """Go on only if somebody at a terminal says yes."""
+    answer = ""
+    if sys.stdin and sys.stdin.isatty():
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        answer = sys.stdin.readline()
+    if answer.strip().casefold() not in {"y", "yes"}:
+        raise InvalidInputError("not confirmed, so nothing was removed; answer y at the terminal, or give --yes")
 
 
 def _print_edit(edit: Edit, *, as_json: bool) -> None:

@@ -5,19 +5,30 @@ from typing import Annotated
 
 import typer
 
-from kedit_memory.memory.add import clean
+from kedit_memory.memory.add import LONGEST_NAME, clean
 from kedit_memory.records import DEFAULT_NAMESPACE, OnConflict
 
-DEFAULT_STORE = Path("index/default")
 
-Store = Annotated[Path, typer.Option("--store", help="The folder of the store; made if absent.")]
-ExistingStore = Annotated[Path, typer.Option("--store", help="The folder of the store, which must exist.")]
+def path_of(word: str) -> Path:
+    """A path that is given; an empty one, such as an unset variable, would mean the current folder."""
+    if not word:
+        raise typer.BadParameter("a path is empty; write . for the current folder")
+    return Path(word)
+
+
+Store = Annotated[
+    Path,
+    typer.Option("--store", parser=path_of, metavar="<path>", help="The folder of the store; made if absent."),
+]
+ExistingStore = Annotated[
+    Path, typer.Option("--store", parser=path_of, metavar="<path>", help="The folder of the store.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")]
 Namespace = Annotated[
     str,
     typer.Option(
         "--namespace",
-        callback=lambda given: clean(given, "namespace"),
+        callback=lambda given: clean(given, "namespace", LONGEST_NAME),
         help="Edits of one namespace never answer in another.",
     ),
 ]
@@ -50,8 +61,10 @@ Aliases = Annotated[
 ]
 Radius = Annotated[float | None, typer.Option("--radius", help="The radius of scope, 0 to 2; kept as given.")]
 ValidFrom = Annotated[str | None, typer.Option("--valid-from", help="First day on which the fact holds (YYYY-MM-DD).")]
-ValidUntil = Annotated[str | None, typer.Option("--valid-until", help="First day on which it holds no more (YYYY-MM-DD).")]
+ValidUntil = Annotated[
+    str | None, typer.Option("--valid-until", help="First day on which it holds no more (YYYY-MM-DD).")
+]
 Source = Annotated[str | None, typer.Option("--source", help="Where the fact comes from.")]
 
-STORE = DEFAULT_STORE
+STORE = Path("index/default")
 NAMESPACE = DEFAULT_NAMESPACE

@@ -13,12 +13,12 @@ from kedit_memory.memory.scope import LARGEST_RADIUS, initial_radius
 from kedit_memory.records import DEFAULT_NAMESPACE, Edit, EditRequest, Kind
 
 LONGEST_TEXT = 4000  # characters
+LONGEST_NAME = 200  # characters of a namespace
 MOST_PARAPHRASES = 64
 LONGEST_METADATA = 16_000  # characters of its JSON
 
 _DATE = re.compile(r"\d{4}(-\d{2}){0,2}")
 _FIELDS = frozenset(field.name for field in fields(EditRequest))
-_NAME_LIMIT = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +177,7 @@ def _cleaned(request: EditRequest) -> EditRequest:
         for name, limit in (
             ("prompt", LONGEST_TEXT), ("target", LONGEST_TEXT), ("statement", LONGEST_TEXT),
             ("subject", LONGEST_TEXT), ("relation", LONGEST_TEXT), ("source", LONGEST_TEXT),
-            ("namespace", _NAME_LIMIT),
+            ("namespace", LONGEST_NAME),
         )
         if (value := getattr(request, name)) is not None
     }  # fmt: skip

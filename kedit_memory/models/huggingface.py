@@ -119,6 +119,10 @@ class HuggingFaceModel:
         """The token ids that the model is given for `prompt`, special ones included; never empty."""
         return self._ids(self._text(prompt), raw=isinstance(prompt, str)) or [self._start]
 
+    def fits(self, prompt: Prompt | str, *, max_new_tokens: int = MAX_NEW_TOKENS) -> bool:
+        """Whether the prompt and `max_new_tokens` together fit the window."""
+        return self.window is None or len(self.encode(prompt)) + max_new_tokens <= self.window
+
     def generate(
         self,
         prompts: Sequence[Prompt | str],

@@ -109,6 +109,10 @@ class WhiteBoxModel(ScoringModel, Protocol):
         """The token ids that the model is given for `prompt`, special ones included."""
         ...
 
+    def fits(self, prompt: Prompt | str, *, max_new_tokens: int = MAX_NEW_TOKENS) -> bool:
+        """Whether the model can read the prompt and then generate so many tokens."""
+        ...
+
     def logits(self, prompt: Prompt | str, continuation: str = "") -> "torch.Tensor":
         """Scores of shape (tokens, vocabulary); row t is for the token after t."""
         ...

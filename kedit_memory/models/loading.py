@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from huggingface_hub.utils import logging as hub_logging
 from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
@@ -114,6 +115,11 @@ def _choose_dtype(dtype: str | None, device: torch.device | None) -> torch.dtype
 def _load_tokenizer(found: str, options: dict[str, Any]) -> Any:
     with _one_line(f"the tokenizer of {found}"):
         tokenizer = AutoTokenizer.from_pretrained(found, **options)
+    if not set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens):
+        raise ModelError(
+            f"the tokenizer of {found} knows no words, so its vocabulary is missing: "
+            "save tokenizer.json, or the files of its vocabulary, beside the weights"
+        )
     if tokenizer.eos_token_id is None:
         raise ModelError(
             f"the tokenizer of {found} has no EOS token, so no answer would end: "
@@ -161,16 +167,19 @@ def _one_line(what: str) -> Iterator[None]:
 
 @contextmanager
 def _quiet(*, bars: bool) -> Iterator[None]:
-    """Keeps transformers' own reports off standard error; `bars` leaves those of a download."""
+    """Keeps the reports of transformers and the Hub off standard error; `bars` leaves those of a download."""
     verbosity = transformers_logging.get_verbosity()
+    hub_verbosity = hub_logging.get_verbosity()
     had_bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     if not bars:
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         transformers_logging.set_verbosity(verbosity)
+        hub_logging.set_verbosity(hub_verbosity)
         if had_bars:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 

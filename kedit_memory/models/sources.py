@@ -28,7 +28,7 @@ def find_source(source: str | Path, kind: str) -> tuple[str, bool]:
     if path.exists():
         raise ModelError(f"{path} is a file: give the folder that holds the {kind}")
     if isinstance(source, Path) or _is_path(source):
-        raise ModelError(f"no folder {path}: give a folder that holds a {kind}, or a Hub name")
+        raise ModelError(f"no folder {path}: give the folder of an existing {kind}, or a Hub name")
     return source, False
 
 

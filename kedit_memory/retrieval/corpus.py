@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ PASSAGE_WORDS = 120  # the aim for a passage that is cut out of running text
 # A blank after the end of a sentence, its closing quote or bracket included, and before anything but a small letter.
 _SENTENCE = re.compile(r"""(?:(?<=[.!?…])|(?<=[.!?…]["')\]\u2019\u201d]))\s+(?![a-z])""")
 _SUFFIXES = {".txt", ".md", ".jsonl"}
+_FILE = "passages.jsonl"  # in the folder of a store
 
 
 def read_passages(path: Path) -> list[Passage]:
@@ -36,22 +38,29 @@ def _passage(path: Path, number: int, line: str) -> Passage:
     try:
         row = json.loads(line)
         text = row["text"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidInputError(
             f"{path}, line {number}: not a JSON object with a 'text' ({error}); correct the line"
         ) from error
-    fields = {name: row.get(name) for name in ("title", "source", "date")}
-    if not isinstance(text, str) or not text.strip() or any(not isinstance(v, str | None) for v in fields.values()):
+    name = str(row.get("id") or "")
+    fields = {field: row.get(field) for field in ("title", "source", "date")}
+    given = [text, name, *(value for value in fields.values() if value is not None)]
+    if not all(map(_is_text, given)) or not text.strip():
         raise InvalidInputError(
-            f"{path}, line {number}: 'text', 'title', 'source' and 'date' are texts; correct the line"
+            f"{path}, line {number}: 'text', 'title', 'source', 'date' and 'id' are texts, in UTF-8; correct the line"
         )
     return Passage(
-        id=str(row.get("id") or digest(text.strip())),
+        id=name or digest(text.strip()),
         title=fields["title"] or "",
         text=text.strip(),
         source=fields["source"],
         date=fields["date"],
     )
+
+
+def _is_text(value: object) -> bool:
+    """Whether this is text that can be written again: JSON can spell half of a surrogate pair."""
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def read_documents(path: Path) -> Iterator[Passage]:
@@ -125,7 +134,7 @@ class Corpus:
     """The passages that users gave to one store."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / "passages.jsonl"
+        self._file = folder / _FILE
         self.passages: dict[str, Passage] = {}
         if self._file.exists():
             self.passages = {p.id: p for p in read_passages(self._file)}
@@ -155,3 +164,17 @@ class Corpus:
             with suppress(OSError):
                 aside.unlink()
             raise StoreError(f"cannot write {self._file}: {error.strerror}; nothing was ingested") from error
+
+
+def copy_passages(store: Path, to: Path) -> None:
+    """Copy the passages that users gave to one store to the folder of another.
+
+    Raises:
+        StoreError: they cannot be read or written.
+    """
+    if not (store / _FILE).exists():
+        return
+    try:
+        shutil.copyfile(store / _FILE, to / _FILE)
+    except OSError as error:
+        raise StoreError(f"cannot copy {store / _FILE} to {to}: {error.strerror}; copy it by hand") from error

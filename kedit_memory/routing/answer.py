@@ -1,12 +1,35 @@
 """Carry a decision out: say the stored answer, ask the model with or without context, or refuse."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from kedit_memory.models.language import TextModel
+from kedit_memory.models.language import TextModel, WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
-from kedit_memory.records import Decision, Route
+from kedit_memory.records import Decision, RetrievedPassage, Route
 
 REFUSAL = "I cannot answer that: the memory was told to forget it."
+
+
+def fitted(decisions: Sequence[Decision], model: Callable[[], TextModel], max_new_tokens: int) -> list[Decision]:
+    """The decisions, with no more passages each than the model can read before the question.
+
+    Where not one fits the best stays, and the model says that it is too long.
+    """
+    return [_fitted(one, model(), max_new_tokens) if len(one.passages) > 1 else one for one in decisions]
+
+
+def _fitted(decision: Decision, model: TextModel, max_new_tokens: int) -> Decision:
+    if not isinstance(model, WhiteBoxModel) or model.fits(prompt_of(decision), max_new_tokens=max_new_tokens):
+        return decision  # a model behind an endpoint does not tell its window
+    kept: tuple[RetrievedPassage, ...] = ()
+    for found in decision.passages:
+        longer = replace(decision, passages=(*kept, found))
+        if model.fits(prompt_of(longer), max_new_tokens=max_new_tokens):
+            kept = longer.passages
+    kept = kept or decision.passages[:1]
+    left_out = len(decision.passages) - len(kept)
+    reason = f"{decision.reason}; {left_out} of them left out, too long for the model's window"
+    return replace(decision, passages=kept, reason=reason)
 
 
 def carry_out(decisions: Sequence[Decision], model: Callable[[], TextModel], max_new_tokens: int) -> list[str]:

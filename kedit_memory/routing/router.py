@@ -8,13 +8,13 @@ from time import perf_counter
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
-from kedit_memory.memory.add import clean
+from kedit_memory.memory.add import LONGEST_NAME, clean
 from kedit_memory.models.language import TextModel, load_model
 from kedit_memory.models.prompts import MAX_NEW_TOKENS
 from kedit_memory.records import DEFAULT_NAMESPACE, Answer, Decision, Kind, Mention, RetrievedPassage, Route, Vectors
 from kedit_memory.retrieval.bm25 import Bm25Retriever
 from kedit_memory.retrieval.corpus import Corpus, read_passages
-from kedit_memory.routing.answer import carry_out
+from kedit_memory.routing.answer import carry_out, fitted
 from kedit_memory.routing.gate import PopularityGate
 from kedit_memory.routing.link import Linker, fold, world_names
 from kedit_memory.routing.popularity import PopularityTable
@@ -104,6 +104,7 @@ class Router:
         """The answers to many questions, in order; the encoder and the model are asked in batches."""
         decisions = self._decide(questions, as_of, namespace)
         started = perf_counter()
+        decisions = fitted(decisions, lambda: self.model, self.config.max_new_tokens)
         texts = carry_out(decisions, lambda: self.model, self.config.max_new_tokens)
         share = (perf_counter() - started) / max(1, len(decisions))
         return [_answer(decision, text, share) for decision, text in zip(decisions, texts, strict=True)]
@@ -114,6 +115,7 @@ class Router:
 
     def _decide(self, questions: Sequence[str], as_of: str | None, namespace: str) -> list[Decision]:
         cleaned = [clean(question, "question") for question in questions]
+        namespace = clean(namespace, "namespace", LONGEST_NAME)
         if not cleaned:
             return []
         linker = self._current_linker()

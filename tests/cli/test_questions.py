@@ -76,6 +76,42 @@ def test_ingested_passages_are_retrieved(kedit: Kedit, tmp_path: Path) -> None:
     assert "Trondheim" in decision["passages"][0]["text"]
 
 
+def test_backup_takes_the_passages_along(kedit: Kedit, tmp_path: Path) -> None:
+    kedit.add(QUESTION, "Ann Berg", "--subject", "Acme")
+    page = tmp_path / "halden.txt"
+    page.write_text("Halden Robotics is a company in Trondheim.\n", encoding="utf-8")
+    kedit("ingest", page)
+    assert kedit("backup", tmp_path / "copy").status == 0
+    kedit.store = tmp_path / "copy"
+    assert asked(kedit, "Where is Halden Robotics?", "--explain")["route"] == "retrieval"
+
+
+def test_passages_that_do_not_fit_the_window_are_left_out(kedit: Kedit, tiny_gpt2_folder: Path, tmp_path: Path) -> None:
+    kedit.add(QUESTION, "Ann Berg", "--subject", "Acme")
+    page = tmp_path / "halden.txt"
+    page.write_text("\n\n".join(f"Halden Robotics makes {'more ' * 20}of {n}." for n in range(3)), encoding="utf-8")
+    kedit("ingest", page)
+    answer = asked(kedit, "What does Halden Robotics make?", "--model", str(tiny_gpt2_folder))
+    assert answer["route"] == "retrieval"
+    assert len(answer["passages"]) == 1
+    assert "2 of them left out" in answer["reason"]
+
+
+def test_the_demo_is_one_document(kedit: Kedit, tiny_gpt2_folder: Path) -> None:
+    outcome = kedit("demo", "--model", tiny_gpt2_folder, "--encoder", "hashing", "--json")
+    report = json.loads(outcome.out)
+    assert outcome.err == ""
+    assert {edit["kind"] for edit in report["edits"]} == {"insertion", "modification", "erasure"}
+    assert report["network"] is False
+    assert len(json.loads(kedit("list", "--json").out)["edits"]) == 3
+
+
+def test_doctor_tells_what_is_in_a_store(kedit: Kedit) -> None:
+    assert "no store" in kedit("doctor").out
+    kedit.add(QUESTION, "Ann Berg")
+    assert "1 active edits, keys by hashing" in json.loads(kedit("doctor", "--json").out)["store"]
+
+
 def test_doctor_tells_what_is_there(kedit: Kedit) -> None:
     report = json.loads(kedit("doctor", "--json", store=False).out)
     assert report["packages"]["torch"]

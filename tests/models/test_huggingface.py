@@ -158,6 +158,12 @@ def test_a_base_model_gets_the_base_format(gpt2):
 # Window
 
 
+def test_a_model_tells_what_fits(gpt2, tiny_t5_folder):
+    assert gpt2.fits("z" * 252, max_new_tokens=4)
+    assert not gpt2.fits("z" * 253, max_new_tokens=4)
+    assert load_model(str(tiny_t5_folder)).fits("z" * 1000, max_new_tokens=4)
+
+
 def test_a_prompt_that_does_not_fit_is_refused_with_both_numbers(gpt2):
     text = "z" * 253
     assert gpt2.generate(["z" * 252], max_new_tokens=4)
@@ -275,7 +281,7 @@ def test_the_embedded_model_goes_by_its_name(tiny_gpt2_folder, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("./nowhere", r"no folder nowhere: give a folder that holds a model, or a Hub name"),
+        ("./nowhere", r"no folder nowhere: give the folder of an existing model, or a Hub name"),
         ("/no/where/at/all", "no folder /no/where/at/all"),
         (" ", "no model is named"),
         ("nobody/no-such-model", "cannot load the tokenizer of nobody/no-such-model: "),
@@ -330,6 +336,13 @@ def test_weights_that_are_missing_are_not_made_up(copied):
     del weights["transformer.h.1.mlp.c_fc.weight"]
     save_file(weights, copied / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match=r"lacks 1 of its weights, such as .*h\.1\.mlp\.c_fc"):
+        load_model(str(copied))
+
+
+def test_a_folder_without_vocabulary(copied):
+    for file in copied.glob("tokenizer*"):
+        file.unlink()
+    with pytest.raises(ModelError, match=r"knows no words, so its vocabulary is missing: save tokenizer\.json"):
         load_model(str(copied))
 
 

@@ -1,8 +1,9 @@
 import pytest
 
+from kedit_memory.models.language import load_model
 from kedit_memory.models.prompts import Prompt, render
 from kedit_memory.records import Decision, Edit, Kind, Match, Passage, RetrievedPassage, Route
-from kedit_memory.routing.answer import REFUSAL, carry_out, prompt_of
+from kedit_memory.routing.answer import REFUSAL, carry_out, fitted, prompt_of
 
 
 class EchoModel:
@@ -89,3 +90,29 @@ def test_a_mixed_batch_keeps_its_order_and_asks_once():
     assert third == "Fact: Keir Starmer is Prime Minister of the UK.\nQuestion: Two?\nAnswer:"
     assert fifth == "Question: Three?\nAnswer:"
     assert model.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("lengths", "kept"),
+    [
+        ([10, 10, 10], [0, 1, 2]),
+        ([100, 100, 100], [0, 1]),
+        ([300, 10, 10], [1, 2]),
+        ([300, 300], [0]),
+        ([300], [0]),
+    ],
+)
+def test_passages_that_the_model_cannot_read_are_left_out(tiny_gpt2_folder, lengths, kept):
+    model = load_model(str(tiny_gpt2_folder))
+    texts = [str(place) * length for place, length in enumerate(lengths)]
+    (made,) = fitted([decision(Route.RETRIEVAL, "Who?", passages=texts)], lambda: model, 4)
+    assert [found.passage.text for found in made.passages] == [texts[place] for place in kept]
+    left_out = len(lengths) - len(kept)
+    assert made.reason == (f"; {left_out} of them left out, too long for the model's window" if left_out else "")
+
+
+def test_passages_stay_where_no_window_is_known_and_no_model_is_got_without_need():
+    echo = EchoModel()
+    many = decision(Route.RETRIEVAL, passages=["long" * 900, "longer" * 900])
+    assert fitted([many], lambda: echo, 4) == [many]
+    assert fitted([decision(Route.DIRECT), decision(Route.PARAMETRIC)], never, 4)

@@ -50,6 +50,11 @@ def make(memory: EditMemory, model: HuggingFaceModel) -> Callable[..., Router]:
     return build
 
 
+def test_a_namespace_without_a_name_is_refused(make: Callable[..., Router]) -> None:
+    with pytest.raises(InvalidInputError, match="namespace is empty"):
+        make().query(HEAD, namespace=" ")
+
+
 def test_an_edit_in_its_own_words_is_said_directly(memory: EditMemory, make: Callable[..., Router]) -> None:
     edit = memory.add(HEAD, "Ann Berg", subject="Acme")
     answer = make().query(HEAD)
