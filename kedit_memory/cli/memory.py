@@ -55,8 +55,6 @@ def add(
     """
     if target is None and subject and relation:
         prompt, target = None, prompt
-    if prompt and prompt.rstrip().endswith("?") and target is None and statement is None:
-        raise InvalidInputError("a question without its answer; give the answer after it, or use `kedit erase`")
     with open_store(store, encoder) as memory:
         edit = memory.add(
             prompt,

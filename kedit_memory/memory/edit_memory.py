@@ -152,6 +152,8 @@ class EditMemory:
                 prompt, fields["statement"] = None, prompt
             if fields["statement"] is None:
                 raise InvalidInputError("no target; give a target, a statement alone, or use erase")
+            if prompt is None and fields["statement"].rstrip().endswith("?"):
+                raise InvalidInputError("a question without its answer; give the answer after it, or use erase")
         return self._session.add([(SINGLE, request(prompt, target, fields))], on_conflict, "add")[0]
 
     @_locked

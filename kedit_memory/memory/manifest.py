@@ -17,7 +17,7 @@ from typing import Any
 from kedit_memory.memory.index import VectorIndex
 
 _LOG = logging.getLogger(__name__)
-_FILE = "manifest.json"
+FILE = "manifest.json"
 _VERSION = 1
 
 
@@ -55,13 +55,13 @@ def save_cache(cache: Path, index: VectorIndex, manifest: Manifest) -> None:
         _flush(file)
         checksums[file.name] = _checksum(file)
     written = asdict(manifest) | {"folder": folder.name, "checksums": checksums}
-    aside = cache / f"{_FILE}.{folder.name}"
+    aside = cache / f"{FILE}.{folder.name}"
     aside.write_text(json.dumps(written, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     _flush(aside)
-    aside.replace(cache / _FILE)
+    aside.replace(cache / FILE)
     _flush(cache)
     for other in cache.iterdir():
-        if other.name not in (folder.name, _FILE):
+        if other.name not in (folder.name, FILE):
             _discard(other)
 
 
@@ -84,7 +84,7 @@ def load_cache(cache: Path, engine: type[VectorIndex], wanted: Manifest) -> tupl
 def read_manifest(cache: Path) -> Manifest | None:
     """The manifest of a cache; None when there is none or it makes no sense."""
     try:
-        given: Any = json.loads((cache / _FILE).read_text(encoding="utf-8"))
+        given: Any = json.loads((cache / FILE).read_text(encoding="utf-8"))
         manifest = Manifest(**given)
     except (OSError, ValueError, TypeError):  # absent, no JSON, other fields
         return None

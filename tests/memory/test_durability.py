@@ -211,6 +211,16 @@ def test_a_damaged_database_gives_one_line(open_memory: OpenMemory) -> None:
         open_memory()
 
 
+def test_an_emptied_database_is_not_taken_for_a_new_store(open_memory: OpenMemory) -> None:
+    with open_memory() as memory:
+        fill(memory)
+        memory.rebuild()
+        database = memory.path / "store.db"
+    database.write_bytes(b"")
+    with pytest.raises(StoreError, match="is empty"):
+        open_memory()
+
+
 def test_verify_lists_a_damaged_page(open_memory: OpenMemory) -> None:
     memory = open_memory()
     fill(memory, 200)

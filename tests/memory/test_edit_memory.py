@@ -497,3 +497,9 @@ def test_closing_twice_does_nothing(open_memory: Callable[..., EditMemory]) -> N
     memory.close()
     edit = open_memory().get("e1")
     assert replace(edit, target="y").target == "y"
+
+
+def test_a_question_without_its_answer_is_refused(memory: EditMemory) -> None:
+    with pytest.raises(InvalidInputError, match="without its answer"):
+        memory.add("Who leads Acme?")
+    assert len(memory) == 0
