@@ -309,9 +309,10 @@ or a cloze prompt in place of the last two lines. Greedy decoding; the end token
 ## Training
 
 `python scripts/train_embedded_model.py`: {tokens} tokens in {seconds} s, learning rate {learning_rate}, {rows_a_step}
-windows a step, seed {seed}, running text: {running_text}. How often a fact is stated falls with its tier; facts of tier
-5 and held-out phrasings do not occur. Half of the documents, the longer
-ones, put edits or passages with fresh objects before a question.
+windows a step, running text: {running_text}. Seeds {seeds}: one a run, each going on from the last (`--resume`); the
+shares of the kinds of documents were adjusted between runs. How often a fact is stated falls with its tier; facts of
+tier 5 and held-out phrasings do not occur. Half of the documents, the longer ones, put edits or passages with fresh
+objects before a question.
 
 ## Measured
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -49,11 +50,11 @@ def main() -> None:
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer)} tokens", flush=True)
     tokens, seconds = train(model, tokenizer, maker, arguments)
     save(model, tokenizer, arguments.output)
-    before = _record(arguments.resume) if arguments.resume else {"tokens": 0, "seconds": 0}
+    before = _record(arguments.resume) if arguments.resume else {"tokens": 0, "seconds": 0, "seeds": []}
     record = {
         "tokens": before["tokens"] + tokens,
         "seconds": before["seconds"] + round(seconds),
-        "seed": arguments.seed,
+        "seeds": [*before["seeds"], arguments.seed],
         "layers": arguments.layers,
         "width": arguments.width,
         "heads": arguments.heads,
@@ -65,9 +66,9 @@ def main() -> None:
     (arguments.output / RECORD).write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
 
 
-def _record(folder: Path) -> dict[str, int]:
+def _record(folder: Path) -> dict[str, Any]:
     """What the training in `folder` took."""
-    record: dict[str, int] = json.loads((folder / RECORD).read_text("utf-8"))
+    record: dict[str, Any] = json.loads((folder / RECORD).read_text("utf-8"))
     return record
 
 
