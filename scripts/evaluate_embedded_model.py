@@ -164,7 +164,8 @@ def _trace_one(model: WhiteBoxModel, prompt: Prompt, fact: Fact, generator: torc
 
     def probability() -> float:
         with torch.no_grad():
-            return float(model.model(inputs).logits[0, -1].float().softmax(-1)[target])
+            logits = model.model(inputs, attention_mask=torch.ones_like(inputs)).logits
+            return float(logits[0, -1].float().softmax(-1)[target])
 
     def hide(states: torch.Tensor) -> torch.Tensor:
         hidden = states.clone()
