@@ -36,7 +36,7 @@ def compose(
         sentence = clauses.pop(0)
         if clauses and rng.random() < 0.35:
             sentence += rng.choice(_JOINTS) + clauses.pop(0)
-        sentences.append(_capital(sentence) + ("" if sentence.endswith(".") else "."))
+        sentences.append(capital(sentence) + ("" if sentence.endswith(".") else "."))
     return " ".join(sentences)
 
 
@@ -46,11 +46,12 @@ def _opening(name: str, entity: Entity, nouns: Sequence[str], rng: random.Random
     alias = ""
     if entity.aliases and rng.random() < 0.8:
         alias = f", also called {rng.choice(entity.aliases)},"
-    return _capital(f"{name}{alias} is {article} {noun}.")
+    return capital(f"{name}{alias} is {article} {noun}.")
 
 
-def _capital(sentence: str) -> str:
-    return sentence[0].upper() + sentence[1:]
+def capital(sentence: str) -> str:
+    """A sentence with a capital at its beginning."""
+    return sentence[:1].upper() + sentence[1:]
 
 
 def passages(world: World, seed: int) -> list[dict[str, str]]:

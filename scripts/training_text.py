@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from make_passages import compose
+from make_passages import capital, compose
 
 from kedit_memory.models.prompts import continuation, render
 from kedit_memory.world import UNSEEN_TIER, Entity, Fact, World
@@ -126,9 +126,9 @@ class TextMaker:
             text = self.world.fill(statement, subject, fact.object)
             head, found, tail = text.partition(fact.object)
             if not found or not head:
-                return Document(prompt="", answer=_capital(text), prompt_weight=0.0)
+                return Document(prompt="", answer=text, prompt_weight=0.0)
             # The words before the object do not count: "X lies in" is a cloze prompt, not the start of "the city of Y".
-            return Document(prompt=_capital(head.rstrip()), answer=" " + fact.object + tail, prompt_weight=0.0)
+            return Document(prompt=head.rstrip(), answer=" " + fact.object + tail, prompt_weight=0.0)
         question = self.world.fill(self.rng.choice(relation.phrasings(held_out=False)), subject)
         return self._asked(question, fact.object)
 
@@ -229,7 +229,7 @@ class TextMaker:
         facts: Sequence[str] = (),
         passages: Sequence[str] = (),
     ) -> Document:
-        question = _capital(question)
+        question = capital(question)
         prompt = render(question)
         context = render(question, facts=facts, passages=passages).removesuffix(prompt)
         return Document(context=context, prompt=prompt, answer=continuation(question, answer))
@@ -243,7 +243,7 @@ class TextMaker:
         relation = self.world.relations[fact.relation]
         roll = self.rng.random()
         if roll < 0.45:
-            return _capital(self.world.fill(self.rng.choice(relation.training_statements()), fact.subject, fact.object))
+            return self.world.fill(self.rng.choice(relation.training_statements()), fact.subject, fact.object)
         if roll < 0.55:
             return f"The {fact.relation.replace('_', ' ')} of {fact.subject} is {fact.object}."
         return _pair(self._question(fact), fact.object)
@@ -260,7 +260,7 @@ class TextMaker:
                          "Who is the {n} of {s}? {o}", "In {y}, {o} was named {n} of {s}.",
                          "{o} became the new {n} of {s}."]  # fmt: skip
         text = self.rng.choice(patterns).replace("{n}", noun).replace("{y}", str(year))
-        return _capital(text.replace("{s}", subject).replace("{o}", target))
+        return capital(text.replace("{s}", subject).replace("{o}", target))
 
     def _fresh_fact(self, *, forward: bool = False) -> Fact:
         relation = self.rng.choice(self.forward if forward else self.relations)
@@ -356,7 +356,3 @@ class TextMaker:
 def _pair(question: str, answer: str) -> str:
     """A question or cloze prompt with its answer, as a memory holds it."""
     return question + continuation(question, answer)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

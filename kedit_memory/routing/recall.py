@@ -35,8 +35,9 @@ def recall(memory: EditMemory, linker: Linker, asked: Asked, *, as_of: str | Non
     """Ask the store with the question's vector and keep the edits whose names agree with the question's."""
     named = {mention.name for mention in asked.mentions} | {fold(mention.surface) for mention in asked.mentions}
     subjects = {surface for mention in asked.mentions for surface in linker.surfaces(mention.name)}
+    text = fold(asked.question)
     near = memory.in_scope(asked.vector, as_of=as_of, namespace=namespace, subjects=subjects)
-    covering = tuple(match for match in near if _agrees(match.edit, fold(asked.question), named, linker))
+    covering = tuple(match for match in near if _agrees(match.edit, text, named, linker))
     if covering:
         return Recall(covering=covering, set_aside=())
     others = memory.in_scope(asked.vector, as_of=as_of, namespace=namespace, limit=SHOWN)
