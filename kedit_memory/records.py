@@ -29,6 +29,21 @@ class Status(StrEnum):
     RETRACTED = "retracted"
 
 
+class KeyKind(StrEnum):
+    """What a text is to the edit that it is a key of: one of its fields, or what somebody said about a question."""
+
+    PROMPT = "prompt"
+    STATEMENT = "statement"
+    PARAPHRASE = "paraphrase"
+    CONFIRMED = "confirmed"  # a question that asks for the edit after all
+    REJECTED = "rejected"  # one that does not; no question is found by it
+
+    @property
+    def is_feedback(self) -> bool:
+        """Whether it comes from `confirm` or `reject`, not from a field of the edit."""
+        return self in (KeyKind.CONFIRMED, KeyKind.REJECTED)
+
+
 class Route(StrEnum):
     """The way an answer was reached."""
 
@@ -108,14 +123,16 @@ class Match:
     """An edit near a question: its nearest key, that key's distance and radius."""
 
     edit: Edit
-    key: str  # the text of the key: the prompt, the statement or a paraphrase
+    key: str  # the text of the key
+    key_kind: KeyKind = KeyKind.PROMPT  # never a rejected one
     distance: float
     radius: float
+    rejected: bool = False  # a question rejected for this edit is as near as its nearest key, or nearer
 
     @property
     def in_scope(self) -> bool:
-        """Whether the question lies inside the key's radius."""
-        return self.distance <= self.radius
+        """Whether the question lies inside the key's radius, and was not rejected."""
+        return not self.rejected and self.distance <= self.radius
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +140,7 @@ class Revision:
     """One change to one edit, as `history` lists it."""
 
     operation: int
-    verb: str  # add, update, erase, retract, supersede, radius, undo, import
+    verb: str  # add, update, erase, retract, supersede, confirm, reject, radius, undo, import
     edit_id: str
     at: str
     before: Edit | None

@@ -14,6 +14,7 @@ from kedit_memory.shipped import data_folder
 from kedit_memory.world import Entity, Fact, World, load_world
 
 _JOINTS = (", and ", "; ", ", while ")
+NAMED = 0.75  # of the clauses name their subject, so that most can be read without the ones before them
 
 
 def compose(
@@ -28,7 +29,7 @@ def compose(
     sentences = [_opening(world.reference(entity), entity, nouns, rng)] if rng.random() < 0.7 else []
     clauses = []
     for position, fact in enumerate(facts):
-        named = (position == 0 and not sentences) or rng.random() < 0.3
+        named = (position == 0 and not sentences) or rng.random() < NAMED
         reference = world.reference(entity) if named else f"the {rng.choice(nouns)}"
         clause = rng.choice(world.relations[fact.relation].clauses).replace("{r}", reference)
         clauses.append(world.put(clause, "{o}", fact.object))
@@ -42,7 +43,7 @@ def compose(
 
 def _opening(name: str, entity: Entity, nouns: Sequence[str], rng: random.Random) -> str:
     noun = nouns[0]
-    article = "an" if noun[0] in "aeiou" else "a"
+    article = "an" if noun[0] in "aeio" else "a"  # "a university": no noun here begins with another u
     alias = ""
     if entity.aliases and rng.random() < 0.8:
         alias = f", also called {rng.choice(entity.aliases)},"

@@ -57,12 +57,12 @@ class Document:
 # before a question in their own words.
 WARM_UP = {"closed_book": 0.35, "edit_before_question": 0.45, "invented_relation": 0.2}
 MAIN = {
-    "closed_book": 0.45,
-    "edit_before_question": 0.24,
-    "invented_relation": 0.05,
-    "passages_before_question": 0.18,
+    "closed_book": 0.31,
+    "edit_before_question": 0.2,
+    "invented_relation": 0.03,
+    "passages_before_question": 0.39,
     "two_hops": 0.02,
-    "idle_context": 0.05,
+    "idle_context": 0.04,
     "prose": 0.01,
 }
 
@@ -157,8 +157,8 @@ class TextMaker:
         """A paragraph that holds the answer, alone or among up to three others."""
         fact = self._fresh_fact(forward=True)
         texts = [self._passage(fact.subject, fact.relation, fact.object)]
-        for _ in range(self.rng.choice((0, 0, 1, 2, 3, 3))):
-            other = self._distractor(fact, forward=True)
+        for _ in range(self.rng.choice((0, 0, 1, 2, 3, 3, 3, 3))):
+            other = self._retrieved_beside(fact)
             texts.append(self._passage(other.subject, other.relation, other.object))
         self.rng.shuffle(texts)
         return self._asked(self._question(fact), fact.object, passages=texts)
@@ -267,7 +267,7 @@ class TextMaker:
         subject = self._subject_of(self.world.relations[relation].subject_type)
         return Fact(subject=subject, relation=relation, object=self._object_of(relation), tier=1)
 
-    def _distractor(self, fact: Fact, *, forward: bool = False) -> Fact:
+    def _distractor(self, fact: Fact) -> Fact:
         """Another fact: of the same relation, of the same subject, or of neither."""
         roll = self.rng.random()
         kind = self.world.relations[fact.relation].subject_type
@@ -278,9 +278,33 @@ class TextMaker:
             subject = fact.subject
         else:
             relation = ""
-        if not relation or (forward and relation not in self.forward):
-            return self._fresh_fact(forward=forward)
+        if not relation:
+            return self._fresh_fact()
         return Fact(subject=subject, relation=relation, object=self._object_of(relation), tier=1)
+
+    def _retrieved_beside(self, fact: Fact) -> Fact:
+        """A fact as a search for `fact` brings it up: of the same relation, of a like name, or mentioning the subject.
+
+        Never one about the subject itself, whose paragraph holds all of its facts.
+        """
+        kind = self.world.relations[fact.relation].subject_type
+        roll = self.rng.random()
+        if roll < 0.65:
+            like = self.rng.random() < 0.35
+            subject = self._name_like(fact.subject) if like else self._subject_of(kind, unlike=fact.subject)
+            return Fact(subject=subject, relation=fact.relation, object=self._object_of(fact.relation), tier=1)
+        mentioning = [r for r in self.forward if self.world.relations[r].object_type == kind]
+        if roll < 0.8 and mentioning:
+            relation = self.rng.choice(mentioning)
+            subject = self._subject_of(self.world.relations[relation].subject_type, unlike=fact.subject)
+            return Fact(subject=subject, relation=relation, object=fact.subject, tier=1)
+        return self._fresh_fact(forward=True)
+
+    def _name_like(self, name: str) -> str:
+        """Another name that has a word of this one."""
+        word = self.rng.choice(name.split())
+        other = self._invented_word()
+        return f"{word} {other}" if self.rng.random() < 0.5 else f"{other} {word}"
 
     def _passage(self, subject: str, relation: str, target: str) -> str:
         kind = self.world.relations[relation].subject_type
@@ -288,7 +312,7 @@ class TextMaker:
         aliases = known.aliases if known else ((self.invented_name(),) if self.rng.random() < 0.2 else ())
         entity = Entity(name=subject, type=kind, tier=1, aliases=aliases)
         others = [r for r in self.by_type[kind] if r != relation and not self.world.relations[r].inverse_of]
-        chosen = self.rng.sample(others, min(len(others), self.rng.randint(0, 4)))
+        chosen = self.rng.sample(others, min(len(others), self.rng.randint(0, 5)))
         facts = [Fact(subject=subject, relation=relation, object=target, tier=1)]
         facts += [Fact(subject=subject, relation=r, object=self._object_of(r), tier=1) for r in chosen]
         nouns = self.world.nouns.get(kind, ("thing",))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kedit_memory.cli import ask, check, demo, memory
+from kedit_memory.cli import ask, calibrate, check, demo, memory
 from kedit_memory.errors import InvalidInputError, KeditError
 
 # What typer raises at a wrong option: its own copy of click's UsageError, in older releases click's.
@@ -23,6 +23,8 @@ app.command()(memory.add)
 app.command()(memory.erase)
 app.command()(memory.update)
 app.command()(memory.retract)
+app.command()(memory.confirm)
+app.command()(memory.reject)
 app.command()(memory.undo)
 app.command("list")(memory.list_edits)
 app.command()(memory.show)
@@ -35,6 +37,7 @@ app.command()(memory.purge)
 app.command()(ask.ask)
 app.command()(ask.chat)
 app.command()(ask.ingest)
+app.add_typer(calibrate.app, name="calibrate")
 app.command()(check.verify)
 app.command()(check.rebuild)
 app.command()(check.doctor)

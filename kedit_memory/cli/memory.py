@@ -146,6 +146,32 @@ def retract(
     _print_edit(edit, as_json=as_json)
 
 
+def confirm(
+    edit_id: EditId,
+    question: Annotated[str, typer.Argument(help="A question that this edit should have answered.")],
+    store: o.ExistingStore = o.STORE,
+    namespace: o.Namespace = o.NAMESPACE,
+    as_json: o.Json = False,
+) -> None:
+    """Say that a question asks for an edit. The wording finds it from now on."""
+    with open_store(store, create=False) as memory:
+        edit = memory.confirm(edit_id, question, namespace=namespace)
+    _print_edit(edit, as_json=as_json)
+
+
+def reject(
+    edit_id: EditId,
+    question: Annotated[str, typer.Argument(help="A question that this edit should not have answered.")],
+    store: o.ExistingStore = o.STORE,
+    namespace: o.Namespace = o.NAMESPACE,
+    as_json: o.Json = False,
+) -> None:
+    """Say that a question does not ask for an edit. The wording never finds it again."""
+    with open_store(store, create=False) as memory:
+        edit = memory.reject(edit_id, question, namespace=namespace)
+    _print_edit(edit, as_json=as_json)
+
+
 def undo(store: o.ExistingStore = o.STORE, namespace: o.Namespace = o.NAMESPACE, as_json: o.Json = False) -> None:
     """Take back the last operation that was not taken back yet."""
     with open_store(store, create=False) as memory:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory.scope import LARGEST_RADIUS, initial_radius
-from kedit_memory.records import DEFAULT_NAMESPACE, Edit, EditRequest, Kind
+from kedit_memory.records import DEFAULT_NAMESPACE, Edit, EditRequest, KeyKind, Kind
 
 LONGEST_TEXT = 4000  # characters
 LONGEST_NAME = 200  # characters of a namespace
@@ -25,7 +25,7 @@ _FIELDS = frozenset(field.name for field in fields(EditRequest))
 class KeyText:
     """A text by which an edit is found."""
 
-    kind: str  # prompt, statement or paraphrase
+    kind: KeyKind
     text: str
 
 
@@ -223,10 +223,10 @@ def _wording(request: EditRequest) -> tuple[str, str | None, str]:
 
 def _keys(prompt: str, request: EditRequest) -> tuple[KeyText, ...]:
     """The texts to be encoded, each once; a machine-made statement would only repeat the prompt."""
-    texts = [KeyText(kind="prompt", text=prompt)]
+    texts = [KeyText(kind=KeyKind.PROMPT, text=prompt)]
     if request.statement:
-        texts.append(KeyText(kind="statement", text=request.statement))
-    texts += [KeyText(kind="paraphrase", text=text) for text in request.paraphrases]
+        texts.append(KeyText(kind=KeyKind.STATEMENT, text=request.statement))
+    texts += [KeyText(kind=KeyKind.PARAPHRASE, text=text) for text in request.paraphrases]
     first = {key.text: key for key in reversed(texts)}
     return tuple(key for key in texts if first[key.text] is key)
 

@@ -10,12 +10,12 @@ from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TextIO, TypeVar, Unpack
 
 from kedit_memory.errors import ConflictError, InvalidInputError, NotFoundError
-from kedit_memory.memory import exchange, maintenance
+from kedit_memory.memory import exchange, feedback, maintenance
 from kedit_memory.memory.encoding import Encoding
 from kedit_memory.memory.journal import revisions_of, undo_last
 from kedit_memory.memory.keys import KeyIndex
 from kedit_memory.memory.maintenance import Stats, Verification
-from kedit_memory.memory.matching import Holding, matches_of, nearest_matches
+from kedit_memory.memory.matching import Holding, any_subjectless, matches_about, matches_of, nearest_matches
 from kedit_memory.memory.revising import EditChanges, EditFields, revised
 from kedit_memory.memory.rows import number_of
 from kedit_memory.memory.session import SINGLE, Session, conflict_rule, named, request
@@ -236,6 +236,31 @@ class EditMemory:
         return self._session.store.edit(edit_id)
 
     @_locked
+    def confirm(self, edit_id: str, question: str, *, namespace: str | None = None) -> Edit:
+        """The edit, which from now on covers the question: its wording becomes one of the edit's keys.
+
+        Takes a rejection of the same wording away. Confirming twice changes nothing.
+
+        Raises:
+            ConflictError: another active edit, of another slot, is asked in these words.
+            InvalidInputError: the edit is not active, or the question is not allowed.
+            NotFoundError: there is no such edit.
+        """
+        return self._session.hear("confirm", feedback.confirm, self.get(edit_id, namespace=namespace), question)
+
+    @_locked
+    def reject(self, edit_id: str, question: str, *, namespace: str | None = None) -> Edit:
+        """The edit, which from now on leaves the question alone, and others that lie nearest to it.
+
+        Takes a confirmation of the same wording away. Rejecting twice changes nothing.
+
+        Raises:
+            InvalidInputError: the edit is not active, or the question is its prompt or not allowed.
+            NotFoundError: there is no such edit.
+        """
+        return self._session.hear("reject", feedback.reject, self.get(edit_id, namespace=namespace), question)
+
+    @_locked
     def undo(self, *, namespace: str | None = None) -> list[Revision]:
         """Takes back the newest operation that still stands; gives its revisions, now undone.
 
@@ -287,13 +312,41 @@ class EditMemory:
 
         With `as_of`, what held on that day, superseded edits included; otherwise what holds today.
         With `subjects`, only edits about one of these names, or about no known subject. With `limit`, only the
-        first ones, which keeps a question quick that thousands cover.
+        first ones, which keeps a question quick that thousands cover. An edit is left out where the question
+        lies nearest to one that was rejected for it.
         """
-        if limit is not None and limit < 1:
-            raise InvalidInputError(f"limit is {limit}; give 1 or more, or None for all")
-        hits = self._session.index.in_scope(self._session.question(query))
+        _check_limit(limit)
+        vector = self._session.question(query)
+        hits = self._session.index.in_scope(vector)
         holding = Holding(namespace=namespace, day=self._session.day(as_of), subjects=subjects)
-        return matches_of(self._session.store, hits, holding, limit=limit)
+        return matches_of(self._session.store, vector, hits, holding, limit=limit)
+
+    @_locked
+    def about(
+        self,
+        query: str | Vectors,
+        subjects: Collection[str],
+        *,
+        as_of: str | None = None,
+        namespace: str = DEFAULT_NAMESPACE,
+        limit: int | None = None,
+    ) -> list[Match]:
+        """Every edit about one of these subjects, whatever its distance from a question, nearest first.
+
+        What holds is as in `in_scope`, and each match is by the edit's nearest key. Needs no search, so it
+        is quick in a store of any size. With `limit`, only the first ones.
+        """
+        _check_limit(limit)
+        holding = Holding(namespace=namespace, day=self._session.day(as_of), subjects=subjects)
+        return matches_about(self._session.store, self._session.question(query), holding, limit=limit)
+
+    @_locked
+    def has_subjectless(self, namespace: str = DEFAULT_NAMESPACE) -> bool:
+        """Whether some edit, of today or of another day, is about no known subject.
+
+        When none is, `about` finds all that `in_scope` could, once the subjects of a question are known.
+        """
+        return any_subjectless(self._session.store, namespace)
 
     @_locked
     def search(
@@ -304,7 +357,7 @@ class EditMemory:
         as_of: str | None = None,
         namespace: str = DEFAULT_NAMESPACE,
     ) -> list[Match]:
-        """The `k` edits nearest to a text, in scope or not, nearest first."""
+        """The `k` edits nearest to a text, in scope or not, rejected for it or not, nearest first."""
         if k < 1:
             raise InvalidInputError(f"k is {k}; give 1 or more")
         vector = self._session.question(query)
@@ -368,6 +421,17 @@ class EditMemory:
         return maintenance.verify(self._session.store, self._session.index)
 
     @_locked
+    def note(self, name: str) -> str | None:
+        """What was kept with the store under `name`, such as a calibration; None where nothing was."""
+        return self._session.store.meta(f"note:{name}")
+
+    @_locked
+    def set_note(self, name: str, value: str | None) -> None:
+        """Keeps a text with the store under `name`; None takes it away. No edit changes, so nothing is to undo."""
+        with self._session.store.transaction():
+            self._session.store.set_meta(f"note:{name}", value)
+
+    @_locked
     def stats(self) -> Stats:
         """Counts of edits, keys and bytes."""
         return maintenance.stats(self._session.store)
@@ -417,3 +481,8 @@ class EditMemory:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _check_limit(limit: int | None) -> None:
+    if limit is not None and limit < 1:
+        raise InvalidInputError(f"limit is {limit}; give 1 or more, or None for all")

@@ -12,9 +12,8 @@ from kedit_memory.errors import InvalidInputError, NotFoundError, StoreError
 from kedit_memory.memory.add import KeyText, StoredEdit, check_radius, clean, request_of, validate
 from kedit_memory.memory.rows import edit_fields, number_of, to_json
 from kedit_memory.memory.store import Store
-from kedit_memory.records import Status
+from kedit_memory.records import KeyKind, Status
 
-_KEY_KINDS = ("prompt", "statement", "paraphrase")
 _STATE = ("id", "keys", "status", "superseded_by", "created_at", "radius_fixed")
 
 
@@ -98,7 +97,7 @@ def stored_edit(row: object, where: str) -> StoredEdit:
         raise InvalidInputError(message if message.startswith(where) else f"{where}: {message}") from None
     except (KeyError, TypeError, ValueError, AttributeError, NotFoundError) as error:
         raise InvalidInputError(f"{where}: no valid line of an export ({error})") from None
-    if not keys:
+    if not any(key.kind is not KeyKind.REJECTED for key, _ in keys):
         raise InvalidInputError(f"{where}: an edit without keys; each needs its prompt as a key")
     return StoredEdit(edit=replace(edit, radius=max(radius for _, radius in keys)), keys=keys)
 
@@ -143,6 +142,9 @@ def _reference(value: object) -> str | None:
 
 
 def _key(given: Mapping[str, Any]) -> tuple[KeyText, float]:
-    if given["kind"] not in _KEY_KINDS:
-        raise InvalidInputError(f"key kind {given['kind']!r} (known: {', '.join(_KEY_KINDS)})")
-    return KeyText(kind=given["kind"], text=clean(given["text"], "key")), check_radius(given["radius"])
+    if given["kind"] not in list(KeyKind):
+        raise InvalidInputError(f"key kind {given['kind']!r} (known: {', '.join(KeyKind)})")
+    kind, radius = KeyKind(given["kind"]), check_radius(given["radius"])
+    if kind is KeyKind.REJECTED and radius:
+        raise InvalidInputError(f"radius {radius} of a rejected key, which reaches nothing; give 0")
+    return KeyText(kind=kind, text=clean(given["text"], "key")), radius

@@ -15,7 +15,7 @@ from kedit_memory.errors import StoreError
 from kedit_memory.memory.keys import KeyIndex
 from kedit_memory.memory.manifest import damage, drop_cache, read_manifest
 from kedit_memory.memory.rows import number_of, to_json
-from kedit_memory.memory.store import CACHE, DATABASE, Store, translated
+from kedit_memory.memory.store import CACHE, DATABASE, SEARCHED, Store, translated
 from kedit_memory.records import Kind, Status
 
 
@@ -42,7 +42,7 @@ class Stats:
     edits: dict[str, int]  # by status
     kinds: dict[str, int]  # of active edits
     namespaces: dict[str, int]  # of active edits
-    keys: int
+    keys: int  # that questions are compared with; rejected ones find nothing
     operations: int
     encoder: str | None
     encoder_revision: str | None
@@ -151,10 +151,9 @@ def _damaged_database(store: Store) -> Iterator[str]:
 
 
 def _row_problems(store: Store) -> Iterator[str]:
-    for row in store.query("SELECT id FROM edits WHERE id NOT IN (SELECT edit_id FROM keys WHERE live)"):
+    for row in store.query(f"SELECT id FROM edits WHERE id NOT IN (SELECT k.edit_id FROM keys k WHERE {SEARCHED})"):
         yield f"edit e{row[0]} has no key and cannot be found; add it again"
-    size = 4 * int(store.meta("dimension") or 0)
-    for row in store.query("SELECT id, edit_id FROM keys WHERE length(vector) <> ?", size):
+    for row in store.query("SELECT id, edit_id FROM keys WHERE length(vector) <> ?", store.vector_size()):
         yield f"key {row[0]} of e{row[1]} has a vector of the wrong size; run kedit rebuild --encoder"
     for row in store.connection.execute("SELECT id, edit_id, vector, checksum FROM keys"):
         if zlib.crc32(row[2]) != row[3]:
@@ -197,5 +196,5 @@ def _index_problems(store: Store, index: KeyIndex) -> Iterator[str]:
 
 
 def _counts(store: Store) -> tuple[int, int]:
-    (row,) = store.query("SELECT (SELECT count(*) FROM edits), (SELECT count(*) FROM keys WHERE live)")
+    (row,) = store.query(f"SELECT (SELECT count(*) FROM edits), (SELECT count(*) FROM keys k WHERE {SEARCHED})")
     return row[0], row[1]

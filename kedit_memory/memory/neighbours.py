@@ -1,7 +1,10 @@
 """Which stored keys the rules of scope have to weigh against a new one."""
 
+# ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
+
+import math
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -10,7 +13,7 @@ from kedit_memory.memory.keys import KeyIndex
 from kedit_memory.memory.rows import number_of, to_json
 from kedit_memory.memory.scope import DEFAULT_RADIUS, Neighbour, scope_of
 from kedit_memory.memory.slots import Question, question_of, same_question, same_target, subject_key
-from kedit_memory.memory.store import Store
+from kedit_memory.memory.store import SEARCHED, Store
 from kedit_memory.records import Edit, Vectors
 
 _NOT_WRITTEN = -1
@@ -18,13 +21,18 @@ _BLOCK = 64  # keys looked up at once, nearest first
 _COLUMNS = (
     "SELECT k.id, k.edit_id, k.radius, k.vector, e.target, e.radius_fixed, e.slot, e.prompt_key, e.subject_key FROM"
 )
-_ELIGIBLE = "k.live AND e.status = 'active' AND e.namespace = ? AND e.id <> ?"
+_ELIGIBLE = f"{SEARCHED} AND e.status = 'active' AND e.namespace = ? AND e.id <> ?"
 _OF_SUBJECT = f"{_COLUMNS} edits e JOIN keys k ON k.edit_id = e.id WHERE {_ELIGIBLE} AND e.subject_key = ?"
 # CROSS JOIN keeps the order: from the few keys to their edits, never through all edits of a namespace.
 _OF_KEYS = (
     f"{_COLUMNS} json_each(?) found CROSS JOIN keys k ON k.id = found.value "
     f"CROSS JOIN edits e ON e.id = k.edit_id WHERE {_ELIGIBLE}"
 )
+_EXPANDED = (
+    "SELECT k.id, k.radius, k.vector FROM keys k CROSS JOIN edits e ON e.id = k.edit_id "
+    f"WHERE k.live AND k.radius > {DEFAULT_RADIUS} AND NOT e.radius_fixed"
+)
+_REJECTED = "SELECT id, vector FROM keys WHERE edit_id = ? AND live AND kind = 'rejected'"
 
 
 class Neighbourhood:
@@ -32,19 +40,27 @@ class Neighbourhood:
 
     The subject link tells questions about different subjects apart, so only edits of the same
     subject, or of none, are neighbours. The first are found by their subject, the second within
-    the default radius, which is as far as an untouched key reaches. Edits that answer the same
-    question (kept side by side on purpose) are no neighbours: a split would leave both nothing.
+    `reach`: the default radius is as far as an untouched key reaches, and the few that were
+    expanded are added. Edits that answer the same question (kept side by side on purpose) are no
+    neighbours: a split would leave both nothing. What was rejected for an edit is a neighbour of
+    its own keys, with a radius that nothing moves.
     """
 
-    def __init__(self, store: Store, index: KeyIndex, vectors: Vectors, *, subjectless: bool) -> None:
+    def __init__(
+        self, store: Store, index: KeyIndex, vectors: Vectors, *, subjectless: bool, reach: float = DEFAULT_RADIUS
+    ) -> None:
         self._store = store
         self._vectors = vectors  # (keys of the batch, dimension), in the order of writing
+        self._reach = reach
+        self._any_rejected = bool(store.query("SELECT 1 FROM keys WHERE live AND kind = 'rejected' LIMIT 1"))
         self._written: list[int] = []  # ids of those already written
         self._around: Sequence[Hits] | None = None
         self._close: Vectors | None = None
+        self._expanded: tuple[Ids, Vectors, Floats] | None = None
         if subjectless or _any_subjectless(store):
             index.current()
-            self._around = index.within(vectors, DEFAULT_RADIUS)
+            self._around = index.within(vectors, reach)
+            self._expanded = _expanded(store)
             self._close = vectors @ vectors.T
 
     def vector(self, place: int) -> Vectors:
@@ -65,7 +81,19 @@ class Neighbourhood:
         found = {near.key: near for near in self._same_subject(edit, self._vectors[place])}
         for near in self._around_key(edit, place, given):
             found.setdefault(near.key, near)
-        return list(found.values())
+        return [*found.values(), *self._rejected(edit, self._vectors[place])]
+
+    def nearest_other(self, edit: Edit, place: int) -> float:
+        """How far the nearest neighbour with another label is; infinite when none is within reach."""
+        vector = self._vectors[place]
+        found = _others([*self._same_subject(edit, vector), *self._rejected(edit, vector)])
+        ids, gaps, _ = self._candidates(place)
+        for start in range(0, len(ids), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            if nearer := _others(self._described(edit, ids[block], gaps[block])):
+                found += nearer
+                break
+        return min(found, default=math.inf)
 
     def _same_subject(self, edit: Edit, vector: Vectors) -> list[Neighbour]:
         subject = subject_key(edit.subject)
@@ -75,9 +103,19 @@ class Neighbourhood:
         rows = [row for row in rows if not same_question(question_of(edit), _question(row))]
         if not rows:
             return []
-        vectors = np.stack([np.frombuffer(row["vector"], "<f4") for row in rows])
-        gaps = distances(vector, vectors)
+        gaps = distances(vector, self._store.vectors_in(rows))
         return [_neighbour(row, edit, gap) for row, gap in zip(rows, gaps.tolist(), strict=True)]
+
+    def _rejected(self, edit: Edit, vector: Vectors) -> list[Neighbour]:
+        """The questions that were rejected for an edit, which none of its keys may cover."""
+        if not self._any_rejected:
+            return []
+        rows = self._store.query(_REJECTED, number_of(edit.id))
+        gaps = distances(vector, self._store.vectors_in(rows)).tolist()
+        return [
+            Neighbour(key=row["id"], distance=gap, radius=0.0, same_label=False, fixed=True)
+            for row, gap in zip(rows, gaps, strict=True)
+        ]
 
     def _around_key(self, edit: Edit, place: int, given: float | None) -> list[Neighbour]:
         """Neighbours by distance alone; those that cannot matter any more are not looked up."""
@@ -92,18 +130,19 @@ class Neighbourhood:
         return found
 
     def _candidates(self, place: int) -> tuple[Ids, Floats, Floats]:
-        """Keys within the default radius: of the index, and of this batch so far."""
-        if self._around is None or self._close is None:
+        """Keys within reach: of the index, of this batch so far, and those that themselves reach further."""
+        if self._around is None or self._close is None or self._expanded is None:
             return np.empty(0, np.int64), np.empty(0), np.empty(0)
         hits, written = self._around[place], len(self._written)
         norms = np.diagonal(self._close)
         squared = norms[:written] + norms[place] - 2 * self._close[place, :written]
-        near = np.flatnonzero(squared <= DEFAULT_RADIUS**2 + 1e-3)
+        near = np.flatnonzero(squared <= self._reach**2 + 1e-3)
         gaps = distances(self._vectors[place], self._vectors[near])
-        near, gaps = near[gaps <= DEFAULT_RADIUS], gaps[gaps <= DEFAULT_RADIUS]
-        ids = np.concatenate([hits.ids, np.array(self._written, np.int64)[near]])
-        radii = np.concatenate([hits.radii, np.full(len(near), DEFAULT_RADIUS)])
-        every = np.concatenate([hits.distances, gaps])
+        near, gaps = near[gaps <= self._reach], gaps[gaps <= self._reach]
+        far = _reaching(self._expanded, self._vectors[place], self._reach)
+        ids = np.concatenate([hits.ids, np.array(self._written, np.int64)[near], far.ids])
+        radii = np.concatenate([hits.radii, np.full(len(near), DEFAULT_RADIUS), far.radii])
+        every = np.concatenate([hits.distances, gaps, far.distances])
         order = np.lexsort((ids, every))
         return ids[order], every[order], radii[order]
 
@@ -116,6 +155,31 @@ class Neighbourhood:
             for row in rows
             if not same_question(question_of(edit), _question(row))
         ]
+
+
+def key_gaps(store: Store, edit_id: str, vector: Vectors) -> dict[int, float]:
+    """How far each live key of an edit is from a vector, by key."""
+    rows = store.query("SELECT id, vector FROM keys WHERE edit_id = ? AND live", number_of(edit_id))
+    return dict(zip((row["id"] for row in rows), distances(vector, store.vectors_in(rows)).tolist(), strict=True))
+
+
+def _expanded(store: Store) -> tuple[Ids, Vectors, Floats]:
+    """Ids, vectors and radii of keys that the rules of scope have made wider than a new one."""
+    rows = store.query(_EXPANDED)
+    ids, radii = [row["id"] for row in rows], [row["radius"] for row in rows]
+    return np.array(ids, np.int64), store.vectors_in(rows), np.array(radii, np.float64)
+
+
+def _reaching(keys: tuple[Ids, Vectors, Floats], vector: Vectors, beyond: float) -> Hits:
+    """Those of some keys that lie further than `beyond` from a vector, and yet cover it."""
+    ids, vectors, radii = keys
+    gaps = distances(vector, vectors)
+    reaching = (gaps > beyond) & (gaps <= radii)
+    return Hits(ids[reaching], gaps[reaching], radii[reaching])
+
+
+def _others(neighbours: Iterable[Neighbour]) -> list[float]:
+    return [near.distance for near in neighbours if not near.same_label]
 
 
 def _any_subjectless(store: Store) -> bool:

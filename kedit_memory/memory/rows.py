@@ -9,7 +9,7 @@ from typing import Any
 
 from kedit_memory.errors import NotFoundError
 from kedit_memory.memory.slots import prompt_key, slot_of, subject_key
-from kedit_memory.records import Edit, Kind, Status
+from kedit_memory.records import Edit, KeyKind, Kind, Status
 
 _ID = re.compile(r"e[0-9]{1,18}")
 COLUMNS = (
@@ -23,10 +23,10 @@ SELECT_EDIT = "SELECT e.*, (SELECT max(k.radius) FROM keys k WHERE k.edit_id = e
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """One text by which an edit is found, without its vector."""
+    """One text by which an edit is found, or is not, without its vector."""
 
     id: int
-    kind: str
+    kind: KeyKind
     text: str
     radius: float
 
@@ -158,7 +158,7 @@ def snapshot_from(text: str | None) -> Snapshot | None:
     if text is None:
         return None
     given = json.loads(text)
-    keys = tuple(Key(id=k[0], kind=k[1], text=k[2], radius=k[3]) for k in given["keys"])
+    keys = tuple(Key(id=k[0], kind=KeyKind(k[1]), text=k[2], radius=k[3]) for k in given["keys"])
     return Snapshot(edit=edit_from(given["edit"]), keys=keys)
 
 

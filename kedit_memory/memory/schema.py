@@ -6,7 +6,7 @@ from pathlib import Path
 from kedit_memory.errors import StoreError
 
 APPLICATION_ID = 0x4B454454  # "KEDT"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _FIRST = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -68,7 +68,30 @@ CREATE INDEX changes_by_operation ON changes (operation);
 CREATE INDEX changes_by_edit ON changes (edit_id);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)  # the n-th leads from format n to n + 1
+# SQLite cannot change a CHECK, so the table is made anew; key numbers go on where they were.
+_SECOND = """
+CREATE TABLE keys_2 (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    edit_id INTEGER NOT NULL REFERENCES edits (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL CHECK (kind IN ('prompt', 'statement', 'paraphrase', 'confirmed', 'rejected')),
+    text TEXT NOT NULL,
+    radius REAL NOT NULL CHECK (radius >= 0 AND radius <= 2),
+    live INTEGER NOT NULL DEFAULT 1,  -- 0: replaced by an update or taken back by feedback, kept for its undo
+    vector BLOB NOT NULL,  -- float32, little endian
+    checksum INTEGER NOT NULL  -- CRC-32 of the vector
+);
+INSERT INTO keys_2 SELECT id, edit_id, kind, text, radius, live, vector, checksum FROM keys;
+DELETE FROM sqlite_sequence WHERE name = 'keys_2';
+INSERT INTO sqlite_sequence (name, seq) SELECT 'keys_2', seq FROM sqlite_sequence WHERE name = 'keys';
+DROP TABLE keys;
+ALTER TABLE keys_2 RENAME TO keys;
+CREATE INDEX keys_by_edit ON keys (edit_id);
+CREATE INDEX keys_by_text ON keys (text);
+CREATE INDEX keys_rejected ON keys (edit_id) WHERE live AND kind = 'rejected';
+CREATE INDEX keys_expanded ON keys (radius) WHERE live AND radius > 0.65;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)  # the n-th leads from format n - 1 to n
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -44,6 +44,17 @@ def split(radius: float, distance: float) -> float:
     return min(radius, distance / 2)
 
 
+def widened(radius: float, distance: float) -> float:
+    """The radius of an edit's nearest key once a question at `distance` is confirmed to ask for the edit.
+
+    GRACE expands the key up to the question where a new key there, of the default radius, would touch
+    it. A key that an earlier split has narrowed is not expanded again.
+    """
+    if radius < DEFAULT_RADIUS or distance > radius + DEFAULT_RADIUS:
+        return radius
+    return min(expand(radius, distance), LARGEST_RADIUS)
+
+
 def touches(radius: float, other: float, distance: float) -> bool:
     """Whether one of two keys lies in the scope of the other."""
     return distance <= max(radius, other)

@@ -12,6 +12,7 @@ from kedit_memory.errors import ConflictError, InvalidInputError, StoreError
 from kedit_memory.memory import exchange
 from kedit_memory.memory.add import Draft, clean, day, request_of, validate
 from kedit_memory.memory.encoding import Encoding, encode_all, write_encoder
+from kedit_memory.memory.feedback import Feedback
 from kedit_memory.memory.keys import KeyIndex
 from kedit_memory.memory.revising import EditFields
 from kedit_memory.memory.rows import number_of, to_json
@@ -77,6 +78,14 @@ class Session:
                 else:
                     raise result if where == SINGLE else ConflictError(f"{where}: {result}")
         return self.edits(ids)
+
+    def hear(self, verb: str, give: Feedback, edit: Edit, question: str) -> Edit:
+        """The edit after somebody said whether a question asks for it; saying so again changes nothing."""
+        text = clean(question, "question")
+        vector = self.question(text)
+        with self.operation(verb, edit.namespace) as writer:
+            give(self.store, writer, edit.id, text, vector)
+        return self.store.edit(edit.id)
 
     def restore(self, rows: Sequence[NamedRow]) -> list[Edit]:
         """Writes the lines of an export as they were."""

@@ -29,14 +29,16 @@ from kedit_memory.memory.rows import (
     to_json,
 )
 from kedit_memory.memory.schema import prepare
-from kedit_memory.records import Edit, Vectors
+from kedit_memory.records import Edit, KeyKind, Vectors
 
 DATABASE = "store.db"
 CACHE = "cache"
 BUSY_SECONDS = 10.0
 
-# Keys that some question, of today or of another day, may still find.
-RECALLABLE = "(e.status = 'active' OR (e.status = 'superseded' AND e.valid_until IS NOT NULL)) AND k.live"
+# Edits that some question, of today or of another day, may still find, and the keys that it finds them by.
+ANSWERING = "(e.status = 'active' OR (e.status = 'superseded' AND e.valid_until IS NOT NULL))"
+SEARCHED = "k.live AND k.kind <> 'rejected'"
+RECALLABLE = f"{ANSWERING} AND {SEARCHED}"
 _INSERT_EDIT = f"INSERT INTO edits ({', '.join(COLUMNS)}) VALUES ({', '.join(':' + c for c in COLUMNS)})"
 _UPDATE_EDIT = f"UPDATE edits SET {', '.join(f'{c} = :{c}' for c in COLUMNS if c != 'id')} WHERE id = :id"
 
@@ -149,7 +151,9 @@ class Store:
             "SELECT id, kind, text, radius FROM keys WHERE edit_id = ? AND live ORDER BY id",
             number_of(edit_id),
         )
-        return tuple(Key(id=row["id"], kind=row["kind"], text=row["text"], radius=row["radius"]) for row in rows)
+        return tuple(
+            Key(id=row["id"], kind=KeyKind(row["kind"]), text=row["text"], radius=row["radius"]) for row in rows
+        )
 
     def snapshot(self, edit_id: str) -> Snapshot:
         """An edit with its keys as they are now."""
@@ -168,12 +172,12 @@ class Store:
         """Takes an edit out with its keys; its history stays."""
         self.connection.execute("DELETE FROM edits WHERE id = ?", (number_of(edit_id),))
 
-    def insert_key(self, edit_id: str, kind: str, text: str, radius: float, vector: Vectors) -> Key:
+    def insert_key(self, edit_id: str, kind: KeyKind, text: str, radius: float, vector: Vectors) -> Key:
         """Writes one key of an edit."""
         blob = vector.astype("<f4").tobytes()
         cursor = self.connection.execute(
             "INSERT INTO keys (edit_id, kind, text, radius, vector, checksum) VALUES (?, ?, ?, ?, ?, ?)",
-            (number_of(edit_id), kind, text, radius, blob, zlib.crc32(blob)),
+            (number_of(edit_id), str(kind), text, radius, blob, zlib.crc32(blob)),
         )
         return Key(id=int(cursor.lastrowid or 0), kind=kind, text=text, radius=radius)
 
@@ -228,6 +232,18 @@ class Store:
                 known[row["text"]] = np.frombuffer(row["vector"], "<f4")
         return known
 
+    def vectors_in(self, rows: Sequence[sqlite3.Row]) -> Vectors:
+        """The vectors of rows that hold a key's id and vector, of shape (rows, dimension).
+
+        Raises:
+            StoreError: a stored vector has the wrong length.
+        """
+        size = self.vector_size()
+        for row in rows:
+            _check_size(row["id"], row["vector"], size, self.path)
+        joined = b"".join(row["vector"] for row in rows)
+        return np.frombuffer(joined, "<f4").reshape(len(rows), size // 4)
+
     def recallable(self, edit_ids: Sequence[int] | None = None) -> tuple[Ids, Vectors, Floats]:
         """Ids, vectors and radii of keys that can be found: of all edits, or of those given.
 
@@ -240,22 +256,30 @@ class Store:
             tables = "json_each(?) chosen CROSS JOIN keys k ON k.edit_id = chosen.value"
             values.append(to_json(list(edit_ids)))
         sql = f"SELECT k.id, k.vector, k.radius FROM {tables} CROSS JOIN edits e ON e.id = k.edit_id WHERE {RECALLABLE}"
-        dimension = int(self.meta("dimension") or 0)
+        size = self.vector_size()
         with translated(self.database):
-            return _arrays(self.connection.execute(sql + " ORDER BY k.id", values), dimension, self.path)
+            return _arrays(self.connection.execute(sql + " ORDER BY k.id", values), size, self.path)
+
+    def vector_size(self) -> int:
+        """Bytes of each stored vector."""
+        return 4 * int(self.meta("dimension") or 0)
 
 
-def _arrays(rows: Iterable[sqlite3.Row], dimension: int, path: Path) -> tuple[Ids, Vectors, Floats]:
+def _check_size(key: int, vector: bytes, size: int, path: Path) -> None:
+    if len(vector) != size:
+        raise StoreError(f"key {key} of {path} has a vector of the wrong size; run kedit verify")
+
+
+def _arrays(rows: Iterable[sqlite3.Row], size: int, path: Path) -> tuple[Ids, Vectors, Floats]:
     ids: list[int] = []
     radii: list[float] = []
     buffer = bytearray()
     for key, vector, radius in rows:
-        if len(vector) != 4 * dimension:
-            raise StoreError(f"key {key} of {path} has a vector of the wrong size; run kedit verify")
+        _check_size(key, vector, size, path)
         ids.append(key)
         radii.append(radius)
         buffer += vector
-    vectors = np.frombuffer(buffer, "<f4").reshape(len(ids), dimension)
+    vectors = np.frombuffer(buffer, "<f4").reshape(len(ids), size // 4)
     return np.array(ids, np.int64), vectors, np.array(radii, np.float64)
 
 

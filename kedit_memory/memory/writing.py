@@ -8,12 +8,12 @@ import numpy as np
 from kedit_memory.errors import ConflictError, InvalidInputError
 from kedit_memory.memory.add import Draft, KeyText, StoredEdit
 from kedit_memory.memory.keys import KeyIndex
-from kedit_memory.memory.neighbours import Neighbourhood
+from kedit_memory.memory.neighbours import Neighbourhood, key_gaps
 from kedit_memory.memory.rows import Key, Snapshot, id_of, number_of
-from kedit_memory.memory.scope import scope_of
-from kedit_memory.memory.slots import conflicts, superseded
+from kedit_memory.memory.scope import DEFAULT_RADIUS, scope_of
+from kedit_memory.memory.slots import conflicts, prompt_key, superseded
 from kedit_memory.memory.store import Store
-from kedit_memory.records import Edit, Kind, OnConflict, Status, Vectors
+from kedit_memory.records import Edit, KeyKind, Kind, OnConflict, Status, Vectors
 
 _CHUNK = 256  # edits whose neighbours are searched at once
 
@@ -77,10 +77,14 @@ class Writer:
         vectors: Mapping[str, Vectors],
         on_conflict: OnConflict,
     ) -> None:
-        """Makes a stored edit what the draft says; keys whose text stays keep id and radius."""
+        """Makes a stored edit what the draft says; keys whose text stays keep id and radius.
+
+        What was said about questions stays too, except that a new wording is not rejected any more.
+        """
         edit, old = draft.edit, {(key.kind, key.text): key for key in before.keys}
         fresh = [text for text in draft.keys if (text.kind, text.text) not in old]
         kept = [old[text.kind, text.text] for text in draft.keys if (text.kind, text.text) in old]
+        kept += [key for key in before.keys if key.kind.is_feedback]
         self._store.update_edit(edit)
         rivals = _rivals(edit, self._store.rivals(edit), on_conflict)
         if refusal := _refusal(edit, rivals, on_conflict):
@@ -88,10 +92,12 @@ class Writer:
         self._supersede(edit, rivals)
         self._store.set_live({key.id for key in before.keys} - {key.id for key in kept}, live=False)
         if edit.radius_fixed:
-            self._store.set_radii((key.id, edit.radius) for key in kept)
+            self._store.set_radii((key.id, edit.radius) for key in kept if key.kind is not KeyKind.REJECTED)
         if fresh:
+            for text in fresh:
+                self.take_back(before, KeyKind.REJECTED, text.text, vectors[text.text])
             rows = np.stack([vectors[text.text] for text in fresh])
-            self.write_keys(edit, fresh, self.neighbourhood(rows, subjectless=not edit.subject), 0)
+            self.write_keys(edit, fresh, self.neighbourhood(edit, rows), 0)
         self.change("update", before, self._store.snapshot(edit.id))
 
     def retract(self, edit_id: str) -> None:
@@ -147,9 +153,20 @@ class Writer:
             around.note_written(key.id)
         return tuple(keys)
 
-    def neighbourhood(self, vectors: Vectors, *, subjectless: bool) -> Neighbourhood:
-        """The surroundings of keys that are about to be written."""
-        return Neighbourhood(self._store, self._index, vectors, subjectless=subjectless)
+    def take_back(self, before: Snapshot, kind: KeyKind, text: str, vector: Vectors) -> bool:
+        """Puts to rest what was said about a wording: keys of a kind that say the same, or lie at the same place.
+
+        Whether there was any.
+        """
+        said = [key for key in before.keys if key.kind is kind]
+        gaps = key_gaps(self._store, before.edit.id, vector) if said else {}
+        same = [key.id for key in said if not gaps.get(key.id, 1) or prompt_key(key.text) == prompt_key(text)]
+        self._store.set_live(same, live=False)
+        return bool(same)
+
+    def neighbourhood(self, edit: Edit, vectors: Vectors, *, reach: float = DEFAULT_RADIUS) -> Neighbourhood:
+        """The surroundings of keys that a stored edit is about to get."""
+        return Neighbourhood(self._store, self._index, vectors, subjectless=not edit.subject, reach=reach)
 
     def flush(self) -> None:
         """Brings an index that is in memory up to what was written.
@@ -163,7 +180,8 @@ class Writer:
 
     def _neighbourhood(self, chunk: Sequence[Draft], vectors: Mapping[str, Vectors]) -> Neighbourhood:
         rows = np.stack([vectors[key.text] for draft in chunk for key in draft.keys])
-        return self.neighbourhood(rows, subjectless=any(not d.edit.subject for d in chunk))
+        subjectless = any(not draft.edit.subject for draft in chunk)
+        return Neighbourhood(self._store, self._index, rows, subjectless=subjectless)
 
     def _add_one(self, draft: Draft, around: Neighbourhood, place: int, on_conflict: OnConflict) -> str | ConflictError:
         near = self._store.rivals(draft.edit)
@@ -203,7 +221,8 @@ class Writer:
                 radius=old.radius if old.radius_fixed else draft.edit.radius,
                 kind=old.kind if draft.kind_given else draft.edit.kind,
             )
-            if known == draft.edit and _texts(self._store.keys_of(old.id)) == _texts(draft.keys):
+            said = [key for key in self._store.keys_of(old.id) if not key.kind.is_feedback]
+            if known == draft.edit and _texts(said) == _texts(draft.keys):
                 return old.id
         return None
 

@@ -51,6 +51,34 @@ def test_update_retract_and_undo(kedit: Kedit) -> None:
     assert [row["undone"] for row in listed if row["verb"] != "undo"] == [False, True, True]
 
 
+def test_a_question_is_confirmed_rejected_and_undone(kedit: Kedit) -> None:
+    kedit.add(QUESTION, "Ann Berg", "--subject", "Acme")
+    asked = "Whose company is it?"
+    before = document(kedit("search", asked, "--json").out)["matches"]
+    assert not before[0]["in_scope"]
+    assert document(kedit("confirm", "e1", asked, "--json").out)["id"] == "e1"
+    (found,) = document(kedit("search", asked, "--json").out)["matches"]
+    assert (found["key"], found["in_scope"]) == (asked, True)
+    assert "Ann Berg" in kedit("reject", "e1", asked).out
+    assert not document(kedit("search", asked, "--json").out)["matches"][0]["in_scope"]
+    assert '"kind":"rejected"' in kedit("export").out
+    verbs = [row["verb"] for row in document(kedit("history", "--json").out)["history"]]
+    assert verbs == ["add", "confirm", "reject"]
+    kedit("undo")
+    kedit("undo")
+    assert document(kedit("search", asked, "--json").out)["matches"] == before
+    assert kedit("confirm", "e1", asked, "--namespace", "other").status == 2
+
+
+def test_words_of_another_edit_cannot_be_confirmed(kedit: Kedit) -> None:
+    kedit.add(QUESTION, "Ann Berg")
+    kedit.add("Who owns Acme?", "Bo")
+    refused = kedit("confirm", "e2", QUESTION)
+    assert (refused.status, refused.out, refused.err.count("\n")) == (2, "", 1)
+    assert "asks for e1 already" in refused.err
+    assert "retract it instead" in kedit("reject", "e1", QUESTION).err
+
+
 def test_a_newer_answer_supersedes_and_may_be_refused(kedit: Kedit) -> None:
     kedit.add(QUESTION, "Ann Berg", "--subject", "Acme", "--relation", "head")
     refused = kedit.add(QUESTION, "Ida Lund", "--subject", "Acme", "--relation", "head", "--on-conflict", "reject")
@@ -120,6 +148,10 @@ BAD = {
     "not a UTF-8 file": ("import", "latin.jsonl"),
     "no such file": ("import", "none.jsonl"),
     "nothing to change": ("update", "e1"),
+    "own prompt": ("reject", "e1", "who owns acme"),
+    "nothing to confirm": ("confirm", "e1", " "),
+    "nothing to reject": ("reject", "e1"),
+    "unknown id to confirm": ("confirm", "e9", QUESTION),
     "nothing to ask": ("ask", "", "--explain"),
     "unknown path": ("ask", QUESTION, "--path", "sideways"),
     "no such option": ("list", "--sideways"),
@@ -186,7 +218,7 @@ def test_a_store_that_cannot_be_opened(kedit: Kedit, tmp_path: Path) -> None:
 
 def test_help_names_every_command(kedit: Kedit) -> None:
     text = kedit("--help", store=False).out
-    memory = "add erase update retract undo list show history search import export verify rebuild"
+    memory = "add erase update retract confirm reject undo list show history search import export verify rebuild"
     commands = f"demo {memory} backup purge ask chat ingest doctor"
     for command in commands.split():
         assert f"  {command} " in text

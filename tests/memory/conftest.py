@@ -34,6 +34,15 @@ class WordEncoder:
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
+def state(memory: EditMemory) -> list[Any]:
+    """Every row that a question can depend on, to the last bit."""
+    store = memory._session.store
+    edits = store.query("SELECT * FROM edits ORDER BY id")
+    keys = store.query("SELECT * FROM keys WHERE live ORDER BY id")
+    index = [part.tolist() for part in memory._session.index.contents()]
+    return [list(map(tuple, edits)), list(map(tuple, keys)), index]
+
+
 @pytest.fixture
 def encoder() -> WordEncoder:
     return WordEncoder()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import TODAY, WordEncoder  # type: ignore[attr-defined]
+from conftest import TODAY, WordEncoder, state  # type: ignore[attr-defined]
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,15 +21,6 @@ from kedit_memory.memory.scope import DEFAULT_RADIUS
 from kedit_memory.records import EditRequest, Kind, Status
 
 PM = "Who is the Prime Minister of the UK?"
-
-
-def state(memory: EditMemory) -> list[Any]:
-    """Every row that a question can depend on, to the last bit."""
-    store = memory._session.store
-    edits = store.query("SELECT * FROM edits ORDER BY id")
-    keys = store.query("SELECT * FROM keys WHERE live ORDER BY id")
-    index = [part.tolist() for part in memory._session.index.contents()]
-    return [list(map(tuple, edits)), list(map(tuple, keys)), index]
 
 
 def test_the_tour(memory: EditMemory) -> None:

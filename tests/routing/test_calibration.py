@@ -1,0 +1,520 @@
+import json
+import math
+import time
+from dataclasses import replace
+from fractions import Fraction
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kedit_memory.errors import InvalidInputError, NotFoundError, UnknownNameError
+from kedit_memory.routing.calibration import (
+    GRID,
+    STRATA,
+    Basis,
+    Calibration,
+    LabelledQuestion,
+    Outcome,
+    ReliabilityBin,
+    Scored,
+    binomial_tails,
+    calibration_error,
+    cases_needed,
+    certify,
+    interval,
+    read_cases,
+    reliability_bins,
+    score_cases,
+    upper_bound,
+)
+
+BASIS = Basis(
+    encoder="hashing", encoder_revision="1", verifier="v-12", namespace="default", edits=7, created="2025-03-01"
+)
+ENCODER = SimpleNamespace(name="hashing", revision="1")
+
+
+def scored(scores, outcome=Outcome.OUTSIDE, stratum="linked"):
+    return [Scored(score=float(score), stratum=stratum, outcome=outcome) for score in scores]
+
+
+def linked(*, outside=(), right=(), other=()):
+    return scored(outside) + scored(right, Outcome.RIGHT) + scored(other, Outcome.OTHER)
+
+
+def certified(cases, **options):
+    return certify(cases, **({"basis": BASIS, "alpha": 0.01} | options))
+
+
+# The exact binomial tests.
+
+
+def exact_tail(trials, share, successes):
+    share = Fraction(share)
+    masses = (math.comb(trials, k) * share**k * (1 - share) ** (trials - k) for k in range(successes + 1))
+    return float(sum(masses))
+
+
+@given(st.integers(1, 60).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))), st.floats(0.001, 0.999))
+def test_tails_equal_the_sum_in_fractions(counts, share):
+    trials, largest = counts
+    wanted = [exact_tail(trials, share, k) for k in range(largest + 1)]
+    assert binomial_tails(trials, share, largest) == pytest.approx(wanted, rel=1e-10, abs=1e-300)
+
+
+def test_tails_of_a_million_trials_are_quick_and_right():
+    started = time.process_time()
+    tails = binomial_tails(1_000_000, 0.01, 1_000_000)
+    assert time.process_time() - started < 5
+    assert tails[[9_800, 10_000, 10_200]] == pytest.approx([0.02221251, 0.50265961, 0.97779109], abs=1e-7)  # scipy 1.17
+    assert tails[-1] == pytest.approx(1, abs=1e-8)
+    assert tails.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "level", "bound"),
+    [  # beta.ppf(1 - level, successes + 1, trials - successes) of scipy 1.17; the second is 1 - 0.05^(1/299)
+        (4, 2300, 0.05, 0.003975333842),
+        (0, 299, 0.05, 0.009969146793),
+        (5, 10, 0.05, 0.777558898992),
+        (9_000, 1_000_000, 0.05, 0.009156896332),
+        (3, 3, 0.05, 1.0),
+    ],
+)
+def test_upper_bounds(successes, trials, level, bound):
+    assert upper_bound(successes, trials, level) == pytest.approx(bound, abs=1e-10)
+
+
+@given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n - 1), st.just(n))), st.floats(0.001, 0.2))
+def test_at_the_upper_bound_so_few_successes_have_just_the_probability_of_the_level(counts, level):
+    successes, trials = counts
+    bound = upper_bound(successes, trials, level)
+    assert binomial_tails(trials, bound, successes)[-1] == pytest.approx(level, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "bounds"),
+    [(0, 0, (0, 1)), (5, 10, (0.18708603, 0.81291397)), (0, 10, (0, 0.30849710)), (10, 10, (0.69150290, 1))],
+)
+def test_two_sided_intervals(successes, trials, bounds):
+    assert interval(successes, trials) == pytest.approx(bounds, abs=1e-7)  # binomtest(...).proportion_ci() of scipy
+
+
+@pytest.mark.parametrize(("alpha", "level", "needed"), [(0.01, 0.05, 299), (0.05, 0.05, 59), (0.01, 0.01, 459)])
+def test_the_fewest_cases_are_just_enough(alpha, level, needed):
+    assert cases_needed(alpha, level) == needed
+    assert (1 - alpha) ** needed <= level < (1 - alpha) ** (needed - 1)
+
+
+# Certification.
+
+
+def test_the_most_lenient_threshold_before_the_first_that_fails_is_taken():
+    # P(Bin(500, 0.02) ≤ k) is 0.028 for 4 and 0.065 for 5, so at a level of 0.05 four false fires pass and five do not.
+    outside = [0.05] * 494 + [0.35, 0.45, 0.65, 0.75, 0.85, 0.95]
+    grid = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+    calibration = certified(linked(outside=outside, right=[0.3, 0.6, 0.9, 0.9]), alpha=0.02, grid=grid)
+    held = calibration.thresholds["linked"]
+    assert held.value == 0.5
+    assert (held.outside, held.fired, held.covered, held.answered) == (500, 4, 4, 3)
+    assert held.coverage == 0.75
+    assert (held.coverage_low, held.coverage_high) == pytest.approx((0.19412, 0.99369), abs=1e-5)
+    assert held.upper == pytest.approx(0.0182128518, abs=1e-9)
+    assert held.upper <= calibration.alpha
+    assert calibration.cases == 504
+
+
+def test_a_score_that_equals_the_threshold_fires():
+    calibration = certified(linked(outside=[0.0] * 299, right=[0.5, 0.4999]), grid=[0.5])
+    assert calibration.thresholds["linked"].answered == 1
+
+
+def test_one_question_more_makes_the_difference():
+    assert certified(linked(outside=[0.0] * 299)).thresholds["linked"].value == min(GRID)
+    with pytest.raises(InvalidInputError, match=r"linked: 298 out-of-scope questions, at least 299 are needed"):
+        certified(linked(outside=[0.0] * 298))
+
+
+def test_a_refusal_is_one_line_that_says_what_every_stratum_lacks():
+    cases = linked(outside=[0.1] * 40, right=[0.9] * 500) + scored([0.1] * 2, stratum="unlinked")
+    with pytest.raises(InvalidInputError) as refused:
+        certified(cases, alpha=0.05)
+    assert str(refused.value) == (
+        "no threshold can be certified for false fires ≤ 5.0%; linked: 40 out-of-scope questions, at least 59 are "
+        "needed; fuzzy: 0 out-of-scope questions, at least 59 are needed; unlinked: 2 out-of-scope questions, at least "
+        "59 are needed; label more questions that no edit answers, or allow a larger alpha"
+    )
+
+
+def test_strata_without_enough_cases_are_not_certified_and_cost_the_others_nothing():
+    calibration = certified(linked(outside=[0.2] * 299) + scored([0.2] * 100, stratum="fuzzy"))
+    assert list(calibration.thresholds) == ["linked"]
+    assert calibration.uncertified == {  # a second stratum would halve the error: ln(0.025) / ln(0.99)
+        "fuzzy": "100 out-of-scope questions, at least 368 are needed",
+        "unlinked": "0 out-of-scope questions, at least 368 are needed",
+    }
+
+
+def test_strata_share_the_error():
+    two = linked(outside=[0.2] * 368) + scored([0.2] * 368, stratum="fuzzy")
+    assert set(certified(two).thresholds) == {"linked", "fuzzy"}
+    few = linked(outside=[0.2] * 368) + scored([0.2] * 367, stratum="fuzzy")
+    assert set(certified(few).thresholds) == {"linked"}
+
+
+def test_a_stratum_that_fires_falsely_at_every_threshold_says_so():
+    cases = linked(outside=[1.0] * 20 + [0.0] * 480, other=[1.0] * 3) + scored([0.0] * 500, stratum="fuzzy")
+    calibration = certified(cases)
+    assert calibration.uncertified["linked"] == (
+        "even at threshold 1 20 of 500 out-of-scope questions fire, and 3 of 3 with a wrong edit in front"
+    )
+    assert calibration.statement("linked").startswith("not certified: even at threshold 1")
+    assert "fuzzy" in calibration.thresholds
+
+
+def test_firing_a_wrong_edit_counts_against_a_threshold():
+    alone = certified(linked(outside=[0.1] * 400), grid=[0.5, 0.9])
+    assert alone.thresholds["linked"].value == 0.5
+    with_wrong = certified(linked(outside=[0.1] * 400, other=[0.7] * 5, right=[0.95] * 5), grid=[0.5, 0.9])
+    held = with_wrong.thresholds["linked"]
+    assert held.value == 0.9
+    assert (held.other, held.other_fired, held.covered, held.answered, held.fired) == (5, 0, 10, 5, 0)
+
+
+def test_wrong_edits_that_keep_silent_do_not_hide_false_fires():
+    """Pooled, 5 of 2,900 would pass; of the 400 questions out of scope 5 are too many."""
+    cases = linked(outside=[0.6] * 5 + [0.1] * 395, other=[0.1] * 2500)
+    assert certified(cases, grid=[0.5, 0.9]).thresholds["linked"].value == 0.9
+
+
+def test_questions_without_a_candidate_belong_to_no_stratum():
+    missed = [Scored(score=0.0, stratum=None, outcome=Outcome.OTHER)]
+    silent = [Scored(score=0.0, stratum=None, outcome=Outcome.OUTSIDE)] * 900
+    own_words = scored([1.0] * 3, Outcome.RIGHT, "exact")
+    calibration = certified(linked(outside=[0.1] * 300) + missed + silent + own_words)
+    assert calibration.thresholds["linked"].outside == 300
+    assert (calibration.missed, calibration.cases) == (1, 1204)
+    assert calibration.thresholds["linked"].coverage is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"alpha": 0.0}, "alpha 0.0 is not allowed"),
+        ({"alpha": math.nan}, "alpha nan is not allowed"),
+        ({"confidence": 1}, "confidence 1 is not allowed; give a number between 0 and 1, such as 0.95"),
+        ({"grid": []}, "give at least one"),
+        ({"grid": [0.5, 0.0]}, "needs numbers above 0"),
+        ({"grid": [math.nan]}, "needs numbers above 0"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(options, message):
+    with pytest.raises(InvalidInputError, match=message):
+        certified(linked(outside=[0.1] * 300), **options)
+
+
+@pytest.mark.parametrize("score", [-0.1, 1.1, math.nan])
+def test_a_score_is_a_probability(score):
+    with pytest.raises(InvalidInputError, match="from 0 to 1"):
+        Scored(score=score, stratum="linked", outcome=Outcome.RIGHT)
+
+
+def test_a_stratum_is_a_known_one():
+    with pytest.raises(UnknownNameError, match="did you mean 'linked'"):
+        Scored(score=0.1, stratum="linkd", outcome=Outcome.RIGHT)
+
+
+# Validity: the promise is kept as often as it says.
+
+
+@pytest.mark.parametrize(("trials", "alpha"), [(59, 0.05), (120, 0.05), (400, 0.02)])
+def test_a_threshold_just_beyond_alpha_is_certified_no_more_often_than_the_level_allows(trials, alpha):
+    """Exactly, by every count that can be drawn: the sum of their probabilities is the chance of a false promise."""
+    masses = np.diff(binomial_tails(trials, alpha, trials), prepend=0)
+    passed = []
+    for fired in range(trials + 1):
+        try:
+            certified(linked(outside=[0.9] * fired + [0.0] * (trials - fired)), alpha=alpha, grid=[0.5])
+        except InvalidInputError:
+            break
+        passed.append(masses[fired])
+    assert 0 < sum(passed) <= 0.05
+
+
+def simulate(generator, shapes, n, alpha, grid):
+    """Whether one calibration breaks its promise, and the largest true rate of its thresholds.
+
+    The scores of a stratum's out-of-scope questions are Beta(1, b): the true rate at a threshold t is (1 - t)^b.
+    """
+    cases = [
+        one
+        for stratum, b in zip(STRATA, shapes, strict=False)
+        for one in scored(generator.beta(1, b, n), stratum=stratum)
+    ]
+    calibration = certified(cases, alpha=alpha, grid=grid)
+    rates = [(1 - held.value) ** shapes[STRATA.index(name)] for name, held in calibration.thresholds.items()]
+    return max(rates) > alpha, max(rates)
+
+
+@pytest.mark.parametrize(("shapes", "n"), [((3.0,), 200), ((20.0,), 500), ((2.0, 8.0, 30.0), 150)])
+def test_the_share_of_broken_promises_is_at_most_one_minus_confidence(shapes, n):
+    runs, alpha, confidence = 600, 0.05, 0.95
+    generator = np.random.default_rng(20210)
+    grid = np.linspace(0.0005, 1, 2000)
+    broken, rates = zip(*(simulate(generator, shapes, n, alpha, grid) for _ in range(runs)), strict=True)
+    error = math.sqrt(confidence * (1 - confidence) / runs)
+    assert np.mean(broken) <= 1 - confidence + 3 * error
+    assert np.mean(broken) > 0  # the bound is approached, not met by never firing
+    assert np.median(rates) > alpha / 3
+
+
+def test_the_promise_holds_for_wrong_edits_too():
+    """Out of scope fires rarely, a wrong edit often: the rate of both together is what limits the threshold."""
+    runs, n, alpha = 500, 300, 0.05
+    generator = np.random.default_rng(7)
+    broken = 0
+    for _ in range(runs):
+        wrong = generator.random(n) < 0.3  # of questions on which firing is an error
+        scores = np.where(wrong, generator.beta(1, 4, n), generator.beta(1, 40, n))
+        cases = linked(outside=scores[~wrong], other=scores[wrong])
+        value = certified(cases, alpha=alpha).thresholds["linked"].value
+        broken += 0.3 * (1 - value) ** 4 + 0.7 * (1 - value) ** 40 > alpha
+    assert broken / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
+
+
+@given(st.lists(st.floats(0, 1), min_size=60, max_size=90), st.lists(st.floats(0, 1), max_size=20), st.floats(0, 1))
+def test_the_counts_are_those_of_the_scores_and_one_more_false_fire_never_lowers_a_threshold(outside, right, more):
+    def lowest(cases):
+        try:
+            return certified(cases, alpha=0.1).thresholds["linked"]
+        except InvalidInputError:
+            return None
+
+    cases = linked(outside=outside, right=right)
+    held = lowest(cases)
+    if held is None:
+        return
+    assert held.fired == sum(score >= held.value for score in outside)
+    assert held.answered == sum(score >= held.value for score in right)
+    assert held.upper <= 0.1
+    raised = lowest(linked(outside=[max(score, more) for score in outside], right=right))
+    assert raised is None or raised.value >= held.value
+
+
+# What is kept, and what is said.
+
+
+@pytest.fixture(scope="module")
+def calibration():
+    generator = np.random.default_rng(1)
+    cases = linked(outside=generator.beta(1, 20, 2300), right=generator.beta(8, 1, 400), other=generator.beta(1, 9, 30))
+    return certified(cases)
+
+
+def test_it_is_read_as_it_was_written(calibration):
+    text = calibration.to_json()
+    assert "\n" not in text
+    assert Calibration.from_json(text) == calibration
+    assert Calibration.from_json(text).to_json() == text
+    assert json.loads(text)["version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda given: given.update(version=2), "its version is not 1, the only one known"),
+        (lambda given: given.pop("version"), "its version is not 1"),
+        (lambda given: given.pop("alpha"), "missing field 'alpha'"),
+        (lambda given: given.update(colour="red"), "unknown field 'colour'"),
+        (lambda given: given.update(alpha="0.01"), "alpha is str"),
+        (lambda given: given.update(alpha=math.nan), "NaN is no number"),
+        (lambda given: given.update(alpha=2.0), "alpha 2.0 is not allowed"),
+        (lambda given: given.update(cases=True), "cases is bool"),
+        (lambda given: given.update(basis=None), "no object for its basis"),
+        (lambda given: given["basis"].pop("verifier"), "missing field 'verifier'"),
+        (lambda given: given.pop("thresholds"), "missing field 'thresholds'"),
+        (lambda given: given.update(thresholds=[]), "thresholds is list"),
+        (lambda given: given["thresholds"].update(linked=3), "no object for its threshold"),
+        (lambda given: given["thresholds"]["linked"].pop("fired"), "missing field 'fired'"),
+        (lambda given: given["thresholds"]["linked"].update(fired=9999), "more questions that fire than there are"),
+        (lambda given: given["thresholds"]["linked"].update(value=0), "not between 0 and 1"),
+        (lambda given: given["thresholds"]["linked"].update(value=1e999), "Infinity is no number"),
+        (lambda given: given["thresholds"].pop("linked"), "certified or not, once"),
+        (lambda given: given["uncertified"].update(fuzzy=None), "a reason is no text"),
+    ],
+)
+def test_what_is_not_whole_is_refused_in_one_line(calibration, change, message):
+    given = json.loads(calibration.to_json())
+    change(given)
+    with pytest.raises(InvalidInputError, match=message) as refused:
+        Calibration.from_json(json.dumps(given))
+    assert str(refused.value).startswith("the calibration cannot be used: ")
+    assert str(refused.value).endswith("calibrate again with `kedit calibrate scope FILE`")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{", "[" * 100_000, '{"version": 1, "cases": 1e999}'])
+def test_what_is_no_calibration_is_refused(text):
+    with pytest.raises(InvalidInputError, match="the calibration cannot be used"):
+        Calibration.from_json(text)
+
+
+def test_the_promise_in_a_sentence(calibration):
+    held = calibration.thresholds["linked"]
+    assert calibration.statement("linked") == (
+        f"false fires ≤ 1.0% with 95% confidence (n 2,300 out-of-scope questions, {held.fired} fired)"
+    )
+    with pytest.raises(UnknownNameError, match="no stratum named 'exact'"):
+        calibration.statement("exact")
+
+
+@pytest.mark.parametrize(
+    ("alpha", "confidence", "words"),
+    [
+        (0.0125, 0.975, "≤ 1.25% with 97.5% conf"),
+        (0.0004, 0.999, "≤ 0.04% with 99.9% conf"),
+        (0.2, 0.5, "≤ 20.0% with 50% "),
+    ],
+)
+def test_no_promise_is_rounded(calibration, alpha, confidence, words):
+    assert words in replace(calibration, alpha=alpha, confidence=confidence).statement("linked")
+
+
+def test_a_calibration_for_another_encoder_or_verifier_is_refused(calibration):
+    calibration.check(ENCODER, "v-12")
+    with pytest.raises(InvalidInputError, match="made with encoder hashing 1, not hashing 2; calibrate again"):
+        calibration.check(SimpleNamespace(name="hashing", revision="2"), "v-12")
+    with pytest.raises(InvalidInputError, match="made with verifier v-12, not v-13; calibrate again"):
+        calibration.check(ENCODER, "v-13")
+
+
+# Reliability.
+
+
+def test_a_reliability_diagram_by_hand():
+    bins = reliability_bins([0.0, 0.05, 0.1, 0.7, 0.75, 1.0], [False, False, True, True, False, True])
+    assert bins == [
+        ReliabilityBin(score=0.025, share=0.0, n=2),
+        ReliabilityBin(score=0.1, share=1.0, n=1),
+        ReliabilityBin(score=pytest.approx(0.725), share=0.5, n=2),
+        ReliabilityBin(score=1.0, share=1.0, n=1),
+    ]
+    assert calibration_error(bins) == pytest.approx((2 * 0.025 + 0.9 + 2 * 0.225 + 0) / 6)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1), st.integers(1, 30))
+def test_every_case_is_in_one_bin(cases, bins):
+    found = reliability_bins(*zip(*cases, strict=True), bins=bins)
+    assert sum(one.n for one in found) == len(cases)
+    assert len(found) <= bins
+    assert sum(one.n * one.share for one in found) == pytest.approx(sum(true for _, true in cases))
+    assert [one.score for one in found] == sorted(one.score for one in found)
+    assert 0 <= calibration_error(found) <= 1
+
+
+@pytest.mark.parametrize(("scores", "outcomes", "bins"), [([0.5], [], 10), ([1.5], [True], 10), ([0.5], [True], 0)])
+def test_what_is_no_reliability_is_refused(scores, outcomes, bins):
+    with pytest.raises(InvalidInputError, match="reliability needs"):
+        reliability_bins(scores, outcomes, bins)
+
+
+def test_no_cases_have_no_bins_and_no_error():
+    assert reliability_bins([], []) == []
+    with pytest.raises(InvalidInputError, match="no cases"):
+        calibration_error([])
+
+
+# Labelled files.
+
+KNOWN = {"e1", "e2"}
+COVERED, OUTSIDE = '{"question": "Who leads Acme?", "edit": "e1"}', '{"question": "Who leads Bolt?", "edit": null}'
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    def write(*lines):
+        path = tmp_path / "cases.jsonl"
+        path.write_bytes(b"\n".join(line if isinstance(line, bytes) else line.encode() for line in lines))
+        return path
+
+    return write
+
+
+def test_cases_are_read_in_order_and_a_repeated_one_once(labelled):
+    path = labelled(OUTSIDE, "", COVERED, '{"edit": "e1", "question": "  who leads  ACME? "}')
+    assert read_cases(path, known=KNOWN) == [
+        LabelledQuestion(question="Who leads Bolt?", edit=None),
+        LabelledQuestion(question="Who leads Acme?", edit="e1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{question", "no JSON"),
+        ('{"question": "Who?", "edit": NaN}', "NaN is not allowed"),
+        (b'{"question": "Who is \xff?", "edit": null}', "not UTF-8; save the file as UTF-8"),
+        ("[1]", "list is no object; give fields edit, question"),
+        ('{"question": "Who?", "edit": null, "label": 1}', r"unknown field 'label' \(known: edit, question\)"),
+        ('{"question": "Who?"}', "no field 'edit'"),
+        ('{"edit": null}', "no field 'question'"),
+        ('{"question": " ", "edit": null}', "question is empty"),
+        ('{"question": 5, "edit": null}', "question is int, not text"),
+        ('{"question": "Who?", "edit": 5}', "edit is int, not text"),
+        ('{"question": "Who?", "edit": ""}', "edit is empty"),
+        ('{"question": "Who?", "edit": "e9"}', "no active edit 'e9' here"),
+        (json.dumps({"question": "x" * 4001, "edit": None}), "question has 4001 characters, 4000 are allowed"),
+        ('{"question": "who leads ACME?", "edit": null}', "labelled out of scope here and e1 in line 1"),
+        ('{"question": "Who leads Acme?", "edit": "e2"}', "labelled e2 here and e1 in line 1"),
+    ],
+)
+def test_a_wrong_line_is_named(labelled, line, message):
+    path = labelled(COVERED, OUTSIDE, line)
+    with pytest.raises(InvalidInputError, match=message) as refused:
+        read_cases(path, known=KNOWN)
+    text = str(refused.value)
+    assert text.startswith(f"{path}, line 3: ")
+    assert text.count("line 3") == 1
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([], "holds no question"),
+        (["", "  "], "holds no question"),
+        ([COVERED], 'no question with "edit": null'),
+        ([OUTSIDE], "no question with an edit that answers it"),
+    ],
+)
+def test_a_file_without_both_kinds_is_refused(labelled, lines, message):
+    with pytest.raises(InvalidInputError, match=message):
+        read_cases(labelled(*lines), known=KNOWN)
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(NotFoundError, match="cannot be read"):
+        read_cases(tmp_path / "none.jsonl", known=KNOWN)
+
+
+def judged(edit_id, score=0.5, stratum="linked"):
+    return SimpleNamespace(edit_id=edit_id, score=score, stratum=stratum)
+
+
+def test_labels_and_judgements_make_the_three_outcomes():
+    asked = [LabelledQuestion(question=f"q{n}", edit=edit) for n, edit in enumerate(["e1", "e1", None, "e1", None])]
+    found = [judged("e1"), judged("e2"), judged("e2"), judged(None, 0.0), judged(None, 0.0)]
+    cases = score_cases(asked, found)
+    assert [case.outcome.value for case in cases] == ["right", "other", "outside", "other", "outside"]
+    assert [case.stratum for case in cases] == ["linked"] * 3 + [None] * 2
+    assert [case.score for case in cases] == [0.5] * 3 + [0.0] * 2
+
+
+def test_an_edits_own_wording_cannot_be_out_of_scope():
+    own = judged("e1", 1.0, "exact")
+    assert score_cases([LabelledQuestion(question="Who?", edit="e1")], [own])[0].outcome is Outcome.RIGHT
+    with pytest.raises(InvalidInputError, match=r"'Who\?' is labelled out of scope, but is the wording of e1"):
+        score_cases([LabelledQuestion(question="Who?", edit=None)], [own])
