@@ -128,6 +128,7 @@ class Match:
     distance: float
     radius: float
     rejected: bool = False  # a question rejected for this edit is as near as its nearest key, or nearer
+    score: float | None = None  # the verifier's estimate, 0 to 1, that the edit answers; None where it was not asked
 
     @property
     def in_scope(self) -> bool:

@@ -35,3 +35,8 @@ def passages_file() -> Path:
 def embedded_model() -> Path:
     """The embedded language model, a Hugging Face folder."""
     return data_folder() / "models" / "kedit-mini"
+
+
+def scope_verifier() -> Path:
+    """The trained pair model of scope: an adapter and a head for the default encoder."""
+    return data_folder() / "models" / "kedit-scope"

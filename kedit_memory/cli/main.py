@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kedit_memory.cli import ask, calibrate, check, demo, memory
+from kedit_memory.cli import ask, calibrate, check, demo, evaluate, memory
 from kedit_memory.errors import InvalidInputError, KeditError
 
 # What typer raises at a wrong option: its own copy of click's UsageError, in older releases click's.
@@ -38,6 +38,7 @@ app.command()(ask.ask)
 app.command()(ask.chat)
 app.command()(ask.ingest)
 app.add_typer(calibrate.app, name="calibrate")
+app.add_typer(evaluate.app, name="evaluate")
 app.command()(check.verify)
 app.command()(check.rebuild)
 app.command()(check.doctor)

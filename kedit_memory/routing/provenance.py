@@ -28,7 +28,7 @@ def to_lines(result: Answer | Decision) -> list[str]:
     lines = [f"route:  {result.route.value}", f"reason: {result.reason}"]
     for word, matches in (("edit", result.edits), ("near", result.considered)):
         lines += [
-            f"{word}:   {m.edit.id} {m.edit.statement}  (distance {m.distance:.3f}, radius {m.radius:.3f})"
+            f"{word}:   {m.edit.id} {m.edit.statement}  (distance {m.distance:.3f}, radius {m.radius:.3f}{_score(m)})"
             for m in matches
         ]
     for found in result.passages:
@@ -36,6 +36,10 @@ def to_lines(result: Answer | Decision) -> list[str]:
         lines.append(f"passage: {found.passage.title or found.passage.id}  (score {found.score:.2f}{source})")
     steps = ", ".join(f"{step} {1000 * seconds:.1f} ms" for step, seconds in result.timings.items())
     return [*lines, f"time:   {steps}"]
+
+
+def _score(match: Match) -> str:
+    return "" if match.score is None else f", score {match.score:.3f}"
 
 
 def _match(match: Match) -> dict[str, Any]:
@@ -49,6 +53,7 @@ def _match(match: Match) -> dict[str, Any]:
         "key": match.key,
         "distance": round(match.distance, 6),
         "radius": round(match.radius, 6),
+        "score": None if match.score is None else round(match.score, 6),
     }
 
 

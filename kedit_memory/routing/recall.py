@@ -1,17 +1,20 @@
-"""Which edits may cover a question: inside a key's radius, and about the subject that the question names.
+"""Which edits may answer a question: those about a subject that it names, and those without a known subject.
 
-The radius alone cannot tell "Who wrote X?" from "Who wrote Y?"; the names can, and cost microseconds. So the store is
-asked by vector, and every candidate must then agree with the question on its names.
+The names find every edit of their subjects, however far its keys; so no paraphrase is lost to a radius, and a
+question that names no subject of any edit costs next to nothing. What is found is then verified.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kedit_memory.memory import EditMemory
-from kedit_memory.records import Edit, Match, Mention, Vectors
+from kedit_memory.records import Edit, KeyKind, Match, Mention, Vectors
+from kedit_memory.routing.calibration import EXACT
 from kedit_memory.routing.link import Linker, fold
+from kedit_memory.routing.verify import MOST, Candidate, own_wording
 
 SHOWN = 5  # edits that a miss mentions as near
+SAME = 1e-6  # a distance below it is the key's own wording
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,36 +28,84 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Recall:
-    """The edits near a question: those that may answer it, and those that were set aside."""
+    """The edits near a question: those that may answer it, nearest first, and those that were set aside."""
 
-    covering: tuple[Match, ...]  # widest margin first
-    set_aside: tuple[Match, ...]  # on a miss: inside a radius, but about another name
+    candidates: tuple[Candidate, ...]
+    set_aside: tuple[Match, ...] = ()  # where no candidate is: inside a radius, but about another name
 
 
 def recall(memory: EditMemory, linker: Linker, asked: Asked, *, as_of: str | None, namespace: str) -> Recall:
-    """Ask the store with the question's vector and keep the edits whose names agree with the question's."""
-    named = {mention.name for mention in asked.mentions} | {fold(mention.surface) for mention in asked.mentions}
+    """Every edit that agrees with the question on its names, or is asked in its own words."""
+    names = _Names.of(asked, linker)
     subjects = {surface for mention in asked.mentions for surface in linker.surfaces(mention.name)}
-    text = fold(asked.question)
-    near = memory.in_scope(asked.vector, as_of=as_of, namespace=namespace, subjects=subjects)
-    covering = tuple(match for match in near if _agrees(match.edit, text, named, linker))
-    if covering:
-        return Recall(covering=covering, set_aside=())
-    others = memory.in_scope(asked.vector, as_of=as_of, namespace=namespace, limit=SHOWN)
-    return Recall(covering=(), set_aside=tuple(others))
+    found = memory.about(asked.vector, subjects, as_of=as_of, namespace=namespace) if subjects else []
+    if memory.has_subjectless(namespace):
+        found += memory.in_scope(asked.vector, as_of=as_of, namespace=namespace, subjects=(), limit=MOST)
+    agreeing = (m for m in found if names.agree(m.edit) and (m.in_scope or not m.edit.radius_fixed))
+    candidates = _ordered(_candidate(match, asked, names) for match in agreeing)
+    if candidates:
+        return Recall(candidates=candidates)
+    near = memory.in_scope(asked.vector, as_of=as_of, namespace=namespace, limit=SHOWN)
+    own = [match for match in near if _exact(match, asked)]
+    return Recall(candidates=tuple(Candidate(match=m, stratum=EXACT) for m in own), set_aside=tuple(near))
 
 
-def _agrees(edit: Edit, text: str, named: set[str], linker: Linker) -> bool:
-    """Whether the question names what the edit is about.
+def _candidate(match: Match, asked: Asked, names: "_Names") -> Candidate:
+    if _exact(match, asked):
+        return Candidate(match=match, stratum=EXACT)
+    spelt = names.of_edit(match.edit)
+    if not match.edit.subject:
+        stratum = "unlinked"
+    else:
+        stratum = "fuzzy" if spelt and all(mention.fuzzy for mention in spelt) else "linked"
+    return Candidate(match=match, stratum=stratum, names=tuple(mention.surface for mention in spelt))
 
-    With a subject: it, or one of its aliases, is among the question's names. Without: every name of the edit's prompt
-    is; of a statement alone, which names its answer too, one. A prompt without any known name agrees with a question
-    that names nothing else.
-    """
-    if edit.subject:
-        known = {mention.name for name in edit.names for mention in linker.link(name, fuzzy=False)}
-        return bool((known | {fold(name) for name in edit.names}) & named)
-    wanted = {mention.name for mention in linker.link(edit.prompt, fuzzy=False)}
-    if wanted:
-        return bool(wanted & named) if edit.prompt == edit.target else wanted <= named
-    return not named or fold(edit.prompt) == text
+
+def _exact(match: Match, asked: Asked) -> bool:
+    confirmed = match.key_kind is KeyKind.CONFIRMED and match.distance <= SAME
+    return not match.rejected and (confirmed or own_wording(asked.question, match))
+
+
+def _ordered(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """Own wordings first, then by distance."""
+    return tuple(sorted(candidates, key=lambda one: (one.stratum != EXACT, one.match.distance)))
+
+
+@dataclass(frozen=True)
+class _Names:
+    """The names of a question, and how they agree with those of an edit."""
+
+    asked: Asked
+    linker: Linker
+    text: str  # the folded question
+    named: frozenset[str]
+
+    @classmethod
+    def of(cls, asked: Asked, linker: Linker) -> "_Names":
+        named = {mention.name for mention in asked.mentions} | {fold(mention.surface) for mention in asked.mentions}
+        return cls(asked, linker, fold(asked.question), frozenset(named))
+
+    def agree(self, edit: Edit) -> bool:
+        """Whether the question names what the edit is about.
+
+        With a subject: it, or one of its aliases, is among the question's names. Without: every name of the edit's
+        prompt is; of a statement alone, which names its answer too, one. A prompt without any known name agrees with
+        a question that names nothing else.
+        """
+        if edit.subject:
+            return bool(self._known(edit) & self.named)
+        wanted = {mention.name for mention in self.linker.link(edit.prompt, fuzzy=False)}
+        if wanted:
+            return bool(wanted & self.named) if edit.prompt == edit.target else wanted <= self.named
+        return not self.named or fold(edit.prompt) == self.text
+
+    def of_edit(self, edit: Edit) -> list[Mention]:
+        """The question's mentions of what the edit is about."""
+        known = self._known(edit)
+        if not edit.subject:
+            known = {mention.name for mention in self.linker.link(edit.prompt, fuzzy=False)}
+        return [m for m in self.asked.mentions if m.name in known or fold(m.surface) in known]
+
+    def _known(self, edit: Edit) -> set[str]:
+        names = {mention.name for name in edit.names for mention in self.linker.link(name, fuzzy=False)}
+        return names | {fold(name) for name in edit.names}

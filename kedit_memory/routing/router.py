@@ -1,9 +1,9 @@
 """The way of a question, in order: link → recall → verify → route → answer."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 from kedit_memory.errors import InvalidInputError
@@ -11,19 +11,32 @@ from kedit_memory.memory import EditMemory
 from kedit_memory.memory.add import LONGEST_NAME, clean
 from kedit_memory.models.language import TextModel, load_model
 from kedit_memory.models.prompts import MAX_NEW_TOKENS
-from kedit_memory.records import DEFAULT_NAMESPACE, Answer, Decision, Kind, Mention, RetrievedPassage, Route, Vectors
+from kedit_memory.records import (
+    DEFAULT_NAMESPACE,
+    Answer,
+    Decision,
+    Kind,
+    Match,
+    Mention,
+    RetrievedPassage,
+    Route,
+)
 from kedit_memory.retrieval.bm25 import Bm25Retriever
 from kedit_memory.retrieval.corpus import Corpus, read_passages
 from kedit_memory.routing.answer import carry_out, fitted
+from kedit_memory.routing.calibration import EXACT, Calibration
 from kedit_memory.routing.gate import PopularityGate
 from kedit_memory.routing.link import Linker, fold, world_names
 from kedit_memory.routing.popularity import PopularityTable
-from kedit_memory.routing.recall import Asked, Recall, recall
+from kedit_memory.routing.recall import SHOWN, Asked, Recall, recall
+from kedit_memory.routing.verify import NONE, Judged, ScopeVerifier, Weighed
 from kedit_memory.shipped import passages_file
 from kedit_memory.world import World, load_world
 
 _PROPER = re.compile(r"(?<=\w )[A-Z]\w+")  # capitalised within a sentence
 PATHS = ("auto", "context", "direct")
+SCOPES = ("auto", "verified", "radius")
+CALIBRATION = "scope_calibration"  # the note of a store that holds its thresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +46,16 @@ class RouterConfig:
     Attributes:
         path: how an edit in scope answers: `context` puts it before the question, `direct` says the stored
             target, `auto` says the target to the edit's own wording and uses the context for any other.
+        scope: what decides whether an edit answers a question that names its subject: `verified`, the pair model;
+            `radius`, the reach of the edit's keys; `auto`, the pair model unless its weights are not installed or the
+            store's encoder has none either.
         max_tier: subjects up to this popularity tier are left to the model's own recall.
         passages: how many passages are put before a question, 0 to retrieve nothing.
         max_new_tokens: where a generated answer is cut.
     """
 
     path: str = "auto"
+    scope: str = "auto"
     max_tier: int = 2
     passages: int = 3
     max_new_tokens: int = MAX_NEW_TOKENS
@@ -46,6 +63,8 @@ class RouterConfig:
     def __post_init__(self) -> None:
         if self.path not in PATHS:
             raise InvalidInputError(f"no path {self.path!r} for edits in scope; choose one of {', '.join(PATHS)}")
+        if self.scope not in SCOPES:
+            raise InvalidInputError(f"no scope {self.scope!r}; choose one of {', '.join(SCOPES)}")
         if min(self.max_tier, self.passages) < 0 or self.max_new_tokens < 1:
             raise InvalidInputError("max_tier and passages must be 0 or more, max_new_tokens 1 or more")
 
@@ -59,6 +78,7 @@ class Router:
             that needs it.
         retriever: searches passages; by default BM25 over the shipped ones and those ingested into the store.
         popularity: tiers by name; by default those of the shipped world.
+        verifier: weighs the edits that a question may mean; by default the shipped one, with the store's thresholds.
         config: see `RouterConfig`.
     """
 
@@ -69,9 +89,11 @@ class Router:
         *,
         retriever: Bm25Retriever | None = None,
         popularity: PopularityTable | None = None,
+        verifier: ScopeVerifier | None = None,
         config: RouterConfig | None = None,
     ) -> None:
         self.memory = memory
+        self._verifier = verifier
         self.config = config or RouterConfig()
         self._model = model
         self._retriever = retriever
@@ -113,7 +135,36 @@ class Router:
         """Where a question would go and why; nothing is generated and no language model is loaded."""
         return self._decide([question], as_of, namespace)[0]
 
+    def judge_many(self, questions: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE) -> list[Judged]:
+        """The best candidate of each question with its score, before any threshold; nothing is generated."""
+        return [_judged(found) for found in self._find(questions, None, namespace)]
+
+    @property
+    def verifier(self) -> ScopeVerifier:
+        """What weighs candidates, with the thresholds that the store keeps.
+
+        Raises:
+            InvalidInputError: the store's calibration was made for another encoder or verifier.
+        """
+        if self._verifier is None:
+            kept = self.memory.note(CALIBRATION)
+            self._verifier = ScopeVerifier(calibration=Calibration.from_json(kept) if kept else None)
+            if self._verifier.calibration:
+                self._verifier.calibration.check(self.memory.encoder, self._verifier.fingerprint)
+        return self._verifier
+
+    @property
+    def verifies(self) -> bool:
+        """Whether the pair model decides about scope, rather than the radius."""
+        if self.config.scope != "auto":
+            return self.config.scope == "verified"
+        return self._verifier is not None or (ScopeVerifier.available() and self.memory.encoder.name != "hashing")
+
     def _decide(self, questions: Sequence[str], as_of: str | None, namespace: str) -> list[Decision]:
+        return [self._route(found) for found in self._find(questions, as_of, namespace)]
+
+    def _find(self, questions: Sequence[str], as_of: str | None, namespace: str) -> "list[_Found]":
+        """Links, recalls and verifies: what each question may mean."""
         cleaned = [clean(question, "question") for question in questions]
         namespace = clean(namespace, "namespace", LONGEST_NAME)
         if not cleaned:
@@ -122,8 +173,85 @@ class Router:
         started = perf_counter()
         vectors = self.memory.encode(cleaned)  # (questions, dim)
         share = (perf_counter() - started) / max(1, len(cleaned))
-        steps = _Steps(self, linker, as_of, namespace)
-        return [steps.decide(q, vector, share) for q, vector in zip(cleaned, vectors, strict=True)]
+        found = []
+        for question, vector in zip(cleaned, vectors, strict=True):
+            timings = {"encode": share}
+            with _timed(timings, "link"):
+                mentions = linker.link(question)
+            with _timed(timings, "recall"):
+                asked = Asked(question=question, vector=vector, mentions=mentions)
+                recalled = recall(self.memory, linker, asked, as_of=as_of, namespace=namespace)
+            found.append(_Found(asked=asked, recalled=recalled, timings=timings))
+        return self._weigh(found)
+
+    def _weigh(self, found: "list[_Found]") -> "list[_Found]":
+        if not self.verifies:
+            return [_by_radius(one) for one in found]
+        started = perf_counter()
+        candidates = [one.recalled.candidates for one in found]
+        weighed = self.verifier.weigh([one.asked.question for one in found], candidates)
+        share = (perf_counter() - started) / max(1, sum(map(bool, candidates)))
+        return [
+            replace(
+                one,
+                weighed=tuple(best),
+                fires=bool(best) and self.verifier.fires(best[0]),
+                timings={**one.timings, "verify": share if best else 0.0},
+            )
+            for one, best in zip(found, weighed, strict=True)
+        ]
+
+    def _route(self, found: "_Found") -> Decision:
+        return self._hit(found) if found.fires else self._miss(found)
+
+    def _hit(self, found: "_Found") -> Decision:
+        best, *others = found.weighed
+        match, edit = best.match, best.candidate.match.edit
+        where = f"edit {edit.id} is in scope ({self._why(best)})"
+        own_words = best.candidate.stratum == EXACT
+        path = self.config.path
+        if edit.kind is Kind.ERASURE:
+            route, reason = Route.REFUSAL, f"{where} and erases the fact"
+        elif path == "direct" or (path == "auto" and own_words):
+            route, reason = Route.DIRECT, where
+        else:
+            route, reason = Route.CONTEXT, f"{where}, so it is put before the question"
+        return Decision(
+            question=found.asked.question,
+            route=route,
+            reason=reason,
+            edits=(match,),
+            considered=tuple(one.match for one in others[:SHOWN]),
+            timings=found.timings,
+        )
+
+    def _why(self, best: Weighed) -> str:
+        if best.candidate.stratum == EXACT:
+            return "asked in its own words"
+        match = best.match
+        if not self.verifies:
+            return f"distance {match.distance:.3f} within radius {match.radius:.3f}"
+        stratum = best.candidate.stratum
+        bound = self.verifier.calibration.statement(stratum) if self.verifier.calibration else "not calibrated"
+        return f"score {best.score:.3f}, from {self.verifier.threshold(stratum):.3f} on it answers; {bound}"
+
+    def _miss(self, found: "_Found") -> Decision:
+        mentions, timings = found.asked.mentions, dict(found.timings)
+        passages: list[RetrievedPassage] = []
+        if self.gate.wants_passages(mentions):
+            with _timed(timings, "retrieve"):
+                passages = self.retrieve(found.asked.question, mentions)
+        chosen = self.gate.decide(mentions, passages)
+        near = [one.match for one in found.weighed[:SHOWN]]
+        return Decision(
+            question=found.asked.question,
+            route=chosen.route,
+            reason=chosen.reason,
+            considered=(*near, *found.recalled.set_aside[: SHOWN - len(near)]),
+            passages=tuple(passages),
+            popularity=chosen.popularity,
+            timings=timings,
+        )
 
     def _current_linker(self) -> Linker:
         """The linker, with the names of edits that were added since it was last used."""
@@ -164,63 +292,38 @@ class Router:
         ]
 
 
-@dataclass(frozen=True)
-class _Steps:
-    """The steps of one question, for the settings of one call."""
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """What a question may mean, on its way from link to verify."""
 
-    router: Router
-    linker: Linker
-    as_of: str | None
-    namespace: str
+    asked: Asked
+    recalled: Recall
+    timings: Mapping[str, float]
+    weighed: tuple[Weighed, ...] = ()  # best first
+    fires: bool = False  # whether the best one answers
 
-    def decide(self, question: str, vector: Vectors, encoding: float) -> Decision:
-        timings = {"encode": encoding}
-        with _timed(timings, "link"):
-            mentions = self.linker.link(question)
-        with _timed(timings, "recall"):
-            asked = Asked(question=question, vector=vector, mentions=mentions)
-            found = recall(self.router.memory, self.linker, asked, as_of=self.as_of, namespace=self.namespace)
-        if found.covering:
-            return self._hit(question, found, timings)
-        return self._miss(question, mentions, found, timings)
 
-    def _hit(self, question: str, found: Recall, timings: dict[str, float]) -> Decision:
-        best, *others = found.covering
-        edit = best.edit
-        where = f"edit {edit.id} is in scope (distance {best.distance:.3f} within radius {best.radius:.3f})"
-        own_words = fold(question) == fold(edit.prompt)
-        path = self.router.config.path
-        if edit.kind is Kind.ERASURE:
-            route, reason = Route.REFUSAL, f"{where} and erases the fact"
-        elif path == "direct" or (path == "auto" and own_words):
-            route, reason = Route.DIRECT, where + (", asked in its own words" if own_words else "")
-        else:
-            route, reason = Route.CONTEXT, f"{where}, so it is put before the question"
-        return Decision(
-            question=question,
-            route=route,
-            reason=reason,
-            edits=(best,),
-            considered=(*others, *found.set_aside),
-            timings=timings,
-        )
+def _by_radius(found: _Found) -> _Found:
+    """Candidates by their margin r^2 - d^2, widest first; the first answers when the question is within its radius."""
+    near = sorted(found.recalled.candidates, key=lambda one: (one.stratum != EXACT, -_margin(one.match)))
+    weighed = tuple(Weighed(candidate=one, score=float(one.stratum == EXACT or one.match.in_scope)) for one in near)
+    return replace(found, weighed=weighed, fires=bool(weighed) and weighed[0].score > 0)
 
-    def _miss(self, question: str, mentions: Sequence[Mention], found: Recall, timings: dict[str, float]) -> Decision:
-        gate = self.router.gate
-        passages: list[RetrievedPassage] = []
-        if gate.wants_passages(mentions):
-            with _timed(timings, "retrieve"):
-                passages = self.router.retrieve(question, mentions)
-        chosen = gate.decide(mentions, passages)
-        return Decision(
-            question=question,
-            route=chosen.route,
-            reason=chosen.reason,
-            considered=found.set_aside,
-            passages=tuple(passages),
-            popularity=chosen.popularity,
-            timings=timings,
-        )
+
+def _margin(match: Match) -> float:
+    return match.radius**2 - match.distance**2
+
+
+def _judged(found: _Found) -> Judged:
+    best = found.weighed[0] if found.weighed else None
+    return Judged(
+        question=found.asked.question,
+        edit_id=best.match.edit.id if best else None,
+        score=best.score if best else 0.0,
+        stratum=best.candidate.stratum if best else NONE,
+        fires=found.fires,
+        timings=found.timings,
+    )
 
 
 @contextmanager

@@ -58,6 +58,7 @@ def test_an_answer_tells_all_it_rests_on_in_json():
                 "key": "Ann's number",
                 "distance": 0.123457,
                 "radius": 0.4,
+                "score": None,
             }
         ],
         "passages": [

@@ -1,0 +1,168 @@
+"""`kedit evaluate`: measurements that anyone can run again, printed as rows."""
+
+import os
+import shlex
+import sys
+from collections import defaultdict
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kedit_memory.cli import options as o
+from kedit_memory.cli.output import emit
+from kedit_memory.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from kedit_memory.evaluation.rows import Row
+    from kedit_memory.evaluation.scope import ScopeReport, Wrong
+
+_BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"  # beside a checkout
+_PRINTED_WIDTH = 120  # characters, where the output is no terminal
+_TRIVIAL = {"oracle", "unedited", "question_only"}  # ones and zeros, and what has a column of its own
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.callback()
+def evaluate() -> None:
+    """Measure on public sets and the shipped world, and print the rows."""
+
+
+@app.command()
+def scope(
+    dataset: Annotated[str, typer.Option("--dataset", help="counterfact, zsre, pararel, lre or world.")],
+    path: Annotated[
+        Path | None,
+        typer.Option(
+            "--path", parser=o.path_of, metavar="<path>", help="Folder of the public sets; else that of KEDIT_DATA."
+        ),
+    ] = None,
+    edits: Annotated[
+        int | None, typer.Option("--edits", help="How many edits are stored; else all of the set.")
+    ] = None,
+    questions: Annotated[int, typer.Option("--questions", help="The most questions that are asked of a kind.")] = 600,
+    open_questions: Annotated[
+        int, typer.Option("--open-questions", help="How many questions of NQ-open and SQuAD are asked.")
+    ] = 1000,
+    part: Annotated[
+        str, typer.Option("--part", help="Whose questions: test, or calibration to choose and look without harm.")
+    ] = "test",
+    decider: Annotated[
+        str, typer.Option("--scope", help="What decides: verified, or radius to leave the verifier out.")
+    ] = "verified",
+    verifier: Annotated[
+        Path | None,
+        typer.Option("--verifier", parser=o.path_of, metavar="<path>", help="Folder of another verifier to measure."),
+    ] = None,
+    encoder: o.Encoder = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of every sample.")] = 1,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--picture", parser=o.path_of, metavar="<path>", help="Draw coverage against false fires here."),
+    ] = None,
+    worst: Annotated[int, typer.Option("--worst", min=0, help="Show so many wrong cases of a kind on stderr.")] = 0,
+    as_json: o.Json = False,
+) -> None:
+    """Measure which questions an edit answers: held-out ones, by kind, with all edits of a set in one store."""
+    from kedit_memory.evaluation.scope import ScopePlan, run_scope
+    from kedit_memory.evaluation.scope_figures import check_picture, save_picture
+
+    plan = ScopePlan(
+        dataset=dataset, edits=edits, questions=questions, open_questions=open_questions, part=part, scope=decider,
+        seed=seed,
+    )  # fmt: skip
+    if picture:
+        check_picture(picture)
+    data = _sets(path, needed=dataset != "world")
+    note = "no open questions were asked: the public sets were not found" if data is None and open_questions else None
+    report = run_scope(plan, data, encoder=encoder, verifier=verifier, progress=_say)
+    if picture:
+        save_picture(report, picture)
+    for line in _worst(report.wrong, worst):
+        _say(line)
+    if as_json:
+        emit(as_json=True, document=_document(report, asdict(plan), note), lines=())
+    else:
+        _print_tables(report.rows, note)
+
+
+def _sets(path: Path | None, *, needed: bool) -> Path | None:
+    """The folder of the public sets: as given, as KEDIT_DATA says, or beside the checkout."""
+    named = path or (Path(os.environ["KEDIT_DATA"]) if os.environ.get("KEDIT_DATA") else None)
+    if named is not None and not named.is_dir():
+        raise NotFoundError(f"no folder {named}; name the folder of the public sets with --path or KEDIT_DATA")
+    folder = named or (_BESIDE if _BESIDE.is_dir() else None)
+    if folder is None and needed:
+        raise NotFoundError(
+            f"no public sets: none at {_BESIDE}, and neither --path nor KEDIT_DATA is given; name their folder, or "
+            "measure with --dataset world"
+        )
+    return folder
+
+
+def _document(report: "ScopeReport", plan: dict[str, Any], note: str | None) -> dict[str, Any]:
+    meta = {
+        "command": shlex.join(["kedit", *sys.argv[1:]]),
+        "plan": plan,
+        "note": note,
+        "operating": asdict(report.operating),
+        "curves": {name: [[p.false, p.coverage] for p in points] for name, points in report.curves.items()},
+        "reliability": [asdict(one) for one in report.bins],
+    }
+    return {"rows": [row.flat() for row in report.rows], "meta": meta}
+
+
+def _worst(wrong: "tuple[Wrong, ...]", count: int) -> list[str]:
+    """So many wrong cases of each kind, with how many there are."""
+    by_kind: dict[str, list[Wrong]] = defaultdict(list)
+    for one in wrong:
+        by_kind[one.kind].append(one)
+    lines = []
+    for kind, found in by_kind.items() if count else ():
+        lines.append(f"{kind}: {len(found)} wrong, {sum(one.fired for one in found)} of them fired")
+        for one in found[:count]:
+            lines.append(f"  {one.score:.3f} {one.stratum:<8} {'FIRED' if one.fired else 'silent'}  {one.question!r}")
+            note = "  (the right one)" if one.best == one.wanted else "  (a doubtful label)" if one.doubtful else ""
+            lines.append(f"      best:   {one.best!r}{note}")
+            if one.wanted and one.best != one.wanted:
+                lines.append(f"      wanted: {one.wanted!r}")
+    return lines
+
+
+def _print_tables(rows: "tuple[Row, ...]", note: str | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from kedit_memory.evaluation.scope_rows import AUC
+
+    console = Console(markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _PRINTED_WIDTH
+    own, *others = (name for name in dict.fromkeys(row.method for row in rows) if name not in _TRIVIAL)
+    value = {(row.method, row.metric, row.kind): row.value for row in rows}
+    table = Table()
+    for head in ("figure", "n", own, "95% interval", *others, "question only"):
+        table.add_column(head, no_wrap=True)
+    for row in rows:
+        if row.method == own and row.low is not None and row.high is not None:
+            alone = value.get(("question_only", "rate", f"{AUC}/{row.kind}"))
+            table.add_row(
+                f"{row.metric}/{row.kind}",
+                str(row.n),
+                f"{row.value:.4f}",
+                f"{row.low:.3f} to {row.high:.3f}",
+                *(f"{value[name, row.metric, row.kind]:.4f}" for name in others),
+                "" if alone is None else f"AUC {alone:.2f}",
+            )
+    console.print(table)
+    for row in rows:
+        if row.method == own and row.low is None:
+            console.print(f"{row.metric}/{row.kind}: {row.value:.4f} {row.unit} (n {row.n:,})")
+    matched = "radius and bm25 stand at the threshold that gives them as many false fires as the router"
+    console.print(f"{rows[0].edits:,} edits in one store; {matched}{f'; {note}' if note else ''}.", soft_wrap=True)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,99 @@
+"""Questions that look like an edit's own and are not, by kind; and the same question in longer clothes.
+
+One factory serves training, calibration and tests, so that a kind means the same everywhere. Texts are English.
+"""
+
+import random
+import re
+from collections.abc import Sequence
+
+KINDS = (
+    "same_relation", "same_subject", "similar_name", "swapped", "negation", "mention", "unrelated", "prefix",
+    "open_question",
+)  # fmt: skip
+
+_ASIDES = (
+    "I could not sleep last night.", "Thanks for your help yesterday.", "The weather has been strange this week.",
+    "My sister and I were talking about this.", "I am preparing a quiz for Friday.", "The train was late again.",
+    "We had dinner late, and someone brought it up.", "He was the fourth of six children.",
+    "The second edition added two chapters.", "It was sold again in 1987.", "The bridge was closed for repairs.",
+    "She later moved to a smaller house by the river.", "Most of the archive was lost in a fire.",
+)  # fmt: skip
+_LEADS = ("", "", "Quick question: ", "Hi! ", "Please tell me: ", "One thing I never knew: ", "For a quiz: ", "So, ")
+_MENTIONS = (
+    "I read an article about {s} yesterday.", "Someone mentioned {s} in passing.", "{s} came up in our conversation.",
+    "Write a short poem about {s}.", "Translate the name {s} into Spanish.", "How do you spell {s}?",
+    "Thank you for telling me about {s}.", "Please summarise the last message about {s}.",
+    "My cat is called {s}.", "What rhymes with {s}?", "I have never heard of {s}.",
+    "Give me three synonyms for the word that follows {s}.", "How many letters does the name {s} have?",
+    "Is there a book about {s}?", "What do people usually like about {s}?", "When did you first hear of {s}?",
+)  # fmt: skip
+_DIVERSIONS = (
+    "Never mind. What is seven times eight?", "But first, how do I boil an egg?", "Anyway, what time is it in Tokyo?",
+    "Forget that; how long is a marathon?", "That is settled. How does a fridge work?",
+    "Let us change the subject: who won the race on Sunday?", "Instead, write a limerick about a goat.",
+)  # fmt: skip
+_AUXILIARY = re.compile(
+    r"\b(is|are|was|were|does|do|did|can|could|has|have|had|will|would|should|shares|belongs|plays|works|lives|speaks)\b",
+    re.IGNORECASE,
+)
+_BARE = {"shares": "share", "belongs": "belong", "plays": "play", "works": "work", "lives": "live", "speaks": "speak"}
+_SUFFIXES = ("Junior", "II", "III", "Park", "Station", "University", "Society", "Prize", "Street", "Band", "Museum")
+_FIRSTS = ("New", "Old", "North", "Little", "Saint", "Mary", "John", "Upper", "Anna", "Peter")
+
+
+def negated(question: str, rng: random.Random) -> str | None:
+    """The question turned into its negation; None where no verb to negate is found."""
+    found = _AUXILIARY.search(question)
+    if not found:
+        return None
+    verb, rest = found[0].lower(), question[found.end() :]
+    if verb in _BARE:
+        return f"{question[: found.start()]}does not {_BARE[verb]}{rest}"
+    opening = question[: found.start()].strip().lower()
+    if verb in {"does", "do", "did"} or opening in {"", "in which", "to which"}:
+        subject = re.match(r"( (?:the |[A-Z])\S*(?: [A-Z]\S*| of| the)*)", rest)
+        place = subject.end() if subject else 0
+        return f"{question[: found.end()]}{rest[:place]} not{rest[place:]}"
+    return f"{question[: found.end()]} {rng.choice(('not', 'not', 'never'))}{rest}"
+
+
+def mention(subject: str, rng: random.Random) -> str:
+    """A text that names the subject and asks nothing that an edit about it says."""
+    text = rng.choice(_MENTIONS).replace("{s}", subject)
+    return text[:1].upper() + text[1:]
+
+
+def similar_name(subject: str, names: Sequence[str], rng: random.Random) -> str:
+    """Another name that shares words with this one: longer, shorter, or with one word changed."""
+    words = subject.split()
+    roll = rng.random()
+    if roll < 0.35:
+        return f"{subject} {rng.choice(_SUFFIXES)}"
+    if roll < 0.55:
+        return f"{rng.choice(_FIRSTS)} {subject.removeprefix('The ')}"
+    other = rng.choice(rng.choice(names).split())
+    if len(words) == 1:
+        return f"{subject} {other}"
+    place = rng.randrange(len(words))
+    changed = [*words[:place], other, *words[place + 1 :]]
+    return " ".join(changed)
+
+
+def swapped(question: str, subject: str, target: str) -> str:
+    """The question asked of the answer: "Who wrote X?" about the writer."""
+    return question.replace(subject, target)
+
+
+def in_passing(question: str, rng: random.Random) -> str:
+    """The same question after unrelated words: still asked."""
+    if rng.random() < 0.3:
+        return f"User: {rng.choice(_ASIDES)} Assistant: I see. User: {question}"
+    return f"{rng.choice(_ASIDES)} {rng.choice(_LEADS)}{question}"
+
+
+def dropped(question: str, rng: random.Random) -> str:
+    """The question quoted before another one: no longer asked."""
+    if rng.random() < 0.4:
+        return f"User: {question} Assistant: I told you already. User: {rng.choice(_DIVERSIONS)}"
+    return f"{question} {rng.choice(_DIVERSIONS)}"

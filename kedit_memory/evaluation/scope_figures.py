@@ -1,0 +1,87 @@
+"""The picture of a scope report: coverage against false fires, and how far a score can be believed."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kedit_memory.errors import InvalidInputError, MissingDependencyError
+from kedit_memory.evaluation.scope import METHOD, ScopeReport
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMATS = (".png", ".svg", ".pdf")
+_COLOURS = {METHOD: "#0b6e4f", "radius": "#c05746", "bm25": "#5a7684"}
+_LEFT = 1e-4  # where no false fire is drawn on an axis that has no zero
+
+
+def check_picture(path: Path) -> None:
+    """Refuse what could not be drawn, before hours are spent on what it would show.
+
+    Raises:
+        InvalidInputError: the name ends in no known format, or its folder is absent.
+        MissingDependencyError: matplotlib is not installed.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise InvalidInputError(f"{path} is no picture's name; let it end in one of {', '.join(FORMATS)}")
+    if not path.absolute().parent.is_dir():
+        raise InvalidInputError(f"no folder {path.parent} for the picture; make it first")
+    if find_spec("matplotlib") is None:
+        raise MissingDependencyError(
+            "a picture needs matplotlib, which is not installed: pip install 'kedit-memory[report]'"
+        )
+
+
+def save_picture(report: ScopeReport, path: Path) -> None:
+    """Draw the report into a file; its ending says the format.
+
+    Raises:
+        InvalidInputError: see `check_picture`; or the file cannot be written.
+        MissingDependencyError: matplotlib is not installed.
+    """
+    check_picture(path)
+    figure = _figure(report)
+    try:
+        figure.savefig(path, dpi=150)
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be written ({error.strerror or error}); choose another name") from error
+
+
+def _figure(report: ScopeReport) -> "Figure":
+    from matplotlib.figure import Figure
+
+    first = report.rows[0]
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    figure.suptitle(f"{first.run.dataset}, {first.edits:,} edits in one store")
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    _draw_curves(left, report)
+    _draw_bins(right, report)
+    return figure
+
+
+def _draw_curves(axes: Any, report: ScopeReport) -> None:
+    for name, points in report.curves.items():
+        shares = [max(point.false, _LEFT) for point in points]
+        axes.plot(shares, [p.coverage for p in points], color=_COLOURS.get(name), label=name, drawstyle="steps-post")
+    at = report.operating
+    axes.plot([max(at.false, _LEFT)], [at.coverage], "o", color=_COLOURS[METHOD], label=f"{METHOD}, as it is set")
+    axes.plot([_LEFT], [1.0], "*", color="#333333", markersize=11, label="oracle", clip_on=False)
+    axes.set(
+        xscale="log",
+        xlim=(_LEFT, 1),
+        ylim=(0, 1.02),
+        xlabel=f"questions outside every scope for which an edit fires (none: {_LEFT:g})",
+        ylabel="covered questions for which the right edit fires",
+    )
+    axes.grid(alpha=0.3)
+    axes.legend(loc="center left")
+
+
+def _draw_bins(axes: Any, report: ScopeReport) -> None:
+    most = max((one.n for one in report.bins), default=1)
+    axes.plot([0, 1], [0, 1], color="#999999", linewidth=1)
+    axes.plot([one.score for one in report.bins], [one.share for one in report.bins], color=_COLOURS[METHOD])
+    sizes = [20 + 160 * one.n / most for one in report.bins]
+    axes.scatter([o.score for o in report.bins], [o.share for o in report.bins], s=sizes, color=_COLOURS[METHOD])
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="score of the best candidate", ylabel="share that is right")
+    axes.grid(alpha=0.3)

@@ -1,0 +1,125 @@
+"""The rows of a measured scope: each covered kind's right answers, each other kind's false fires, speed, shortcuts."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kedit_memory.evaluation import scope_controls as controls
+from kedit_memory.evaluation.metrics import wilson
+from kedit_memory.evaluation.negatives import KINDS
+from kedit_memory.evaluation.rows import Row, Run
+from kedit_memory.evaluation.scope_controls import Verdict
+from kedit_memory.records import Vectors
+from kedit_memory.routing.calibration import ReliabilityBin, calibration_error
+from kedit_memory.routing.verify import Judged
+
+PROMPT, REPHRASING, DIALOGUE, OPEN = "prompt", "rephrasing", "dialogue", "open_question"
+ASKING = (PROMPT, REPHRASING, DIALOGUE, "same_relation")  # kinds that ask for the relation of the edit they come from
+AUC = "question_only_auc"  # before the kind from which rephrasings are told apart
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A question of a kind; `edit` is the place of the edit that it was made from, None for an open one."""
+
+    text: str
+    kind: str
+    edit: int | None
+    covered: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Makes the rows of one store and one set of questions; `expected` is the edit that covers each, if any."""
+
+    run: Run
+    questions: Sequence[Question]
+    expected: Sequence[str | None]
+    edits: int
+    seed: int
+
+    def of_method(self, method: str, verdicts: Sequence[Verdict]) -> Iterator[Row]:
+        """Right answers of each covered kind, wrong edits among all of them, and false fires of each other kind."""
+        fired = [verdict.fired for verdict in verdicts]
+        right = [have == want for have, want in zip(fired, self.expected, strict=True)]
+        kinds, row = self._places(), self._row(method)
+        for metric, *covered in (
+            ("reliability", PROMPT),
+            ("generalization", REPHRASING),
+            ("generalization", DIALOGUE),
+            ("generalization", REPHRASING, DIALOGUE),
+        ):
+            found = [right[place] for kind in covered for place in kinds.get(kind, ())]
+            yield from _share(replace(row, metric=metric, kind=covered[0] if len(covered) == 1 else "all"), found)
+        wrong = [
+            have is not None and have != want
+            for have, want in zip(fired, self.expected, strict=True)
+            if want is not None
+        ]
+        yield from _share(replace(row, metric="fire", kind="wrong_edit"), wrong)
+        for kind in KINDS:
+            false = [fired[place] is not None for place in kinds.get(kind, ())]
+            yield from _share(replace(row, metric="false_fire", kind=kind), false)
+
+    def of_speed(self, method: str, judged: Sequence[Judged]) -> Iterator[Row]:
+        """Median and 99th percentile of a question's seconds by step, and of all steps together."""
+        seconds: dict[str, list[float]] = defaultdict(list)
+        for one in judged:
+            for step, spent in one.timings.items():
+                seconds[step].append(spent)
+            seconds["total"].append(sum(one.timings.values()))
+        row = replace(self._row(method), metric="seconds", unit="s")
+        for step, all_spent in seconds.items():
+            for percent in (50, 99):
+                value = float(np.percentile(all_spent, percent))
+                yield replace(row, kind=f"p{percent}/{step}", value=value, n=len(all_spent))
+
+    def of_doubts(self, method: str, kinds: Sequence[str]) -> Iterator[Row]:
+        """Share of a kind's questions that count as wrong though the label may be, from the kinds of these."""
+        asked = self._places()
+        for kind in ASKING:
+            if kind in asked:
+                n = len(asked[kind])
+                yield replace(self._row(method), kind=f"doubtful/{kind}", value=kinds.count(kind) / n, n=n)
+
+    def of_bins(self, method: str, bins: Sequence[ReliabilityBin]) -> Iterator[Row]:
+        """How far the scores are from the shares that come true."""
+        if bins:
+            error, n = calibration_error(bins), sum(one.n for one in bins)
+            yield replace(self._row(method), kind="calibration_error", value=error, n=n)
+
+    def of_shortcuts(self, vectors: Vectors) -> Iterator[Row]:
+        """How well the question alone tells rephrasings from each other kind; 0.5 is chance."""
+        kinds = self._places()
+        positive = kinds.get(REPHRASING, [])
+        row = replace(self._row("question_only"), unit="AUC")
+        for kind in KINDS:
+            places = [*positive, *kinds.get(kind, ())]
+            edits = [self.questions[place].edit for place in places]
+            groups = [-1 - place if edit is None else edit for place, edit in zip(places, edits, strict=True)]
+            labels = [number < len(positive) for number in range(len(places))]
+            found = controls.told_apart(vectors[places], labels, groups, self.seed)
+            if found:
+                area, low, high = found
+                yield replace(row, kind=f"{AUC}/{kind}", value=area, low=low, high=high, n=len(places))
+
+    def _places(self) -> dict[str, list[int]]:
+        kinds: dict[str, list[int]] = defaultdict(list)
+        for place, question in enumerate(self.questions):
+            kinds[question.kind].append(place)
+        return dict(kinds)
+
+    def _row(self, method: str) -> Row:
+        """A row to be filled in."""
+        return Row(
+            run=self.run, method=method, metric="rate", value=0.0, n=0, unit="share", edits=self.edits, seed=self.seed
+        )
+
+
+def _share(row: Row, found: Sequence[bool]) -> Iterator[Row]:
+    """The row with a share and Wilson's interval; none where nothing was asked."""
+    if found:
+        low, high = wilson(sum(found), len(found))
+        yield replace(row, value=sum(found) / len(found), low=low, high=high, n=len(found))

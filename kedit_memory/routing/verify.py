@@ -1,0 +1,142 @@
+"""Does an edit answer the question? Candidates are weighed by the pair model, in one batch for many questions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kedit_memory.models.encoder import minilm_folder
+from kedit_memory.records import Edit, Match
+from kedit_memory.routing.calibration import EXACT, Calibration
+from kedit_memory.routing.link import fold
+from kedit_memory.shipped import scope_verifier
+
+if TYPE_CHECKING:
+    from kedit_memory.models.pair import PairModel
+
+CALIBRATION = "calibration.json"
+THRESHOLD = 0.5  # of a stratum that no calibration certifies
+NONE = "none"  # the stratum of a question that has no candidate
+MOST = 16  # candidates that are weighed for one question, nearest first
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """An edit that may answer a question: how it was found, and by which names the question calls its subject."""
+
+    match: Match
+    stratum: str
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weighed:
+    """A candidate with the estimate, 0 to 1, that its edit answers the question."""
+
+    candidate: Candidate
+    score: float
+
+    @property
+    def match(self) -> Match:
+        """The edit with its nearest key, and the estimate."""
+        return replace(self.candidate.match, score=self.score)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The best candidate of a question, before any threshold; `fires` says whether it reaches its own."""
+
+    question: str
+    edit_id: str | None
+    score: float
+    stratum: str
+    fires: bool
+    timings: Mapping[str, float]  # seconds by step
+
+
+class ScopeVerifier:
+    """A pair model with the thresholds of its strata: by default the shipped one with those it is shipped with.
+
+    Thresholds that a store was calibrated for take their place.
+    """
+
+    def __init__(self, model: "PairModel | None" = None, calibration: Calibration | None = None) -> None:
+        self._model = model
+        self.calibration = calibration or (_shipped_calibration() if model is None else None)
+
+    @staticmethod
+    def available() -> bool:
+        """Whether the encoder's package, which holds most of the model's weights, is installed."""
+        return minilm_folder() is not None
+
+    @property
+    def model(self) -> "PairModel":
+        """The pair model, loaded now if it was not."""
+        if self._model is None:
+            from kedit_memory.models.pair import PairModel  # loads torch
+
+            self._model = PairModel.load(scope_verifier())
+        return self._model
+
+    @property
+    def fingerprint(self) -> str:
+        """What changes whenever a score may."""
+        return self.model.fingerprint
+
+    def threshold(self, stratum: str) -> float:
+        """The score from which a candidate of a stratum answers."""
+        if stratum == EXACT:
+            return 0.0
+        held = self.calibration.thresholds.get(stratum) if self.calibration else None
+        return held.value if held else THRESHOLD
+
+    def weigh(self, questions: Sequence[str], found: Sequence[Sequence[Candidate]]) -> list[list[Weighed]]:
+        """The candidates of each question with their scores, best first; the pair model is asked once for all."""
+        asked = [
+            (place, candidate)
+            for place, candidates in enumerate(found)
+            for candidate in candidates[:MOST]
+            if candidate.stratum != EXACT
+        ]
+        scores = iter(self._scores([(questions[place], candidate) for place, candidate in asked]))
+        result = []
+        for candidates in found:
+            weighed = [Weighed(candidate=c, score=1.0) for c in candidates if c.stratum == EXACT]
+            rest = [c for c in candidates[:MOST] if c.stratum != EXACT]
+            weighed += [Weighed(candidate=c, score=next(scores)) for c in rest]
+            result.append(sorted(weighed, key=lambda one: -one.score))
+        return result
+
+    def fires(self, weighed: Weighed) -> bool:
+        """Whether a candidate reaches the threshold of its stratum."""
+        return weighed.score >= self.threshold(weighed.candidate.stratum)
+
+    def _scores(self, asked: Sequence[tuple[str, Candidate]]) -> list[float]:
+        if not asked:
+            return []
+        from kedit_memory.models.pair import as_pair
+
+        pairs = [as_pair(question, *_shown(one.match.edit), _names(one)) for question, one in asked]
+        distinct = list(dict.fromkeys(pairs))  # the same question about many subjects is one pair
+        score = dict(zip(distinct, self.model.scores(distinct).astype(np.float64).tolist(), strict=True))
+        return [score[pair] for pair in pairs]
+
+
+def _shipped_calibration() -> Calibration | None:
+    file = scope_verifier() / CALIBRATION
+    return Calibration.from_json(file.read_text("utf-8")) if file.is_file() else None
+
+
+def own_wording(question: str, match: Match) -> bool:
+    """Whether a question is an edit's own prompt, or a wording that was given for it."""
+    text = fold(question).rstrip("?!. ")
+    return text in {fold(one).rstrip("?!. ") for one in (match.edit.prompt, *match.edit.paraphrases)}
+
+
+def _shown(edit: Edit) -> tuple[str, str | None]:
+    return edit.prompt, edit.target
+
+
+def _names(candidate: Candidate) -> tuple[str, ...]:
+    return (*candidate.match.edit.names, *candidate.names)

@@ -1,0 +1,131 @@
+"""Choose the shipped thresholds of scope: `data/models/kedit-scope/calibration.json`.
+
+    python scripts/calibrate_scope_verifier.py --data ../shared/data
+
+The questions are those of the calibration part of every set that has one, asked with all edits of their set in the
+store: relations that the verifier was not trained on and that no report uses. A store may hold thresholds of its own
+instead (`kedit calibrate scope`).
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kedit_memory.evaluation.scope import Drawn, ScopePlan, draw, remember
+from kedit_memory.evaluation.scope_sets import CALIBRATING, SETS
+from kedit_memory.memory import EditMemory
+from kedit_memory.models.pair import CONFIG, PairModel
+from kedit_memory.records import DEFAULT_NAMESPACE
+from kedit_memory.routing.calibration import Basis, Calibration, Outcome, Scored, certify
+from kedit_memory.routing.router import Router, RouterConfig
+from kedit_memory.routing.verify import CALIBRATION, THRESHOLD, Judged, ScopeVerifier
+from kedit_memory.shipped import scope_verifier
+
+CARD = """---
+license: apache-2.0
+base_model: sentence-transformers/all-MiniLM-L6-v2
+---
+
+# kedit-scope
+
+Says whether an edit answers a question. A low-rank adapter of rank {rank} and a head for {base}, which comes from its
+own package; {pairs:,} pairs in {minutes:.0f} minutes, seed {seed} (`scripts/train_scope_verifier.py`). The subject is
+masked on both sides, and the plain encoder's cosine stands in the sum.
+
+Trained on the training part of CounterFact, ParaRel, LRE, zsRE, UnKE, KnowEdit and the shipped world, split by relation
+and by subject. English; questions and cloze prompts of one subject and one relation. It has seen few that need
+two facts, none in other languages, and no code.
+
+Thresholds, chosen on relations that neither training nor any report uses, with {edits:,} edits stored
+(`scripts/calibrate_scope_verifier.py`):
+
+{thresholds}
+
+How it does on the held-out part: `docs/results/scope.md`.
+"""
+
+
+def main() -> None:
+    """Judge, certify, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the public sets")
+    parser.add_argument("--verifier", type=Path, default=scope_verifier())
+    parser.add_argument("--alpha", type=float, default=0.01)
+    parser.add_argument("--questions", type=int, default=600, help="the most of one kind from one set")
+    parser.add_argument("--edits", type=int, help="of each set in its store; else all")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    model = PairModel.load(arguments.verifier)
+    cases: list[Scored] = []
+    edits = 0
+    for name, make in SETS.items():
+        one = make(arguments.data, seed=arguments.seed)
+        if not any(case.part == CALIBRATING for case in one.cases):
+            continue
+        plan = ScopePlan(
+            dataset=name,
+            edits=arguments.edits,
+            questions=arguments.questions,
+            part=CALIBRATING,
+            seed=arguments.seed,
+        )
+        found, stored = judged(draw(one, plan), model)
+        cases, edits = cases + found, edits + stored
+        print(f"{name}: {len(found)} questions", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory() as aside, EditMemory.open(Path(aside)) as memory:
+        encoder = memory.encoder
+        basis = Basis(
+            encoder=encoder.name,
+            encoder_revision=encoder.revision,
+            verifier=model.fingerprint,
+            namespace=DEFAULT_NAMESPACE,
+            edits=edits,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+    calibration = certify(cases, basis=basis, alpha=arguments.alpha)
+    (arguments.verifier / CALIBRATION).write_text(calibration.to_json() + "\n", encoding="utf-8")
+    (arguments.verifier / "README.md").write_text(card(arguments.verifier, calibration), encoding="utf-8")
+    print("\n".join(_stated(calibration)))
+
+
+def card(folder: Path, calibration: Calibration) -> str:
+    """The verifier's card, from what its training and its calibration wrote."""
+    config = json.loads((folder / CONFIG).read_text("utf-8"))
+    return CARD.format(
+        **config,
+        edits=calibration.basis.edits,
+        minutes=config["seconds"] / 60,
+        thresholds="\n".join(f"- {line}" for line in _stated(calibration)),
+    )
+
+
+def _stated(calibration: Calibration) -> list[str]:
+    lines = []
+    for stratum in (*calibration.thresholds, *calibration.uncertified):
+        held = calibration.thresholds.get(stratum)
+        value = held.value if held else THRESHOLD
+        lines.append(f"{stratum}: answers from {value:.4f} on; {calibration.statement(stratum)}")
+    return lines
+
+
+def judged(drawn: Drawn, model: PairModel) -> tuple[list[Scored], int]:
+    """What firing the best candidate of each question would be, and how many edits were stored."""
+    with tempfile.TemporaryDirectory() as aside, EditMemory.open(Path(aside) / "store") as memory:
+        ids = remember(memory, drawn.edits)
+        router = Router(memory, verifier=ScopeVerifier(model), config=RouterConfig(scope="verified"))
+        found = router.judge_many([question.text for question in drawn.questions])
+        wanted = [ids[q.edit] if q.covered and q.edit is not None else None for q in drawn.questions]
+        return [scored(one, want) for one, want in zip(found, wanted, strict=True)], len(memory)
+
+
+def scored(one: Judged, wanted: str | None) -> Scored:
+    """A judged question with its outcome."""
+    outcome = Outcome.OUTSIDE if wanted is None else Outcome.RIGHT if one.edit_id == wanted else Outcome.OTHER
+    return Scored(score=one.score, stratum=one.stratum if one.edit_id else None, outcome=outcome)
+
+
+if __name__ == "__main__":
+    main()

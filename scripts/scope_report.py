@@ -1,0 +1,163 @@
+"""Write the report on scope from saved rows: every figure comes from a file, none is typed.
+
+    kedit evaluate scope --dataset counterfact --json > counterfact.jsonl
+    python scripts/scope_report.py --rows counterfact.jsonl zsre.jsonl --output docs/results/scope.md
+
+A file holds documents of `kedit evaluate scope --json` or bare rows, one a line.
+"""
+
+import argparse
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# What was promised, by metric and kind: a share at least, or at most, as large.
+AT_LEAST = {("reliability", "prompt"): 0.995, ("generalization", "rephrasing"): 0.97}
+AT_MOST = {
+    ("false_fire", "same_relation"): 0.005,
+    ("false_fire", "same_subject"): 0.01,
+    ("false_fire", "open_question"): 0.001,
+    ("false_fire", "similar_name"): 0.02,
+    ("false_fire", "swapped"): 0.02,
+    ("false_fire", "negation"): 0.02,
+    ("false_fire", "mention"): 0.02,
+    ("false_fire", "prefix"): 0.02,
+}
+SIMPLE = ("own_radius", "radius", "bm25")
+CONTROLS = ("unedited", "oracle")
+ALONE = "question_only"
+HEAD = """# Which questions an edit answers
+
+Written by `python scripts/scope_report.py`; no figure is typed by hand. All edits of a set are in one store, and only
+questions of held-out relations are asked. A covered question counts when the edit that is labelled for it fires; any
+edit that fires for another question counts as a false fire. Intervals are Wilson's, 95%.
+
+Questions of a kind that count as wrong although the edit that fired has the relation asked for, and its subject is in
+the question, are listed as `doubtful`: another edit of the set covers them too. They are not taken out of any figure.
+
+`radius` and `bm25` stand at the threshold that gives them as many false fires as the router has, all kinds together;
+`own_radius` is the nearest key within its own radius. `unedited` has no memory, `oracle` is told the right edit. The
+last column is the AUC of a classifier that sees the question alone and tells rephrasings from that kind: 0.5 is chance,
+and where it is near 1 the kind looks different from a rephrasing, so a low false-fire rate there shows little.
+"""
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """The rows of one run, with the command that made them."""
+
+    command: str
+    note: str | None
+    rows: Sequence[Row]
+
+
+def main() -> None:
+    """Read the files, write the report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=Path, nargs="+", required=True, help="files of rows, one JSON object a line")
+    parser.add_argument("--output", type=Path, required=True, help="the Markdown file to write")
+    arguments = parser.parse_args()
+    text = report(one for path in arguments.rows for one in read(path))
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(text, "utf-8")
+
+
+def read(path: Path) -> list[Measurement]:
+    """The measurements of a file; bare rows of one run belong together."""
+    found: list[Measurement] = []
+    bare: dict[tuple[Any, ...], list[Row]] = {}
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            given = json.loads(line)
+        except ValueError as error:
+            raise SystemExit(f"{path}, line {number}: no JSON ({error}); give rows, one a line") from None
+        if "rows" in given:
+            meta = given.get("meta", {})
+            found.append(Measurement(command=meta.get("command", ""), note=meta.get("note"), rows=given["rows"]))
+        else:
+            key = tuple(given.get(name) for name in ("task", "dataset", "commit", "config", "seed", "machine"))
+            bare.setdefault(key, []).append(given)
+    return found + [Measurement(command=_command(rows[0]), note=None, rows=rows) for rows in bare.values()]
+
+
+def report(measurements: Iterable[Measurement]) -> str:
+    """The whole document, a section a measurement."""
+    parts = [HEAD]
+    for one in measurements:
+        rows = [row for row in one.rows if row["task"] == "scope"]
+        if rows:
+            parts.append(_section(Measurement(command=one.command, note=one.note, rows=rows)))
+    return "\n".join(parts)
+
+
+def verdict(metric: str, kind: str, value: float) -> tuple[str, str]:
+    """What was promised of a figure, and whether it is reached; empty where nothing was."""
+    if (least := AT_LEAST.get((metric, kind))) is not None:
+        return f"≥ {least:g}", "reached" if value >= least else "**missed**"
+    if (most := AT_MOST.get((metric, kind))) is not None:
+        return f"≤ {most:g}", "reached" if value <= most else "**missed**"
+    return "", ""
+
+
+def _section(one: Measurement) -> str:
+    first = one.rows[0]
+    own = first["method"]
+    value = {(row["method"], row["metric"], row["kind"]): row["value"] for row in one.rows}
+    shares = [row for row in one.rows if row["method"] == own and row["low"] is not None]
+    others = [name for name in (*SIMPLE, *CONTROLS) if any(row["method"] == name for row in one.rows)]
+    lines = [
+        f"## {first['dataset']}: {first['edits']:,} edits, method {own}",
+        "",
+        f"Made by `{one.command}`; commit {first['commit']}, data {first['data']}, configuration {first['config']}, "
+        f"model {first['model']}, seed {first['seed']}, {first['machine']}{f'; {one.note}' if one.note else ''}.",
+        "",
+        *_table(
+            ["figure", "target", "value", "95% interval", "n", "", *others, "question alone"],
+            [_cells(row, [value.get((name, row["metric"], row["kind"])) for name in others], value) for row in shares],
+        ),
+    ]
+    rest = [row for row in one.rows if row["method"] == own and row["low"] is None]
+    if rest:
+        lines += ["", *_table(["figure", "value", "n"], [[*_name(r), f"{r['n']:,}"] for r in rest])]
+    return "\n".join([*lines, ""])
+
+
+def _cells(row: Row, others: Sequence[float | None], value: Mapping[tuple[str, str, str], float]) -> list[str]:
+    target, outcome = verdict(row["metric"], row["kind"], row["value"])
+    alone = value.get((ALONE, "rate", f"question_only_auc/{row['kind']}"))
+    return [
+        f"{row['metric']}/{row['kind']}",
+        target,
+        f"{row['value']:.4f}",
+        f"{row['low']:.4f} to {row['high']:.4f}",
+        f"{row['n']:,}",
+        outcome,
+        *("" if other is None else f"{other:.4f}" for other in others),
+        "" if alone is None else f"{alone:.2f}",
+    ]
+
+
+def _name(row: Row) -> list[str]:
+    """A figure without an interval: times in milliseconds."""
+    if row["unit"] == "s":
+        return [f"{row['metric']}/{row['kind']}", f"{1000 * row['value']:.2f} ms"]
+    return [f"{row['metric']}/{row['kind']}", f"{row['value']:.4f} {row['unit']}"]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+
+
+def _command(row: Row) -> str:
+    """The command that makes such rows, where the file does not say it."""
+    return f"kedit evaluate scope --dataset {row['dataset']} --seed {row['seed']} --json"
+
+
+if __name__ == "__main__":
+    main()

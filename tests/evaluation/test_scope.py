@@ -1,0 +1,332 @@
+"""Questions of every kind, asked of a memory with a router that the test writes, and of the real one by radius."""
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scope_report
+
+from kedit_memory.errors import InvalidInputError, MissingDependencyError, UnknownNameError
+from kedit_memory.evaluation import scope_controls as controls
+from kedit_memory.evaluation.metrics import wilson
+from kedit_memory.evaluation.rows import Row, describe_run
+from kedit_memory.evaluation.scope import (
+    Drawn,
+    ScopePlan,
+    ScopeReport,
+    Stored,
+    draw,
+    measure,
+    remember,
+    run_scope,
+)
+from kedit_memory.evaluation.scope_controls import Point, Verdict
+from kedit_memory.evaluation.scope_figures import save_picture
+from kedit_memory.evaluation.scope_rows import Question
+from kedit_memory.evaluation.scope_sets import CALIBRATING, TEST, TRAINING, ScopeCase, ScopeEdit, ScopeSet
+from kedit_memory.memory import EditMemory
+from kedit_memory.routing.verify import Judged
+
+PLAN = ScopePlan(dataset="world", questions=50)
+FIRMS = [f"Firm{n}" for n in range(40)]
+
+
+def firm_set(parts: Sequence[str] = (TEST,)) -> ScopeSet:
+    """An edit a firm; every firm has one question of each of four kinds."""
+    edits = [
+        ScopeEdit(prompt=f"Who leads {name}?", target=f"Boss {n}", subject=name, part=parts[n % len(parts)])
+        for n, name in enumerate(FIRMS)
+    ]
+    cases = [
+        ScopeCase(question=question.format(name), kind=kind, edit=n, covered=covered, part=edits[n].part)
+        for n, name in enumerate(FIRMS)
+        for kind, question, covered in (
+            ("prompt", "Who leads {}?", True),
+            ("rephrasing", "The boss of {} is", True),
+            ("dialogue", "Hi!\nWho is {}'s boss?", True),
+            ("same_subject", "Where is {}?", False),
+        )
+    ]
+    return ScopeSet(name="firms", edits=tuple(edits), cases=tuple(cases))
+
+
+class Oracle:
+    """A router that knows the labels, and errs where it is told to: a question → (edit, fires)."""
+
+    def __init__(self, drawn: Drawn, ids: Sequence[str]) -> None:
+        self.best = {q.text: (ids[q.edit] if q.edit is not None else None, q.covered) for q in drawn.questions}
+
+    def __call__(self, questions: Sequence[str]) -> list[Judged]:
+        judged = []
+        for question in questions:
+            edit, fires = self.best[question]
+            stratum = "none" if edit is None else "exact" if question.startswith("Who leads") else "linked"
+            times = {"encode": 0.001, "verify": 0.003}
+            score = 0.9 if fires else 0.2 * (edit is not None)
+            judged.append(
+                Judged(question=question, edit_id=edit, score=score, stratum=stratum, fires=fires, timings=times)
+            )
+        return judged
+
+
+@pytest.fixture
+def stored(tmp_path: Path):
+    drawn = draw(firm_set(), PLAN, ["who won the race", "what is a quark"])
+    with EditMemory.open(tmp_path / "store", "hashing") as memory:
+        yield Stored(memory=memory, drawn=drawn, ids=remember(memory, drawn.edits))
+
+
+def measured(stored: Stored, oracle: Oracle) -> ScopeReport:
+    return measure(stored, oracle, run=describe_run("scope", "firms"), plan=PLAN)
+
+
+def values(rows: Sequence[Row], method: str = "kedit") -> dict[str, float]:
+    return {f"{row.metric}/{row.kind}": row.value for row in rows if row.method == method}
+
+
+def test_a_perfect_router_has_perfect_rows(stored: Stored) -> None:
+    report = measured(stored, Oracle(stored.drawn, stored.ids))
+    found = values(report.rows)
+    shares = {name: value for name, value in found.items() if not name.startswith(("seconds", "rate"))}
+    assert shares == {
+        "reliability/prompt": 1.0,
+        "generalization/rephrasing": 1.0,
+        "generalization/dialogue": 1.0,
+        "generalization/all": 1.0,
+        "fire/wrong_edit": 0.0,
+        "false_fire/same_subject": 0.0,
+        "false_fire/open_question": 0.0,
+    }
+    assert values(report.rows, "oracle") == shares
+    assert values(report.rows, "unedited")["reliability/prompt"] == 0.0
+    assert found["seconds/p50/total"] == pytest.approx(0.004)
+    assert found["seconds/p99/verify"] == 0.003
+    assert (report.operating, report.wrong) == (Point(false=0.0, coverage=1.0), ())
+    assert report.curves["kedit"] == (Point(false=0.0, coverage=1.0), Point(false=40 / 42, coverage=1.0))
+    row = report.rows[0]
+    assert (row.run.task, row.run.dataset, row.n, row.edits, row.seed, row.unit) == (
+        "scope",
+        "firms",
+        40,
+        40,
+        1,
+        "share",
+    )
+    assert (row.low, row.high) == wilson(40, 40)
+
+
+def test_only_the_labelled_edit_counts(stored: Stored) -> None:
+    oracle = Oracle(stored.drawn, stored.ids)
+    oracle.best["The boss of Firm3 is"] = (stored.ids[4], True)  # another edit
+    oracle.best["The boss of Firm5 is"] = (stored.ids[5], False)  # silence
+    oracle.best["Where is Firm6?"] = (stored.ids[6], True)  # a false fire
+    oracle.best["what is a quark"] = (stored.ids[0], True)
+    report = measured(stored, oracle)
+    found = values(report.rows)
+    assert found["generalization/rephrasing"] == 38 / 40
+    assert found["generalization/all"] == 78 / 80
+    assert found["fire/wrong_edit"] == 1 / 120
+    assert found["false_fire/same_subject"] == 1 / 40
+    assert found["false_fire/open_question"] == 1 / 2
+    assert [(one.kind, one.fired, one.question) for one in report.wrong] == [
+        ("open_question", True, "what is a quark"),
+        ("rephrasing", True, "The boss of Firm3 is"),
+        ("rephrasing", False, "The boss of Firm5 is"),
+        ("same_subject", True, "Where is Firm6?"),
+    ]
+    first = report.wrong[1]
+    assert (first.best, first.wanted) == ("Who leads Firm4?", "Who leads Firm3?")
+    for name in ("radius", "bm25"):  # they have no more false fires than the router
+        false = [row.value * row.n for row in report.rows if row.method == name and row.metric == "false_fire"]
+        assert sum(false) <= 2
+
+
+def test_reliability_leaves_out_own_wordings_which_no_verifier_weighs(stored: Stored) -> None:
+    report = measured(stored, Oracle(stored.drawn, stored.ids))
+    assert [(one.score, one.share, one.n) for one in report.bins] == [
+        (pytest.approx(0.2), 0.0, 40),
+        (pytest.approx(0.9), 1.0, 80),
+    ]
+    error = [row for row in report.rows if row.kind == "calibration_error"]
+    assert error[0].value == pytest.approx((40 * 0.2 + 80 * 0.1) / 120)
+    assert error[0].n == 120
+
+
+def test_a_label_that_another_edit_contradicts_is_doubtful(tmp_path: Path) -> None:
+    edits = tuple(
+        ScopeEdit(prompt=prompt, target="Bo", subject=subject, part=TEST, relation="P169")
+        for prompt, subject in (
+            ("Who leads Acme?", "Acme"),
+            ("The head of Acme is", "Acme"),
+            ("Who leads Bolt?", "Bolt"),
+        )
+    )
+    asked = (
+        ("Acme's boss is", "rephrasing", 0),
+        ("Bolt's boss is", "same_relation", 0),
+        ("Cask's boss is", "same_relation", 0),
+    )
+    questions = tuple(Question(text=t, kind=k, edit=e, covered=k == "rephrasing") for t, k, e in asked)
+    drawn = Drawn(edits=edits, questions=questions)
+    with EditMemory.open(tmp_path / "store", "hashing") as memory:
+        stored = Stored(memory=memory, drawn=drawn, ids=remember(memory, edits))
+        oracle = Oracle(drawn, stored.ids)
+        oracle.best |= {question.text: (stored.ids[n], True) for n, question in enumerate(questions, start=1) if n < 3}
+        oracle.best["Cask's boss is"] = (stored.ids[0], True)
+        report = measured(stored, oracle)
+    assert {one.question: one.doubtful for one in report.wrong} == {
+        "Acme's boss is": True,
+        "Bolt's boss is": True,
+        "Cask's boss is": False,
+    }
+    found = values(report.rows)
+    assert (found["rate/doubtful/rephrasing"], found["rate/doubtful/same_relation"]) == (1.0, 0.5)
+    assert found["false_fire/same_relation"] == 1.0  # nothing is taken out
+
+
+def test_two_edits_that_say_the_same_share_an_id(tmp_path: Path) -> None:
+    edit = ScopeEdit(prompt="Who leads Acme?", target="Bo", subject="Acme", part=TEST)
+    other = ScopeEdit(prompt="Who leads Acme", target="Ann", subject="Acme", part=TEST)
+    with EditMemory.open(tmp_path / "store", "hashing") as memory:
+        one, two, again = remember(memory, [edit, other, edit])
+        assert one == again != two
+        assert len(memory) == 2  # both answers are kept
+
+
+def test_a_smaller_store_still_holds_what_is_asked() -> None:
+    one = firm_set((TRAINING, TRAINING, TRAINING, TEST))
+    drawn = draw(one, ScopePlan(dataset="world", edits=12, questions=4), ["a\nb"])
+    assert len(drawn.edits) == 12
+    assert sum(edit.part == TEST for edit in drawn.edits) == 6
+    assert [question.kind for question in drawn.questions].count("rephrasing") == 4
+    assert all(drawn.edits[q.edit].subject in q.text for q in drawn.questions if q.edit is not None)
+    assert drawn.questions[-1] == Question(text="a b", kind="open_question", edit=None, covered=False)
+    assert drawn == draw(one, ScopePlan(dataset="world", edits=12, questions=4), ["a\nb"])
+    assert len(draw(one, ScopePlan(dataset="world", edits=38)).edits) == 38
+    assert len(draw(one, ScopePlan(dataset="world", edits=500)).edits) == 40
+    with pytest.raises(InvalidInputError, match="no calibration questions about 40 edits"):
+        draw(one, ScopePlan(dataset="world", part=CALIBRATING))
+
+
+def test_a_plan_refuses_what_it_cannot_measure() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'zsre'"):
+        ScopePlan(dataset="zsr")
+    for wrong in ({"part": TRAINING}, {"edits": 1}, {"questions": 0}, {"open_questions": -1}):
+        with pytest.raises(InvalidInputError):
+            ScopePlan(dataset="zsre", **wrong)
+
+
+def test_a_threshold_lets_no_more_through_than_it_may() -> None:
+    verdicts = [Verdict(edit="e1", score=score, fires=False) for score in (0.9, 0.8, 0.8, 0.7, 0.6)]
+    outside = [False, True, True, True, True]
+    assert [v.fires for v in controls.matched(verdicts, outside, 0.25)] == [True] + [False] * 4  # of equals none
+    assert [v.fires for v in controls.matched(verdicts, outside, 0.5)] == [True] * 3 + [False] * 2
+    assert all(v.fires for v in controls.matched(verdicts, outside, 1.0))
+
+
+def test_a_curve_by_hand() -> None:
+    scored = [("a", 0.9, "a"), ("b", 0.8, None), ("c", 0.8, "c"), ("d", 0.7, "x"), (None, 0.0, "e"), ("f", 0.1, None)]
+    verdicts = [Verdict(edit=edit, score=score, fires=False) for edit, score, _ in scored]
+    assert controls.curve(verdicts, [want for *_, want in scored]) == [
+        Point(false=0.0, coverage=0.25),
+        Point(false=0.5, coverage=0.5),
+        Point(false=1.0, coverage=0.5),
+    ]
+    many = [Verdict(edit="a", score=n / 9999, fires=False) for n in range(9999)]
+    assert len(controls.curve(many, [None] * 9999)) < 500
+
+
+def test_bm25_finds_the_prompt_with_the_rare_word() -> None:
+    prompts = ["Who leads Acme today?", "Who leads Bolt today?", "Who leads Cask today?", ""]
+    verdicts = controls.by_bm25(prompts, ["e1", "e2", "e3", "e4"], ["is Bolt led", "nothing shared", ""])
+    assert [v.edit for v in verdicts] == ["e2", None, None]
+    assert verdicts[0].score > 0
+    assert controls.by_bm25([""], ["e1"], ["Acme"])[0].edit is None
+
+
+def test_the_control_sees_a_shortcut_and_none_where_none_is() -> None:
+    rng = np.random.default_rng(0)
+    covered = [n % 2 == 0 for n in range(400)]
+    noise = rng.normal(size=(400, 8)).astype(np.float32)
+    told = noise.copy()
+    told[:, 0] += np.where(covered, 2.0, -2.0)
+    groups = list(range(400))
+    area, low, high = controls.told_apart(told, covered, groups)
+    assert area > 0.98
+    assert low < area <= high
+    assert controls.told_apart(told, covered, groups) == (area, low, high)
+    chance, low, high = controls.told_apart(noise, covered, groups)
+    assert low < 0.5 < high or math.isclose(chance, 0.5, abs_tol=0.08)
+    assert controls.told_apart(told[:12], covered[:12], groups[:12]) is None
+
+
+def test_an_edit_is_never_trained_and_tested_on() -> None:
+    """Vectors that name their edit, and labels by edit: a control that saw an edit's other questions would know."""
+    vectors = np.repeat(np.eye(60, dtype=np.float32), 4, axis=0)
+    groups = [n // 4 for n in range(240)]
+    covered = [bool((group * 7) % 2) for group in groups]
+    assert controls.told_apart(vectors, covered, list(range(240)))[0] > 0.95
+    assert controls.told_apart(vectors, covered, groups)[0] < 0.65
+
+
+def test_the_real_router_by_radius() -> None:
+    lines: list[str] = []
+    plan = ScopePlan(dataset="world", edits=60, questions=10, scope="radius")
+    report = run_scope(plan, None, encoder="hashing", progress=lines.append)
+    found = values(report.rows, "kedit-radius")
+    assert found["reliability/prompt"] == 1.0
+    assert "false_fire/open_question" not in found  # there are no public sets to take them from
+    assert lines[:2] == ["reading world", "stored 60 of 60 edits"]
+    assert {row.edits for row in report.rows} == {60}
+    assert report.rows[0].run.model == "hashing"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_a_picture_is_drawn(stored: Stored, tmp_path: Path, suffix: str) -> None:
+    pytest.importorskip("matplotlib")
+    path = tmp_path / f"scope{suffix}"
+    save_picture(measured(stored, Oracle(stored.drawn, stored.ids)), path)
+    assert path.stat().st_size > 5000
+
+
+def test_a_picture_that_cannot_be_drawn_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    report = ScopeReport(rows=(), curves={}, operating=Point(false=0.0, coverage=1.0), bins=(), wrong=())
+    with pytest.raises(InvalidInputError, match="let it end in one of"):
+        save_picture(report, tmp_path / "a.txt")
+    with pytest.raises(InvalidInputError, match="make it first"):
+        save_picture(report, tmp_path / "none" / "a.png")
+    monkeypatch.setattr("kedit_memory.evaluation.scope_figures.find_spec", lambda _: None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'kedit-memory\[report\]'"):
+        save_picture(report, tmp_path / "a.png")
+
+
+def test_the_report_is_made_from_rows(stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    oracle = Oracle(stored.drawn, stored.ids)
+    oracle.best["Where is Firm6?"] = (stored.ids[6], True)
+    rows = [row.flat() for row in measured(stored, oracle).rows]
+    meta = {"command": "kedit evaluate scope --dataset firms --json", "note": "a note"}
+    (tmp_path / "one.jsonl").write_text(json.dumps({"rows": rows, "meta": meta}), "utf-8")
+    (tmp_path / "bare.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n", "utf-8")
+    target = tmp_path / "results" / "scope.md"
+    words = ["--rows", str(tmp_path / "one.jsonl"), str(tmp_path / "bare.jsonl"), "--output", str(target)]
+    monkeypatch.setattr(sys, "argv", ["scope_report.py", *words])
+    scope_report.main()
+    text = target.read_text("utf-8")
+    assert text.count("## firms: 40 edits, method kedit") == 2
+    assert "Made by `kedit evaluate scope --dataset firms --json`" in text
+    assert "; a note." in text
+    assert "Made by `kedit evaluate scope --dataset firms --seed 1 --json`" in text
+    low, high = wilson(1, 40)
+    assert f"| false_fire/same_subject | ≤ 0.01 | 0.0250 | {low:.4f} to {high:.4f} | 40 | **missed** |" in text
+    assert "| reliability/prompt | ≥ 0.995 | 1.0000 |" in text
+    assert "| seconds/p50/total | 4.00 ms | 162 |" in text
+
+
+def test_a_broken_line_of_rows_is_named(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"task": "x"}\n{', "utf-8")
+    with pytest.raises(SystemExit, match=r"rows\.jsonl, line 2: no JSON"):
+        scope_report.read(tmp_path / "rows.jsonl")

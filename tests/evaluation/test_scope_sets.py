@@ -1,0 +1,227 @@
+"""The public sets, in small folders of their own format, and the shipped world."""
+
+import json
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kedit_memory.errors import InvalidInputError, NotFoundError
+from kedit_memory.evaluation import negatives
+from kedit_memory.evaluation.scope_sets import (
+    CALIBRATING,
+    SETS,
+    TEST,
+    TRAINING,
+    ScopeSet,
+    counterfact_set,
+    lre_set,
+    open_questions,
+    pararel_set,
+    part_of,
+    world_set,
+    zsre_set,
+)
+
+COVERED = {"prompt", "rephrasing", "dialogue"}
+
+
+def write(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = "\n".join(json.dumps(row) for row in content) if path.suffix == ".jsonl" else json.dumps(content)
+    path.write_text(lines, "utf-8")
+
+
+def counterfact_row(subject: str, **fields: str) -> dict[str, str]:
+    return {
+        "subject": subject,
+        "prompt": f"The mother tongue of {subject} is",
+        "target_new": "English",
+        "rephrase_prompt": f"It rained. {subject} spoke the language",
+        "locality_prompt": "The mother tongue of Max Roe is",
+    } | fields
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """All sets, a few rows of each; of CounterFact only the template of P103 is known."""
+    names = [f"Ann Lee{'x' * n}" for n in range(12)]
+    rows = [counterfact_row(name) for name in names]
+    rows.append(counterfact_row("Bo", prompt="Bo was born in", target_new="Rome", locality_prompt="Max was born in"))
+    write(tmp_path / "counterfact/counterfact-train.json", rows)
+    write(tmp_path / "counterfact/counterfact-val.json", [counterfact_row(names[0], target_new="French")])
+    known = [{"prompt": "The mother tongue of Eve is", "subject": "Eve", "relation_id": "P103"}]
+    write(tmp_path / "counterfact/known_1000.json", known)
+    for relation, template in (("P103", "{} speaks"), ("P19", "{} comes from"), ("P413", "{} plays in position")):
+        clozes = [template, f"Everyone knows: {template}", f"As they say, {template}"]
+        patterns = [{"pattern": f"{cloze.replace('{}', '[X]')} [Y] ."} for cloze in clozes]
+        write(tmp_path / f"pararel/patterns/{relation}.jsonl", [*patterns, {"pattern": "[Y] is where [X] lives."}])
+        facts = [{"sub_label": name, "obj_label": f"thing {place % 3}"} for place, name in enumerate(names)]
+        write(tmp_path / f"pararel/trex_lms_vocab/{relation}.jsonl", facts)
+    zsre = [
+        {
+            "subject": name,
+            "prompt": f"Which constellation is {name} in?",
+            "target_new": "Lyra",
+            "rephrase_prompt": f"What constellation holds {name}?",
+            "locality": {"Relation_Specificity": [{"prompt": f"The {'mass' if n else 'constellation'} of {name} is"}]},
+        }
+        for n, name in enumerate(names)
+    ]
+    zsre.append(
+        {"subject": "Bo", "prompt": "Where was Bo born?", "target_new": "Rome", "rephrase_prompt": "Bo's home?"}
+    )
+    write(tmp_path / "zsre/ZsRE-test-all.json", zsre)
+    for name, kind in (("person mother", "woman"), ("person university", "school"), ("country capital", "city")):
+        relation = {
+            "name": name,
+            "prompt_templates": [f"{{}} has the {kind}", f"The {kind} of {{}} is"],
+            "prompt_templates_zs": [f"Which {kind} has {{}}? It is"],
+            "properties": {"domain_name": "country" if kind == "city" else "person", "range_name": kind},
+            "samples": [
+                {"subject": f"{'Land' if kind == 'city' else 'Person'} {n}", "object": f"{kind} {n}"} for n in range(8)
+            ],
+        }
+        write(tmp_path / f"relations_lre/factual/{kind}.json", relation)
+    write(tmp_path / "nq_open/nq_open_validation.json", [{"question": f"natural {n}"} for n in range(9)])
+    squad = {"data": [{"paragraphs": [{"qas": [{"question": f"reading {n}"} for n in range(9)]}]}]}
+    write(tmp_path / "squad/squad1.1_dev_from_explorer.json", squad)
+    return tmp_path
+
+
+def kinds(one: ScopeSet) -> Counter[str]:
+    return Counter(case.kind for case in one.cases)
+
+
+def check(one: ScopeSet) -> None:
+    """What holds for every set."""
+    prompts = {edit.prompt.casefold() for edit in one.edits}
+    assert len(prompts) == len(one.edits)
+    assert kinds(one)["prompt"] == len(prompts)
+    assert set(kinds(one)) <= COVERED | set(negatives.KINDS)
+    for case in one.cases:
+        edit = one.edits[case.edit]
+        assert case.covered == (case.kind in COVERED)
+        assert (case.part, case.held_out) == (edit.part, edit.part == TEST)
+        assert case.covered or case.question.casefold() not in prompts
+        if case.kind in {"same_subject", "mention", "dialogue", "prefix"}:
+            assert edit.subject.casefold() in case.question.casefold()
+        if case.kind == "prompt":
+            assert case.question == edit.prompt
+
+
+@pytest.mark.parametrize("name", ["counterfact", "zsre", "pararel", "lre"])
+def test_a_public_set_is_read_the_same_each_time(data: Path, name: str) -> None:
+    one = SETS[name](data, seed=3)
+    check(one)
+    assert one == SETS[name](data, seed=3)
+    assert one != SETS[name](data, seed=4)
+    assert one.name == name
+
+
+def test_counterfact_splits_by_the_property_of_its_templates(data: Path) -> None:
+    one = counterfact_set(data)
+    assert (len(one.edits), one.dropped) == (13, 1)  # one prompt comes with a second answer
+    assert Counter(edit.part for edit in one.edits) == {TEST: 12, TRAINING: 1}
+    assert kinds(one)["rephrasing"] == kinds(one)["same_relation"] == 13
+    assert one.edits[0].relation == "P103"
+
+
+def test_counterfact_guesses_a_template_by_its_neighbours(data: Path) -> None:
+    row = counterfact_row("Kim", prompt="Kim thinks in", locality_prompt="The mother tongue of Max is")
+    write(data / "counterfact/counterfact-val.json", [row])
+    assert {edit.subject: edit.relation for edit in counterfact_set(data).edits}["Kim"] == "P103"
+
+
+def test_zsre_asks_another_property_only_when_it_is_another(data: Path) -> None:
+    one = zsre_set(data)
+    assert Counter(edit.part for edit in one.edits) == {TEST: 12, TRAINING: 1}
+    asked = [case.question for case in one.cases if case.kind == "same_subject"]
+    assert len(asked) == 11
+    assert all("mass" in question for question in asked)
+
+
+def test_pararel_keeps_the_patterns_that_end_with_the_answer(data: Path) -> None:
+    one = pararel_set(data)
+    assert {edit.relation: edit.part for edit in one.edits} == {"P103": TEST, "P19": TRAINING, "P413": CALIBRATING}
+    assert not any("lives" in case.question for case in one.cases)
+    assert kinds(one)["rephrasing"] == 2 * len(one.edits)
+    prompt = {place: edit.prompt for place, edit in enumerate(one.edits)}
+    assert all(case.question != prompt[case.edit] for case in one.cases if case.kind == "rephrasing")
+
+
+def test_lre_asks_what_its_templates_ask(data: Path) -> None:
+    one = lre_set(data)
+    assert {edit.part for edit in one.edits if edit.relation == "country capital"} == {TRAINING}
+    assert {edit.part for edit in one.edits if edit.relation == "person mother"} == {TEST}
+    assert not any("? It is" in case.question for case in one.cases)
+    women = {case.question for case in one.cases if one.edits[case.edit].relation == "person mother"}
+    assert any(text.startswith("Which woman has Person") for text in women)
+
+
+def test_the_world_has_all_three_parts() -> None:
+    one = world_set(seed=2)
+    check(one)
+    assert len(one.edits) > 1000
+    assert {edit.part for edit in one.edits} == {TRAINING, CALIBRATING, TEST}
+    assert {part_of(edit.relation) == edit.part for edit in one.edits} == {True}
+    assert set(kinds(one)) >= COVERED | {"same_subject", "similar_name", "negation", "mention", "prefix"}
+    assert any(edit.aliases for edit in one.edits)
+
+
+def test_a_relation_belongs_to_one_part() -> None:
+    assert [part_of(name) for name in ("P103", "P413", "P19", "", "currency", "genre")] == [
+        TEST, CALIBRATING, TRAINING, TRAINING, TEST, CALIBRATING,
+    ]  # fmt: skip
+
+
+def test_open_questions_are_half_of_each_source(data: Path) -> None:
+    asked = open_questions(data, 7, seed=1)
+    assert Counter(question.split()[0] for question in asked) == {"natural": 3, "reading": 4}
+    assert asked == open_questions(data, 7, seed=1)
+    assert len(open_questions(data, 100)) == 18  # all that there are
+
+
+def test_what_is_missing_or_broken_is_said(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"no folder .*none.zsre; name the folder .* --path or KEDIT_DATA"):
+        zsre_set(tmp_path / "none")
+    (data / "zsre" / "ZsRE-test-all.json").write_text("[", "utf-8")
+    with pytest.raises(InvalidInputError, match=r"ZsRE-test-all\.json cannot be read as JSON"):
+        zsre_set(data)
+
+
+@pytest.mark.parametrize(
+    ("question", "negation"),
+    [
+        ("Where was Bo born?", {"Where was not Bo born?", "Where was never Bo born?"}),
+        ("In which film does Bo Lee star?", {"In which film does Bo Lee not star?"}),
+        ("Bo speaks", {"Bo does not speak"}),
+        ("The language of Bo is", {"The language of Bo is not", "The language of Bo is never"}),
+        ("Bo's home?", {None}),
+    ],
+)
+def test_a_negation_turns_the_verb(question: str, negation: set[str | None]) -> None:
+    assert {negatives.negated(question, random.Random(seed)) for seed in range(20)} == negation
+
+
+def test_a_similar_name_shares_a_word_and_is_another() -> None:
+    names = ["Max Roe", "Lima"]
+    for seed in range(60):
+        rng = random.Random(seed)
+        for name in ("Ann Lee Fox", "Bonn"):
+            other = negatives.similar_name(name, names, rng)
+            assert other != name
+            assert set(other.split()) & set(name.split())
+
+
+def test_longer_clothes_keep_the_question() -> None:
+    question = "Who leads Acme?"
+    for seed in range(30):
+        assert negatives.in_passing(question, random.Random(seed)).endswith(question)
+        after = negatives.dropped(question, random.Random(seed))
+        assert question in after
+        assert not after.endswith(question)
+        assert "Acme" in negatives.mention("Acme", random.Random(seed))
+    assert negatives.swapped(question, "Acme", "Bo") == "Who leads Bo?"

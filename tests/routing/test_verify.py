@@ -1,0 +1,149 @@
+"""Scope as the pair model decides it: what fires, what does not, and what a router says about it."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kedit_memory.errors import InvalidInputError
+from kedit_memory.memory import EditMemory
+from kedit_memory.models.encoder import HashingEncoder
+from kedit_memory.models.pair import Pair
+from kedit_memory.records import Route
+from kedit_memory.routing.calibration import Basis, Outcome, Scored, certify
+from kedit_memory.routing.router import CALIBRATION, Router, RouterConfig
+from kedit_memory.routing.verify import NONE, ScopeVerifier
+
+
+class WordModel:
+    """A stand-in for the pair model: the share of the prompt's words that the question has."""
+
+    fingerprint = "words"
+
+    def __init__(self) -> None:
+        self.asked: list[Pair] = []
+
+    def scores(self, pairs: Sequence[Pair]) -> np.ndarray:
+        self.asked += pairs
+        return np.array([self._score(pair) for pair in pairs], np.float32)
+
+    def _score(self, pair: Pair) -> float:
+        words = set(pair.prompt.casefold().strip("?").split())
+        return len(words & set(pair.question.casefold().strip("?").split())) / len(words)
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[EditMemory]:
+    with EditMemory.open(tmp_path / "store", encoder=HashingEncoder()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def words() -> WordModel:
+    return WordModel()
+
+
+@pytest.fixture
+def router(memory: EditMemory, words: WordModel) -> Router:
+    return Router(memory, verifier=ScopeVerifier(words), config=RouterConfig(path="direct"))  # type: ignore[arg-type]
+
+
+def test_the_edit_of_the_asked_relation_is_chosen(memory: EditMemory, router: Router) -> None:
+    head = memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme")
+    memory.add("Where is the seat of Acme?", "Borgen", subject="Acme")
+    decision = router.explain("Today, who is the head of Acme?")
+    assert decision.route is Route.DIRECT
+    assert [match.edit.id for match in decision.edits] == [head.id]
+    assert "score" in decision.reason
+
+
+def test_another_relation_of_the_subject_does_not_fire(memory: EditMemory, router: Router) -> None:
+    edit = memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme")
+    decision = router.explain("When did Acme begin to sell rockets?")
+    assert not decision.edits
+    assert [match.edit.id for match in decision.considered] == [edit.id]
+    assert decision.considered[0].score is not None
+
+
+def test_a_question_that_names_no_subject_is_not_weighed(memory: EditMemory, router: Router, words: WordModel) -> None:
+    memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme")
+    (judged,) = router.judge_many(["Who is the head of Umbra?"])
+    assert (judged.edit_id, judged.score, judged.stratum, judged.fires) == (None, 0.0, NONE, False)
+    assert words.asked == []
+
+
+def test_own_words_fire_without_being_weighed(memory: EditMemory, router: Router, words: WordModel) -> None:
+    edit = memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme", paraphrases=["Who runs Acme?"])
+    found = router.judge_many(["who is the head of acme", "Who runs Acme?"])
+    assert [(one.edit_id, one.stratum, one.fires) for one in found] == [(edit.id, "exact", True)] * 2
+    assert words.asked == []
+
+
+def test_a_confirmed_question_fires_and_a_rejected_one_does_not(memory: EditMemory, router: Router) -> None:
+    edit = memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme")
+    question = "Whose word is law at Acme?"
+    assert not router.explain(question).edits
+    memory.confirm(edit.id, question)
+    assert router.explain(question).edits
+    memory.reject(edit.id, question)
+    assert not router.explain(question).edits
+
+
+def test_a_radius_that_was_given_is_kept(memory: EditMemory, router: Router) -> None:
+    memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme", radius=0.1)
+    assert not router.explain("Today, who is the head of Acme?").edits
+    assert router.explain("Who is the head of Acme?").edits
+
+
+def test_an_alias_is_masked_like_the_subject(memory: EditMemory, router: Router, words: WordModel) -> None:
+    memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme", aliases=["The Rocket Works"])
+    router.explain("So who is the head of The Rocket Works?")
+    assert words.asked[0].question == "So who is the head of [MASK]?"
+
+
+def test_a_misspelt_name_has_a_stratum_of_its_own(memory: EditMemory, router: Router) -> None:
+    memory.add("Who is the head of Umbrellium?", "Ann Berg", subject="Umbrellium")
+    (judged,) = router.judge_many(["Now, who is the head of Umbrelium?"])
+    assert judged.stratum == "fuzzy"
+
+
+def test_an_edit_without_a_subject_is_found_by_its_radius(memory: EditMemory, router: Router) -> None:
+    memory.add("Which door code is valid on Mondays?", "4711", radius=1.9)
+    (judged,) = router.judge_many(["Which door code is valid, on Mondays that is?"])
+    assert judged.stratum == "unlinked"
+    assert judged.fires
+
+
+def test_thresholds_of_the_store_decide(memory: EditMemory, words: WordModel) -> None:
+    memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme")
+    outside = [Scored(score=i / 1000, stratum="linked", outcome=Outcome.OUTSIDE) for i in range(900)]
+    inside = [Scored(score=0.95, stratum="linked", outcome=Outcome.RIGHT) for _ in range(50)]
+    basis = Basis(
+        encoder=memory.encoder.name, encoder_revision=memory.encoder.revision, verifier="words", namespace="default",
+        edits=1, created="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip
+    calibration = certify([*outside, *inside], basis=basis, alpha=0.01)
+    memory.set_note(CALIBRATION, calibration.to_json())
+    verifier = ScopeVerifier(words, calibration)  # type: ignore[arg-type]
+    assert verifier.threshold("linked") == calibration.thresholds["linked"].value > 0.8
+    decision = Router(memory, verifier=verifier).explain("And who is the head of Acme then?")
+    assert "with 95% confidence" in decision.reason
+
+
+def test_a_calibration_for_another_verifier_is_refused(memory: EditMemory) -> None:
+    outside = [Scored(score=0.1, stratum="linked", outcome=Outcome.OUTSIDE) for _ in range(900)]
+    inside = [Scored(score=0.9, stratum="linked", outcome=Outcome.RIGHT)]
+    basis = Basis(
+        encoder=memory.encoder.name, encoder_revision=memory.encoder.revision, verifier="another", namespace="default",
+        edits=1, created="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip
+    memory.set_note(CALIBRATION, certify([*outside, *inside], basis=basis, alpha=0.01).to_json())
+    memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme")
+    with pytest.raises(InvalidInputError, match="calibrate again"):
+        Router(memory, config=RouterConfig(scope="verified")).explain("So who is the head of Acme?")
+
+
+def test_an_unknown_scope_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="no scope 'psychic'; choose one of auto, verified, radius"):
+        RouterConfig(scope="psychic")
