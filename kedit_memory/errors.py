@@ -52,3 +52,7 @@ class CapabilityError(ModelError):
 
 class PromptTooLongError(ModelError, InvalidInputError):
     """A prompt that does not fit the model's window."""
+
+
+class EditorError(KeditError):
+    """A change to a model that cannot be made, saved, loaded or taken back."""

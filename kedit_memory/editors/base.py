@@ -1,0 +1,132 @@
+"""What every editor promises: `apply` gives an `Applied`, and its `undo` leaves the model as it was, bit for bit.
+
+An editor is a frozen dataclass whose fields are its options; it holds no state, so that one editor serves many models.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+
+from kedit_memory.errors import InvalidInputError
+from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.models.prompts import Prompt
+from kedit_memory.records import Edit, EditRequest
+
+Wanted: TypeAlias = Edit | EditRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """What an editor reads of an edit: the prompt as the model is asked it, and the answer that it should give."""
+
+    prompt: str
+    target: str
+    subject: str | None = None
+    paraphrases: tuple[str, ...] = ()
+    edit_id: str | None = None
+
+    @property
+    def asked(self) -> Prompt:
+        """The prompt in the form that the model's users give it."""
+        return Prompt(question=self.prompt)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How one edit went; where the target was not reached within the budget, `reason` says why."""
+
+    fact: Fact
+    learned: bool
+    seconds: float
+    steps: int = 0
+    reason: str = ""
+
+
+@runtime_checkable
+class Applied(Protocol):
+    """Edits in force in a model."""
+
+    @property
+    def outcomes(self) -> Sequence[Outcome]:
+        """One for each edit, in the order given."""
+        ...
+
+    def undo(self) -> None:
+        """Restore the model bit for bit; a second call changes nothing.
+
+        Raises:
+            EditorError: the model was changed since, so that this change cannot be taken out alone.
+        """
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the change as safetensors and JSON; `Editor.load` puts it back into the same model."""
+        ...
+
+
+@runtime_checkable
+class Editor(Protocol):
+    """A way to put edits into a model."""
+
+    name: ClassVar[str]
+
+    def apply(self, model: WhiteBoxModel, edits: Sequence[Wanted]) -> Applied:
+        """Put the edits into the model, all at once.
+
+        Raises:
+            InvalidInputError: an edit has no prompt or no target, or lacks a subject that the method needs.
+            CapabilityError: the model does not give access to what the method changes.
+        """
+        ...
+
+    def load(self, model: WhiteBoxModel, folder: Path) -> Applied:
+        """Put a saved change back.
+
+        Raises:
+            EditorError: the folder holds no such change, or one for another model.
+        """
+        ...
+
+
+def facts(edits: Sequence[Wanted], *, subjects: bool = False) -> list[Fact]:
+    """What the editor reads of each edit; `subjects` where it cannot do without.
+
+    Raises:
+        InvalidInputError: there is no edit, or one has no prompt, no target or no subject in its prompt.
+    """
+    if not edits:
+        raise InvalidInputError("no edit was given; give at least one")
+    return [_fact(edit, place, subjects) for place, edit in enumerate(edits)]
+
+
+def _fact(edit: Wanted, place: int, subjects: bool) -> Fact:  # noqa: FBT001 - passed on from `facts`
+    name = getattr(edit, "id", None) or f"number {place + 1}"
+    prompt, target = (edit.prompt or "").strip(), (edit.target or "").strip()
+    if not prompt or not target:
+        missing = "prompt" if not prompt else "target"
+        raise InvalidInputError(f"edit {name} has no {missing}; an editor needs a prompt and the answer to give")
+    if subjects and (not edit.subject or edit.subject not in prompt):
+        raise InvalidInputError(
+            f"edit {name} ({prompt!r}) has no subject in its prompt, which this method needs; give subject="
+        )
+    return Fact(
+        prompt=prompt,
+        target=target,
+        subject=edit.subject,
+        paraphrases=tuple(edit.paraphrases),
+        edit_id=getattr(edit, "id", None),
+    )
+
+
+def configured(editor: type[Any], name: str, options: dict[str, Any]) -> Any:
+    """The editor with its options.
+
+    Raises:
+        InvalidInputError: it has no such option, or refuses the value.
+    """
+    known = [field.name for field in fields(editor)]
+    for option in options:
+        if option not in known:
+            raise InvalidInputError(f"{name} has no option {option!r}; it has {', '.join(known) or 'none'}")
+    return editor(**options)
