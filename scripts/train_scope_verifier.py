@@ -2,8 +2,7 @@
 
     python scripts/train_scope_verifier.py --data ../shared/data --minutes 60
 
-Pairs come from the training part of each set (see `kedit_memory.evaluation.scope_sets`): no relation of the held-out
-part and no subject of its edits occurs. `kedit evaluate scope` measures the result on the held-out part.
+What it is trained on is told by `scope_pairs.py`; `kedit evaluate scope` measures the result on the held-out part.
 """
 
 import argparse
@@ -11,9 +10,7 @@ import hashlib
 import json
 import math
 import random
-import re
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -23,35 +20,14 @@ from typing import Any
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
+from scope_pairs import Labelled, pairs
 from torch.nn import functional
 
-from kedit_memory.evaluation.negatives import dropped, in_passing
-from kedit_memory.evaluation.scope_sets import HELD_OUT_WORDS, SETS, TRAINING, ScopeSet
 from kedit_memory.models.encoder import MINILM_SHA256
-from kedit_memory.models.pair import (
-    CONFIG,
-    WEIGHTS,
-    Cosines,
-    Pair,
-    PairNetwork,
-    as_pair,
-    base_model,
-    mean_state,
-    tokens,
-)
+from kedit_memory.models.pair import CONFIG, WEIGHTS, Cosines, PairNetwork, base_model, mean_state, tokens
 from kedit_memory.shipped import scope_verifier
 
-SHARES = {"counterfact": 0.24, "pararel": 0.2, "world": 0.22, "lre": 0.08, "zsre": 0.06, "questions": 0.2}
-KIND_SHARES = {
-    "prompt": 0.04, "rephrasing": 0.4, "dialogue": 0.06,
-    "same_subject": 0.24, "same_relation": 0.04, "similar_name": 0.04, "swapped": 0.02, "negation": 0.05,
-    "mention": 0.04, "prefix": 0.04,
-}  # fmt: skip
-RAW_SHARE = 0.08  # of pairs whose subject is left as it is, for questions that do not name it as the edit does
-WITHOUT_TARGET = 0.2  # of edits are shown as an erasure, which has no answer
 BATCH = 64
-
-Labelled = tuple[Pair, float]
 
 
 def main() -> None:
@@ -78,125 +54,6 @@ def main() -> None:
     network.eval()  # dropout would double the time of a step
     seen, seconds, loss = train(network, tokenizer, pairs(arguments.data, arguments.seed), arguments)
     save(network, arguments, {"pairs": seen, "seconds": round(seconds), "loss": round(loss, 4)})
-
-
-def pairs(data: Path, seed: int) -> Iterator[Labelled]:
-    """Pairs and labels without end, by the shares of sets and kinds."""
-    rng = random.Random(seed)
-    sets = [make(data) for make in SETS.values()]
-    hidden = {e.subject for one in sets for e in one.edits if e.part != TRAINING}
-    sources = {one.name: _by_kind(one, hidden) for one in sets}
-    questions = _question_pairs(data, hidden)
-    names = list(SHARES)
-    while True:
-        name = rng.choices(names, [SHARES[n] for n in names])[0]
-        yield next(questions) if name == "questions" else _drawn(sources[name], rng)
-
-
-def _by_kind(one: ScopeSet, hidden: set[str]) -> dict[str, list[tuple[str, Any, bool]]]:
-    found = defaultdict(list)
-    for case in one.cases:
-        edit = one.edits[case.edit]
-        if case.part == TRAINING and edit.subject not in hidden and (edit.relation or one.name == "zsre"):
-            found[case.kind].append((case.question, edit, case.covered))
-    return dict(found)
-
-
-def _drawn(kinds: dict[str, list[tuple[str, Any, bool]]], rng: random.Random) -> Labelled:
-    known = [k for k in KIND_SHARES if kinds.get(k)]
-    question, edit, covered = rng.choice(kinds[rng.choices(known, [KIND_SHARES[k] for k in known])[0]])
-    if rng.random() < 0.1:
-        question = in_passing(question, rng)
-    names = () if rng.random() < RAW_SHARE else (edit.subject, *edit.aliases)
-    target = None if rng.random() < WITHOUT_TARGET else edit.target
-    return as_pair(_varied(question, rng), _varied(edit.prompt, rng), target, names), float(covered)
-
-
-def _varied(text: str, rng: random.Random) -> str:
-    """Now and then as people type: without its mark or its capital."""
-    if rng.random() < 0.08:
-        text = text.rstrip("?. ")
-    return text[:1].lower() + text[1:] if rng.random() < 0.08 else text
-
-
-def _question_pairs(data: Path, hidden: set[str]) -> Iterator[Labelled]:
-    """Natural rephrasings of zsRE's training rows, and the properties of KnowEdit's, both as questions and clozes."""
-    rng = random.Random(5)
-    rows = [
-        r
-        for r in json.loads((data / "zsre" / "zsre_mend_train-1k.json").read_text("utf-8"))
-        if r["subject"] in r["src"] and not HELD_OUT_WORDS.search(r["src"].replace(r["subject"], ""))
-        and r["subject"] not in hidden
-    ]  # fmt: skip
-    properties = sorted(
-        {
-            found[1]
-            for name in ("wiki_counterfact_train", "wiki_recent_train")
-            for row in json.loads((data / "knowedit" / f"{name}.json").read_text("utf-8"))
-            for prompt in _prompts(row)
-            if (
-                found := re.fullmatch(
-                    rf"The (?:names? of the )?(.+?) of {re.escape(row['subject'])} (?:is|are)", prompt
-                )
-            )
-            and not HELD_OUT_WORDS.search(found[1])
-        }
-    )
-    asked = [
-        row
-        for row in json.loads((data / "unke" / "final_data_v2.json").read_text("utf-8"))
-        if not HELD_OUT_WORDS.search(row["question"])
-    ]
-    while True:
-        row = rng.choice(asked)
-        yield _of_unke(row, rng)
-        row = rng.choice(rows)
-        subject, target = row["subject"], None if rng.random() < WITHOUT_TARGET else row["alt"]
-        one, other = rng.sample(properties, 2)
-        roll = rng.random()
-        if roll < 0.35:
-            yield as_pair(row["rephrase"], row["src"], target, (subject,)), 1.0
-        elif roll < 0.5:
-            question = _of_property(one, subject, rng)
-            if _unlike(one, row["src"] + row["rephrase"]):
-                yield as_pair(question, row["src"], target, (subject,)), 0.0
-        elif roll < 0.65:
-            prompt = _of_property(one, subject, rng)
-            if _unlike(one, row["src"] + row["rephrase"]):
-                yield as_pair(row["rephrase"], prompt, None, (subject,)), 0.0
-        elif roll < 0.8:
-            yield as_pair(_of_property(one, subject, rng), _of_property(one, subject, rng), None, (subject,)), 1.0
-        elif roll < 0.95:
-            if _unlike(one, other):
-                yield as_pair(_of_property(one, subject, rng), _of_property(other, subject, rng), None, (subject,)), 0.0
-        else:
-            yield as_pair(dropped(row["rephrase"], rng), row["src"], target, (subject,)), 0.0
-
-
-def _of_unke(row: dict[str, Any], rng: random.Random) -> Labelled:
-    """A rephrased question of UnKE (Deng et al. 2024), or another question about the same subject."""
-    question, rephrased = rng.sample([row["question"], row["para_question"]], 2)
-    shared = re.findall(r"[A-Z][\w.'-]*(?: [A-Z][\w.'-]*)+", row["question"])
-    names = [name for name in shared if name in row["para_question"]]
-    if rng.random() < 0.5 or not row["sub_question"]:
-        return as_pair(rephrased, question, None, names), 1.0
-    return as_pair(rng.choice(row["sub_question"]), question, None, names), 0.0
-
-
-def _prompts(row: dict[str, Any]) -> Iterator[str]:
-    yield row["prompt"]
-    for group in row.get("locality", {}).values():
-        yield from (probe["prompt"] for probe in group)
-
-
-def _of_property(name: str, subject: str, rng: random.Random) -> str:
-    forms = ("The {p} of {s} is", "What is the {p} of {s}?", "{s}'s {p} is", "What is {s}'s {p}?", "{s}, {p}:",
-             "Tell me the {p} of {s}.", "what's {s}'s {p}")  # fmt: skip
-    return rng.choice(forms).replace("{p}", name).replace("{s}", subject)
-
-
-def _unlike(name: str, text: str) -> bool:
-    return not any(word in text.casefold() for word in re.findall(r"[a-z]{4,}", name.casefold()))
 
 
 def train(

@@ -33,6 +33,10 @@ _DIVERSIONS = (
     "Forget that; how long is a marathon?", "That is settled. How does a fridge work?",
     "Let us change the subject: who won the race on Sunday?", "Instead, write a limerick about a goat.",
 )  # fmt: skip
+_DENIALS = (
+    "No, that was not it.", "I did not mean that one.", "It does not have to be long.", "This is not a trick.",
+    "I am not sure about this.", "That was never my question.", "She is not here, so I ask you.",
+)  # fmt: skip
 _AUXILIARY = re.compile(
     r"\b(is|are|was|were|does|do|did|can|could|has|have|had|will|would|should|shares|belongs|plays|works|lives|speaks)\b",
     re.IGNORECASE,
@@ -85,9 +89,20 @@ def swapped(question: str, subject: str, target: str) -> str:
     return question.replace(subject, target)
 
 
-def in_passing(question: str, rng: random.Random) -> str:
-    """The same question after unrelated words: still asked."""
-    if rng.random() < 0.3:
+def in_passing(question: str, subject: str, rng: random.Random) -> str:
+    """The same question after other words: still asked.
+
+    The words are of the same kinds as those of the negatives (a mention, a denial, another request), so that they do
+    not give a class away.
+    """
+    roll = rng.random()
+    if roll < 0.25:
+        return f"{mention(subject, rng)} {question}"
+    if roll < 0.5:
+        return f"{rng.choice(_DIVERSIONS)} {question}"
+    if roll < 0.65:
+        return f"{rng.choice(_DENIALS)} {question}"
+    if roll < 0.8:
         return f"User: {rng.choice(_ASIDES)} Assistant: I see. User: {question}"
     return f"{rng.choice(_ASIDES)} {rng.choice(_LEADS)}{question}"
 

@@ -18,25 +18,17 @@ from kedit_memory.errors import InvalidInputError, NotFoundError
 from kedit_memory.evaluation.negatives import dropped, in_passing, mention, negated, similar_name, swapped
 from kedit_memory.world import World, load_world
 
-# Wikidata properties of the held-out part; whole fields of meaning, so that no near-synonym is left in training.
-HELD_OUT_PROPERTIES = frozenset(
-    {
-        "P103", "P1412", "P364", "P37", "P407",  # language
-        "P176", "P178",  # maker
-        "P413",  # position in a sport
-        "P495",  # country of origin
-        "P136",  # genre
-        "P937", "P108",  # work place
-        "P22", "P25", "P59",  # father, mother, constellation
-    }
-)  # fmt: skip
-# The same in the world's names, with some that only the world has.
+# Relations of the held-out part, by their Wikidata property. Some fields of meaning are held out whole (currencies,
+# planets, stadiums, parents, constellations); of others a relative is trained on: of the native language the spoken
+# one, of the maker the developer, of the work place the employer.
+HELD_OUT_PROPERTIES = frozenset({"P103", "P364", "P176", "P495", "P937", "P413", "P136", "P22", "P25", "P59"})
+# The same in the names of the world and of LRE, with some that only they have.
 HELD_OUT_RELATIONS = frozenset(
     {
-        "official_language", "book_language", "genre", "film_country", "food_country", "instrument_origin", "designer",
-        "mythology", "planet", "animal_family", "stadium", "currency", "discoverer", "moon_discoverer", "museum",
-        "native language", "country language", "product by company", "person sport position", "person father",
-        "person mother", "star constellation name", "country currency", "person university", "superhero archnemesis",
+        "book_language", "genre", "film_country", "food_country", "instrument_origin", "designer", "mythology",
+        "planet", "animal_family", "stadium", "currency", "discoverer", "moon_discoverer", "museum", "native language",
+        "product by company", "person sport position", "person father", "person mother", "star constellation name",
+        "country currency", "person university", "superhero archnemesis", "food from country",
     }
 )  # fmt: skip
 # Of the held-out part, what thresholds are chosen on; it is not reported.
@@ -47,7 +39,7 @@ CALIBRATION = frozenset(
     }
 )  # fmt: skip
 HELD_OUT_WORDS = re.compile(
-    r"languag|sp(ea|o)k|tongue|manufactur|develop|product\b|produced|genre|country of origin|work location|employ|"
+    r"native|mother tongue|original(ly)?\b|manufactur|product\b|produced|genre|country of origin|work location|"
     r"father|mother|parent|constellation|position played|currenc|mytholog|stadium|discover|educated|university|alma"
 )
 # Words of relations that training did see: a row of zsRE with one of them is not in its held-out part.
@@ -56,7 +48,8 @@ SEEN_WORDS = re.compile(
     r"headquarter\w*|found(ed|er|ing)|establish\w*|incepti\w+|creat\w+|formed|direct\w*|author|wr(ote|itten|iter)|"
     r"compos\w+|publish\w*|publication|released?|river|continent|sport|religion|named after|member|label|network|"
     r"owne\w*|locat\w*|architect|design\w*|invent\w*|range|mouth|city|state|award\w*|gender|sex|spouse|married|wife|"
-    r"husband|child|sibling|sister|brother|war|series|cast|stars?|position|where|launched|began|ended)\b",
+    r"husband|child|sibling|sister|brother|war|series|cast|stars?|position|where|launched|began|ended|languages?|"
+    r"speaks?|spoken?|develop\w*|employ\w*)\b",
     re.IGNORECASE,
 )
 # Properties whose questions share wordings ("is located in"): a question of one is no honest negative of another.
@@ -76,6 +69,8 @@ _OVERLAPPING = (
 
 
 _MADE_SHARE = 0.25  # of the edits of a large set get a question of every kind that the factory makes
+_TURNED = 0.5  # of zsRE's subjects have their other property stored, so that its questions are negatives
+_NOT_STORED = 0.3  # of the facts of a set that gives all that is known about a subject: they are asked as negatives
 
 TRAINING, CALIBRATING, TEST = "training", "calibration", "test"
 
@@ -136,6 +131,7 @@ class _Builder:
         self.dropped = 0
         self._taken: dict[str, int] = {}
         self._subjects: set[tuple[str, str]] = set()  # relation and subject of each edit
+        self._asked: list[str] = []  # the relation that each case asks for, of a negative that asks for one
 
     def add(self, edit: ScopeEdit) -> int | None:
         """The place of a new edit; None where another holds the same prompt."""
@@ -149,11 +145,12 @@ class _Builder:
         self.case("prompt", len(self.edits) - 1, edit.prompt, covered=True)
         return len(self.edits) - 1
 
-    def case(self, kind: str, edit: int, question: str | None, *, covered: bool) -> None:
-        """A question of an edit, in the edit's part; None is passed over."""
+    def case(self, kind: str, edit: int, question: str | None, *, covered: bool, asked: str = "") -> None:
+        """A question of an edit, in the edit's part; `asked` is the relation that it asks for. None is passed over."""
         if question and question.strip():
             part = self.edits[edit].part
             self.cases.append(ScopeCase(question=question.strip(), kind=kind, edit=edit, covered=covered, part=part))
+            self._asked.append(asked)
 
     def made(self, edit: int, question: str, names: Sequence[str]) -> None:
         """One question of every kind that the factory makes, of an edit and one of its questions."""
@@ -161,32 +158,38 @@ class _Builder:
         if one.subject not in question:
             return
         like = similar_name(one.subject, names, self.rng)
-        self.case("similar_name", edit, question.replace(one.subject, like), covered=False)
-        self.case("swapped", edit, swapped(question, one.subject, one.target), covered=False)
+        named = question.replace(one.subject, like)
+        self.case("similar_name", edit, named, covered=False, asked=one.relation)
+        turned = swapped(question, one.subject, one.target)
+        self.case("swapped", edit, turned, covered=False, asked=one.relation)
         self.case("negation", edit, negated(question, self.rng), covered=False)
         self.case("mention", edit, mention(one.subject, self.rng), covered=False)
-        self.case("dialogue", edit, in_passing(question, self.rng), covered=True)
+        self.case("dialogue", edit, in_passing(question, one.subject, self.rng), covered=True)
         self.case("prefix", edit, dropped(question, self.rng), covered=False)
 
     def finished(self) -> ScopeSet:
         """The set; a question that another edit truly covers is taken out and counted."""
-        cases = [case for case in self.cases if case.kind == "prompt" or not self._of_another(case)]
+        cases = [
+            case
+            for case, asked in zip(self.cases, self._asked, strict=True)
+            if case.kind == "prompt" or not self._of_another(case, asked)
+        ]
         dropped = self.dropped + len(self.cases) - len(cases)
         return ScopeSet(name=self.name, edits=tuple(self.edits), cases=tuple(cases), dropped=dropped)
 
-    def _of_another(self, case: ScopeCase) -> bool:
-        """Whether another edit has the question as its prompt, or is about a subject and relation that it asks for.
-
-        Under an edit's own relation a question is only asked of another subject, or turned so that it asks nothing.
-        """
+    def _of_another(self, case: ScopeCase, asked: str) -> bool:
+        """Whether another edit has the question as its prompt, or is about a subject and relation that it asks for."""
         owner = self._taken.get(case.question.casefold())
         if owner is not None:
             return owner != case.edit or not case.covered
-        if case.kind != "same_relation" or not self.edits[case.edit].relation:
+        if not asked:
             return False
+        relations = {asked}.union(*(group for group in _OVERLAPPING if asked in group))
         words = case.question.casefold().replace("'s ", " ").rstrip("?.").split()
         spans = {" ".join(words[i:k]).strip(",") for i in range(len(words)) for k in range(i + 1, len(words) + 1)}
-        return any((self.edits[case.edit].relation, span) in self._subjects for span in spans)
+        own = (self.edits[case.edit].relation, self.edits[case.edit].subject.casefold())
+        held = {(relation, span) for relation in relations for span in spans} - {own}
+        return not held.isdisjoint(self._subjects)
 
 
 def world_set(data: Path | None = None, *, seed: int = 1) -> ScopeSet:
@@ -198,7 +201,10 @@ def world_set(data: Path | None = None, *, seed: int = 1) -> ScopeSet:
     facts = [f for f in world.facts if f.relation not in {"domain_of", "demonym_of", "symbol_of", "element_of_number"}]
     names = list(world.entities)
     chosen = rng.sample(facts, len(facts))
-    for fact in chosen:
+    aside: dict[str, list[str]] = defaultdict(list)  # by subject, the relations whose facts are not stored
+    for fact in chosen[: int(_NOT_STORED * len(chosen))]:
+        aside[fact.subject].append(fact.relation)
+    for fact in chosen[int(_NOT_STORED * len(chosen)) :]:
         relation = world.relations[fact.relation]
         phrasings = list(relation.questions + relation.clozes)
         first, *others = rng.sample(phrasings, min(3, len(phrasings)))
@@ -216,26 +222,27 @@ def world_set(data: Path | None = None, *, seed: int = 1) -> ScopeSet:
             continue
         for phrasing in others:
             builder.case("rephrasing", place, world.fill(phrasing, fact.subject), covered=True)
-        _world_negatives(builder, world, place, fact.relation)
+        _world_negatives(builder, world, place, aside[fact.subject])
         if rng.random() < _MADE_SHARE:
             builder.made(place, world.fill(others[0], fact.subject), names)
     return builder.finished()
 
 
-def _world_negatives(builder: _Builder, world: World, place: int, relation: str) -> None:
+def _world_negatives(builder: _Builder, world: World, place: int, aside: Sequence[str]) -> None:
+    """A fact of the same subject that is not stored, and the same relation of a subject whose fact is not."""
     rng, edit = builder.rng, builder.edits[place]
-    asked = world.relations[relation]
-    same_type = [
-        r
-        for r in world.relations.values()
-        if r.subject_type == asked.subject_type
-        and r.name != relation
-        and (part_of(r.name) == TRAINING) == (edit.part == TRAINING)
+    others = [
+        name for name in aside if (part_of(name) == TRAINING) == (edit.part == TRAINING) and name != edit.relation
     ]
-    if same_type:
-        other = rng.choice(same_type)
+    if others:
+        other = world.relations[rng.choice(others)]
         phrasing = rng.choice(other.questions + other.clozes)
-        builder.case("same_subject", place, world.fill(phrasing, edit.subject), covered=False)
+        builder.case("same_subject", place, world.fill(phrasing, edit.subject), covered=False, asked=other.name)
+    own = world.relations[edit.relation]
+    stranger = rng.choice([e.name for e in world.entities.values() if e.type == own.subject_type] or [edit.subject])
+    question = world.fill(rng.choice(own.questions + own.clozes), stranger)
+    if stranger != edit.subject:
+        builder.case("same_relation", place, question, covered=False, asked=own.name)
 
 
 def pararel_set(data: Path, *, seed: int = 1) -> ScopeSet:
@@ -268,34 +275,45 @@ def pararel_set(data: Path, *, seed: int = 1) -> ScopeSet:
                 continue
             for pattern in others:
                 builder.case("rephrasing", place, _put(pattern, subject), covered=True)
-            other = _other_pattern(name, of_subject[subject], clozes, builder.rng)
-            builder.case("same_subject", place, other and _put(other, subject), covered=False)
+            other, asked = _other_pattern(name, of_subject[subject], clozes, builder.rng)
+            builder.case("same_subject", place, asked and _put(asked, subject), covered=False, asked=other)
             stranger = builder.rng.choice(names)
             if name not in of_subject[stranger]:
-                builder.case("same_relation", place, _put(builder.rng.choice(patterns), stranger), covered=False)
+                question = _put(builder.rng.choice(patterns), stranger)
+                builder.case("same_relation", place, question, covered=False, asked=name)
             if builder.rng.random() < _MADE_SHARE:
                 builder.made(place, _put(others[0], subject), names)
     return builder.finished()
 
 
-def _other_pattern(name: str, known: set[str], clozes: Mapping[str, list[str]], rng: random.Random) -> str | None:
-    """A pattern of another relation, half of the time of one that the subject has; of the same part where possible."""
+def _other_pattern(
+    name: str, known: set[str], clozes: Mapping[str, list[str]], rng: random.Random
+) -> tuple[str, str | None]:
+    """Another relation and a pattern of it: half of the time one that the subject has, of the same part if possible."""
     other = [n for n in clozes if n != name and clozes[n] and not _overlap(n, name)]
     own = [n for n in other if n in known]
     pool = own if own and rng.random() < 0.5 else other
     pool = [n for n in pool if (part_of(n) == TRAINING) == (part_of(name) == TRAINING)] or pool
-    pattern = rng.choice(clozes[rng.choice(sorted(pool))])
-    return None if pattern in clozes[name] else pattern
+    chosen = rng.choice(sorted(pool))
+    pattern = rng.choice(clozes[chosen])
+    return chosen, None if pattern in clozes[name] else pattern
 
 
 def counterfact_set(data: Path, *, seed: int = 1) -> ScopeSet:
-    """CounterFact (Meng et al. 2022): rephrasings with their unrelated prefixes, and other subjects' prompts."""
+    """CounterFact (Meng et al. 2022): rephrasings with their unrelated prefixes, and other subjects' prompts.
+
+    This edition gives for two edits in three a text to be continued ("One can get to X by navigating") where the
+    rephrasing should be. A text is taken for one when it ends with a prompt that the set itself, or ParaRel, has for
+    the relation; the others are left out and counted. The prefixes of rephrasings stand before negatives just as often.
+    """
     folder = _folder(data, "counterfact")
     builder = _Builder("counterfact", seed)
     rows = [r for part in ("train", "val") for r in _json(folder / f"counterfact-{part}.json")]
     label = _counterfact_labels(data, rows)
+    templates: dict[str, set[str]] = defaultdict(set)
+    for template, relation in label.items():
+        templates[relation].add(template)
     names = sorted({r["subject"] for r in rows})
-    edited = Counter(r["subject"] for r in rows)
     for row in rows:
         subject = row["subject"]
         relation = label.get(_template(row["prompt"], subject), "")
@@ -310,44 +328,68 @@ def counterfact_set(data: Path, *, seed: int = 1) -> ScopeSet:
         )
         if place is None:
             continue
-        if edited[subject] == 1 or "known for" not in row["rephrase_prompt"]:
+        prefix = _prefix_of(row["rephrase_prompt"], subject, templates[relation])
+        if prefix is None:
+            builder.dropped += 1
+        else:
             builder.case("rephrasing", place, row["rephrase_prompt"], covered=True)
-        builder.case("same_relation", place, row["locality_prompt"], covered=False)
+        other = (prefix or "") + row["locality_prompt"]
+        builder.case("same_relation", place, other, covered=False, asked=relation)
         if builder.rng.random() < _MADE_SHARE:
-            builder.made(place, row["prompt"], names)
+            builder.made(place, row["prompt"] if prefix is None else row["rephrase_prompt"], names)
     return builder.finished()
+
+
+def _prefix_of(text: str, subject: str, templates: Iterable[str]) -> str | None:
+    """What stands before the longest of the prompts that the text ends with; None where it ends with none of them."""
+    asked = [template.replace("{}", subject) for template in templates]
+    found = max((prompt for prompt in asked if text.rstrip(" .").endswith(prompt)), key=len, default=None)
+    return None if found is None else text.rstrip(" .").removesuffix(found)
 
 
 def zsre_set(data: Path, *, seed: int = 1) -> ScopeSet:
     """ZsRE (Levy et al. 2017; the edition of KnowEdit): questions, and another property of the same subject.
 
-    The other property comes as a cloze in the set; here it is asked as a question, as the rephrasings are.
+    The set asks for the other property by a cloze, and for the edit's by a question: a question's form gives its class
+    away. So for half of the subjects the other property is what is stored, and the same questions are its negatives.
     """
     folder = _folder(data, "zsre")
     builder = _Builder("zsre", seed)
     rows = _json(folder / "ZsRE-test-all.json")
     names = sorted({row["subject"] for row in rows})
+    seen: set[str] = set()
     for row in rows:
-        subject = row["subject"]
-        place = builder.add(
-            ScopeEdit(
-                prompt=row["prompt"],
-                target=row["target_new"],
-                subject=subject,
-                part=TRAINING if SEEN_WORDS.search(row["prompt"].replace(subject, "")) else TEST,
-            )
-        )
+        subject, prompt, target = row["subject"], row["prompt"], row["target_new"]
+        if subject in seen:  # the relation has no label, and two edits of one subject often have the same
+            builder.dropped += 1
+            continue
+        seen.add(subject)
+        part = TRAINING if SEEN_WORDS.search(prompt.replace(subject, "")) else TEST
+        wordings = f"{prompt} {row['rephrase_prompt']}".replace(subject, "").casefold()
+        known = [
+            (name, probe["ground_truth"])
+            for probe in row.get("locality", {}).get("Relation_Specificity", ())
+            if (name := _property(probe["prompt"], subject)) and not same_property(name, wordings)
+        ]
+        turned = bool(known) and builder.rng.random() < _TURNED
+        if turned:
+            name, answers = builder.rng.choice(known)
+            prompt = builder.rng.choice((f"What is the {name} of {subject}?", f"What is {subject}'s {name}?"))
+            target = _first_text(answers)
+        place = builder.add(ScopeEdit(prompt=prompt, target=target, subject=subject, part=part))
         if place is None:
             continue
-        builder.case("rephrasing", place, row["rephrase_prompt"], covered=True)
-        wordings = f"{row['prompt']} {row['rephrase_prompt']}".replace(subject, "").casefold()
-        for other in row.get("locality", {}).get("Relation_Specificity", ())[:1]:
-            prop = _property(other["prompt"], subject)
-            if prop and not _same_property(prop, wordings):
-                question = builder.rng.choice((f"What is the {prop} of {subject}?", f"What is {subject}'s {prop}?"))
-                builder.case("same_subject", place, question, covered=False)
-        builder.made(place, row["rephrase_prompt"], names)
+        builder.case("same_subject" if turned else "rephrasing", place, row["rephrase_prompt"], covered=not turned)
+        if not turned:
+            builder.made(place, row["rephrase_prompt"], names)
     return builder.finished()
+
+
+def _first_text(answers: Any) -> str:
+    """The first answer, however deep the set has wrapped it."""
+    while isinstance(answers, list):
+        answers = answers[0]
+    return str(answers)
 
 
 def lre_set(data: Path, *, seed: int = 1) -> ScopeSet:
@@ -384,12 +426,13 @@ def lre_set(data: Path, *, seed: int = 1) -> ScopeSet:
             for template in others:
                 builder.case("rephrasing", place, _put(template, subject), covered=True)
             if fellows:
-                other = builder.rng.choice(templates[builder.rng.choice(fellows)])
-                builder.case("same_subject", place, _put(other, subject), covered=False)
+                other = builder.rng.choice(fellows)
+                question = _put(builder.rng.choice(templates[other]), subject)
+                builder.case("same_subject", place, question, covered=False, asked=other)
             stranger = builder.rng.choice(names)
             if stranger not in {s["subject"] for s in relation["samples"]}:
                 question = _put(builder.rng.choice(own), stranger)
-                builder.case("same_relation", place, question, covered=False)
+                builder.case("same_relation", place, question, covered=False, asked=relation["name"])
             if others and builder.rng.random() < _MADE_SHARE:
                 builder.made(place, _put(others[0], subject), names)
     return builder.finished()
@@ -480,8 +523,8 @@ def _property(prompt: str, subject: str) -> str:
     return found[1] if found else ""
 
 
-def _same_property(name: str, wordings: str) -> bool:
-    """Whether a word of the property's name is in an edit's own wordings, or a synonym of one."""
+def same_property(name: str, wordings: str) -> bool:
+    """Whether a word of a property's name, or a synonym of one, is in another wording."""
     words = set(re.findall(r"[a-z]{4,}", name.casefold()))
     for group in _SYNONYMS:
         if words & group:

@@ -150,7 +150,10 @@ def as_pair(question: str, prompt: str, target: str | None, names: Sequence[str]
 class PairModel:
     """The trained pair model, ready to score."""
 
-    def __init__(self, network: PairNetwork, plain: nn.Module, tokenizer: Any, fingerprint: str) -> None:
+    def __init__(
+        self, network: PairNetwork, plain: nn.Module, tokenizer: Any, fingerprint: str, floor: float = -1.0
+    ) -> None:
+        self.floor = floor  # a likeness below it has not been seen in pairs that belong together
         self._network = network.eval()
         self._cosines = Cosines(partial(mean_state, plain.eval()), tokenizer)
         self._tokenizer = tokenizer
@@ -178,7 +181,13 @@ class PairModel:
         tokenizer, encoder = base_model()
         network = PairNetwork(copy.deepcopy(encoder), int(config["width"]))
         merge(network, weights, float(config["scale"]))
-        return cls(network, encoder, tokenizer, hashlib.sha256(content).hexdigest()[:12])
+        floor = float(config.get("floor", -1.0))
+        digest = hashlib.sha256(content + str(floor).encode()).hexdigest()
+        return cls(network, encoder, tokenizer, digest[:12], floor)
+
+    def likeness(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
+        """For each pair the plain encoder's cosine of its texts, shape (pairs,)."""
+        return self._cosines.of(pairs).numpy() if pairs else np.empty(0, np.float32)
 
     def scores(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """For each pair the probability that the edit answers the question; shape (pairs,)."""

@@ -12,6 +12,7 @@ import ahocorasick
 from rapidfuzz import fuzz, process
 
 from kedit_memory.records import Mention
+from kedit_memory.routing.partial import PartialNames
 
 FUZZY_SCORE = 88.0  # similarity of a misspelt name, 0 to 100
 _FUZZY_LENGTH = 5  # a shorter name has too many neighbours to guess at
@@ -68,6 +69,7 @@ class Linker:
         self._ready = False
         self._alike: dict[tuple[str, int, str], list[str]] = {}  # names that a misspelling may stand for
         self._spellings: dict[str, set[str]] = {}  # of names that are also ordinary words
+        self._partial = PartialNames()
         self.add(names)
 
     def add(self, names: Iterable[tuple[str, str]]) -> None:
@@ -81,6 +83,7 @@ class Linker:
             known = self._names.get(folded, ())
             if not known:
                 self._automaton.add_word(folded, folded)
+                self._partial.add(folded)
                 self._ready = False
                 if len(folded) >= _FUZZY_LENGTH and folded not in _ORDINARY:
                     self._alike.setdefault(_likeness(folded, len(folded)), []).append(folded)
@@ -108,6 +111,16 @@ class Linker:
         if not mentions and fuzzy:
             mentions = [self._mentions(text, offsets, *hit, fuzzy=True) for hit in self._fuzzy(text, folded, offsets)]
         return tuple(mention for group in mentions for mention in group)
+
+    def partly(self, text: str) -> tuple[Mention, ...]:
+        """The name whose words stand in `text`, though not as it is written; a mention for each run of them.
+
+        A last resort: for texts whose exact names lead nowhere.
+        """
+        folded, offsets = fold_with_offsets(text)
+        pieces = self._partial.find(folded, [text[place].isupper() for place in offsets])
+        found = [self._mentions(text, offsets, one.start, one.end, one.name, fuzzy=True) for one in pieces]
+        return tuple(mention for group in found for mention in group)
 
     def _exact(self, text: str, folded: str, offsets: list[int]) -> list[tuple[int, int, str]]:
         if not self._ready:

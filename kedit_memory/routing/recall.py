@@ -5,7 +5,7 @@ question that names no subject of any edit costs next to nothing. What is found 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kedit_memory.memory import EditMemory
 from kedit_memory.records import Edit, KeyKind, Match, Mention, Vectors
@@ -35,19 +35,32 @@ class Recall:
 
 
 def recall(memory: EditMemory, linker: Linker, asked: Asked, *, as_of: str | None, namespace: str) -> Recall:
-    """Every edit that agrees with the question on its names, or is asked in its own words."""
+    """Every edit that agrees with the question on its names, or is asked in its own words.
+
+    Names of which the question has only pieces are tried where the others lead to no edit.
+    """
+    candidates = _agreeing(memory, linker, asked, as_of, namespace)
+    if not candidates and (pieces := linker.partly(asked.question)):
+        asked = replace(asked, mentions=(*asked.mentions, *pieces))
+        candidates = _agreeing(memory, linker, asked, as_of, namespace)
+    if candidates:
+        return Recall(candidates=candidates)
+    near = memory.in_scope(asked.vector, as_of=as_of, namespace=namespace, limit=SHOWN)
+    own = [match for match in near if _exact(match, asked)]
+    return Recall(candidates=tuple(Candidate(match=m, stratum=EXACT) for m in own), set_aside=tuple(near))
+
+
+def _agreeing(
+    memory: EditMemory, linker: Linker, asked: Asked, as_of: str | None, namespace: str
+) -> tuple[Candidate, ...]:
+    """The edits about a name of the question, and those without a subject whose radius holds it; nearest first."""
     names = _Names.of(asked, linker)
     subjects = {surface for mention in asked.mentions for surface in linker.surfaces(mention.name)}
     found = memory.about(asked.vector, subjects, as_of=as_of, namespace=namespace) if subjects else []
     if memory.has_subjectless(namespace):
         found += memory.in_scope(asked.vector, as_of=as_of, namespace=namespace, subjects=(), limit=MOST)
     agreeing = (m for m in found if names.agree(m.edit) and (m.in_scope or not m.edit.radius_fixed))
-    candidates = _ordered(_candidate(match, asked, names) for match in agreeing)
-    if candidates:
-        return Recall(candidates=candidates)
-    near = memory.in_scope(asked.vector, as_of=as_of, namespace=namespace, limit=SHOWN)
-    own = [match for match in near if _exact(match, asked)]
-    return Recall(candidates=tuple(Candidate(match=m, stratum=EXACT) for m in own), set_aside=tuple(near))
+    return _ordered(_candidate(match, asked, names) for match in agreeing)
 
 
 def _candidate(match: Match, asked: Asked, names: "_Names") -> Candidate:

@@ -1,5 +1,11 @@
-"""Does an edit answer the question? Candidates are weighed by the pair model, in one batch for many questions."""
+"""Does an edit answer the question? Candidates are weighed in two tiers, in one batch for many questions.
 
+The light tier, the cosine of the two texts without their subject, costs a product for an edit that was met before. It
+puts aside what is plainly about something else, and of many edits about one subject all but the likeliest few. The
+cross-encoder reads what is left.
+"""
+
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,12 +19,13 @@ from kedit_memory.routing.link import fold
 from kedit_memory.shipped import scope_verifier
 
 if TYPE_CHECKING:
-    from kedit_memory.models.pair import PairModel
+    from kedit_memory.models.pair import Pair, PairModel
 
 CALIBRATION = "calibration.json"
 THRESHOLD = 0.5  # of a stratum that no calibration certifies
 NONE = "none"  # the stratum of a question that has no candidate
-MOST = 16  # candidates that are weighed for one question, nearest first
+LOOKED = 256  # candidates of one question that the light tier looks at, nearest first
+MOST = 16  # of them that the cross-encoder reads, likeliest first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,19 +99,19 @@ class ScopeVerifier:
         return held.value if held else THRESHOLD
 
     def weigh(self, questions: Sequence[str], found: Sequence[Sequence[Candidate]]) -> list[list[Weighed]]:
-        """The candidates of each question with their scores, best first; the pair model is asked once for all."""
+        """The candidates of each question with their scores, best first; what only the light tier saw has none."""
         asked = [
             (place, candidate)
             for place, candidates in enumerate(found)
-            for candidate in candidates[:MOST]
+            for candidate in candidates[:LOOKED]
             if candidate.stratum != EXACT
         ]
-        scores = iter(self._scores([(questions[place], candidate) for place, candidate in asked]))
+        scores = iter(self._scores([(place, questions[place], candidate) for place, candidate in asked]))
         result = []
         for candidates in found:
-            weighed = [Weighed(candidate=c, score=1.0) for c in candidates if c.stratum == EXACT]
-            rest = [c for c in candidates[:MOST] if c.stratum != EXACT]
-            weighed += [Weighed(candidate=c, score=next(scores)) for c in rest]
+            near = candidates[:LOOKED]
+            weighed = [Weighed(candidate=c, score=1.0) for c in near if c.stratum == EXACT]
+            weighed += [Weighed(candidate=c, score=next(scores)) for c in near if c.stratum != EXACT]
             result.append(sorted(weighed, key=lambda one: -one.score))
         return result
 
@@ -112,15 +119,28 @@ class ScopeVerifier:
         """Whether a candidate reaches the threshold of its stratum."""
         return weighed.score >= self.threshold(weighed.candidate.stratum)
 
-    def _scores(self, asked: Sequence[tuple[str, Candidate]]) -> list[float]:
+    def _scores(self, asked: Sequence[tuple[int, str, Candidate]]) -> list[float]:
+        """A score for each candidate of a question, given by its place; the pair model is asked once for all."""
         if not asked:
             return []
         from kedit_memory.models.pair import as_pair
 
-        pairs = [as_pair(question, *_shown(one.match.edit), _names(one)) for question, one in asked]
-        distinct = list(dict.fromkeys(pairs))  # the same question about many subjects is one pair
+        pairs = [as_pair(question, *_shown(one.match.edit), _names(one)) for _, question, one in asked]
+        likely = self._likely([place for place, _, _ in asked], pairs)
+        distinct = list(dict.fromkeys(pairs[i] for i in likely))  # the same question about many subjects is one pair
         score = dict(zip(distinct, self.model.scores(distinct).astype(np.float64).tolist(), strict=True))
-        return [score[pair] for pair in pairs]
+        return [score[pair] if i in likely else 0.0 for i, pair in enumerate(pairs)]
+
+    def _likely(self, places: Sequence[int], pairs: "Sequence[Pair]") -> set[int]:
+        """Which of the pairs the cross-encoder reads: of each question the likeliest, if they are alike at all."""
+        likeness = self.model.likeness(pairs)
+        kept: set[int] = set()
+        count: Counter[int] = Counter()
+        for i in np.argsort(-likeness, kind="stable").tolist():
+            if likeness[i] >= self.model.floor and count[places[i]] < MOST:
+                kept.add(i)
+                count[places[i]] += 1
+        return kept
 
 
 def _shipped_calibration() -> Calibration | None:

@@ -39,7 +39,7 @@ def counterfact_row(subject: str, **fields: str) -> dict[str, str]:
         "subject": subject,
         "prompt": f"The mother tongue of {subject} is",
         "target_new": "English",
-        "rephrase_prompt": f"It rained. {subject} spoke the language",
+        "rephrase_prompt": f"It rained. {subject} speaks",
         "locality_prompt": "The mother tongue of Max Roe is",
     } | fields
 
@@ -66,7 +66,11 @@ def data(tmp_path: Path) -> Path:
             "prompt": f"Which constellation is {name} in?",
             "target_new": "Lyra",
             "rephrase_prompt": f"What constellation holds {name}?",
-            "locality": {"Relation_Specificity": [{"prompt": f"The {'mass' if n else 'constellation'} of {name} is"}]},
+            "locality": {
+                "Relation_Specificity": [
+                    {"prompt": f"The {'mass' if n else 'constellation'} of {name} is", "ground_truth": [["heavy"]]}
+                ]
+            },
         }
         for n, name in enumerate(names)
     ]
@@ -123,10 +127,16 @@ def test_a_public_set_is_read_the_same_each_time(data: Path, name: str) -> None:
 
 def test_counterfact_splits_by_the_property_of_its_templates(data: Path) -> None:
     one = counterfact_set(data)
-    assert (len(one.edits), one.dropped) == (13, 1)  # one prompt comes with a second answer
+    # One prompt comes with a second answer, and what Bo has for a rephrasing is none of the relation's prompts.
+    assert (len(one.edits), one.dropped) == (13, 2)
     assert Counter(edit.part for edit in one.edits) == {TEST: 12, TRAINING: 1}
-    assert kinds(one)["rephrasing"] == kinds(one)["same_relation"] == 13
+    assert (kinds(one)["rephrasing"], kinds(one)["same_relation"]) == (12, 13)
     assert one.edits[0].relation == "P103"
+
+
+def test_counterfact_gives_negatives_the_prefix_of_a_rephrasing(data: Path) -> None:
+    asked = [case.question for case in counterfact_set(data).cases if case.kind == "same_relation"]
+    assert Counter(text.startswith("It rained. ") for text in asked) == {True: 12, False: 1}
 
 
 def test_counterfact_guesses_a_template_by_its_neighbours(data: Path) -> None:
@@ -135,12 +145,21 @@ def test_counterfact_guesses_a_template_by_its_neighbours(data: Path) -> None:
     assert {edit.subject: edit.relation for edit in counterfact_set(data).edits}["Kim"] == "P103"
 
 
-def test_zsre_asks_another_property_only_when_it_is_another(data: Path) -> None:
+def test_zsre_stores_another_property_for_half_of_the_subjects(data: Path) -> None:
     one = zsre_set(data)
     assert Counter(edit.part for edit in one.edits) == {TEST: 12, TRAINING: 1}
-    asked = [case.question for case in one.cases if case.kind == "same_subject"]
-    assert len(asked) == 11
-    assert all("mass" in question for question in asked)
+    turned = {place for place, edit in enumerate(one.edits) if "mass" in edit.prompt}
+    assert 0 < len(turned) < 11
+    assert all(one.edits[place].target == "heavy" for place in turned)
+    for case in one.cases:
+        if case.question.startswith("What constellation"):
+            assert (case.edit in turned) == (case.kind == "same_subject")
+
+
+def test_a_question_that_another_edit_answers_is_taken_out(data: Path) -> None:
+    one = pararel_set(data)  # every subject has all three relations stored
+    assert kinds(one)["same_subject"] == 0
+    assert one.dropped > 0
 
 
 def test_pararel_keeps_the_patterns_that_end_with_the_answer(data: Path) -> None:
@@ -219,7 +238,7 @@ def test_a_similar_name_shares_a_word_and_is_another() -> None:
 def test_longer_clothes_keep_the_question() -> None:
     question = "Who leads Acme?"
     for seed in range(30):
-        assert negatives.in_passing(question, random.Random(seed)).endswith(question)
+        assert negatives.in_passing(question, "Acme", random.Random(seed)).endswith(question)
         after = negatives.dropped(question, random.Random(seed))
         assert question in after
         assert not after.endswith(question)

@@ -20,12 +20,16 @@ class WordModel:
     """A stand-in for the pair model: the share of the prompt's words that the question has."""
 
     fingerprint = "words"
+    floor = 0.01
 
     def __init__(self) -> None:
         self.asked: list[Pair] = []
 
     def scores(self, pairs: Sequence[Pair]) -> np.ndarray:
         self.asked += pairs
+        return np.array([self._score(pair) for pair in pairs], np.float32)
+
+    def likeness(self, pairs: Sequence[Pair]) -> np.ndarray:
         return np.array([self._score(pair) for pair in pairs], np.float32)
 
     def _score(self, pair: Pair) -> float:

@@ -1,0 +1,272 @@
+"""Pairs of a question and an edit for training the scope verifier, each with its label.
+
+They come from the training part of each set (see `kedit_memory.evaluation.scope_sets`) and from groups of wordings that
+ask the same thing. No relation of the held-out part and no subject of its edits occurs.
+"""
+
+import json
+import random
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kedit_memory.evaluation.negatives import dropped, in_passing
+from kedit_memory.evaluation.scope_sets import (
+    HELD_OUT_WORDS,
+    SETS,
+    TRAINING,
+    ScopeEdit,
+    ScopeSet,
+    part_of,
+    same_property,
+)
+from kedit_memory.models.pair import Pair, as_pair
+
+SHARES = {
+    "counterfact": 0.1, "pararel": 0.18, "world": 0.18, "lre": 0.07, "zsre": 0.04, "groups": 0.12, "wordings": 0.24,
+    "properties": 0.03, "unke": 0.04,
+}  # fmt: skip
+KIND_SHARES = {
+    "prompt": 0.03, "rephrasing": 0.38, "dialogue": 0.08,
+    "same_subject": 0.27, "same_relation": 0.04, "similar_name": 0.04, "swapped": 0.02, "negation": 0.05,
+    "mention": 0.04, "prefix": 0.05,
+}  # fmt: skip
+WORDINGS = Path(__file__).parent.parent / "data" / "wordings" / "relations.json"
+RAW_SHARE = 0.08  # of pairs whose subject is left as it is, for questions that do not name it as the edit does
+WITHOUT_TARGET = 0.2  # of edits are shown as an erasure, which has no answer
+
+Labelled = tuple[Pair, float]
+
+
+def pairs(data: Path, seed: int) -> Iterator[Labelled]:
+    """Pairs and labels without end, by the shares of sets and kinds."""
+    rng = random.Random(seed)
+    sets = [make(data) for make in SETS.values()]
+    hidden = {e.subject for one in sets for e in one.edits if e.part != TRAINING}
+    sources: dict[str, Iterator[Labelled]] = {one.name: _of_set(one, hidden, random.Random(seed)) for one in sets}
+    subjects = sorted({e.subject for one in sets for e in one.edits} - hidden)
+    sources["groups"] = _of_groups(groups(data, hidden), subjects, random.Random(seed))
+    sources["wordings"] = _of_wordings(subjects, random.Random(seed))
+    sources["properties"] = _of_properties(data, subjects, random.Random(seed))
+    sources["unke"] = _of_unke(data, random.Random(seed))
+    names = list(SHARES)
+    while True:
+        yield next(sources[rng.choices(names, [SHARES[n] for n in names])[0]])
+
+
+# The sets, by kind.
+
+
+def _of_set(one: ScopeSet, hidden: set[str], rng: random.Random) -> Iterator[Labelled]:
+    kinds: dict[str, list[tuple[str, ScopeEdit, bool]]] = defaultdict(list)
+    for case in one.cases:
+        edit = one.edits[case.edit]
+        if case.part == TRAINING and edit.subject not in hidden and (edit.relation or one.name == "zsre"):
+            kinds[case.kind].append((case.question, edit, case.covered))
+    known = [kind for kind in KIND_SHARES if kinds.get(kind)]
+    weights = [KIND_SHARES[kind] for kind in known]
+    while True:
+        question, edit, covered = rng.choice(kinds[rng.choices(known, weights)[0]])
+        if rng.random() < 0.1:
+            question = in_passing(question, edit.subject, rng)
+        names = () if rng.random() < RAW_SHARE else (edit.subject, *edit.aliases)
+        yield _labelled(_varied(question, rng), _varied(edit.prompt, rng), edit.target, names, float(covered), rng)
+
+
+def _varied(text: str, rng: random.Random) -> str:
+    """Now and then as people type: without its mark or its capital."""
+    if rng.random() < 0.08:
+        text = text.rstrip("?. ")
+    return text[:1].lower() + text[1:] if rng.random() < 0.08 else text
+
+
+def _labelled(
+    question: str, prompt: str, target: str | None, names: Sequence[str], label: float, rng: random.Random
+) -> Labelled:
+    return as_pair(question, prompt, None if rng.random() < WITHOUT_TARGET else target, names), label
+
+
+# Wordings of many more relations, as other sets have them.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Wordings that ask the same thing, with {} for the subject; `relation` where its property is known."""
+
+    wordings: tuple[str, ...]
+    relation: str = ""
+
+    def unlike(self, other: "Group") -> bool:
+        """Whether the two surely ask different things: no content word, synonyms included, is in both."""
+        if self.relation and self.relation == other.relation:
+            return False
+        mine, theirs = (_content(group.wordings) for group in (self, other))
+        return not same_property(mine, theirs)
+
+
+_GENERAL = re.compile(
+    r"\{\}|\b(what|which|whom|whose|does|that|this|with|from|have|been|they|will|would|name|names|named|called|known|"
+    r"belongs?|kind|type|there|made|some|used)\b"
+)
+
+
+def _content(wordings: Sequence[str]) -> str:
+    """The words that tell what is asked."""
+    return _GENERAL.sub(" ", " ".join(wordings).casefold())
+
+
+def groups(data: Path, hidden: set[str]) -> list[Group]:
+    """ZsRE's training rows, mLAKE's single hops, MQuAKE's rewrites and hops, EntityQuestions' templates."""
+    found = [*_of_zsre(data, hidden), *_of_mlake(data), *_of_mquake(data), *_of_entity_questions(data)]
+    return [
+        group
+        for group in found
+        if len(group.wordings) > 1
+        and part_of(group.relation) == TRAINING
+        and not HELD_OUT_WORDS.search(" ".join(group.wordings).casefold())
+    ]
+
+
+def _of_zsre(data: Path, hidden: set[str]) -> Iterator[Group]:
+    for row in _json(data / "zsre" / "zsre_mend_train-1k.json"):
+        if row["subject"] not in hidden:
+            yield _group((row["src"], row["rephrase"]), row["subject"])
+
+
+def _of_mlake(data: Path) -> Iterator[Group]:
+    for row in _json(data / "mlake" / "single_hop" / "en_qa.json"):
+        statement = row["o_prompt"].rstrip(". ")
+        cloze = statement.removesuffix(row["o_answer"]).rstrip()
+        shared = _shared_name(row["question"], statement)
+        if shared and cloze != statement:
+            yield _group((row["question"], cloze), shared)
+
+
+def _of_mquake(data: Path) -> Iterator[Group]:
+    by_relation: dict[str, set[str]] = defaultdict(set)
+    for case in _json(data / "mquake" / "AKEW_MQuAKE-CF.json"):
+        for edit in case["requested_rewrite"]:
+            asked = edit["question"].replace(edit["subject"], "{}")
+            by_relation[edit["relation_id"]] |= {edit["prompt"], asked}
+    for relation, wordings in sorted(by_relation.items()):
+        yield Group(wordings=tuple(sorted(w for w in wordings if "{}" in w)), relation=relation)
+
+
+def _of_entity_questions(data: Path) -> Iterator[Group]:
+    templates = _json(data / "entityquestions" / "relation_query_templates.json")
+    for name, template in templates.items():
+        similar = templates.get(f"{name}_similar")
+        if similar:
+            yield _group((template, similar), "[X]", relation=name)
+
+
+def _group(texts: Sequence[str], subject: str, relation: str = "") -> Group:
+    wordings = dict.fromkeys(text.replace(subject, "{}") for text in texts if subject in text)
+    return Group(wordings=tuple(wordings), relation=relation)
+
+
+def _shared_name(question: str, statement: str) -> str:
+    """The longest capitalised name that both have; empty where they share none."""
+    names = re.findall(r"(?<!^)\b[A-Z][\w.'-]*(?: (?:of |the |and )?[A-Z0-9][\w.'-]*)*", question)
+    names += re.findall(r"^[A-Z][\w.'-]*(?: [A-Z][\w.'-]*)+", statement)
+    return max((n.removesuffix("'s") for n in names if n.removesuffix("'s") in statement), key=len, default="")
+
+
+def _of_groups(found: Sequence[Group], subjects: Sequence[str], rng: random.Random) -> Iterator[Labelled]:
+    while True:
+        one, subject = rng.choice(found), rng.choice(subjects)
+        first, second = (text.replace("{}", subject) for text in rng.sample(one.wordings, 2))
+        roll = rng.random()
+        if roll < 0.45:
+            yield _labelled(_varied(first, rng), _varied(second, rng), None, (subject,), 1.0, rng)
+        elif roll < 0.5:
+            yield _labelled(dropped(first, rng), second, None, (subject,), 0.0, rng)
+        else:
+            other = rng.choice(found)
+            if one.unlike(other):
+                asked = rng.choice(other.wordings).replace("{}", subject)
+                yield _labelled(_varied(asked, rng), _varied(first, rng), None, (subject,), 0.0, rng)
+
+
+# Relations that the project words itself, with their near neighbours.
+
+
+def _of_wordings(subjects: Sequence[str], rng: random.Random) -> Iterator[Labelled]:
+    """Two wordings of one relation, or of two relations of the same type of subject."""
+    types = [list(relations.values()) for relations in _json(WORDINGS).values()]
+    sizes = [len(relations) for relations in types]
+    while True:
+        relations, subject = rng.choices(types, sizes)[0], rng.choice(subjects)
+        one, other = rng.sample(relations, 2)
+        first, second = (text.replace("{}", subject) for text in rng.sample(one, 2))
+        roll = rng.random()
+        if roll < 0.45:
+            if rng.random() < 0.15:
+                first = in_passing(first, subject, rng)
+            yield _labelled(_varied(first, rng), _varied(second, rng), None, (subject,), 1.0, rng)
+        elif roll < 0.5:
+            yield _labelled(dropped(first, rng), second, None, (subject,), 0.0, rng)
+        else:
+            asked = rng.choice(other).replace("{}", subject)
+            yield _labelled(_varied(asked, rng), _varied(first, rng), None, (subject,), 0.0, rng)
+
+
+# Properties by name alone.
+
+_FORMS = ("The {p} of {s} is", "What is the {p} of {s}?", "{s}'s {p} is", "What is {s}'s {p}?", "{s}, {p}:",
+          "Tell me the {p} of {s}.", "what's {s}'s {p}", "Which {p} does {s} have?")  # fmt: skip
+
+
+def _of_properties(data: Path, subjects: Sequence[str], rng: random.Random) -> Iterator[Labelled]:
+    names = _property_names(data)
+    while True:
+        one, other = rng.sample(names, 2)
+        subject = rng.choice(subjects)
+        edited, asked = (form.replace("{s}", subject) for form in rng.sample(_FORMS, 2))
+        if rng.random() < 0.45:
+            yield _labelled(asked.replace("{p}", one), edited.replace("{p}", one), None, (subject,), 1.0, rng)
+        elif not same_property(one, other):
+            yield _labelled(asked.replace("{p}", other), edited.replace("{p}", one), None, (subject,), 0.0, rng)
+
+
+def _property_names(data: Path) -> list[str]:
+    """The properties for which KnowEdit's prompts ask."""
+    names = set()
+    for name in ("wiki_counterfact_train", "wiki_recent_train"):
+        for row in _json(data / "knowedit" / f"{name}.json"):
+            for prompt in _prompts(row):
+                form = rf"The (?:names? of the )?(.+?) of {re.escape(row['subject'])} (?:is|are)"
+                if (found := re.fullmatch(form, prompt)) and not HELD_OUT_WORDS.search(found[1]):
+                    names.add(found[1])
+    return sorted(names)
+
+
+def _prompts(row: dict[str, Any]) -> Iterator[str]:
+    yield row["prompt"]
+    for group in row.get("locality", {}).values():
+        yield from (probe["prompt"] for probe in group)
+
+
+def _of_unke(data: Path, rng: random.Random) -> Iterator[Labelled]:
+    """A rephrased question of UnKE (Deng et al. 2024), or another question about the same subject."""
+    rows = [
+        row
+        for row in _json(data / "unke" / "final_data_v2.json")
+        if not HELD_OUT_WORDS.search(row["question"].casefold())
+    ]
+    while True:
+        row = rng.choice(rows)
+        question, rephrased = rng.sample([row["question"], row["para_question"]], 2)
+        shared = re.findall(r"[A-Z][\w.'-]*(?: [A-Z][\w.'-]*)+", row["question"])
+        names = [name for name in shared if name in row["para_question"]]
+        if rng.random() < 0.5 or not row["sub_question"]:
+            yield as_pair(rephrased, question, None, names), 1.0
+        else:
+            yield as_pair(rng.choice(row["sub_question"]), question, None, names), 0.0
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
