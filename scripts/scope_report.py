@@ -26,6 +26,12 @@ AT_MOST = {
     ("false_fire", "prefix"): 0.02,
 }
 SIMPLE = ("own_radius", "radius", "bm25")
+ABLATIONS = ("no_cross_encoder", "no_link", "no_verifier", "one_key")
+ABLATED = (
+    "generalization/rephrasing", "generalization/dialogue", "fire/wrong_edit", "false_fire/same_relation",
+    "false_fire/same_subject", "false_fire/similar_name", "false_fire/swapped", "false_fire/negation",
+    "false_fire/mention", "false_fire/prefix", "false_fire/open_question",
+)  # fmt: skip
 CONTROLS = ("unedited", "oracle")
 ALONE = "question_only"
 HEAD = """# Which questions an edit answers
@@ -39,8 +45,15 @@ the question, are listed as `doubtful`: another edit of the set covers them too.
 
 `radius` and `bm25` stand at the threshold that gives them as many false fires as the router has, all kinds together;
 `own_radius` is the nearest key within its own radius. `unedited` has no memory, `oracle` is told the right edit. The
-last column is the AUC of a classifier that sees the question alone and tells rephrasings from that kind: 0.5 is chance,
-and where it is near 1 the kind looks different from a rephrasing, so a low false-fire rate there shows little.
+last column of the first table is the AUC of a classifier that sees the question alone and tells rephrasings from that
+kind: 0.5 is chance, and where it is near 1 the kind looks different from a rephrasing, so a low false-fire rate there
+shows little. Kinds that show in the question itself (a negation, a mention, a question that is dropped for another) are
+told from dialogues, which hold the same words before a question that is still asked.
+
+"Without a part" takes one part out at a time: the cross-encoder, so that the plain cosine of the texts without their
+subject decides; the link, so that the nearest keys are read instead of the edits about a name; the verifier, so that
+the radius decides between the edits that a name brings up; and of `radius` the key of the statement (`one_key`). Each
+stands at the threshold that gives it as many false fires as the router has, but `no_verifier`, which has its own.
 """
 
 Row = Mapping[str, Any]
@@ -125,7 +138,19 @@ def _section(one: Measurement) -> str:
     rest = [row for row in one.rows if row["method"] == own and row["low"] is None]
     if rest:
         lines += ["", *_table(["figure", "value", "n"], [[*_name(r), f"{r['n']:,}"] for r in rest])]
+    parts = [name for name in ABLATIONS if any(row["method"] == name for row in one.rows)]
+    if parts:
+        lines += ["", "Without a part:", "", *_ablated(own, parts, value)]
     return "\n".join([*lines, ""])
+
+
+def _ablated(own: str, parts: Sequence[str], value: Mapping[tuple[str, ...], float]) -> list[str]:
+    rows = []
+    for figure in ABLATED:
+        found = [value.get((name, *figure.split("/"))) for name in (own, *parts)]
+        if found[0] is not None:
+            rows.append([figure, *("" if one is None else f"{one:.4f}" for one in found)])
+    return _table(["figure", own, *parts], rows)
 
 
 def _cells(row: Row, others: Sequence[float | None], value: Mapping[tuple[str, str, str], float]) -> list[str]:

@@ -52,6 +52,9 @@ def scope(
     decider: Annotated[
         str, typer.Option("--scope", help="What decides: verified, or radius to leave the verifier out.")
     ] = "verified",
+    ablations: Annotated[
+        bool, typer.Option("--ablations", help="Also measure the router with one part taken out at a time.")
+    ] = False,
     verifier: Annotated[
         Path | None,
         typer.Option("--verifier", parser=o.path_of, metavar="<path>", help="Folder of another verifier to measure."),
@@ -71,7 +74,7 @@ def scope(
 
     plan = ScopePlan(
         dataset=dataset, edits=edits, questions=questions, open_questions=open_questions, part=part, scope=decider,
-        seed=seed,
+        ablations=ablations, seed=seed,
     )  # fmt: skip
     if picture:
         check_picture(picture)

@@ -9,6 +9,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
@@ -29,6 +30,9 @@ PARTS = (TEST, CALIBRATING)  # what may be asked; the training part is what the 
 _FOLDERS = {"lre": "relations_lre"}  # of the sets whose folder has another name
 _BATCH = 1000  # edits stored, and questions asked, between two lines of progress
 
+ABLE = ("no_verifier",)  # of the methods beside the router, those that have a threshold of their own
+
+Methods = dict[str, list[Verdict]]
 Judge = Callable[[Sequence[str]], Sequence[Judged]]
 Progress = Callable[[str], None]
 
@@ -44,6 +48,7 @@ class ScopePlan:
         open_questions: how many are asked that have nothing to do with the set.
         part: whose questions are asked: those that results are reported on, or those for choosing and looking.
         scope: what decides in the router, see `RouterConfig`.
+        ablations: whether the router is also measured with one part taken out at a time.
         seed: of every sample.
     """
 
@@ -53,6 +58,7 @@ class ScopePlan:
     open_questions: int = 1000
     part: str = TEST
     scope: str = "verified"
+    ablations: bool = False
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -113,11 +119,15 @@ class Wrong:
 
 @dataclass(frozen=True, kw_only=True)
 class ScopeReport:
-    """All that was measured; curves leave out own prompts, which would flatter every method."""
+    """All that was measured; curves leave out own prompts, which would flatter every method.
+
+    `operating` is where the router stands, `top_one` the nearest key checked against its own radius.
+    """
 
     rows: tuple[Row, ...]
     curves: Mapping[str, tuple[Point, ...]]
     operating: Point
+    top_one: Point
     bins: tuple[ReliabilityBin, ...]
     wrong: tuple[Wrong, ...]
 
@@ -149,7 +159,8 @@ def run_scope(
         model = router.verifier.fingerprint if router.verifies else memory.encoder.name
         run = describe_run("scope", plan.dataset, config=config, data=_source(plan.dataset, data), model=model)
         stored = Stored(memory=memory, drawn=drawn, ids=remember(memory, drawn.edits, progress))
-        return measure(stored, router.judge_many, run=run, plan=plan, progress=progress)
+        parts = partial(_without_parts, stored, router, progress=progress) if plan.ablations else None
+        return measure(stored, router.judge_many, run=run, plan=plan, parts=parts, progress=progress)
 
 
 def draw(one: ScopeSet, plan: ScopePlan, strangers: Sequence[str] = ()) -> Drawn:
@@ -191,9 +202,15 @@ def remember(memory: EditMemory, edits: Sequence[ScopeEdit], progress: Progress 
 
 
 def measure(
-    stored: Stored, judge: Judge, *, run: Run, plan: ScopePlan, progress: Progress = lambda _: None
+    stored: Stored,
+    judge: Judge,
+    *,
+    run: Run,
+    plan: ScopePlan,
+    parts: Callable[[Vectors], Methods] | None = None,
+    progress: Progress = lambda _: None,
 ) -> ScopeReport:
-    """Ask every question and count, for the router and for what it is compared with."""
+    """Ask every question and count, for the router, for what it is compared with, and for it without its `parts`."""
     drawn, expected = stored.drawn, stored.expected
     texts = [question.text for question in drawn.questions]
     judged = _asked(texts, judge, progress)
@@ -201,7 +218,10 @@ def measure(
     vectors = stored.memory.encode(texts)  # (questions, dim)
     simple = _baselines(stored, vectors, progress)
     name = METHOD if plan.scope == "verified" else f"{METHOD}-{plan.scope}"
-    methods = _at_same_rate(name, own, simple, drawn.outside) | _controls(expected)
+    rate = sum(v.fires for v, out in zip(own, drawn.outside, strict=True) if out) / max(1, sum(drawn.outside))
+    methods = {name: own, "own_radius": simple["radius"]} | _controls(expected)
+    for method, verdicts in (simple | (parts(vectors) if parts else {})).items():
+        methods[method] = verdicts if method in ABLE else controls.matched(verdicts, drawn.outside, rate)
     table = Table(run=run, questions=drawn.questions, expected=expected, edits=len(stored.memory), seed=plan.seed)
     rows = [row for method, verdicts in methods.items() for row in table.of_method(method, verdicts)]
     asked = [place for place, question in enumerate(drawn.questions) if question.kind != PROMPT]
@@ -219,6 +239,7 @@ def measure(
         rows=tuple(rows),
         curves=curves,
         operating=_operating([own[place] for place in asked], wanted),
+        top_one=_operating([simple["radius"][place] for place in asked], wanted),
         bins=tuple(bins),
         wrong=tuple(wrong),
     )
@@ -278,13 +299,19 @@ def _baselines(stored: Stored, vectors: Vectors, progress: Progress) -> dict[str
     }
 
 
-def _at_same_rate(
-    name: str, own: list[Verdict], simple: Mapping[str, list[Verdict]], outside: Sequence[bool]
-) -> dict[str, list[Verdict]]:
-    """The router, and each simple method with as many false fires; the radius also as the store has it."""
-    rate = sum(v.fires for v, out in zip(own, outside, strict=True) if out) / max(1, sum(outside))
-    methods = {name: own, "own_radius": simple["radius"]}
-    return methods | {method: controls.matched(verdicts, outside, rate) for method, verdicts in simple.items()}
+def _without_parts(stored: Stored, router: Router, vectors: Vectors, *, progress: Progress) -> Methods:
+    """The router with one part taken out, by the part."""
+    from kedit_memory.evaluation import scope_ablations as ablations  # loads torch
+
+    texts = [question.text for question in stored.drawn.questions]
+    prompts = [edit.prompt for edit in stored.drawn.edits]
+    progress("without the cross-encoder, without the verifier, without the link, with one key")
+    return {
+        "no_cross_encoder": ablations.without_cross_encoder(stored.memory, router.verifier.model, texts),
+        "no_verifier": ablations.without_verifier(stored.memory, texts),
+        "no_link": ablations.without_link(stored.memory, router.verifier, texts, vectors),
+        "one_key": ablations.with_one_key(stored.memory, prompts, stored.ids, vectors),
+    }
 
 
 def _controls(expected: Sequence[str | None]) -> dict[str, list[Verdict]]:
@@ -302,7 +329,7 @@ def _bins(judged: Sequence[Judged], expected: Sequence[str | None]) -> list[Reli
 
 
 def _operating(own: Sequence[Verdict], wanted: Sequence[str | None]) -> Point:
-    """Where the router stands in the picture."""
+    """Where a method stands in the picture."""
     outside = [v.fires for v, want in zip(own, wanted, strict=True) if want is None]
     inside = [v.fired == want for v, want in zip(own, wanted, strict=True) if want is not None]
     return Point(false=sum(outside) / max(1, len(outside)), coverage=sum(inside) / max(1, len(inside)))

@@ -65,6 +65,8 @@ def _draw_curves(axes: Any, report: ScopeReport) -> None:
         axes.plot(shares, [p.coverage for p in points], color=_COLOURS.get(name), label=name, drawstyle="steps-post")
     at = report.operating
     axes.plot([max(at.false, _LEFT)], [at.coverage], "o", color=_COLOURS[METHOD], label=f"{METHOD}, as it is set")
+    top = report.top_one
+    axes.plot([max(top.false, _LEFT)], [top.coverage], "s", color=_COLOURS["radius"], label="nearest key, own radius")
     axes.plot([_LEFT], [1.0], "*", color="#333333", markersize=11, label="oracle", clip_on=False)
     axes.set(
         xscale="log",

@@ -30,6 +30,9 @@ class Question:
     covered: bool
 
 
+SPOKEN = ("negation", "mention", "prefix")  # kinds that show in the question itself
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """Makes the rows of one store and one set of questions; `expected` is the edit that covers each, if any."""
@@ -91,11 +94,14 @@ class Table:
             yield replace(self._row(method), kind="calibration_error", value=error, n=n)
 
     def of_shortcuts(self, vectors: Vectors) -> Iterator[Row]:
-        """How well the question alone tells rephrasings from each other kind; 0.5 is chance."""
+        """How well the question alone tells covered ones from each other kind; 0.5 is chance.
+
+        Rephrasings, or dialogues where what makes a negative are words that dialogues have too.
+        """
         kinds = self._places()
-        positive = kinds.get(REPHRASING, [])
         row = replace(self._row("question_only"), unit="AUC")
         for kind in KINDS:
+            positive = kinds.get(DIALOGUE if kind in SPOKEN else REPHRASING, [])
             places = [*positive, *kinds.get(kind, ())]
             edits = [self.questions[place].edit for place in places]
             groups = [-1 - place if edit is None else edit for place, edit in zip(places, edits, strict=True)]

@@ -8,9 +8,10 @@ cross-encoder reads what is left.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kedit_memory.models.encoder import minilm_folder
 from kedit_memory.records import Edit, Match
@@ -19,7 +20,7 @@ from kedit_memory.routing.link import fold
 from kedit_memory.shipped import scope_verifier
 
 if TYPE_CHECKING:
-    from kedit_memory.models.pair import Pair, PairModel
+    from kedit_memory.models.pair import Pair
 
 CALIBRATION = "calibration.json"
 THRESHOLD = 0.5  # of a stratum that no calibration certifies
@@ -62,13 +63,35 @@ class Judged:
     timings: Mapping[str, float]  # seconds by step
 
 
+class PairScorer(Protocol):
+    """What reads questions together with edits: `PairModel`, or whatever has both of its tiers."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What changes whenever a score may."""
+        ...
+
+    @property
+    def floor(self) -> float:
+        """The likeness below which a pair need not be read."""
+        ...
+
+    def likeness(self, pairs: "Sequence[Pair]") -> NDArray[np.float32]:
+        """The light tier: how alike the texts are, -1 to 1, shape (pairs,)."""
+        ...
+
+    def scores(self, pairs: "Sequence[Pair]") -> NDArray[np.float32]:
+        """Estimates, 0 to 1, that the edit answers the question, shape (pairs,)."""
+        ...
+
+
 class ScopeVerifier:
     """A pair model with the thresholds of its strata: by default the shipped one with those it is shipped with.
 
     Thresholds that a store was calibrated for take their place.
     """
 
-    def __init__(self, model: "PairModel | None" = None, calibration: Calibration | None = None) -> None:
+    def __init__(self, model: PairScorer | None = None, calibration: Calibration | None = None) -> None:
         self._model = model
         self.calibration = calibration or (_shipped_calibration() if model is None else None)
 
@@ -78,7 +101,7 @@ class ScopeVerifier:
         return minilm_folder() is not None
 
     @property
-    def model(self) -> "PairModel":
+    def model(self) -> PairScorer:
         """The pair model, loaded now if it was not."""
         if self._model is None:
             from kedit_memory.models.pair import PairModel  # loads torch

@@ -294,7 +294,8 @@ def test_a_picture_is_drawn(stored: Stored, tmp_path: Path, suffix: str) -> None
 
 
 def test_a_picture_that_cannot_be_drawn_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    report = ScopeReport(rows=(), curves={}, operating=Point(false=0.0, coverage=1.0), bins=(), wrong=())
+    point = Point(false=0.0, coverage=1.0)
+    report = ScopeReport(rows=(), curves={}, operating=point, top_one=point, bins=(), wrong=())
     with pytest.raises(InvalidInputError, match="let it end in one of"):
         save_picture(report, tmp_path / "a.txt")
     with pytest.raises(InvalidInputError, match="make it first"):

@@ -50,7 +50,7 @@ def words() -> WordModel:
 
 @pytest.fixture
 def router(memory: EditMemory, words: WordModel) -> Router:
-    return Router(memory, verifier=ScopeVerifier(words), config=RouterConfig(path="direct"))  # type: ignore[arg-type]
+    return Router(memory, verifier=ScopeVerifier(words), config=RouterConfig(path="direct"))
 
 
 def test_the_edit_of_the_asked_relation_is_chosen(memory: EditMemory, router: Router) -> None:
@@ -129,7 +129,7 @@ def test_thresholds_of_the_store_decide(memory: EditMemory, words: WordModel) ->
     )  # fmt: skip
     calibration = certify([*outside, *inside], basis=basis, alpha=0.01)
     memory.set_note(CALIBRATION, calibration.to_json())
-    verifier = ScopeVerifier(words, calibration)  # type: ignore[arg-type]
+    verifier = ScopeVerifier(words, calibration)
     assert verifier.threshold("linked") == calibration.thresholds["linked"].value > 0.8
     decision = Router(memory, verifier=verifier).explain("And who is the head of Acme then?")
     assert "with 95% confidence" in decision.reason

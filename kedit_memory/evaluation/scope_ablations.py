@@ -1,0 +1,77 @@
+"""The router with a part taken out, on the same questions and the same store: what each part is worth."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kedit_memory.evaluation.scope_controls import Verdict
+from kedit_memory.memory import EditMemory
+from kedit_memory.models.pair import Pair
+from kedit_memory.records import Vectors
+from kedit_memory.routing.router import Router, RouterConfig
+from kedit_memory.routing.verify import MOST, Candidate, Judged, PairScorer, ScopeVerifier
+
+_NEAR = 256  # rows of questions multiplied at once
+
+
+class LightTier:
+    """The pair model without its cross-encoder: the plain cosine of the two texts without their subject, as 0 to 1."""
+
+    floor = -1.0
+
+    def __init__(self, model: PairScorer) -> None:
+        self._model = model
+        self.fingerprint = f"{model.fingerprint}-light"
+
+    def likeness(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
+        """As the whole model has it."""
+        return self._model.likeness(pairs)
+
+    def scores(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
+        """The likeness alone."""
+        return ((self._model.likeness(pairs) + 1) / 2).astype(np.float32)
+
+
+def without_cross_encoder(memory: EditMemory, model: PairScorer, questions: Sequence[str]) -> list[Verdict]:
+    """The light tier alone decides between the edits that the names bring up."""
+    verifier = ScopeVerifier(LightTier(model))
+    router = Router(memory, verifier=verifier, config=RouterConfig(scope="verified"))
+    return [_verdict(one) for one in router.judge_many(questions)]
+
+
+def without_verifier(memory: EditMemory, questions: Sequence[str]) -> list[Verdict]:
+    """The names bring edits up, the radius of their keys decides."""
+    router = Router(memory, config=RouterConfig(scope="radius"))
+    return [_verdict(one) for one in router.judge_many(questions)]
+
+
+def without_link(
+    memory: EditMemory, verifier: ScopeVerifier, questions: Sequence[str], vectors: Vectors
+) -> list[Verdict]:
+    """The nearest keys bring edits up, whatever the question names; the pair model reads both texts as they are."""
+    found = [[Candidate(match=match, stratum="linked") for match in memory.search(vector, MOST)] for vector in vectors]
+    best = [weighed[0] if weighed else None for weighed in verifier.weigh(questions, found)]
+    return [
+        Verdict(edit=one.match.edit.id, score=one.score, fires=False)
+        if one
+        else Verdict(edit=None, score=0.0, fires=False)
+        for one in best
+    ]
+
+
+def with_one_key(memory: EditMemory, prompts: Sequence[str], ids: Sequence[str], vectors: Vectors) -> list[Verdict]:
+    """The nearest prompt: as `radius`, but without the key of the statement."""
+    keys = memory.encode(prompts)  # (edits, dim)
+    verdicts = []
+    for start in range(0, len(vectors), _NEAR):
+        likeness = vectors[start : start + _NEAR] @ keys.T  # (questions, edits)
+        best = likeness.argmax(1)
+        for row, place in enumerate(best.tolist()):
+            distance = float(np.sqrt(max(0.0, 2 - 2 * likeness[row, place])))
+            verdicts.append(Verdict(edit=ids[place], score=1 - distance / 2, fires=False))
+    return verdicts
+
+
+def _verdict(judged: Judged) -> Verdict:
+    return Verdict(edit=judged.edit_id, score=judged.score, fires=judged.fires)
