@@ -21,7 +21,7 @@ from kedit_memory.models.pair import CONFIG, PairModel
 from kedit_memory.records import DEFAULT_NAMESPACE
 from kedit_memory.routing.calibration import Basis, Calibration, Outcome, Scored, certify
 from kedit_memory.routing.router import Router, RouterConfig
-from kedit_memory.routing.verify import CALIBRATION, THRESHOLD, Judged, ScopeVerifier
+from kedit_memory.routing.verify import CALIBRATION, Judged, ScopeVerifier
 from kedit_memory.shipped import scope_verifier
 
 CARD = """---
@@ -35,8 +35,8 @@ Says whether an edit answers a question. A low-rank adapter of rank {rank} and a
 own package; {pairs:,} pairs in {minutes:.0f} minutes, seed {seed} (`scripts/train_scope_verifier.py`). The subject is
 masked on both sides, and the plain encoder's cosine stands in the sum.
 
-Trained on the training part of CounterFact, ParaRel, LRE, zsRE, UnKE, KnowEdit and the shipped world, split by relation
-and by subject. English; questions and cloze prompts of one subject and one relation. It has seen few that need
+Trained on the training part of CounterFact, ParaRel, LRE, zsRE, UnKE, KnowEdit, mLAKE, MQuAKE,
+EntityQuestions, the shipped world and the project's own wordings (`data/wordings`), split by relation and by subject. English; questions and cloze prompts of one subject and one relation. It has seen few that need
 two facts, none in other languages, and no code.
 
 Thresholds, chosen on relations that neither training nor any report uses, with {edits:,} edits stored
@@ -105,8 +105,7 @@ def card(folder: Path, calibration: Calibration) -> str:
 def _stated(calibration: Calibration) -> list[str]:
     lines = []
     for stratum in (*calibration.thresholds, *calibration.uncertified):
-        held = calibration.thresholds.get(stratum)
-        value = held.value if held else THRESHOLD
+        value = calibration.threshold(stratum)
         lines.append(f"{stratum}: answers from {value:.4f} on; {calibration.statement(stratum)}")
     return lines
 

@@ -181,9 +181,8 @@ class PairModel:
         tokenizer, encoder = base_model()
         network = PairNetwork(copy.deepcopy(encoder), int(config["width"]))
         merge(network, weights, float(config["scale"]))
-        floor = float(config.get("floor", -1.0))
-        digest = hashlib.sha256(content + str(floor).encode()).hexdigest()
-        return cls(network, encoder, tokenizer, digest[:12], floor)
+        digest = hashlib.sha256(content + str(config.get("floor", "")).encode()).hexdigest()
+        return cls(network, encoder, tokenizer, digest[:12], float(config.get("floor", -1.0)))
 
     def likeness(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """For each pair the plain encoder's cosine of its texts, shape (pairs,)."""

@@ -157,7 +157,7 @@ class Calibration:
         missed: covered ones for which no candidate was found: no threshold answers them.
         basis: what it was made with.
         thresholds: by stratum.
-        uncertified: why the other strata have none; they keep the default threshold.
+        uncertified: why the other strata have none; they take the strictest of the certified thresholds.
     """
 
     alpha: float
@@ -174,6 +174,11 @@ class Calibration:
             raise InvalidInputError(f"each of {', '.join(STRATA)} is certified or not, once")
         if not all(isinstance(reason, str) for reason in self.uncertified.values()):
             raise InvalidInputError("a reason is no text")
+
+    def threshold(self, stratum: str) -> float:
+        """The score from which a candidate of the stratum answers."""
+        held = self.thresholds.get(stratum)
+        return held.value if held else max(one.value for one in self.thresholds.values())
 
     def statement(self, stratum: str) -> str:
         """What is promised for a stratum, in one sentence.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kedit_memory.models.pair import Pair
 
 CALIBRATION = "calibration.json"
-THRESHOLD = 0.5  # of a stratum that no calibration certifies
+THRESHOLD = 0.5  # of a verifier without a calibration
 NONE = "none"  # the stratum of a question that has no candidate
 LOOKED = 256  # candidates of one question that the light tier looks at, nearest first
 MOST = 16  # of them that the cross-encoder reads, likeliest first
@@ -118,8 +118,7 @@ class ScopeVerifier:
         """The score from which a candidate of a stratum answers."""
         if stratum == EXACT:
             return 0.0
-        held = self.calibration.thresholds.get(stratum) if self.calibration else None
-        return held.value if held else THRESHOLD
+        return self.calibration.threshold(stratum) if self.calibration else THRESHOLD
 
     def weigh(self, questions: Sequence[str], found: Sequence[Sequence[Candidate]]) -> list[list[Weighed]]:
         """The candidates of each question with their scores, best first; what only the light tier saw has none."""
