@@ -44,9 +44,12 @@ def match_document(match: Match) -> dict[str, Any]:
     return {
         "edit": edit_document(match.edit),
         "key": match.key,
+        "key_kind": match.key_kind,
         "distance": match.distance,
         "radius": match.radius,
         "in_scope": match.in_scope,
+        "rejected": match.rejected,
+        "score": match.score,
     }
 
 

@@ -151,3 +151,28 @@ def test_a_calibration_for_another_verifier_is_refused(memory: EditMemory) -> No
 def test_an_unknown_scope_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="no scope 'psychic'; choose one of auto, verified, radius"):
         RouterConfig(scope="psychic")
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["アクメを率いているのは誰ですか？", "Кто руководит Acme?", "Acme 的负责人是谁？", "😀" * 60 + " Acme", "¿" * 4000],
+)
+def test_a_question_in_another_script_is_a_miss_and_no_fault(memory, router, question):
+    memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme")
+    assert not router.explain(question).edits
+
+
+def test_a_question_too_long_is_refused_in_one_line(memory, router):
+    edit = memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme")
+    with pytest.raises(InvalidInputError, match=r"question has 100000 characters, 4000 are allowed; shorten it"):
+        router.explain("x" * 100_000)
+    assert router.explain("Who is the head of Acme?").edits[0].edit.id == edit.id
+
+
+def test_of_many_edits_about_a_subject_the_likeliest_few_are_read(memory, router, words):
+    asked = memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme")
+    for number in range(60):
+        memory.add(f"Which colour has room {number} of Acme?", "green", subject="Acme")
+    decision = router.explain("Today, who is the head of Acme?")
+    assert [match.edit.id for match in decision.edits] == [asked.id]
+    assert len(words.asked) <= 16
