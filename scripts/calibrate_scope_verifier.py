@@ -35,9 +35,10 @@ Says whether an edit answers a question. A low-rank adapter of rank {rank} and a
 own package; {pairs:,} pairs in {minutes:.0f} minutes, seed {seed} (`scripts/train_scope_verifier.py`). The subject is
 masked on both sides, and the plain encoder's cosine stands in the sum.
 
-Trained on the training part of CounterFact, ParaRel, LRE, zsRE, UnKE, KnowEdit, mLAKE, MQuAKE,
-EntityQuestions, the shipped world and the project's own wordings (`data/wordings`), split by relation and by subject. English; questions and cloze prompts of one subject and one relation. It has seen few that need
-two facts, none in other languages, and no code.
+Trained on the training part of CounterFact, ParaRel, LRE, zsRE, UnKE, KnowEdit, mLAKE, MQuAKE, EntityQuestions, the
+shipped world and the project's own wordings (`data/wordings`), split by relation and by subject. English; questions and
+cloze prompts of one subject and one relation. It has seen few that need two
+facts, none in other languages, and no code.
 
 Thresholds, chosen on relations that neither training nor any report uses, with {edits:,} edits stored
 (`scripts/calibrate_scope_verifier.py`):

@@ -1,22 +1,19 @@
-"""Questions and passages."""
+"""Questions."""
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.check import installed
 from kedit_memory.cli.memory import open_store
 from kedit_memory.cli.output import emit
-from kedit_memory.errors import InvalidInputError, KeditError
+from kedit_memory.errors import KeditError
 from kedit_memory.memory import EditMemory
 
 if TYPE_CHECKING:
-    from kedit_memory.records import Passage
     from kedit_memory.routing.router import Router
 
 Question = Annotated[str, typer.Argument(help="A question or a cloze prompt.")]
@@ -102,53 +99,3 @@ def _questions() -> Iterator[str]:
             return
         if line:
             yield line
-
-
-def ingest(
-    path: Annotated[
-        Path | None,
-        typer.Argument(parser=o.path_of, help="A .txt, .md or .jsonl file, or a folder of them."),
-    ] = None,
-    wikipedia: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--wikipedia",
-            metavar="<str>",
-            help="The title of a Wikipedia page; may be given several times. Uses the network.",
-        ),
-    ] = None,
-    language: Annotated[str, typer.Option("--language", help="The Wikipedia to ask: en, de, simple …")] = "en",
-    store: o.Store = o.STORE,
-    as_json: o.Json = False,
-) -> None:
-    """Add passages that retrieval can put before a question. Doing it twice changes nothing.
-
-    Wikipedia asks for a contact: an address in the environment variable KEDIT_CONTACT.
-    """
-    from kedit_memory.retrieval.corpus import Corpus, read_documents
-
-    if path is None and not wikipedia:
-        raise InvalidInputError("nothing to ingest; give a PATH, or --wikipedia TITLE, or both")
-    passages = [*(read_documents(path) if path else ()), *(_wikipedia(wikipedia, language) if wikipedia else ())]
-    with open_store(store) as memory:
-        corpus = Corpus(memory.path)
-        added = corpus.add(passages)
-    emit(
-        as_json=as_json,
-        document={"added": added, "passages": len(corpus.passages)},
-        lines=[f"{added} new passages, {len(corpus.passages)} in the store"],
-    )
-
-
-def _wikipedia(titles: Sequence[str], language: str) -> "list[Passage]":
-    """The passages of these pages, asked for under the name of this program and its user's contact."""
-    from kedit_memory.retrieval.wikipedia import fetch
-
-    contact = os.environ.get("KEDIT_CONTACT", "").strip()
-    if not contact:
-        raise InvalidInputError(
-            "Wikipedia asks every program for a contact; set KEDIT_CONTACT to an e-mail address or a web page of yours"
-        )
-    version = installed("kedit-memory") or "dev"  # run from a checkout that is not installed
-    agent = f"kedit-memory/{version} (https://pypi.org/project/kedit-memory; {contact})"
-    return fetch(titles, language=language, user_agent=agent)

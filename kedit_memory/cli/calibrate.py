@@ -113,7 +113,7 @@ def _print_table(calibration: "Calibration") -> None:
     for stratum, held in calibration.thresholds.items():
         table.add_row(stratum, *_cells(held))
     for stratum in calibration.uncertified:
-        table.add_row(stratum, f"{calibration.threshold(stratum):.6g}, the strictest of them")
+        table.add_row(stratum, f"{calibration.threshold(stratum):.6g}")
     console.print(table)
     for stratum in (*calibration.thresholds, *calibration.uncertified):
         console.print(f"{stratum}: {calibration.statement(stratum)}", soft_wrap=True)

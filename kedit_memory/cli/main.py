@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kedit_memory.cli import ask, calibrate, check, demo, evaluate, memory
+from kedit_memory.cli import ask, calibrate, check, demo, edit, evaluate, ingest, memory, trace
 from kedit_memory.errors import InvalidInputError, KeditError
 
 # What typer raises at a wrong option: its own copy of click's UsageError, in older releases click's.
@@ -36,9 +36,11 @@ app.command()(memory.backup)
 app.command()(memory.purge)
 app.command()(ask.ask)
 app.command()(ask.chat)
-app.command()(ask.ingest)
+app.command()(ingest.ingest)
 app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(evaluate.app, name="evaluate")
+app.command()(edit.edit)
+app.command()(trace.trace)
 app.command()(check.verify)
 app.command()(check.rebuild)
 app.command()(check.doctor)

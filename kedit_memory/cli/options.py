@@ -45,7 +45,8 @@ Model = Annotated[
 Device = Annotated[str | None, typer.Option("--device", help="Where a local model runs: cpu, cuda, cuda:1.")]
 Dtype = Annotated[str | None, typer.Option("--dtype", help="A local model's precision: float32, bfloat16, float16.")]
 PathChoice = Annotated[
-    str, typer.Option("--path", help="How an edit in scope answers: auto, context (before the question) or direct.")
+    str,
+    typer.Option("--path", help="How an edit in scope answers: auto, context, direct or grace; see README."),
 ]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Answer by the edits valid on this day (YYYY-MM-DD).")]
 Subject = Annotated[str | None, typer.Option("--subject", help="Whom or what the fact is about.")]

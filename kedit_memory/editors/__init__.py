@@ -6,7 +6,22 @@ from kedit_memory import registry
 from kedit_memory.editors.base import Applied, Editor, Fact, Outcome, configured
 
 # A line for each method: the name that users give, and where its class is.
-EDITORS: dict[str, str] = {}
+EDITORS: dict[str, str] = {
+    "grace": "kedit_memory.editors.grace:Grace",
+    "grace-fast": "kedit_memory.editors.grace_fast:GraceFast",
+    "ft": "kedit_memory.editors.ft:FineTuning",
+    "ft-last": "kedit_memory.editors.ft:LastLayer",
+    "ft-l": "kedit_memory.editors.ft:ConstrainedLayer",
+    "ft-ewc": "kedit_memory.editors.ft_ewc:ElasticTuning",
+    "ft-retrain": "kedit_memory.editors.ft_retrain:RetrainedTuning",
+    "lora": "kedit_memory.editors.lora:Lora",
+    "ext-sub": "kedit_memory.editors.ext_sub:ExtSub",
+    "ike": "kedit_memory.editors.ike:InContext",
+    "rome": "kedit_memory.editors.rome:Rome",
+    "memit": "kedit_memory.editors.memit:Memit",
+    "alphaedit": "kedit_memory.editors.alphaedit:AlphaEdit",
+    "kn": "kedit_memory.editors.kn:KnowledgeNeurons",
+}
 
 
 def load_editor(name: str, **options: Any) -> Editor:

@@ -125,8 +125,16 @@ def configured(editor: type[Any], name: str, options: dict[str, Any]) -> Any:
     Raises:
         InvalidInputError: it has no such option, or refuses the value.
     """
-    known = [field.name for field in fields(editor)]
-    for option in options:
+    known = {field.name: field.default for field in fields(editor) if field.init}
+    for option, value in options.items():
         if option not in known:
             raise InvalidInputError(f"{name} has no option {option!r}; it has {', '.join(known) or 'none'}")
+        like = type(known[option])
+        if isinstance(known[option], bool | int | float | str) and not _fits(value, like):
+            raise InvalidInputError(f"{option} of {name} is {value!r}; it takes a value like {known[option]!r}")
     return editor(**options)
+
+
+def _fits(value: object, like: type) -> bool:
+    """Whether a value is of the kind of an option's default; a truth value is no number."""
+    return type(value) is like or (like is float and type(value) is int)

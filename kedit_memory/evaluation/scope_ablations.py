@@ -18,8 +18,6 @@ _NEAR = 256  # rows of questions multiplied at once
 class LightTier:
     """The pair model without its cross-encoder: the plain cosine of the two texts without their subject, as 0 to 1."""
 
-    floor = -1.0
-
     def __init__(self, model: PairScorer) -> None:
         self._model = model
         self.fingerprint = f"{model.fingerprint}-light"

@@ -15,7 +15,7 @@ from kedit_memory.errors import StoreError
 from kedit_memory.memory.keys import KeyIndex
 from kedit_memory.memory.manifest import damage, drop_cache, read_manifest
 from kedit_memory.memory.rows import number_of, to_json
-from kedit_memory.memory.store import CACHE, DATABASE, SEARCHED, Store, translated
+from kedit_memory.memory.store import CACHE, DATABASE, SEARCHED, VALUES, Store, translated
 from kedit_memory.records import Kind, Status
 
 
@@ -90,6 +90,7 @@ def purge(store: Store, edit_ids: Sequence[str], at: str) -> None:
         StoreError: another process reads the store, so that its log cannot be emptied yet.
     """
     numbers = to_json([number_of(edit_id) for edit_id in edit_ids])
+    shutil.rmtree(store.path / VALUES, ignore_errors=True)
     chosen = "IN (SELECT value FROM json_each(?))"
     drop_cache(store.path / CACHE)
     with store.transaction():

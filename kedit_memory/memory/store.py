@@ -33,6 +33,7 @@ from kedit_memory.records import Edit, KeyKind, Vectors
 
 DATABASE = "store.db"
 CACHE = "cache"
+VALUES = "values"  # what models learned of the edits, a folder for each; they can learn it again
 BUSY_SECONDS = 10.0
 
 # Edits that some question, of today or of another day, may still find, and the keys that it finds them by.

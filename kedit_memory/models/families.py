@@ -27,6 +27,11 @@ class Family:
     mlp_in: tuple[str, ...]  # in a layer: projections into the MLP, a gate first
     mlp_out: str  # in a layer: the projection that writes the MLP's result
     transposed: bool = False  # weights are stored (in, out), as Conv1D does, not (out, in)
+    stack: str = ""  # in the base model: what takes the attention mask and runs the layers; "" is the base model
+
+    def stack_module(self, model: "PreTrainedModel") -> "nn.Module":
+        """The module whose forward pass takes the attention mask and runs the layers."""
+        return model.base_model.get_submodule(self.stack)
 
     def layer_list(self, model: "PreTrainedModel") -> "nn.ModuleList":
         """The layers of `model`, first to last."""
@@ -105,6 +110,7 @@ _T5 = Family(
     attention_out="layer.0.SelfAttention.o",
     mlp_in=("layer.2.DenseReluDense.wi",),
     mlp_out="layer.2.DenseReluDense.wo",
+    stack="decoder",
 )
 _T5_GATED = replace(
     _T5,
@@ -151,3 +157,23 @@ def family_of(model: "PreTrainedModel") -> Family:
     if name not in FAMILIES:
         raise UnknownNameError("model family", name, FAMILIES)
     return FAMILIES[name]
+
+
+def encoder_of(model: "PreTrainedModel") -> Family:
+    """The same table for the encoder of an encoder-decoder; `family_of` gives its decoder's.
+
+    Raises:
+        UnknownNameError: The table has no such family.
+        InvalidInputError: The model has no encoder beside its decoder.
+    """
+    family = family_of(model)
+    if family.stack != "decoder":
+        raise InvalidInputError(f"a {family.name} model has one stack of layers: it is not an encoder-decoder")
+    return replace(
+        family,
+        layers="encoder.block",
+        final_norm="encoder.final_layer_norm",
+        mlp_in=tuple(path.replace("layer.2", "layer.1") for path in family.mlp_in),  # no cross-attention before it
+        mlp_out=family.mlp_out.replace("layer.2", "layer.1"),
+        stack="encoder",
+    )

@@ -1,6 +1,7 @@
 """Hooks that read or replace what goes into or comes out of a module, removed on exit, errors included."""
 
-from collections.abc import Callable, Iterator
+import inspect
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -52,3 +53,38 @@ def replace(
         yield
     finally:
         handle.remove()
+
+
+@contextmanager
+def watch(
+    module: nn.Module, before: Callable[[Mapping[str, Any]], None], after: Callable[[Any], None]
+) -> Iterator[None]:
+    """Within the block, `before` is told each forward pass's arguments by name, and `after` what came out of it."""
+    signature = inspect.signature(module.forward)
+
+    def enter(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        before(signature.bind_partial(*args, **kwargs).arguments)
+
+    def leave(_: nn.Module, __: tuple[Any, ...], output: Any) -> None:
+        after(output)
+
+    handles = (module.register_forward_pre_hook(enter, with_kwargs=True), module.register_forward_hook(leave))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def bypass(module: nn.Module, function: Callable[..., Any]) -> Iterator[None]:
+    """Within the block, `function` gives the module's output in place of its own computation; hooks still run."""
+    own = module.__dict__.get("forward")  # set on the module itself where its layers are spread over devices
+    module.forward = function
+    try:
+        yield
+    finally:
+        if own is None:
+            del module.forward
+        else:
+            module.forward = own

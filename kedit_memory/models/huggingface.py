@@ -1,7 +1,7 @@
 """Any causal or encoder-decoder language model of Hugging Face, by name or folder: a `WhiteBoxModel`."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,10 @@ class HuggingFaceModel:
 
     Deterministic: generation is greedy. Batches are padded here, on the side that the task needs, so the
     tokenizer's own side does not matter. No gradient is kept; editors that need one call `model`.
+
+    Attributes:
+        context: Where it is not None, every `Prompt` goes through it before it is rendered; it may put facts and
+            passages before the question. Texts given as plain strings do not. In-context edits set it.
     """
 
     def __init__(self, model: PreTrainedModel, tokenizer: Any, *, name: str, batch_size: int = 32) -> None:
@@ -43,6 +47,7 @@ class HuggingFaceModel:
         self.tokenizer = tokenizer
         self.name = name
         self.batch_size = batch_size
+        self.context: Callable[[Prompt], Prompt] | None = None
         self._pad = int(tokenizer.pad_token_id)
         self._ends = _end_tokens(model, tokenizer)
 
@@ -100,6 +105,8 @@ class HuggingFaceModel:
 
     def render(self, prompt: Prompt) -> str:
         """The text that the model is given: by its chat template, or in the base-model format."""
+        if self.context is not None:
+            prompt = self.context(prompt)
         if not self.is_chat:
             return formats.render(prompt.question, prompt.facts, prompt.passages)
         messages = formats.chat_messages(prompt.question, prompt.facts, prompt.passages)
@@ -118,6 +125,21 @@ class HuggingFaceModel:
     def encode(self, prompt: Prompt | str) -> list[int]:
         """The token ids that the model is given for `prompt`, special ones included; never empty."""
         return self._ids(self._text(prompt), raw=isinstance(prompt, str)) or [self._start]
+
+    def join(self, prompt: Prompt | str, continuation: str) -> tuple[list[int], list[int]]:
+        """The ids given to the model and those of the continuation, tokenised as one text."""
+        given = self.encode(prompt)
+        if self._is_encoder_decoder:
+            target = self.tokenizer(continuation, add_special_tokens=False)["input_ids"]
+            return given, list(target)
+        if not continuation:
+            return given, []
+        whole = self._ids(self._text(prompt) + continuation, raw=isinstance(prompt, str))
+        shared = next(
+            (i for i, (a, b) in enumerate(zip(given, whole, strict=False)) if a != b),
+            min(len(given), len(whole)),
+        )
+        return whole[:shared] or [self._start], whole[shared:]
 
     def fits(self, prompt: Prompt | str, *, max_new_tokens: int = MAX_NEW_TOKENS) -> bool:
         """Whether the prompt and `max_new_tokens` together fit the window."""
@@ -179,7 +201,7 @@ class HuggingFaceModel:
     @torch.no_grad()
     def log_probabilities(self, pairs: Sequence[tuple[Prompt | str, str]]) -> list[list[float]]:
         """The same for many (prompt, continuation) pairs, in batches, in order."""
-        joined = [self._join(prompt, continuation) for prompt, continuation in pairs]
+        joined = [self.join(prompt, continuation) for prompt, continuation in pairs]
         self._check_window([given + target for given, target in joined])
         found: list[list[float]] = [[] for _ in joined]
         lengths = [given + target for given, target in joined]
@@ -241,21 +263,6 @@ class HuggingFaceModel:
         # Some causal tokenizers end every text; nothing would follow such an end.
         return ids[:-1] if added_end and not self._is_encoder_decoder else ids
 
-    def _join(self, prompt: Prompt | str, continuation: str) -> tuple[list[int], list[int]]:
-        """The ids given to the model and those of the continuation, tokenised as one text."""
-        given = self.encode(prompt)
-        if self._is_encoder_decoder:
-            target = self.tokenizer(continuation, add_special_tokens=False)["input_ids"]
-            return given, list(target)
-        if not continuation:
-            return given, []
-        whole = self._ids(self._text(prompt) + continuation, raw=isinstance(prompt, str))
-        shared = next(
-            (i for i, (a, b) in enumerate(zip(given, whole, strict=False)) if a != b),
-            min(len(given), len(whole)),
-        )
-        return whole[:shared] or [self._start], whole[shared:]
-
     def _check_window(self, encoded: Sequence[Sequence[int]], reserve: int = 0) -> None:
         longest = max((len(ids) for ids in encoded), default=0)
         if self.window is None or longest + reserve <= self.window:
@@ -302,7 +309,7 @@ class HuggingFaceModel:
             yield row[first : first + len(target)]
 
     def _forward(self, prompt: Prompt | str, continuation: str, **options: bool) -> Any:
-        given, target = self._join(prompt, continuation)
+        given, target = self.join(prompt, continuation)
         self._check_window([given + target])
         inputs = given if self._is_encoder_decoder else given + target
         ids = torch.tensor([inputs], device=self.device)

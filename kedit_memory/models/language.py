@@ -7,7 +7,7 @@ A prompt is a `Prompt` (a question with its context, rendered as the model's use
 base-model format or messages) or a plain string (given to the model as it is).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
@@ -90,6 +90,8 @@ class ScoringModel(TextModel, Protocol):
 class WhiteBoxModel(ScoringModel, Protocol):
     """A model whose hidden states and weights are at hand."""
 
+    context: Callable[[Prompt], Prompt] | None  # what in-context edits put before every `Prompt` that is rendered
+
     @property
     def model(self) -> Any:
         """The transformers model, in evaluation mode."""
@@ -105,8 +107,17 @@ class WhiteBoxModel(ScoringModel, Protocol):
         """Where the model takes its inputs."""
         ...
 
+    @property
+    def window(self) -> int | None:
+        """The most tokens, prompt and answer together; None where the model sets no limit."""
+        ...
+
     def encode(self, prompt: Prompt | str) -> list[int]:
         """The token ids that the model is given for `prompt`, special ones included."""
+        ...
+
+    def join(self, prompt: Prompt | str, continuation: str) -> tuple[list[int], list[int]]:
+        """The ids given to the model and those of the continuation, tokenised as one text."""
         ...
 
     def fits(self, prompt: Prompt | str, *, max_new_tokens: int = MAX_NEW_TOKENS) -> bool:

@@ -150,10 +150,7 @@ def as_pair(question: str, prompt: str, target: str | None, names: Sequence[str]
 class PairModel:
     """The trained pair model, ready to score."""
 
-    def __init__(
-        self, network: PairNetwork, plain: nn.Module, tokenizer: Any, fingerprint: str, floor: float = -1.0
-    ) -> None:
-        self.floor = floor  # a likeness below it has not been seen in pairs that belong together
+    def __init__(self, network: PairNetwork, plain: nn.Module, tokenizer: Any, fingerprint: str) -> None:
         self._network = network.eval()
         self._cosines = Cosines(partial(mean_state, plain.eval()), tokenizer)
         self._tokenizer = tokenizer
@@ -181,8 +178,7 @@ class PairModel:
         tokenizer, encoder = base_model()
         network = PairNetwork(copy.deepcopy(encoder), int(config["width"]))
         merge(network, weights, float(config["scale"]))
-        digest = hashlib.sha256(content + str(config.get("floor", "")).encode()).hexdigest()
-        return cls(network, encoder, tokenizer, digest[:12], float(config.get("floor", -1.0)))
+        return cls(network, encoder, tokenizer, hashlib.sha256(content).hexdigest()[:12])
 
     def likeness(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """For each pair the plain encoder's cosine of its texts, shape (pairs,)."""

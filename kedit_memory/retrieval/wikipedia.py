@@ -1,8 +1,11 @@
 """Passages from Wikipedia, asked for by title; the one part of retrieval that uses the network."""
 
+import hashlib
 import re
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -10,10 +13,31 @@ import httpx
 
 from kedit_memory.errors import InvalidInputError, KeditError, MissingDependencyError, NotFoundError
 from kedit_memory.records import Passage
-from kedit_memory.retrieval.corpus import split_text
+from kedit_memory.retrieval.documents import Document
+from kedit_memory.retrieval.fetched import LONGEST_WAIT, Access, Fetched, check_agent
+from kedit_memory.retrieval.splitting import split_text
 
 _HEADING = re.compile(r"^ *(==+) .*? \1 *$", re.MULTILINE)
-LONGEST_WAIT = 60  # seconds; a server that asks for more is given up
+_POLITE = Access()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A page as it was fetched: its title after redirects, its address, the text of its lead and of each section."""
+
+    title: str
+    url: str
+    parts: tuple[str, ...]
+
+    def passages(self) -> Iterator[Passage]:
+        """Its text, section by section."""
+        for part in self.parts:
+            yield from split_text(_HEADING.sub("\n", part), title=self.title, source=self.url)
+
+    def document(self) -> Document:
+        """The page as a document that can be ingested again when it has changed."""
+        content = hashlib.sha256("\0".join((self.title, *self.parts)).encode()).hexdigest()
+        return Document(name=self.url, source=self.url, digest=content, read=self.passages)
 
 
 def fetch(
@@ -21,19 +45,17 @@ def fetch(
     *,
     language: str = "en",
     user_agent: str,
-    base_url: str | None = None,
-    pause: float = 0.5,
-    attempts: int = 3,
-) -> list[Passage]:
-    """The passages of the pages with these titles, in order; redirects are followed.
+    kept: Fetched | None = None,
+    access: Access = _POLITE,
+) -> list[Page]:
+    """The pages with these titles, in order; redirects are followed.
 
     Args:
         titles: as in the address of a page, or as it is headed.
         language: of the Wikipedia: "en", "de", "simple"…
         user_agent: names the program and a contact, as Wikipedia asks.
-        base_url: another MediaWiki's `api.php`; None is Wikipedia's.
-        pause: seconds between two requests, and the first wait before a repeated one; each further wait doubles.
-        attempts: how often a request is made before it is given up.
+        kept: pages fetched before, which are not asked for again while they are young.
+        access: how it is asked; its base_url is another MediaWiki's `api.php`.
 
     Raises:
         MissingDependencyError: wikipedia-api is not installed.
@@ -44,21 +66,21 @@ def fetch(
     package = _package()
     language = language.strip().lower()
     _check(titles, language, user_agent)
-    with _Transport(base_url, pause) as transport:
-        wiki = package.Wikipedia(
-            user_agent, language, max_retries=max(1, attempts) - 1, retry_wait=pause, transport=transport
-        )
+    titles = [title.strip() for title in titles]
+    with _Transport(access) as transport:
+        again = {"max_retries": access.attempts - 1, "retry_wait": access.pause}
+        wiki = package.Wikipedia(user_agent, language, transport=transport, **again)
         try:
-            return [passage for title in titles for passage in _page(wiki, title.strip(), language)]
+            ask = partial(_page, wiki, language=language)
+            return [_remembered(kept, title, language) or _keep(kept, title, language, ask(title)) for title in titles]
         except (package.WikipediaException, KeyError) as error:  # KeyError: a part of the answer is missing
-            raise KeditError(_explain(package, error, language, attempts)) from error
+            raise KeditError(_explain(package, error, language, access.attempts)) from error
 
 
 def _check(titles: Sequence[str], language: str, user_agent: str) -> None:
     if not (language.isascii() and language.replace("-", "").isalnum()):
         raise InvalidInputError(f"no language {language!r}; give the code of a Wikipedia, such as en, de or simple")
-    if not (len(user_agent) > 5 and user_agent.isascii() and user_agent.isprintable()):
-        raise InvalidInputError(f"{user_agent!r} cannot be sent as a user agent; use six or more ASCII characters")
+    check_agent(user_agent)
     for title in titles:
         if not title.strip() or set(title) & set("#<>[]|{}"):
             raise InvalidInputError(f"no page can have the title {title!r}; give it as in the page's heading")
@@ -78,10 +100,10 @@ def _package() -> ModuleType:
 class _Transport(httpx.HTTPTransport):
     """Requests at a polite pace, to another address where one is given."""
 
-    def __init__(self, base_url: str | None, pause: float) -> None:
+    def __init__(self, access: Access) -> None:
         super().__init__()
-        self._base = httpx.URL(base_url) if base_url else None
-        self._pause = pause
+        self._base = httpx.URL(access.base_url) if access.base_url else None
+        self._pause = access.pause
         self._last: float | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -106,15 +128,24 @@ class _Transport(httpx.HTTPTransport):
         return httpx.Request(request.method, url, headers=headers, extensions=request.extensions)
 
 
-def _page(wiki: Any, title: str, language: str) -> Iterator[Passage]:
-    """The passages of one page, section by section."""
+def _remembered(kept: Fetched | None, title: str, language: str) -> Page | None:
+    found = kept.get(f"wikipedia/{language}/{title}") if kept else None
+    return Page(title=found[0]["title"], url=found[0]["url"], parts=tuple(found[0]["parts"])) if found else None
+
+
+def _keep(kept: Fetched | None, title: str, language: str, page: Page) -> Page:
+    if kept:
+        kept.put(f"wikipedia/{language}/{title}", vars(page))
+    return page
+
+
+def _page(wiki: Any, title: str, *, language: str) -> Page:
     page = wiki.page(title)
     if not page.exists():
         raise NotFoundError(f"no page {title!r} in the {language!r} Wikipedia; give a title as it is spelt there")
     # Where a page has no lead, the package gives the whole page for it, headings included.
     lead = "" if page.sections and _HEADING.match(page.summary) else page.summary
-    for part in (lead, *_texts(page.sections)):
-        yield from split_text(_HEADING.sub("\n", part), title=page.title, source=page.fullurl)
+    return Page(title=page.title, url=page.fullurl, parts=(lead, *_texts(page.sections)))
 
 
 def _texts(sections: Sequence[Any]) -> Iterator[str]:

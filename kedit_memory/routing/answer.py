@@ -1,11 +1,16 @@
 """Carry a decision out: say the stored answer, ask the model with or without context, or refuse."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from kedit_memory.models.language import TextModel, WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Decision, RetrievedPassage, Route
+
+if TYPE_CHECKING:
+    from kedit_memory.routing.values import LearnedValues
 
 REFUSAL = "I cannot answer that: the memory was told to forget it."
 
@@ -32,15 +37,51 @@ def _fitted(decision: Decision, model: TextModel, max_new_tokens: int) -> Decisi
     return replace(decision, passages=kept, reason=reason)
 
 
-def carry_out(decisions: Sequence[Decision], model: Callable[[], TextModel], max_new_tokens: int) -> list[str]:
-    """The text for each decision, in order; the model is got and asked once, in a batch, if one needs it."""
+def carry_out(
+    decisions: Sequence[Decision],
+    model: Callable[[], TextModel],
+    max_new_tokens: int,
+    values: "Callable[[], LearnedValues] | None" = None,
+) -> list[str]:
+    """The text for each decision, in order; the model is got and asked once, in a batch, if one needs it.
+
+    `values` gives what the route grace answers by.
+    """
     texts = [_without_model(decision) for decision in decisions]
+    if values is not None:
+        for i, text in _by_values(decisions, values, max_new_tokens):
+            texts[i] = text
     waiting = [i for i, text in enumerate(texts) if text is None]
     prompts = [prompt_of(decisions[i]) for i in waiting]
     generated = model().answer_many(prompts, max_new_tokens=max_new_tokens) if prompts else []
     for i, text in zip(waiting, generated, strict=True):
         texts[i] = text
     return [text or "" for text in texts]
+
+
+def taught(decisions: Sequence[Decision], values: "Callable[[], LearnedValues]") -> list[Decision]:
+    """The decisions, with every value learned that they need; an edit that cannot be learned goes into the context."""
+    needed = [one.edits[0].edit for one in decisions if one.route is Route.GRACE]
+    failed = values().learn(needed) if needed else {}
+    return [
+        replace(one, route=Route.CONTEXT, reason=f"{one.reason}; {why}: it is put before the question instead")
+        if one.route is Route.GRACE and (why := failed.get(one.edits[0].edit.id))
+        else one
+        for one in decisions
+    ]
+
+
+def _by_values(
+    decisions: Sequence[Decision], values: "Callable[[], LearnedValues]", max_new_tokens: int
+) -> Iterator[tuple[int, str]]:
+    """The places and texts of what goes by learned values, an edit at a time."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for i, decision in enumerate(decisions):
+        if decision.route is Route.GRACE:
+            places[decision.edits[0].edit.id].append(i)
+    for edit_id, asked in places.items():
+        prompts = [prompt_of(decisions[i]) for i in asked]
+        yield from zip(asked, values().answer_many(edit_id, prompts, max_new_tokens=max_new_tokens), strict=True)
 
 
 def prompt_of(decision: Decision) -> Prompt:

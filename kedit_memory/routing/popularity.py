@@ -1,9 +1,14 @@
 """How well known a name is, from a local table; missing is None, not zero."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
+from kedit_memory.errors import InvalidInputError
 from kedit_memory.records import Mention, Popularity
 from kedit_memory.world import World
+
+# Monthly page views from which a name is of tier 1, 2, 3 and 4: round figures, for a table that comes without tiers.
+TIER_BOUNDS = (100_000, 20_000, 4_000, 800)
 
 
 class PopularityTable:
@@ -16,6 +21,17 @@ class PopularityTable:
     def of_world(cls, world: World) -> "PopularityTable":
         """The tiers that ship with the world."""
         return cls({name: entity.tier for name, entity in world.entities.items()})
+
+    @classmethod
+    def of_views(cls, views: Mapping[str, float], bounds: Sequence[float] = TIER_BOUNDS) -> "PopularityTable":
+        """Tiers by page views (see `read_views`): 1 from the first bound on, the last tier below all of them.
+
+        Raises:
+            InvalidInputError: the bounds do not descend.
+        """
+        if not bounds or any(one <= next_one for one, next_one in pairwise(bounds)):
+            raise InvalidInputError(f"bounds of tiers must descend, such as {TIER_BOUNDS}; not {tuple(bounds)}")
+        return cls({name: 1 + sum(count < bound for bound in bounds) for name, count in views.items()})
 
     def rarest(self, mentions: Sequence[Mention]) -> Popularity:
         """The least known of the names that the table has; no subject and no tier when it has none."""

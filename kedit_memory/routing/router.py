@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
@@ -21,20 +22,22 @@ from kedit_memory.records import (
     RetrievedPassage,
     Route,
 )
-from kedit_memory.retrieval.bm25 import Bm25Retriever
-from kedit_memory.retrieval.corpus import Corpus, read_passages
-from kedit_memory.routing.answer import carry_out, fitted
+from kedit_memory.retrieval.base import Retriever
+from kedit_memory.routing.answer import carry_out, fitted, taught
 from kedit_memory.routing.calibration import EXACT, Calibration
 from kedit_memory.routing.gate import PopularityGate
 from kedit_memory.routing.link import Linker, fold, world_names
+from kedit_memory.routing.passages import default_retriever
 from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.recall import SHOWN, Asked, Recall, recall
 from kedit_memory.routing.verify import NONE, Judged, ScopeVerifier, Weighed
-from kedit_memory.shipped import passages_file
 from kedit_memory.world import World, load_world
 
+if TYPE_CHECKING:
+    from kedit_memory.routing.values import LearnedValues
+
 _PROPER = re.compile(r"(?<=\w )[A-Z]\w+")  # capitalised within a sentence
-PATHS = ("auto", "context", "direct")
+PATHS = ("auto", "context", "direct", "grace")
 SCOPES = ("auto", "verified", "radius")
 CALIBRATION = "scope_calibration"  # the note of a store that holds its thresholds
 
@@ -45,7 +48,9 @@ class RouterConfig:
 
     Attributes:
         path: how an edit in scope answers: `context` puts it before the question, `direct` says the stored
-            target, `auto` says the target to the edit's own wording and uses the context for any other.
+            target, `grace` puts a value that the model learned for it in place of one of its states (which needs a
+            model whose states are at hand), `auto` says the target to the edit's own wording and uses the context
+            for any other.
         scope: what decides whether an edit answers a question that names its subject: `verified`, the pair model;
             `radius`, the reach of the edit's keys; `auto`, the pair model unless its weights are not installed or the
             store's encoder has none either.
@@ -76,7 +81,7 @@ class Router:
         memory: an open store.
         model: a name (see `load_model`), a model, or a function that gives one; loaded at the first question
             that needs it.
-        retriever: searches passages; by default BM25 over the shipped ones and those ingested into the store.
+        retriever: searches passages; by default those that ship and those ingested into the store.
         popularity: tiers by name; by default those of the shipped world.
         verifier: weighs the edits that a question may mean; by default the shipped one, with the store's thresholds.
         config: see `RouterConfig`.
@@ -87,13 +92,14 @@ class Router:
         memory: EditMemory,
         model: str | TextModel | Callable[[], TextModel] = "kedit-mini",
         *,
-        retriever: Bm25Retriever | None = None,
+        retriever: Retriever | None = None,
         popularity: PopularityTable | None = None,
         verifier: ScopeVerifier | None = None,
         config: RouterConfig | None = None,
     ) -> None:
         self.memory = memory
         self._verifier = verifier
+        self._values: LearnedValues | None = None
         self.config = config or RouterConfig()
         self._model = model
         self._retriever = retriever
@@ -127,7 +133,8 @@ class Router:
         decisions = self._decide(questions, as_of, namespace)
         started = perf_counter()
         decisions = fitted(decisions, lambda: self.model, self.config.max_new_tokens)
-        texts = carry_out(decisions, lambda: self.model, self.config.max_new_tokens)
+        decisions = taught(decisions, lambda: self.values)
+        texts = carry_out(decisions, lambda: self.model, self.config.max_new_tokens, lambda: self.values)
         share = (perf_counter() - started) / max(1, len(decisions))
         return [_answer(decision, text, share) for decision, text in zip(decisions, texts, strict=True)]
 
@@ -138,6 +145,19 @@ class Router:
     def judge_many(self, questions: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE) -> list[Judged]:
         """The best candidate of each question with its score, before any threshold; nothing is generated."""
         return [_judged(found) for found in self._find(questions, None, namespace)]
+
+    @property
+    def values(self) -> "LearnedValues":
+        """What the model learned of the store's edits, for the path `grace`.
+
+        Raises:
+            CapabilityError: the model does not show its states.
+        """
+        if self._values is None:
+            from kedit_memory.routing.values import LearnedValues  # loads torch
+
+            self._values = LearnedValues(self.memory.path, self.model)
+        return self._values
 
     @property
     def verifier(self) -> ScopeVerifier:
@@ -214,6 +234,8 @@ class Router:
             route, reason = Route.REFUSAL, f"{where} and erases the fact"
         elif path == "direct" or (path == "auto" and own_words):
             route, reason = Route.DIRECT, where
+        elif path == "grace":
+            route, reason = Route.GRACE, f"{where}, and its learned value takes the place of the model's state"
         else:
             route, reason = Route.CONTEXT, f"{where}, so it is put before the question"
         return Decision(
@@ -279,8 +301,7 @@ class Router:
         if self.config.passages == 0:
             return []
         if self._retriever is None:
-            own = Corpus(self.memory.path).passages.values()
-            self._retriever = Bm25Retriever([*read_passages(passages_file()), *own])
+            self._retriever = default_retriever(self.memory)
         found = self._retriever.search(question, self.config.passages)
         names = {fold(word) for mention in mentions for word in (mention.surface, mention.name)}
         proper = set() if names else {fold(word) for word in _PROPER.findall(question)}

@@ -1,8 +1,7 @@
 """Does an edit answer the question? Candidates are weighed in two tiers, in one batch for many questions.
 
-The light tier, the cosine of the two texts without their subject, costs a product for an edit that was met before. It
-puts aside what is plainly about something else, and of many edits about one subject all but the likeliest few. The
-cross-encoder reads what is left.
+The light tier, the cosine of the two texts without their subject, costs a product for an edit that was met before: of
+many edits about one subject it lets the likeliest few through. The cross-encoder reads these.
 """
 
 from collections import Counter
@@ -69,11 +68,6 @@ class PairScorer(Protocol):
     @property
     def fingerprint(self) -> str:
         """What changes whenever a score may."""
-        ...
-
-    @property
-    def floor(self) -> float:
-        """The likeness below which a pair need not be read."""
         ...
 
     def likeness(self, pairs: "Sequence[Pair]") -> NDArray[np.float32]:
@@ -154,12 +148,13 @@ class ScopeVerifier:
         return [score[pair] if i in likely else 0.0 for i, pair in enumerate(pairs)]
 
     def _likely(self, places: Sequence[int], pairs: "Sequence[Pair]") -> set[int]:
-        """Which of the pairs the cross-encoder reads: of each question the likeliest, if they are alike at all."""
-        likeness = self.model.likeness(pairs)
+        """Which of the pairs the cross-encoder reads: of each question the likeliest."""
+        if max(Counter(places).values()) <= MOST:
+            return set(range(len(pairs)))
         kept: set[int] = set()
         count: Counter[int] = Counter()
-        for i in np.argsort(-likeness, kind="stable").tolist():
-            if likeness[i] >= self.model.floor and count[places[i]] < MOST:
+        for i in np.argsort(-self.model.likeness(pairs), kind="stable").tolist():
+            if count[places[i]] < MOST:
                 kept.add(i)
                 count[places[i]] += 1
         return kept

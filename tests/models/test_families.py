@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
-from kedit_memory.models.families import FAMILIES, family_of
+from kedit_memory.models.families import FAMILIES, encoder_of, family_of
 
 
 @pytest.mark.parametrize("kind", sorted(FAMILIES))
@@ -64,3 +64,20 @@ def test_first_layer_takes_the_embedding(build_tiny_model):
     with capture(family_of(model).layer(model, 0), "input") as seen, torch.no_grad():
         model(input_ids=ids)
     assert torch.equal(seen[0], model.get_input_embeddings()(ids))
+
+
+@pytest.mark.parametrize("kind", sorted(FAMILIES))
+def test_the_stack_runs_the_layers_and_an_encoder_has_its_own(build_tiny_model, kind):
+    model = build_tiny_model(kind)
+    family = family_of(model)
+    assert family.layer(model, 0) in family.stack_module(model).modules()
+    if not model.config.is_encoder_decoder:
+        with pytest.raises(InvalidInputError, match="it is not an encoder-decoder"):
+            encoder_of(model)
+        return
+    encoder = encoder_of(model)
+    layer = encoder.layer(model, 0)
+    assert layer is model.get_encoder().block[0]
+    assert encoder.stack_module(model) is model.get_encoder()
+    for path in (encoder.attention_out, encoder.mlp_out, *encoder.mlp_in):
+        assert layer.get_submodule(path).weight.dim() == 2

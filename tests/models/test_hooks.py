@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from kedit_memory.models.families import family_of
-from kedit_memory.models.hooks import capture, replace
+from kedit_memory.models.hooks import bypass, capture, replace, watch
 
 IDS = torch.tensor([[5, 6, 7]])
 
@@ -68,3 +68,30 @@ def test_an_input_given_by_keyword_is_found():
     module = Doubled()
     with replace(module, lambda state: state + 1, "input"):
         assert module(flag=True, hidden_states=torch.ones(1)).item() == 4
+
+
+def test_watch_names_the_arguments_and_leaves_no_trace(model):
+    stack = family_of(model).stack_module(model)
+    told, gave = [], []
+    before = scores(model)
+    with watch(stack, told.append, gave.append):
+        within = scores(model)
+    assert torch.equal(told[0]["input_ids"], IDS)
+    assert gave[0].last_hidden_state.shape == (1, 3, 32)
+    assert torch.equal(before, within)
+    scores(model)
+    assert len(told) == len(gave) == 1
+
+
+def test_a_bypassed_layer_does_not_run(model):
+    layer = family_of(model).layer(model, 0)
+    before = scores(model)
+    outputs, inner = [], []
+    with watch(layer, lambda _: None, outputs.append):
+        scores(model)
+    attention = layer.get_submodule(family_of(model).attention)
+    with bypass(layer, lambda *_, **__: outputs[0]), watch(attention, inner.append, inner.append):
+        assert torch.equal(before, scores(model))
+    assert not inner
+    assert torch.equal(before, scores(model))
+    assert "forward" not in vars(layer)

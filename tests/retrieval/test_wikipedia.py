@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -13,7 +14,9 @@ import pytest
 from kedit_memory.cli import main as cli
 from kedit_memory.errors import InvalidInputError, KeditError, MissingDependencyError, NotFoundError
 from kedit_memory.retrieval import wikipedia
-from kedit_memory.retrieval.corpus import Corpus, digest
+from kedit_memory.retrieval.corpus import Corpus
+from kedit_memory.retrieval.fetched import Access, Fetched
+from kedit_memory.retrieval.splitting import digest
 
 pytest.importorskip("wikipediaapi")
 
@@ -90,7 +93,14 @@ def server() -> Iterator[MediaWiki]:
 
 @pytest.fixture
 def fetch(server):
-    return partial(wikipedia.fetch, user_agent=AGENT, base_url=server.url, pause=0)
+    """The passages of pages, fetched without a pause."""
+
+    def passages(titles, *, pause=0, attempts=3, user_agent=AGENT, **options):
+        access = Access(base_url=server.url, pause=pause, attempts=attempts)
+        pages = wikipedia.fetch(titles, user_agent=user_agent, access=access, **options)
+        return [passage for page in pages for passage in page.passages()]
+
+    return passages
 
 
 def test_a_page_becomes_passages_by_section_with_title_and_address(fetch):
@@ -114,6 +124,27 @@ def test_titles_are_taken_in_order_and_redirects_followed(fetch):
 def test_a_page_without_lead_is_not_told_twice(fetch):
     assert [p.text for p in fetch(["No lead"])] == ["A section.", "Another."]
     assert [p.text for p in fetch(["No break"])] == ["A section alone."]
+
+
+def test_a_page_fetched_before_is_not_asked_for_again_while_it_is_young(fetch, server, tmp_path):
+    kept = Fetched(tmp_path / "kept" / "fetched.db")
+    first = fetch(["Gisors", "Rouan"], kept=kept)
+    asked = len(server.seen)
+    assert fetch(["Gisors", "Rouan"], kept=kept) == first
+    assert len(server.seen) == asked
+    old = Fetched(tmp_path / "kept" / "fetched.db", max_age=timedelta(0))
+    assert fetch(["Gisors"], kept=old) == first[:-1]
+    assert len(server.seen) > asked
+    assert fetch(["Gisors"], kept=kept, language="de") == first[:-1]  # another Wikipedia, another page
+
+
+def test_a_page_that_changed_is_another_document_under_the_same_name(server, monkeypatch):
+    access = Access(base_url=server.url, pause=0)
+    (before,) = wikipedia.fetch(["Rouen"], user_agent=AGENT, access=access)
+    monkeypatch.setitem(PAGES, "Rouen", "Rouen is a port.")
+    (after,) = wikipedia.fetch(["Rouen"], user_agent=AGENT, access=access)
+    assert before.document().name == after.document().name
+    assert before.document().digest != after.document().digest
 
 
 def test_the_server_is_told_who_asks(fetch, server):
@@ -172,7 +203,9 @@ def test_no_network_is_one_clear_line(server):
     address = server.url
     server.server_close()  # nobody listens there any more
     with pytest.raises(KeditError, match=r"cannot reach the 'fr' Wikipedia \(tried 2 times\); check the network"):
-        wikipedia.fetch(["Rouen"], language="fr", user_agent=AGENT, base_url=address, pause=0, attempts=2)
+        wikipedia.fetch(
+            ["Rouen"], language="fr", user_agent=AGENT, access=Access(base_url=address, pause=0, attempts=2)
+        )
 
 
 @pytest.mark.parametrize(
@@ -202,9 +235,10 @@ def test_without_the_package_the_extra_is_named(monkeypatch):
 
 
 @pytest.fixture
-def kedit(monkeypatch, capsys, tmp_path, fetch):
+def kedit(monkeypatch, capsys, tmp_path, server):
     """Runs `kedit ingest … --store`; Wikipedia is the server on this machine."""
-    monkeypatch.setattr(wikipedia, "fetch", fetch)
+    access = Access(base_url=server.url, pause=0)
+    monkeypatch.setattr(wikipedia, "fetch", partial(wikipedia.fetch, access=access))
     monkeypatch.setenv("KEDIT_CONTACT", "a@example.org")
 
     def run(*arguments):
@@ -222,12 +256,15 @@ def test_ingest_takes_pages_and_files_together(kedit, server, tmp_path):
     arguments = (str(tmp_path / "a.txt"), "--wikipedia", "Gisors", "--wikipedia", "Rouen", "--json")
     code, out, _ = kedit(*arguments)
     assert code == 0
-    assert json.loads(out) == {"added": 5, "passages": 5}
-    assert {p.title for p in Corpus(tmp_path / "store").passages.values()} == {"a", "Gisors", "Rouen"}
+    told = json.loads(out)
+    assert (told["added"], told["passages"], told["documents"]["new"]) == (5, 5, 3)
+    with Corpus(tmp_path / "store") as corpus:
+        assert {p.title for p in corpus} == {"a", "Gisors", "Rouen"}
     agent = server.seen[0][2]["User-Agent"]
     assert agent.startswith("kedit-memory/")
     assert "(https://pypi.org/project/kedit-memory; a@example.org)" in agent
-    assert json.loads(kedit(*arguments)[1]) == {"added": 0, "passages": 5}
+    again = json.loads(kedit(*arguments)[1])
+    assert (again["added"], again["passages"], again["documents"]["unchanged"]) == (0, 5, 3)
 
 
 def test_ingest_asks_the_wikipedia_of_the_language(kedit):

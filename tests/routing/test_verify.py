@@ -20,7 +20,6 @@ class WordModel:
     """A stand-in for the pair model: the share of the prompt's words that the question has."""
 
     fingerprint = "words"
-    floor = 0.01
 
     def __init__(self) -> None:
         self.asked: list[Pair] = []
@@ -155,7 +154,7 @@ def test_an_unknown_scope_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "question",
-    ["アクメを率いているのは誰ですか？", "Кто руководит Acme?", "Acme 的负责人是谁？", "😀" * 60 + " Acme", "¿" * 4000],
+    ["アクメを率いているのは誰ですか", "Кто руководит Acme?", "Acme 的负责人", "😀" * 60 + " Acme", "¿" * 4000],
 )
 def test_a_question_in_another_script_is_a_miss_and_no_fault(memory, router, question):
     memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme")

@@ -1,0 +1,157 @@
+"""Passages."""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kedit_memory.cli import options as o
+from kedit_memory.cli.check import installed
+from kedit_memory.cli.memory import open_store
+from kedit_memory.cli.output import emit
+from kedit_memory.errors import InvalidInputError
+from kedit_memory.memory import EditMemory
+
+if TYPE_CHECKING:
+    from kedit_memory.retrieval.base import Progress
+    from kedit_memory.retrieval.documents import Document
+    from kedit_memory.retrieval.ingest import Ingested
+
+_PROGRESS_SECONDS = 2.0  # work that is done sooner needs no word about it
+_YOUNG = timedelta(days=1)  # a page fetched so recently is not asked for again
+
+
+def ingest(
+    path: Annotated[
+        Path | None,
+        typer.Argument(parser=o.path_of, help="A .txt, .md, .jsonl, .html or .pdf file, or a folder of them."),
+    ] = None,
+    wikipedia: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--wikipedia",
+            metavar="<str>",
+            help="The title of a Wikipedia page; may be given several times. Uses the network.",
+        ),
+    ] = None,
+    language: Annotated[str, typer.Option("--language", help="The Wikipedia to ask: en, de, simple …")] = "en",
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Also drop what came from files of the folder PATH that are gone.")
+    ] = False,
+    dense: Annotated[
+        bool, typer.Option("--dense", help="Also encode all passages, for retrieval by meaning. Takes long for many.")
+    ] = False,
+    store: o.Store = o.STORE,
+    encoder: o.Encoder = None,
+    as_json: o.Json = False,
+) -> None:
+    """Add passages that retrieval can put before a question. Doing it twice changes nothing.
+
+    A file that has changed replaces its old passages. Wikipedia asks for a contact: an address in the environment
+    variable KEDIT_CONTACT.
+    """
+    from kedit_memory.retrieval.corpus import Corpus
+    from kedit_memory.retrieval.documents import documents_of
+    from kedit_memory.retrieval.ingest import ingest_documents, ingest_files
+    from kedit_memory.retrieval.ingest import prune as drop_gone
+
+    if path is None and not wikipedia:
+        raise InvalidInputError("nothing to ingest; give a PATH, or --wikipedia TITLE, or both")
+    if prune and not (path and path.is_dir()):
+        raise InvalidInputError("--prune needs a PATH that is a folder; give one, or leave --prune out")
+    files = documents_of(path) if path else []
+    pages = _wikipedia(wikipedia, language, store) if wikipedia else []
+    progress = _Progress()
+    with open_store(store, encoder) as memory, Corpus(memory.path) as corpus:
+        report = ingest_files(corpus, files, progress=progress)
+        report += ingest_documents(corpus, pages, progress=progress)
+        report.removed = drop_gone(corpus, path) if path and prune else 0
+        encoded = _index(memory, dense=dense, progress=progress)
+        count = len(corpus)
+    if path and path.is_file() and report.unreadable:
+        raise InvalidInputError(report.unreadable[0])
+    _tell(report, count, encoded, as_json=as_json)
+
+
+def _index(memory: EditMemory, *, dense: bool, progress: "Progress") -> int:
+    """Bring the indexes of passages up to date, now rather than at the first question; how many were encoded."""
+    from kedit_memory.retrieval.documents import read_passages
+    from kedit_memory.retrieval.stored import StoreRetriever
+    from kedit_memory.shipped import passages_file
+
+    base = read_passages(passages_file())
+    retriever = StoreRetriever(memory.path, base, progress=progress)
+    retriever.settle()
+    retriever.close()
+    if not dense:
+        return 0
+    from kedit_memory.routing.passages import dense_retriever
+
+    by_meaning = dense_retriever(memory, base, progress=progress)
+    encoded = by_meaning.build()
+    by_meaning.close()
+    return encoded
+
+
+def _tell(report: "Ingested", count: int, encoded: int, *, as_json: bool) -> None:
+    """Print what was done; what could not be read is bad input, though the rest is in."""
+    for line in report.unreadable:
+        print(f"kedit: {line}", file=sys.stderr)
+    emit(
+        as_json=as_json,
+        document={
+            "added": report.added,
+            "passages": count,
+            "encoded": encoded,
+            "documents": {
+                "new": report.new,
+                "changed": report.changed,
+                "unchanged": report.unchanged,
+                "removed": report.removed,
+            },
+            "unreadable": report.unreadable,
+        },
+        lines=[
+            f"{report.added} new passages, {count} in the store",
+            f"documents: {report.new} new, {report.changed} changed, {report.unchanged} unchanged, "
+            f"{report.removed} removed",
+            *([f"{encoded} passages encoded"] if encoded else []),
+        ],
+    )
+    if report.unreadable:
+        failed = len(report.unreadable)
+        files = "1 file" if failed == 1 else f"{failed} files"
+        raise InvalidInputError(f"{files} could not be read (see above); the others are ingested")
+
+
+def _wikipedia(titles: Sequence[str], language: str, store: Path) -> "list[Document]":
+    """These pages, asked for under the name of this program and its user's contact."""
+    from kedit_memory.retrieval.fetched import Fetched
+    from kedit_memory.retrieval.wikipedia import fetch
+
+    contact = os.environ.get("KEDIT_CONTACT", "").strip()
+    if not contact:
+        raise InvalidInputError(
+            "Wikipedia asks every program for a contact; set KEDIT_CONTACT to an e-mail address or a web page of yours"
+        )
+    version = installed("kedit-memory") or "dev"  # run from a checkout that is not installed
+    agent = f"kedit-memory/{version} (https://pypi.org/project/kedit-memory; {contact})"
+    kept = Fetched(store / "passages" / "fetched.db", max_age=_YOUNG)
+    return [page.document() for page in fetch(titles, language=language, user_agent=agent, kept=kept)]
+
+
+class _Progress:
+    """A line on standard error every few seconds of long work."""
+
+    def __init__(self) -> None:
+        self._told = time.monotonic()
+
+    def __call__(self, what: str, done: int) -> None:
+        if time.monotonic() - self._told >= _PROGRESS_SECONDS:
+            self._told = time.monotonic()
+            print(f"kedit: {done:,} {what}", file=sys.stderr, flush=True)

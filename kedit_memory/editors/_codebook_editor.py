@@ -1,0 +1,131 @@
+"""What editors with a codebook have in common: where it sits, how it gets into a model and how it is loaded."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, get_args
+
+from kedit_memory.editors._codebook_adapter import Adapter, Replacement
+from kedit_memory.editors._codebook_applied import CodebookApplied, Lesson
+from kedit_memory.editors._codebook_files import load_codebook
+from kedit_memory.editors._codebook_site import KeyToken, Site, Stack, one_of
+from kedit_memory.editors._weights import outcome_from, white_box
+from kedit_memory.editors.base import Outcome, Wanted
+from kedit_memory.editors.codebook import Codebook, Distance, Found
+from kedit_memory.errors import EditorError, InvalidInputError
+from kedit_memory.models.families import encoder_of, family_of
+from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.records import Vectors
+
+_DEPTH = 0.75  # of the paper's models the codebook sits at about three quarters: 35 of 48, 10 of 12, 4 of 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodebookEditor:
+    """An editor that learns values into a codebook at one layer; `Grace` and `GraceFast` say how.
+
+    Attributes:
+        layer: Where the codebook sits; -1 is the last, None three quarters of the depth.
+        stack: Which half of an encoder-decoder the layer is counted in.
+        distance: How keys are compared: "euclidean", or "cosine" (1 less the cosine).
+        key_token: Whose state is the key: "last" of the prompt, or "first" (a classifier's [CLS]).
+        iterations: The most steps of Adam for a value.
+    """
+
+    name: ClassVar[str]
+    learns_paraphrases: ClassVar[bool] = False
+
+    layer: int | None = None
+    stack: Stack = "decoder"
+    distance: Distance = "euclidean"
+    key_token: KeyToken = "last"  # noqa: S105 - a place in the prompt
+    iterations: int = 100
+
+    def __post_init__(self) -> None:
+        """Refuse options that mean nothing."""
+        one_of("stack", self.stack, get_args(Stack))
+        one_of("distance", self.distance, get_args(Distance))
+        one_of("key_token", self.key_token, get_args(KeyToken))
+        self._positive("iterations")
+
+    def apply(self, model: WhiteBoxModel, edits: Sequence[Wanted]) -> CodebookApplied:
+        """Learn the edits; `add` of what comes back learns more of them into the same codebook.
+
+        An edit that the model does not answer afterwards is taken out again, and its outcome says so.
+
+        Raises:
+            InvalidInputError: no such layer, or an edit without prompt or target, or with a target of no token.
+            CapabilityError: the model does not show its states.
+            PromptTooLongError: prompt and target do not fit the model's window.
+        """
+        applied = self.open(model)
+        try:
+            applied.add(edits)
+        except BaseException:  # an interrupt, too, must not leave hooks behind
+            applied.undo()
+            raise
+        return applied
+
+    def open(self, model: WhiteBoxModel) -> CodebookApplied:
+        """An empty codebook in the model, to be added to.
+
+        Raises:
+            InvalidInputError: the model has no such layer.
+            CapabilityError: it does not show its states.
+        """
+        return self._applied(white_box(model, f"the editor {self.name}"), codebook=None)
+
+    def load(self, model: WhiteBoxModel, folder: Path) -> CodebookApplied:
+        """Put a saved codebook back, under the options that it was made with.
+
+        Raises:
+            EditorError: the folder holds no such codebook, a damaged one, or one for another model.
+        """
+        codebook, record = load_codebook(white_box(model, f"the editor {self.name}"), folder, self.name)
+        try:
+            editor = replace(self, **record["options"])
+            outcomes = {owner: outcome_from(row) for owner, row in record["outcomes"].items()}
+            applied = editor._applied(model, codebook)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise EditorError(f"the codebook saved in {folder} is damaged: its record does not fit") from error
+        applied.restore(outcomes)
+        return applied
+
+    def attach(self, model: Any, codebook: Codebook | None = None) -> Adapter:
+        """A codebook, empty unless given, in a plain transformers model: the way in for classifiers.
+
+        Raises:
+            InvalidInputError: the model has no such layer.
+        """
+        site = self._site(model)
+        if codebook is None:
+            codebook = Codebook(site.width, distance=self.distance, tolerance=site.tolerance)
+        elif codebook.width != site.width:
+            raise EditorError(f"the codebook has keys of {codebook.width} coordinates; this model's have {site.width}")
+        return Adapter(site, codebook, self._finder(codebook), self._replaces())
+
+    def _site(self, model: Any) -> Site:
+        family = encoder_of(model) if self.stack == "encoder" else family_of(model)
+        count = family.count(model)
+        layer = round(_DEPTH * (count - 1)) if self.layer is None else self.layer
+        family.layer_name(model, layer)  # refuses one that is not there
+        return Site(model=model, layer=layer % count, stack=self.stack, key_token=self.key_token)
+
+    def _applied(self, model: WhiteBoxModel, codebook: Codebook | None) -> CodebookApplied:
+        adapter = self.attach(model.model, codebook)
+        record = {"method": self.name, "options": asdict(replace(self, layer=adapter.site.layer))}
+        return CodebookApplied(model, adapter, self._learn, record, paraphrases=self.learns_paraphrases)
+
+    def _positive(self, *options: str) -> None:
+        for option in options:
+            if not getattr(self, option) > 0:
+                raise InvalidInputError(f"{option} is {getattr(self, option)}: it must be above 0")
+
+    def _finder(self, codebook: Codebook) -> Callable[[Vectors], Found]:
+        raise NotImplementedError
+
+    def _replaces(self) -> Replacement:
+        raise NotImplementedError
+
+    def _learn(self, applied: CodebookApplied, lessons: Sequence[Lesson]) -> list[Outcome]:
+        raise NotImplementedError

@@ -1,0 +1,239 @@
+"""What ROME, MEMIT and AlphaEdit share: an MLP's output projection as a memory from keys to values.
+
+The key of a fact is what the projection reads at the subject's last token, averaged over random texts before the
+prompt; its value is what the layer has to give there so that the model says the target (Meng et al. 2022, section 3.1).
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import nn
+
+from kedit_memory.editors._locate import Site, essence, taught
+from kedit_memory.editors._moments import Moments, Progress
+from kedit_memory.editors._teaching import check_options
+from kedit_memory.editors._weights import WeightChange, load_change
+from kedit_memory.editors.base import Fact
+from kedit_memory.errors import InvalidInputError
+from kedit_memory.models.batches import pad
+from kedit_memory.models.families import Family
+from kedit_memory.models.hooks import Side, capture
+from kedit_memory.models.language import WhiteBoxModel
+
+_ROWS = 32  # texts in one forward pass that keeps no gradient
+
+
+class Memory:
+    """What was taken from models when it was first asked for, kept for as long as a model lives.
+
+    Edits made since then do not move it: a row of edits stands on the unedited model. It is a cache, and whoever loses
+    it takes all anew, from the model as it then is.
+    """
+
+    def __init__(self, moments: Moments) -> None:
+        self.moments = moments
+        self._prefixes: WeakKeyDictionary[nn.Module, dict[tuple[int, int, int], list[str]]] = WeakKeyDictionary()
+
+    def prefixes(self, model: WhiteBoxModel, count: int, length: int, seed: int) -> list[str]:
+        """Texts that the model says of itself; see `sample`."""
+        known = self._prefixes.setdefault(model.model, {})
+        if (count, length, seed) not in known:
+            known[count, length, seed] = sample(model, count, length, torch.Generator().manual_seed(seed))
+        return known[count, length, seed]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyValueEditor:
+    """The options that these editors share: how a value is found, and what the moments are taken from.
+
+    Attributes:
+        rate: Of Adam, at each step of the search for a value.
+        steps: The most steps for one value.
+        enough: The loss, in nats a token of the target, at which a search ends.
+        kl: How much a change of the words after "{subject} is a" counts.
+        decay: How much the length of the change counts, over the squared length of the value.
+        clamp: The most that a value may move, in its own lengths.
+        prefixes: How many texts that the model says of itself stand before the prompt, each in its turn.
+        prefix_tokens: How long each of them is.
+        seed: Of these texts.
+        text: What moments are taken from, a .jsonl file with `text` or plain lines; the shipped passages if None.
+        tokens: How many tokens of it are read; twenty for each number that the projection reads if None.
+        cache: The folder that keeps moments; they are kept in memory alone if None.
+        progress: Told the tokens read and those to read while moments are taken.
+        memory: What was taken from unedited models; `dataclasses.replace` hands it on.
+    """
+
+    name: ClassVar[str]
+
+    rate: float = 1.0
+    steps: int = 40
+    enough: float = 0.02
+    kl: float = 0.0625
+    decay: float = 0.5
+    clamp: float = 10.0
+    prefixes: int = 3
+    prefix_tokens: int = 6
+    seed: int = 0
+    text: Path | None = None
+    tokens: int | None = None
+    cache: Path | None = None
+    progress: Progress | None = field(default=None, compare=False, repr=False)
+    memory: Memory | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        most = float("inf")
+        check_options(
+            self.name,
+            rate=(self.rate, 1e-9, most),
+            steps=(self.steps, 1, most),
+            enough=(self.enough, 0.0, most),
+            kl=(self.kl, 0.0, most),
+            decay=(self.decay, 0.0, most),
+            clamp=(self.clamp, 1e-9, most),
+            prefixes=(self.prefixes, 0, most),
+            prefix_tokens=(self.prefix_tokens, 1, most),
+            seed=(self.seed, 0, most),
+            tokens=(1 if self.tokens is None else self.tokens, 1, most),
+        )
+        moments = Moments(self.cache, text=self.text, tokens=self.tokens, progress=self.progress)
+        if self.memory is None or not self.memory.moments.is_like(moments):
+            object.__setattr__(self, "memory", Memory(moments))
+
+    def load(self, model: WhiteBoxModel, folder: Path) -> WeightChange:
+        """Put a saved change back; see `Editor.load`."""
+        return load_change(model, folder, self.name)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What a saved change says of how it was made."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"progress", "memory"}}
+
+    def moments_of(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> Mapping[int, torch.Tensor]:
+        """The second moment of each layer, (inner, inner); errors as in `Moments.of`."""
+        return self._memory.moments.of(model, family, layers)
+
+    def prefixes_of(self, model: WhiteBoxModel) -> list[str]:
+        """The texts that stand before a prompt."""
+        return self._memory.prefixes(model, self.prefixes, self.prefix_tokens, self.seed)
+
+    @property
+    def _memory(self) -> Memory:
+        if self.memory is None:
+            raise AttributeError("memory is set when the editor is made")
+        return self.memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactTexts:
+    """A fact in the texts that it is learned from: alone, after each prefix, and the essence prompt."""
+
+    fact: Fact
+    taught: tuple[Site, ...]
+    essence: Site
+
+
+def layer_indices(model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> tuple[int, ...]:
+    """The layers counted from 0, in order.
+
+    Raises:
+        InvalidInputError: none is given, or the model has no such layer.
+    """
+    if not layers:
+        raise InvalidInputError("no layer to edit was given; give at least one, or none at all for the default")
+    names = {family.layer_name(model.model, layer): layer for layer in layers}
+    count = family.count(model.model)
+    return tuple(sorted(layer % count for layer in names.values()))
+
+
+def texts_of(model: WhiteBoxModel, facts: Sequence[Fact], editor: KeyValueEditor) -> list[FactTexts]:
+    """The texts from which each fact is learned; all share their prefixes.
+
+    Raises:
+        InvalidInputError: a prompt does not name its subject.
+        PromptTooLongError: a prompt does not fit the model's window.
+    """
+    prefixes = editor.prefixes_of(model)
+    return [
+        FactTexts(fact=f, taught=tuple(taught(model, f, prefixes)), essence=essence(model, f.subject or ""))
+        for f in facts
+    ]
+
+
+@torch.no_grad()
+def sample(model: WhiteBoxModel, count: int, length: int, generator: torch.Generator) -> list[str]:
+    """So many texts that the model says of itself, each of `length` tokens and in one line."""
+    if not count or not length:
+        return []
+    end = int(model.tokenizer.eos_token_id)
+    ids = torch.tensor([model.encode("")[:1]] * count, device=model.device)  # (count, 1)
+    for _ in range(length):
+        output = model.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
+        scores = output.logits[:, -1].float().cpu()
+        scores[:, end] = -torch.inf
+        chosen = torch.multinomial(scores.softmax(-1), 1, generator=generator)
+        ids = torch.cat([ids, chosen.to(ids.device)], dim=1)
+    texts = model.tokenizer.batch_decode(ids[:, 1:], skip_special_tokens=True)
+    return [" ".join(text.split()) for text in texts if text.strip()]
+
+
+@torch.no_grad()
+def read(
+    model: WhiteBoxModel, modules: Mapping[int, nn.Module], sites: Sequence[Site], side: Side
+) -> dict[int, torch.Tensor]:
+    """What stands at one side of each module at each site: (sites, dim), float32."""
+    found: dict[int, list[torch.Tensor]] = {name: [] for name in modules}
+    for first in range(0, len(sites), _ROWS):
+        batch = sites[first : first + _ROWS]
+        ids, mask = padded(model, batch)
+        with ExitStack() as hooks:
+            seen = {name: hooks.enter_context(capture(module, side)) for name, module in modules.items()}
+            model.model(input_ids=ids, attention_mask=mask, use_cache=False)
+        rows = torch.arange(len(batch))
+        places = torch.tensor([site.at for site in batch])
+        for name, states in seen.items():
+            found[name].append(states[0][rows, places].float())
+    return {name: torch.cat(parts) for name, parts in found.items()}
+
+
+def keys(
+    model: WhiteBoxModel, family: Family, layers: Sequence[int], texts: Sequence[FactTexts]
+) -> dict[int, torch.Tensor]:
+    """Each fact's key in each layer, the mean over its texts: (facts, inner), float32."""
+    sites = [site for one in texts for site in one.taught]
+    owners = torch.tensor([place for place, one in enumerate(texts) for _ in one.taught])
+    read_at = read(model, {layer: projection(model, family, layer) for layer in layers}, sites, "input")
+    means = {}
+    for layer, states in read_at.items():
+        at = owners.to(states.device)
+        total = torch.zeros(len(texts), states.shape[1], device=states.device).index_add_(0, at, states)
+        means[layer] = total / at.bincount(minlength=len(texts))[:, None]
+    return means
+
+
+def projection(model: WhiteBoxModel, family: Family, layer: int) -> nn.Module:
+    """The MLP's output projection of one layer."""
+    return family.layer(model.model, layer).get_submodule(family.mlp_out)
+
+
+def solve(moment: torch.Tensor, right: torch.Tensor, ridge: float = 1e-6) -> torch.Tensor:
+    """`moment`⁻¹ `right` in float64; `ridge`, in mean eigenvalues, keeps directions that never occur finite."""
+    wide = moment.double()
+    shift = ridge * wide.diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
+    wide = wide + shift * torch.eye(len(wide), dtype=wide.dtype, device=wide.device)
+    return torch.cholesky_solve(right.double(), torch.linalg.cholesky(wide))
+
+
+@torch.no_grad()
+def write(weight: torch.Tensor, update: torch.Tensor, family: Family) -> None:
+    """Add an update of shape (out, in) to the stored weight, which may lie the other way round."""
+    turned = update.T if family.transposed else update
+    weight.copy_((weight.double() + turned.to(weight.device)).to(weight.dtype))
+
+
+def padded(model: WhiteBoxModel, sites: Sequence[Site]) -> tuple[torch.Tensor, torch.Tensor]:
+    return pad([site.ids for site in sites], int(model.tokenizer.pad_token_id), device=model.device)

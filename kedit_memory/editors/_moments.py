@@ -1,0 +1,204 @@
+"""Uncentred second moments of what an MLP's output projection reads, over running text: E[k kᵀ].
+
+ROME, MEMIT and AlphaEdit (Meng et al. 2022, 2023; Fang et al. 2025) learn from them which directions of its input a
+layer uses for everything else. They are taken once for a model and layer, and kept in memory and, where a folder is
+given, on disk.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from uuid import uuid4
+from weakref import WeakKeyDictionary
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from kedit_memory.errors import EditorError, InvalidInputError
+from kedit_memory.models.batches import pad
+from kedit_memory.models.families import Family
+from kedit_memory.models.hooks import capture
+from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.shipped import passages_file
+
+Progress = Callable[[int, int], None]  # tokens read, tokens in all
+
+_PER_NUMBER = 20  # tokens for each number that a projection reads
+_LONGEST = 128  # tokens of one piece of text
+_ROWS = 16  # pieces in one batch
+_SHUFFLE = 1  # the order of paragraphs, so that a few stand for all
+
+
+@dataclass(frozen=True, kw_only=True)
+class MomentKey:
+    """All that one matrix of moments depends on."""
+
+    fingerprint: str  # of the model
+    layer: int
+    corpus: str  # 16 hexadecimal digits over the text
+    tokens: int
+
+    @property
+    def file_name(self) -> str:
+        """The name of its file in a cache folder."""
+        return f"moments-{self.fingerprint}-{self.corpus}-{self.tokens}-layer{self.layer}.safetensors"
+
+
+class Moments:
+    """Second moments of any model's layers over one text.
+
+    Those of a model are taken when they are first asked for, and kept for as long as the model lives: edits made
+    since then do not move them, so that a row of edits stands on the statistics of the unedited model.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        text: Path | None = None,
+        tokens: int | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.folder = folder
+        self.text = text or passages_file()
+        self.tokens = tokens
+        self.progress = progress
+        self._known: WeakKeyDictionary[torch.nn.Module, dict[int, torch.Tensor]] = WeakKeyDictionary()
+
+    def is_like(self, other: "Moments") -> bool:
+        """Whether both take the same moments, and keep them in the same place."""
+        return (self.folder, self.text, self.tokens) == (other.folder, other.text, other.tokens)
+
+    def of(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> Mapping[int, torch.Tensor]:
+        """The moments of each layer, (inner, inner), float32, the mean over tokens.
+
+        Raises:
+            InvalidInputError: the text is not there or empty, or the cache folder cannot be written.
+            EditorError: the model's activations overflow its precision.
+        """
+        known = self._known.setdefault(model.model, {})
+        missing = [layer for layer in layers if layer not in known]
+        if missing:
+            known.update(self._find(model, family, missing))
+        return {layer: known[layer] for layer in layers}
+
+    def _find(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> dict[int, torch.Tensor]:
+        paragraphs = read_paragraphs(self.text)
+        corpus = hashlib.sha256("\n".join(paragraphs).encode()).hexdigest()[:16]
+        fingerprint = model.fingerprint
+        tokens = self.tokens or _PER_NUMBER * _inner(model, family)
+        keys = {
+            layer: MomentKey(fingerprint=fingerprint, layer=layer, corpus=corpus, tokens=tokens) for layer in layers
+        }
+        read = {layer: _read(self.folder, key) for layer, key in keys.items()}
+        found = {layer: moment.to(model.device) for layer, moment in read.items() if moment is not None}
+        missing = [layer for layer in layers if layer not in found]
+        if missing:
+            for layer, moment in _take(model, family, missing, paragraphs, tokens, self.progress).items():
+                found[layer] = moment
+                _write(self.folder, keys[layer], moment)
+        return found
+
+
+def read_paragraphs(path: Path) -> list[str]:
+    """The paragraphs of a text, in a fixed random order: the `text` of each line of a .jsonl file, else its lines.
+
+    Raises:
+        InvalidInputError: the file cannot be read, or holds no text.
+    """
+    try:
+        lines = [line for line in path.read_text("utf-8").splitlines() if line.strip()]
+        texts = [str(json.loads(line)["text"]) for line in lines] if path.suffix == ".jsonl" else lines
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidInputError(f"{path} is no text to take moments from: {error}") from error
+    if not texts:
+        raise InvalidInputError(f"{path} holds no text to take moments from")
+    order = torch.randperm(len(texts), generator=torch.Generator().manual_seed(_SHUFFLE))
+    return [texts[i] for i in order.tolist()]
+
+
+@torch.no_grad()
+def _take(
+    model: WhiteBoxModel,
+    family: Family,
+    layers: Sequence[int],
+    paragraphs: Sequence[str],
+    tokens: int,
+    progress: Progress | None,
+) -> dict[int, torch.Tensor]:
+    sums: dict[int, torch.Tensor] = {}
+    count = 0
+    for batch in _batches(model, paragraphs, tokens):
+        ids, mask = pad(batch, int(model.tokenizer.pad_token_id), device=model.device)
+        with ExitStack() as hooks:
+            projections = {layer: family.layer(model.model, layer).get_submodule(family.mlp_out) for layer in layers}
+            seen = {layer: hooks.enter_context(capture(module, "input")) for layer, module in projections.items()}
+            model.model(input_ids=ids, attention_mask=mask, use_cache=False)
+        for layer, states in seen.items():
+            read = states[0][mask.bool().to(states[0].device)].float()  # (tokens, inner)
+            sums[layer] = sums.get(layer, 0) + read.T @ read
+        count += sum(len(row) for row in batch)
+        if progress:
+            progress(min(count, tokens), tokens)
+    for layer, total in sums.items():
+        if not bool(torch.isfinite(total).all()):
+            raise EditorError(f"layer {layer} of {model.name} overflows its precision; load it with dtype='float32'")
+    return {layer: total / count for layer, total in sums.items()}
+
+
+def _batches(model: WhiteBoxModel, paragraphs: Sequence[str], tokens: int) -> Iterator[list[list[int]]]:
+    """Batches of token ids, of `tokens` in all, or of as many as the paragraphs have."""
+    batch: list[list[int]] = []
+    left = tokens
+    for text in paragraphs:
+        ids = model.encode(text)[: min(_LONGEST, left)]
+        batch.append(ids)
+        left -= len(ids)
+        if len(batch) == _ROWS or not left:
+            yield batch
+            batch = []
+        if not left:
+            return
+    if batch:
+        yield batch
+
+
+def _inner(model: WhiteBoxModel, family: Family) -> int:
+    """How many numbers an MLP's output projection reads."""
+    weight = model.model.get_parameter(family.mlp_out_weight(model.model, 0))
+    return int(weight.shape[0 if family.transposed else 1])
+
+
+def _read(folder: Path | None, key: MomentKey) -> torch.Tensor | None:
+    """What the cache holds under a key; None where it holds nothing whole."""
+    path = folder / key.file_name if folder else None
+    if path is None or not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            if file.metadata() != _label(key):
+                return None
+            moment: torch.Tensor = file.get_tensor("moment")
+    except (OSError, SafetensorError):
+        return None  # damaged: taken anew, and written over
+    return moment if bool(torch.isfinite(moment).all()) else None
+
+
+def _write(folder: Path | None, key: MomentKey, moment: torch.Tensor) -> None:
+    if folder is None:
+        return
+    aside = folder / f".{key.file_name}.{uuid4().hex[:8]}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({"moment": moment.cpu().contiguous()}, aside, metadata=_label(key))
+        aside.replace(folder / key.file_name)
+    except (OSError, SafetensorError) as error:
+        raise InvalidInputError(f"moments cannot be kept in {folder} ({error}); name another cache folder") from error
+
+
+def _label(key: MomentKey) -> dict[str, str]:
+    return {"format": "1", **{name: str(value) for name, value in asdict(key).items()}}

@@ -1,0 +1,86 @@
+"""What MEMIT and AlphaEdit share: all facts at once, each of several layers taking its share of what is left to do."""
+
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from torch import nn
+
+from kedit_memory.editors._keyvalue import FactTexts, KeyValueEditor, keys, layer_indices, read, texts_of, write
+from kedit_memory.editors._locate import decoder_family
+from kedit_memory.editors._teaching import judged
+from kedit_memory.editors._values import Values, find_values
+from kedit_memory.editors._weights import WeightChange, changing, white_box
+from kedit_memory.editors.base import Wanted, facts
+from kedit_memory.models.families import Family
+from kedit_memory.models.language import WhiteBoxModel
+
+_DEPTH = 0.3
+_SMALL_LAST = 3
+_MOST_LAYERS = 5
+
+# From a layer, its keys (facts, in) and what its output lacks there (facts, out) to its update (out, in).
+Update: TypeAlias = Callable[[int, torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpreadingEditor(KeyValueEditor):
+    """Finds the state that each subject needs after the last of its layers, and lets all its layers bring it about.
+
+    Attributes:
+        layers: The layers, from 0; if None, five that end three tenths of the way up, of small models the first four.
+            See `KeyValueEditor` for the other options.
+    """
+
+    layers: tuple[int, ...] | None = None
+
+    @abstractmethod
+    def update(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> Update:
+        """How this method changes a layer, with all that it takes from the unedited model."""
+
+    def apply(self, model: WhiteBoxModel, edits: Sequence[Wanted]) -> WeightChange:
+        """Put the edits into the model; see `Editor.apply`.
+
+        Raises:
+            InvalidInputError: an edit lacks a prompt, target or subject, or the model has no such layer.
+            CapabilityError: the model shows no weights, or is no decoder of a known family.
+            EditorError: the model's precision overflows.
+        """
+        model = white_box(model, self.name)
+        wanted = facts(edits, subjects=True)
+        family = decoder_family(model, self.name)
+        default = _default_layers(family.count(model.model))
+        layers = layer_indices(model, family, default if self.layers is None else self.layers)
+        texts = texts_of(model, wanted, self)
+        started = time.perf_counter()
+        update = self.update(model, family, layers)
+        with changing(model, [family.mlp_out_weight(model.model, layer) for layer in layers]) as weights:
+            last = family.layer(model.model, layers[-1])
+            values = find_values(model, last, texts, self)
+            for place, layer in enumerate(layers):
+                # Each takes an equal part of what is left for it and those after it.
+                share = _left_over(model, last, texts, values) / (len(layers) - place)
+                found = keys(model, family, [layer], texts)[layer]
+                change = update(layer, found, share.to(found.device))
+                write(weights[family.mlp_out_weight(model.model, layer)], change, family)
+            weights.check_finite()
+            outcomes = judged(model, wanted, max(values.steps), started)
+        return weights.change(self.name, self.options, outcomes)
+
+
+def _default_layers(count: int) -> range:
+    """As in the paper's models, of which the deepest has 48 layers; a small model needs its first four.
+
+    What the last layer of all adds at a subject is read by no later word, so it is never among them.
+    """
+    last = max(0, min(count - 2, max(_SMALL_LAST, round(_DEPTH * (count - 1)))))
+    return range(max(0, last - _MOST_LAYERS + 1), last + 1)
+
+
+def _left_over(model: WhiteBoxModel, last: nn.Module, texts: Sequence[FactTexts], values: Values) -> torch.Tensor:
+    """What the state after the last layer still lacks of what was found for it, (facts, width)."""
+    present = read(model, {0: last}, [one.taught[0] for one in texts], "output")[0]
+    return values.unedited + values.deltas - present

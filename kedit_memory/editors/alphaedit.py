@@ -1,0 +1,115 @@
+"""`alphaedit`: MEMIT within the null space of what the model already uses (Fang et al. 2025, AlphaEdit)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
+
+import torch
+
+from kedit_memory.editors._keyvalue import keys, texts_of
+from kedit_memory.editors._spread import SpreadingEditor, Update
+from kedit_memory.editors._teaching import check_options
+from kedit_memory.editors.base import Fact, Wanted, facts
+from kedit_memory.errors import EditorError
+from kedit_memory.models.families import Family
+from kedit_memory.models.language import WhiteBoxModel
+
+
+class WrittenKeys:
+    """The keys of facts in models, as they were when first asked for; a cache, taken anew whenever it is lost."""
+
+    def __init__(self) -> None:
+        self._known: WeakKeyDictionary[torch.nn.Module, dict[tuple[int, Fact], torch.Tensor]] = WeakKeyDictionary()
+
+    def of(
+        self, model: WhiteBoxModel, family: Family, layers: Sequence[int], wanted: Sequence[Fact], editor: "AlphaEdit"
+    ) -> Mapping[int, torch.Tensor]:
+        """By layer, the facts' keys, (facts, in), float32."""
+        known = self._known.setdefault(model.model, {})
+        new = [fact for fact in wanted if any((layer, fact) not in known for layer in layers)]
+        if new:
+            for layer, found in keys(model, family, layers, texts_of(model, new, editor)).items():
+                known.update({(layer, fact): key for fact, key in zip(new, found, strict=True)})
+        return {layer: torch.stack([known[layer, fact] for fact in wanted]) for layer in layers}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlphaEdit(SpreadingEditor):
+    """Writes all facts where neither the model's own keys nor those of earlier edits reach.
+
+    An editor holds no state, so the edits of earlier calls are given as `past`; what they wrote is then kept:
+
+        editor.apply(model, first)
+        replace(editor, past=tuple(first)).apply(model, second)
+
+    Attributes:
+        threshold: A direction is free where keys' second moment along it is below so many means over all directions.
+            The paper's 0.02 is an absolute one, for models in which most directions are next to unused.
+        ridge: How much the size of an update counts, in mean squared lengths of a key.
+        past: Edits of earlier calls that are in force in the model. See `SpreadingEditor` for the other options.
+        written: What is known of the keys of past edits; `dataclasses.replace` hands it on.
+    """
+
+    name: ClassVar[str] = "alphaedit"
+
+    threshold: float = 0.5
+    ridge: float = 0.05
+    past: tuple[Wanted, ...] = ()
+    written: WrittenKeys = field(default_factory=WrittenKeys, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        most = float("inf")
+        check_options(self.name, threshold=(self.threshold, 1e-9, most), ridge=(self.ridge, 1e-9, most))
+        if self.past:
+            facts(self.past, subjects=True)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What a saved change says of how it was made: the number of past edits, not each of them."""
+        shown = {name: value for name, value in super().options.items() if name != "written"}
+        return {**shown, "past": len(self.past)}
+
+    def update(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> Update:
+        """The projected least squares, against the keys of past edits alone."""
+        moments = self.moments_of(model, family, layers)
+        free = {layer: free_directions(moment, self.threshold) for layer, moment in moments.items()}
+        ridges = {layer: self.ridge * float(moment.diagonal().sum()) for layer, moment in moments.items()}
+        past = self.written.of(model, family, layers, facts(self.past, subjects=True), self) if self.past else {}
+        return lambda layer, keys, residuals: projected(
+            keys, residuals, free[layer], past=past.get(layer, keys[:0]), ridge=ridges[layer]
+        )
+
+
+def free_directions(moment: torch.Tensor, threshold: float) -> torch.Tensor:
+    """Q, (in, free), float64: an orthonormal basis of the null space, P = Q Qᵀ in equation 11 of the paper.
+
+    Raises:
+        EditorError: no direction is free.
+    """
+    sizes, directions = torch.linalg.eigh(moment.double())
+    free: torch.Tensor = directions[:, sizes < threshold * sizes.mean()]
+    if not free.shape[1]:
+        raise EditorError(f"no direction is free below a threshold of {threshold:g} means; take a higher one")
+    return free
+
+
+def projected(
+    keys: torch.Tensor, residuals: torch.Tensor, free: torch.Tensor, *, past: torch.Tensor, ridge: float
+) -> torch.Tensor:
+    """The update R Kᵀ P (Kp Kpᵀ P + K Kᵀ P + ridge I)⁻¹, (out, in), float64: equation 14 of the paper.
+
+    It is taken within the free directions, where it reads R Kᵀ Q (Qᵀ (Kp Kpᵀ + K Kᵀ) Q + ridge I)⁻¹ Qᵀ.
+
+    Args:
+        keys: Kᵀ, (facts, in).
+        residuals: Rᵀ, (facts, out).
+        free: Q, (in, free), from `free_directions`.
+        past: Kpᵀ, (past facts, in).
+        ridge: The weight of the update's own size; 1 in the paper's equation, 10 in its experiments.
+    """
+    now, before = keys.double() @ free, past.double() @ free
+    gram = now.T @ now + before.T @ before + ridge * torch.eye(free.shape[1], dtype=free.dtype, device=free.device)
+    change: torch.Tensor = free @ torch.linalg.solve(gram, now.T @ residuals.double())  # (in, out)
+    return change.T

@@ -1,0 +1,48 @@
+"""`memit`: many facts at once, spread over several layers (Meng et al. 2023, Mass-Editing Memory in a Transformer)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from kedit_memory.editors._keyvalue import solve
+from kedit_memory.editors._spread import SpreadingEditor, Update
+from kedit_memory.editors._teaching import check_options
+from kedit_memory.models.families import Family
+from kedit_memory.models.language import WhiteBoxModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memit(SpreadingEditor):
+    """Writes all facts by the least squares of what the layers did before and of what they should do now.
+
+    Attributes:
+        weight: λ, how much what the layers do for other keys counts, in tokens. See `SpreadingEditor` for the others.
+    """
+
+    name: ClassVar[str] = "memit"
+
+    weight: float = 300.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_options(self.name, weight=(self.weight, 1e-9, float("inf")))
+
+    def update(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> Update:
+        """Least squares against each layer's moments."""
+        moments = self.moments_of(model, family, layers)
+        return lambda layer, keys, residuals: least_squares(keys, residuals, moments[layer], self.weight)
+
+
+def least_squares(keys: torch.Tensor, residuals: torch.Tensor, moment: torch.Tensor, weight: float) -> torch.Tensor:
+    """The update R Kᵀ (λ C + K Kᵀ)⁻¹, (out, in), float64: equation 14 of the paper.
+
+    Args:
+        keys: Kᵀ, (facts, in).
+        residuals: Rᵀ, (facts, out).
+        moment: C, (in, in), the mean over tokens.
+        weight: λ.
+    """
+    wide = keys.double()
+    return solve(weight * moment.double() + wide.T @ wide, wide.T @ residuals.double()).T

@@ -1,0 +1,80 @@
+"""Passages of an HTML page: what a reader sees of its content, without scripts, styles and navigation."""
+
+import re
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from kedit_memory.errors import InvalidInputError, MissingDependencyError
+from kedit_memory.records import Passage
+from kedit_memory.retrieval.splitting import split_text
+
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup
+
+_SKIPPED = ["script", "style", "nav", "noscript", "template", "svg", "form", "footer", "aside", "iframe"]
+_BLOCKS = [
+    "address", "article", "blockquote", "dd", "div", "dl", "dt", "figcaption", "h1", "h2", "h3", "h4", "h5", "h6",
+    "header", "hr", "li", "main", "ol", "p", "pre", "section", "table", "tr", "ul",
+]  # fmt: skip
+_DATES = ("article:published_time", "date", "dc.date", "dcterms.date", "article:modified_time")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def read_html(content: bytes, *, title: str, source: str) -> Iterator[Passage]:
+    """The passages of a page; its own title counts, `title` only where it has none, its date where it tells one.
+
+    Raises:
+        MissingDependencyError: beautifulsoup4 is not installed.
+        InvalidInputError: the page cannot be parsed, or holds no text.
+    """
+    page = _parse(content or b" ", source)  # of nothing at all, no encoding can be told
+    own = page.title.get_text(" ", strip=True) if page.title else ""
+    date = _date(page)
+    for part in page(["title", *_SKIPPED]):
+        part.decompose()
+    text = _text(page)
+    if not text.strip():
+        raise InvalidInputError(f"{source} holds no text outside scripts and navigation; leave it out")
+    yield from split_text(text, title=" ".join(own.split()) or title, source=source, date=date)
+
+
+def _parse(content: bytes, source: str) -> "BeautifulSoup":
+    try:
+        from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
+        from bs4.exceptions import ParserRejectedMarkup
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"{source}: HTML needs beautifulsoup4, which is not installed; run: pip install 'kedit-memory[documents]'"
+        ) from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)  # XHTML is read as what it shows
+        try:
+            page = BeautifulSoup(content, "html.parser")
+        except (ParserRejectedMarkup, RecursionError) as error:
+            raise InvalidInputError(f"{source} is not HTML that can be parsed; correct or convert it") from error
+    if page.contains_replacement_characters:
+        raise InvalidInputError(f"{source} is in no encoding that it names or that can be told; convert it to UTF-8")
+    return page
+
+
+def _text(page: "BeautifulSoup") -> str:
+    """The text as it is shown: line breaks of the file mean nothing, those of blocks are paragraphs."""
+    for piece in page.find_all(string=True):
+        piece.replace_with(type(piece)(re.sub(r"\s+", " ", piece)))
+    for line_end in page("br"):
+        line_end.replace_with(" ")
+    for cell in page(["td", "th"]):
+        cell.append(" ")
+    for block in page(_BLOCKS):
+        block.insert_before("\n\n")
+        block.insert_after("\n\n")
+    return page.get_text()
+
+
+def _date(page: "BeautifulSoup") -> str | None:
+    """The day that the page says it is from, as ISO 8601; None where it tells none."""
+    told = {str(m.get("property") or m.get("name")).casefold(): str(m.get("content") or "") for m in page("meta")}
+    times = [str(time.get("datetime") or "") for time in page("time")]
+    days = (_DAY.match(value.strip()) for value in (*(told.get(name, "") for name in _DATES), *times[:1]))
+    return next((day.group() for day in days if day), None)

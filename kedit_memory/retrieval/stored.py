@@ -1,0 +1,96 @@
+"""The default search of a store: BM25 over the passages that ship and those that users gave, as many as they are."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kedit_memory.errors import StoreError
+from kedit_memory.records import Passage, RetrievedPassage
+from kedit_memory.retrieval.base import Progress, silent
+from kedit_memory.retrieval.bm25 import Bm25Retriever, words
+from kedit_memory.retrieval.corpus import Corpus
+
+if TYPE_CHECKING:
+    from kedit_memory.retrieval.collection import Collection
+
+SMALL = 20_000  # passages up to which an index in memory is made in a second
+_FOLDER = Path("passages") / "bm25"  # in the folder of a store
+_INDEXES = ("bm25", "dense")
+
+
+class StoreRetriever:
+    """Ranks the passages of one store. What is ingested while it is in use is found by the next search.
+
+    Args:
+        folder: of the store.
+        base: passages that ship with the program, before those of the store where scores are equal.
+        small: up to how many passages the index is kept in memory; more are indexed in files beside the store.
+        progress: is told how far building those files has come.
+    """
+
+    def __init__(
+        self, folder: Path, base: Sequence[Passage] = (), *, small: int = SMALL, progress: Progress = silent
+    ) -> None:
+        self._folder = folder
+        self._base = tuple(base)
+        self._small = small
+        self._progress = progress
+        self._corpus = Corpus(folder)
+        self._engine: Bm25Retriever | Collection | None = None
+        self._version = -1
+
+    def search(self, question: str, k: int = 3) -> list[RetrievedPassage]:
+        """The k best passages that share a word with the question, best first, ties in the order of ingestion.
+
+        Raises:
+            StoreError: the passages cannot be read, or their index not written.
+        """
+        engine = self.ready()
+        if isinstance(engine, Bm25Retriever):
+            return engine.search(question, k)
+        found = engine.search(words(question), k)
+        return [RetrievedPassage(passage=self._passage(row), score=score) for row, score in found]
+
+    def ready(self) -> "Bm25Retriever | Collection":
+        """The index, up to date with the store."""
+        version = self._corpus.version
+        if self._engine is None or version != self._version:
+            if len(self._base) + len(self._corpus) <= self._small:
+                self._engine = Bm25Retriever([*self._base, *self._corpus])
+            else:
+                from kedit_memory.retrieval.collection import open_collection  # bm25s takes most of a second
+
+                self._engine = open_collection(
+                    self._folder / _FOLDER, self._corpus, self._base, progress=self._progress
+                )
+            self._version = version
+        return self._engine
+
+    def settle(self) -> None:
+        """Bring the index in files up to date, where there are so many passages that there is one."""
+        if len(self._base) + len(self._corpus) > self._small:
+            self.ready()
+
+    def close(self) -> None:
+        """Ends the connection to the store."""
+        self._corpus.close()
+
+    def _passage(self, row: int) -> Passage:
+        return self._corpus.get([row])[0] if row > 0 else self._base[row + len(self._base)]
+
+
+def drop_indexes(folder: Path) -> None:
+    """Remove the indexes of a store's passages; they are made anew when they are needed.
+
+    Raises:
+        StoreError: they cannot be removed.
+    """
+    for name in _INDEXES:
+        if (folder / "passages" / name).exists():
+            try:
+                shutil.rmtree(folder / "passages" / name)
+            except OSError as error:
+                raise StoreError(
+                    f"cannot remove {folder / 'passages' / name}: {error.strerror}; remove it by hand"
+                ) from error

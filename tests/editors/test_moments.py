@@ -1,0 +1,175 @@
+"""Second moments: what they are, when they are taken, and a cache that nothing can spoil."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from kedit_memory.editors._locate import decoder_family
+from kedit_memory.editors._moments import Moments, read_paragraphs
+from kedit_memory.editors.rome import Rome
+from kedit_memory.errors import EditorError, InvalidInputError
+from kedit_memory.models.huggingface import HuggingFaceModel
+from kedit_memory.records import EditRequest
+
+LINES = [f"Line {i}: the number {i * i} follows {i}." for i in range(40)]
+
+
+@pytest.fixture(params=["gpt2", "llama"])
+def model(request, tiny_folder):
+    return HuggingFaceModel.load(tiny_folder(request.param), device="cpu")
+
+
+@pytest.fixture
+def one(tiny_folder):
+    return HuggingFaceModel.load(tiny_folder("gpt2"), device="cpu")
+
+
+@pytest.fixture
+def text(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("\n".join(LINES), "utf-8")
+    return path
+
+
+class Counting:
+    """A progress callback that keeps what it is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def __call__(self, done, total):
+        self.told.append((done, total))
+
+
+def take(model, moments, layers=(0, 1)):
+    return moments.of(model, decoder_family(model, "rome"), layers)
+
+
+def test_they_are_the_mean_product_of_what_the_projection_reads(model, text):
+    family = decoder_family(model, "rome")
+    found = take(model, Moments(None, text=text, tokens=10**6))
+    for layer, moment in found.items():
+        keys = []
+        module = family.layer(model.model, layer).get_submodule(family.mlp_out)
+        handle = module.register_forward_pre_hook(lambda _, args, keys=keys: keys.append(args[0][0]))
+        for line in LINES:
+            model.logits(line)
+        handle.remove()
+        rows = torch.cat(keys).numpy().astype(float)
+        assert np.allclose(moment.numpy(), rows.T @ rows / len(rows), atol=1e-5)
+
+
+def test_they_are_taken_once_for_a_model_and_told_of(one, text):
+    progress = Counting()
+    moments = Moments(None, text=text, tokens=300, progress=progress)
+    first = take(one, moments, [0])
+    assert progress.told[-1] == (300, 300)
+    assert progress.told == sorted(progress.told)
+    told = len(progress.told)
+    assert take(one, moments, [0])[0] is first[0]
+    assert len(progress.told) == told
+    take(one, moments, [0, 1])
+    assert len(progress.told) == 2 * told
+
+
+def test_edits_do_not_move_them(one, text):
+    rome = Rome(layer=0, tokens=300, text=text, steps=2)
+    family = decoder_family(one, "rome")
+    before = rome.moments_of(one, family, [1])[1]
+    rome.apply(one, [EditRequest(prompt="The capital of France is", target="Rome", subject="France")])
+    assert rome.moments_of(one, family, [1])[1] is before
+
+
+def test_without_a_count_they_take_twenty_tokens_for_each_number(one, tmp_path):
+    path = tmp_path / "long.txt"
+    path.write_text("\n".join(LINES * 20), "utf-8")
+    progress = Counting()
+    take(one, Moments(None, text=path, progress=progress), [0])
+    assert progress.told[-1] == (20 * 128, 20 * 128)
+
+
+def test_a_cache_serves_the_next_process(model, text, tmp_path):
+    folder = tmp_path / "deep" / "cache"
+    first = take(model, Moments(folder, text=text, tokens=300))
+    names = {path.name for path in folder.iterdir()}
+    assert len(names) == 2
+    assert all(model.fingerprint in name and "-300-layer" in name for name in names)
+    progress = Counting()
+    second = take(model, Moments(folder, text=text, tokens=300, progress=progress))
+    assert progress.told == []
+    assert all(torch.equal(first[layer], second[layer]) for layer in first)
+
+
+def test_another_text_count_or_model_is_another_key(one, text, tmp_path):
+    folder = tmp_path / "cache"
+    take(one, Moments(folder, text=text, tokens=300), [0])
+    take(one, Moments(folder, text=text, tokens=301), [0])
+    text.write_text("Another text.\n" * 30, "utf-8")
+    take(one, Moments(folder, text=text, tokens=300), [0])
+    with torch.no_grad():
+        one.model.transformer.h[0].mlp.c_fc.weight.add_(1)
+    take(one, Moments(folder, text=text, tokens=300), [0])
+    assert len(list(folder.iterdir())) == 4
+
+
+@pytest.mark.parametrize("harm", ["cut", "empty", "noise", "other_key", "not_finite", "no_tensor"])
+def test_a_damaged_cache_is_taken_anew(one, text, tmp_path, harm):
+    folder = tmp_path / "cache"
+    first = take(one, Moments(folder, text=text, tokens=300), [0])[0]
+    (path,) = folder.iterdir()
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    label = json.loads(content[8 : 8 + size])["__metadata__"]
+    match harm:
+        case "cut":
+            path.write_bytes(content[: len(content) // 2])
+        case "empty":
+            path.write_bytes(b"")
+        case "noise":
+            path.write_bytes(b"\x07" * 4000)
+        case "other_key":
+            save_file({"moment": torch.zeros(128, 128)}, path, metadata=label | {"tokens": "299"})
+        case "not_finite":
+            save_file({"moment": torch.full((128, 128), torch.nan)}, path, metadata=label)
+        case "no_tensor":
+            save_file({"other": torch.zeros(1)}, path, metadata=label)
+    assert torch.equal(take(one, Moments(folder, text=text, tokens=300), [0])[0], first)
+    assert torch.equal(load_file(path)["moment"], first), "and written over"
+
+
+def test_the_shipped_passages_are_the_default(one):
+    assert take(one, Moments(None, tokens=200), [0])[0].shape == (128, 128)
+
+
+def test_what_cannot_be_read_is_said(one, tmp_path):
+    path = tmp_path / "none.txt"
+    with pytest.raises(InvalidInputError, match="is no text to take moments from"):
+        take(one, Moments(None, text=path, tokens=10))
+    path.write_text("\n \n", "utf-8")
+    with pytest.raises(InvalidInputError, match="holds no text"):
+        read_paragraphs(path)
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text('{"title": "a"}\n', "utf-8")
+    with pytest.raises(InvalidInputError, match="is no text"):
+        read_paragraphs(lines)
+    lines.write_text('{"text": "a"}\n{"text": "b"}\n', "utf-8")
+    assert sorted(read_paragraphs(lines)) == ["a", "b"]
+
+
+def test_a_cache_that_cannot_be_written_is_said(one, text, tmp_path):
+    (tmp_path / "file").write_text("", "utf-8")
+    with pytest.raises(InvalidInputError, match="name another cache folder") as caught:
+        take(one, Moments(tmp_path / "file" / "cache", text=text, tokens=50))
+    assert "\n" not in str(caught.value)
+
+
+def test_activations_that_overflow_are_said(one, text):
+    with torch.no_grad():
+        one.model.transformer.h[0].mlp.c_fc.weight.fill_(torch.inf)
+    with pytest.raises(EditorError, match="overflows its precision"):
+        take(one, Moments(None, text=text, tokens=50), [0])
+    assert Path(text).is_file()

@@ -1,0 +1,96 @@
+"""The GRACE path: values learned for edits, used where the router decides, and nowhere else."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from kedit_memory.errors import CapabilityError
+from kedit_memory.memory import EditMemory
+from kedit_memory.models.encoder import HashingEncoder
+from kedit_memory.models.language import load_model
+from kedit_memory.models.prompts import Prompt
+from kedit_memory.records import Route
+from kedit_memory.routing.router import Router, RouterConfig
+from kedit_memory.routing.values import LearnedValues
+
+JAPAN = "What is the capital of Japan?"
+ASKED = "Japan has as its capital the city of"
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model("kedit-mini")
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[EditMemory]:
+    with EditMemory.open(tmp_path / "store", encoder=HashingEncoder()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def router(memory, model) -> Router:
+    return Router(memory, model, config=RouterConfig(path="grace"))
+
+
+def test_the_edit_answers_and_nothing_else_changes(memory, router, model):
+    before = model.logits(Prompt(question="What is the capital of France?"))
+    edit = memory.add(JAPAN, "Osaka", subject="Japan", paraphrases=[ASKED])
+    answers = router.query_many([JAPAN, ASKED, "What is the capital of France?"])
+    assert [answer.text for answer in answers[:2]] == ["Osaka", "Osaka"]
+    assert [answer.route for answer in answers] == [Route.GRACE, Route.GRACE, Route.PARAMETRIC]
+    assert answers[0].edits[0].edit.id == edit.id
+    assert model.answer(JAPAN) == "Tokyo"  # the value is in the model only while it answers
+    assert torch.equal(before, model.logits(Prompt(question="What is the capital of France?")))
+
+
+def test_values_are_kept_with_the_store_and_learned_once(memory, router, model, monkeypatch):
+    memory.add(JAPAN, "Osaka", subject="Japan")
+    assert router.query(JAPAN).text == "Osaka"
+    again = Router(memory, model, config=RouterConfig(path="grace"))
+    monkeypatch.setattr(LearnedValues, "_keep", lambda _: pytest.fail("it was learned a second time"))
+    assert again.query(JAPAN).text == "Osaka"
+
+
+def test_a_damaged_file_is_said_and_its_values_learned_again(memory, router, model, caplog):
+    memory.add(JAPAN, "Osaka", subject="Japan")
+    router.query(JAPAN)
+    (file,) = memory.path.glob("values/*/codebook.safetensors")
+    file.write_bytes(file.read_bytes()[:100])
+    assert Router(memory, model, config=RouterConfig(path="grace")).query(JAPAN).text == "Osaka"
+    assert "learned again" in caplog.text
+
+
+def test_another_answer_is_learned_anew_and_a_purge_leaves_nothing(memory, router):
+    edit = memory.add(JAPAN, "Osaka", subject="Japan")
+    assert router.query(JAPAN).text == "Osaka"
+    memory.update(edit.id, target="Kyoto")
+    assert router.query(JAPAN).text == "Kyoto"
+    memory.purge(edit.id)
+    assert not list(memory.path.rglob("codebook.*"))
+    assert router.query(JAPAN).text == "Tokyo"
+
+
+def test_what_cannot_be_learned_goes_into_the_context(memory, router):
+    target = "Zyqx Vwpfj the Ninth of Qrblt"
+    memory.add(JAPAN, target, subject="Japan")
+    answer = router.query(JAPAN)
+    if answer.route is Route.GRACE:  # then it was learned after all
+        assert answer.text == target
+    else:
+        assert (answer.route, answer.edits[0].edit.target) == (Route.CONTEXT, target)
+        assert "does not say the target" in answer.reason
+
+
+def test_an_erasure_refuses_on_this_path_too(memory, router):
+    memory.erase(JAPAN, subject="Japan")
+    assert router.query(JAPAN).route is Route.REFUSAL
+
+
+def test_a_remote_model_has_no_states_to_replace(memory):
+    memory.add(JAPAN, "Osaka", subject="Japan")
+    router = Router(memory, "openai:x@http://127.0.0.1:9/v1", config=RouterConfig(path="grace"))
+    with pytest.raises(CapabilityError, match="the path grace needs a model with hidden states"):
+        router.query(JAPAN)
