@@ -72,7 +72,7 @@ class SpreadingEditor(KeyValueEditor):
 
 
 def _default_layers(count: int) -> range:
-    """As in the paper's models, of which the deepest has 48 layers; a small model needs its first four.
+    """Early to middle layers, as in the papers; a small model needs its first four.
 
     What the last layer of all adds at a subject is read by no later word, so it is never among them.
     """

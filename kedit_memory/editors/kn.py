@@ -40,7 +40,7 @@ class KnowledgeNeurons:
         most: The most neurons of a fact; those of the greatest mean attribution.
         prompts: How many prompts a fact has at least: its own, its paraphrases, then its own after other texts.
         away: How much of the old answer's embedding is taken out of what a neuron writes.
-        towards: How much of the target's is put in.
+        towards: How much of the target's is put in; 8 in the paper, which wrecks a small model.
         erase: Silence the neurons instead: the edit's target is then what the model should forget.
         seed: Of the texts before the prompt.
     """
@@ -50,10 +50,10 @@ class KnowledgeNeurons:
     steps: int = 20
     coarse: float = 0.2
     shared: float = 0.7
-    most: int = 20
+    most: int = 5
     prompts: int = 5
     away: float = 1.0
-    towards: float = 8.0
+    towards: float = 4.0
     erase: bool = False
     seed: int = 0
 
@@ -154,7 +154,7 @@ class KnowledgeNeurons:
 
 
 def attributions(model: WhiteBoxModel, family: Family, site: Site, token: int, steps: int) -> torch.Tensor:
-    """How much each neuron brings `token` about after the text: (layers, inner), float32; equation 5 of the paper.
+    """How much each neuron brings `token` about after the text: (layers, inner), float32.
 
     A layer's neurons at the text's last token grow together from 0 to their values, in `steps` equal steps; each
     neuron's value times the mean gradient of the token's probability along this way is its attribution.

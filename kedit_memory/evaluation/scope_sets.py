@@ -134,13 +134,16 @@ class _Builder:
         self._asked: list[str] = []  # the relation that each case asks for, of a negative that asks for one
 
     def add(self, edit: ScopeEdit) -> int | None:
-        """The place of a new edit; None where another holds the same prompt."""
-        key = edit.prompt.casefold()
-        if key in self._taken:
+        """The place of a new edit; None where another holds the same prompt, or says the same relation of its subject.
+
+        Two answers to one question in one store are a clash that no scope can settle.
+        """
+        key, slot = edit.prompt.casefold(), (edit.relation, edit.subject.casefold())
+        if key in self._taken or (edit.relation and slot in self._subjects):
             self.dropped += 1
             return None
         self._taken[key] = len(self.edits)
-        self._subjects.add((edit.relation, edit.subject.casefold()))
+        self._subjects.add(slot)
         self.edits.append(edit)
         self.case("prompt", len(self.edits) - 1, edit.prompt, covered=True)
         return len(self.edits) - 1
