@@ -74,7 +74,9 @@ def _lines(found: "Trace") -> list[str]:
         maps = ("".join(_shade(share) for share in rows[place]).ljust(max(layers, 9)) for rows in shares.values())
         lines.append("  ".join([f"{token!r:<{width}}{mark}", *maps]).rstrip())
     lines += ["", *(_best(found, kind) for kind in found.scores)]
-    lines.append(f"a column is a layer, from 0; shades run from none ({_SHADES[1]}) to all ({_SHADES[-1]}); * subject")
+    lines.append(
+        f"a column is a layer, from 0; shades run from a blank (nothing comes back) to {_SHADES[-1]} (all); * subject"
+    )
     return lines
 
 

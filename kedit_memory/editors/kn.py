@@ -40,7 +40,7 @@ class KnowledgeNeurons:
         most: The most neurons of a fact; those of the greatest mean attribution.
         prompts: How many prompts a fact has at least: its own, its paraphrases, then its own after other texts.
         away: How much of the old answer's embedding is taken out of what a neuron writes.
-        towards: How much of the target's is put in; 8 in the paper, which wrecks a small model.
+        towards: How much of the target's is put in; 8 in the paper.
         erase: Silence the neurons instead: the edit's target is then what the model should forget.
         seed: Of the texts before the prompt.
     """
