@@ -129,12 +129,7 @@ def configured(editor: type[Any], name: str, options: dict[str, Any]) -> Any:
     for option, value in options.items():
         if option not in known:
             raise InvalidInputError(f"{name} has no option {option!r}; it has {', '.join(known) or 'none'}")
-        like = type(known[option])
-        if isinstance(known[option], bool | int | float | str) and not _fits(value, like):
-            raise InvalidInputError(f"{option} of {name} is {value!r}; it takes a value like {known[option]!r}")
+        default = known[option]
+        if isinstance(default, bool | int | float | str) and isinstance(value, str) != isinstance(default, str):
+            raise InvalidInputError(f"{option} of {name} is {value!r}; it takes a value like {default!r}")
     return editor(**options)
-
-
-def _fits(value: object, like: type) -> bool:
-    """Whether a value is of the kind of an option's default; a truth value is no number."""
-    return type(value) is like or (like is float and type(value) is int)
