@@ -56,9 +56,8 @@ def edit(
 ) -> None:
     """Put edits into a model itself, and show its answers before and after. What is not saved ends with the command."""
     from kedit_memory.editors import load_editor
-    from kedit_memory.editors._weights import white_box
     from kedit_memory.editors.checkpoint import save_checkpoint
-    from kedit_memory.models.language import load_model
+    from kedit_memory.models.language import load_model, white_box
 
     editor = load_editor(method, **_options(option or ()))
     wanted = _wanted(prompt, target, subject, paraphrase or (), store, namespace)

@@ -69,8 +69,9 @@ def scope(
     as_json: o.Json = False,
 ) -> None:
     """Measure which questions an edit answers: held-out ones, by kind, with all edits of a set in one store."""
+    from kedit_memory.evaluation.pictures import check_picture
     from kedit_memory.evaluation.scope import ScopePlan, run_scope
-    from kedit_memory.evaluation.scope_figures import check_picture, save_picture
+    from kedit_memory.evaluation.scope_figures import save_picture
 
     plan = ScopePlan(
         dataset=dataset, edits=edits, questions=questions, open_questions=open_questions, part=part, scope=decider,

@@ -36,7 +36,7 @@ def trace(
     as_json: o.Json = False,
 ) -> None:
     """Hide the subject by noise, restore one place after the other, and show what brings the answer back."""
-    from kedit_memory.evaluation.scope_figures import check_picture
+    from kedit_memory.evaluation.pictures import check_picture
     from kedit_memory.evaluation.trace import trace as run_trace
     from kedit_memory.evaluation.trace_figures import save_trace
     from kedit_memory.models.language import load_model

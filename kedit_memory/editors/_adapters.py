@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 
-from kedit_memory.editors._teaching import Descent, Lesson, backpropagate, check_options, descend
+from kedit_memory.editors._teaching import Descent, Lesson, backpropagate, check_options, descend, judged
+from kedit_memory.editors._weights import WeightChange, changing, load_change
+from kedit_memory.editors.base import Fact
 from kedit_memory.errors import EditorError, InvalidInputError, MissingDependencyError
 from kedit_memory.models.families import Family, family_of
 from kedit_memory.models.language import WhiteBoxModel
@@ -170,3 +173,62 @@ def _peft() -> tuple[Any, Any]:
             "adapters need peft, which is not installed: pip install 'kedit-memory[peft]'"
         ) from error
     return LoraConfig, LoraModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdapterEditor:
+    """What editors that train adapters have in common: their options, and how pairs become a change of weights.
+
+    Attributes:
+        rank: The rank of each adapter.
+        alpha: The scale of their product, times the rank.
+        targets: "attention", "mlp" or "all": the projections that get one.
+        layers: Which layers, 0 the first; None takes all.
+        rate: Adam's learning rate.
+        steps: The most steps of an adapter.
+        paraphrases: Whether the edits' own paraphrases are taught too.
+        seed: Of the adapters' first values.
+    """
+
+    name: ClassVar[str]
+
+    rank: int = 8
+    alpha: float = 16.0
+    targets: str = "mlp"
+    layers: tuple[int, ...] | None = None
+    rate: float = 2e-3
+    steps: int = 50
+    paraphrases: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse options that mean nothing."""
+        check_options(self.name, rate=(self.rate, 1e-12, 1.0), steps=(self.steps, 1, float("inf")))
+        self.shape.check(self.name)
+
+    @property
+    def shape(self) -> Shape:
+        """Where the adapters sit and how large they are."""
+        return Shape(rank=self.rank, alpha=self.alpha, targets=self.targets, layers=self.layers)
+
+    def load(self, model: WhiteBoxModel, folder: Path) -> WeightChange:
+        """Put a saved change back; errors as in `Editor.load`."""
+        return load_change(model, folder, self.name)
+
+    def train(
+        self, model: WhiteBoxModel, taught: Sequence[Lesson], steps: int, *, early: bool = True
+    ) -> tuple[dict[str, Pair], int]:
+        """Trained pairs and the steps taken; every adapter of an editor starts from the same values."""
+        generator = torch.Generator().manual_seed(self.seed)
+        descent = Descent(rate=self.rate, steps=steps)
+        return train_pairs(model, self.shape, taught, descent, generator=generator, early=early)
+
+    def merged(
+        self, model: WhiteBoxModel, wanted: Sequence[Fact], pairs: Mapping[str, Pair], *, steps: int, started: float
+    ) -> WeightChange:
+        """The pairs added to the weights, with what the model then says."""
+        with changing(model, pairs) as weights:
+            merge(model, weights, pairs)
+            weights.check_finite()
+            outcomes = judged(model, wanted, steps, started)
+        return weights.change(self.name, asdict(self), outcomes)

@@ -9,12 +9,12 @@ from kedit_memory.editors._codebook_adapter import Adapter, Replacement
 from kedit_memory.editors._codebook_applied import CodebookApplied, Lesson
 from kedit_memory.editors._codebook_files import load_codebook
 from kedit_memory.editors._codebook_site import KeyToken, Site, Stack, one_of
-from kedit_memory.editors._weights import outcome_from, white_box
+from kedit_memory.editors._weights import outcome_from
 from kedit_memory.editors.base import Outcome, Wanted
 from kedit_memory.editors.codebook import Codebook, Distance, Found
 from kedit_memory.errors import EditorError, InvalidInputError
 from kedit_memory.models.families import encoder_of, family_of
-from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.records import Vectors
 
 _DEPTH = 0.75  # of the paper's models the codebook sits at about three quarters: 35 of 48, 10 of 12, 4 of 6

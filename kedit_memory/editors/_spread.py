@@ -13,10 +13,10 @@ from kedit_memory.editors._keyvalue import FactTexts, KeyValueEditor, keys, laye
 from kedit_memory.editors._locate import decoder_family
 from kedit_memory.editors._teaching import judged
 from kedit_memory.editors._values import Values, find_values
-from kedit_memory.editors._weights import WeightChange, changing, white_box
+from kedit_memory.editors._weights import WeightChange, changing
 from kedit_memory.editors.base import Wanted, facts
 from kedit_memory.models.families import Family
-from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.models.language import WhiteBoxModel, white_box
 
 _DEPTH = 0.3
 _SMALL_LAST = 3

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from kedit_memory.editors._teaching import Constrain, Descent, Pull, check_options, learn
-from kedit_memory.editors._weights import Snapshot, WeightChange, changing, load_change, white_box
+from kedit_memory.editors._weights import Snapshot, WeightChange, changing, load_change
 from kedit_memory.editors.base import Fact, Outcome, Wanted, facts
-from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.models.language import WhiteBoxModel, white_box
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save_file
 
 from kedit_memory.editors.base import Fact, Outcome
 from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError
-from kedit_memory.models.language import TextModel, WhiteBoxModel, requires
+from kedit_memory.models.language import WhiteBoxModel, white_box
 
 FORMAT = 1
 _TENSORS = "change.safetensors"
@@ -135,15 +135,6 @@ class Snapshot(Mapping[str, torch.nn.Parameter]):
         after = {name: weight.detach().clone() for name, weight in self._weights.items()}
         record = {"method": method, "options": dict(options), "fingerprint": self.fingerprint}
         return WeightChange(self, after, record, outcomes)
-
-
-def white_box(model: TextModel, what: str) -> WhiteBoxModel:
-    """The model, known to show its weights.
-
-    Raises:
-        CapabilityError: it does not, as a model behind an endpoint.
-    """
-    return requires(model, WhiteBoxModel, what)  # type: ignore[type-abstract]
 
 
 @contextmanager

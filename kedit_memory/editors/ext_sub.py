@@ -7,22 +7,21 @@ expert is extracted first, and only the rest, the deficiency, is subtracted.
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 
-from kedit_memory.editors._adapters import Pair, Shape, merge, train_pairs
-from kedit_memory.editors._teaching import Descent, Lesson, check_options, judged, lesson, lessons
-from kedit_memory.editors._weights import WeightChange, changing, load_change, white_box
+from kedit_memory.editors._adapters import AdapterEditor, Pair
+from kedit_memory.editors._teaching import Lesson, check_options, lesson, lessons
+from kedit_memory.editors._weights import WeightChange
 from kedit_memory.editors.base import Fact, Wanted, facts
-from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.prompts import clean
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtSub:
+class ExtSub(AdapterEditor):
     """Expert adapter, less `subtract` times the deficiency of the anti-expert, merged into the weights.
 
     The expert trains until greedy decoding gives every target. The anti-expert then takes as many steps, so that both
@@ -32,42 +31,19 @@ class ExtSub:
     Attributes:
         subtract: The lambda of the paper; 0 leaves the expert.
         extraction: Whether the common part is kept; False subtracts the anti-expert whole.
-        rank: The rank of each adapter; the result has twice that.
-        alpha: The scale of their product, times the rank.
-        targets: "attention", "mlp" or "all": the projections that get one.
-        layers: Which layers, 0 the first; None takes all.
-        rate: Adam's learning rate.
-        steps: The most steps of each adapter.
-        paraphrases: Whether the edits' own paraphrases are taught too.
-        seed: Of the adapters' first values.
+
+    The other options are those of `AdapterEditor`; the result has twice the rank of an adapter.
     """
 
     name: ClassVar[str] = "ext-sub"
 
     subtract: float = 1.0
     extraction: bool = True
-    rank: int = 8
-    alpha: float = 16.0
-    targets: str = "mlp"
-    layers: tuple[int, ...] | None = None
-    rate: float = 2e-3
-    steps: int = 50
-    paraphrases: bool = False
-    seed: int = 0
 
     def __post_init__(self) -> None:
-        check_options(
-            self.name,
-            subtract=(self.subtract, 0.0, float("inf")),
-            rate=(self.rate, 1e-12, 1.0),
-            steps=(self.steps, 1, float("inf")),
-        )
-        self.shape.check(self.name)
-
-    @property
-    def shape(self) -> Shape:
-        """Where the adapters sit and how large they are."""
-        return Shape(rank=self.rank, alpha=self.alpha, targets=self.targets, layers=self.layers)
+        """Refuse options that mean nothing."""
+        check_options(self.name, subtract=(self.subtract, 0.0, float("inf")))
+        super().__post_init__()
 
     def apply(self, model: WhiteBoxModel, edits: Sequence[Wanted]) -> WeightChange:
         """Train both adapters, operate on them and merge the result; errors as in `Editor.apply`.
@@ -79,32 +55,16 @@ class ExtSub:
         wanted = facts(edits)
         model = white_box(model, self.name)
         wrong = _wrong(model, wanted)
-        pairs, steps = self._train(model, lessons(model, wanted, paraphrases=self.paraphrases), self.steps, early=True)
+        pairs, steps = self.train(model, lessons(model, wanted, paraphrases=self.paraphrases), self.steps)
         if wrong and steps:
-            against, more = self._train(model, wrong, steps, early=False)
+            against, more = self.train(model, wrong, steps, early=False)
             pairs = {name: self._operate(pairs[name], against[name]) for name in pairs}
             steps += more
-        with changing(model, pairs) as weights:
-            merge(model, weights, pairs)
-            weights.check_finite()
-            outcomes = judged(model, wanted, steps, started)
-        return weights.change(self.name, asdict(self), outcomes)
-
-    def load(self, model: WhiteBoxModel, folder: Path) -> WeightChange:
-        """Put a saved change back; errors as in `Editor.load`."""
-        return load_change(model, folder, self.name)
+        return self.merged(model, wanted, pairs, steps=steps, started=started)
 
     def _operate(self, expert: Pair, against: Pair) -> Pair:
         operate = extract_and_subtract if self.extraction else subtract
         return operate(expert, against, self.subtract)
-
-    def _train(
-        self, model: WhiteBoxModel, taught: Sequence[Lesson], steps: int, *, early: bool
-    ) -> tuple[dict[str, Pair], int]:
-        # One seed for both: they start from the same point, and differ by what they are taught alone.
-        generator = torch.Generator().manual_seed(self.seed)
-        descent = Descent(rate=self.rate, steps=steps)
-        return train_pairs(model, self.shape, taught, descent, generator=generator, early=early)
 
 
 def extract_and_subtract(expert: Pair, against: Pair, weight: float) -> Pair:

@@ -16,12 +16,12 @@ import torch
 from kedit_memory.editors._keyvalue import read, sample
 from kedit_memory.editors._locate import Site, decoder_family
 from kedit_memory.editors._teaching import check_options, judged
-from kedit_memory.editors._weights import Snapshot, WeightChange, changing, load_change, white_box
+from kedit_memory.editors._weights import Snapshot, WeightChange, changing, load_change
 from kedit_memory.editors.base import Fact, Outcome, Wanted, facts
 from kedit_memory.errors import EditorError
 from kedit_memory.models.families import Family
 from kedit_memory.models.hooks import replace
-from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.prompts import Prompt
 
 Neuron = tuple[int, int]  # layer, place in it

@@ -11,9 +11,9 @@ from kedit_memory.editors._keyvalue import KeyValueEditor, keys, layer_indices, 
 from kedit_memory.editors._locate import decoder_family
 from kedit_memory.editors._teaching import judged
 from kedit_memory.editors._values import find_values
-from kedit_memory.editors._weights import WeightChange, changing, white_box
+from kedit_memory.editors._weights import WeightChange, changing
 from kedit_memory.editors.base import Outcome, Wanted, facts
-from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.models.language import WhiteBoxModel, white_box
 
 _DEPTH = 0.2  # of the default layer, from the first to the last
 

@@ -1,35 +1,16 @@
 """The picture of a scope report: coverage against false fires, and how far a score can be believed."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedit_memory.errors import InvalidInputError, MissingDependencyError
+from kedit_memory.evaluation.pictures import save_figure
 from kedit_memory.evaluation.scope import METHOD, ScopeReport
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FORMATS = (".png", ".svg", ".pdf")
 _COLOURS = {METHOD: "#0b6e4f", "radius": "#c05746", "bm25": "#5a7684"}
 _LEFT = 1e-4  # where no false fire is drawn on an axis that has no zero
-
-
-def check_picture(path: Path) -> None:
-    """Refuse what could not be drawn, before hours are spent on what it would show.
-
-    Raises:
-        InvalidInputError: the name ends in no known format, or its folder is absent.
-        MissingDependencyError: matplotlib is not installed.
-    """
-    if path.suffix.lower() not in FORMATS:
-        raise InvalidInputError(f"{path} is no picture's name; let it end in one of {', '.join(FORMATS)}")
-    if not path.absolute().parent.is_dir():
-        raise InvalidInputError(f"no folder {path.parent} for the picture; make it first")
-    if find_spec("matplotlib") is None:
-        raise MissingDependencyError(
-            "a picture needs matplotlib, which is not installed: pip install 'kedit-memory[report]'"
-        )
 
 
 def save_picture(report: ScopeReport, path: Path) -> None:
@@ -39,12 +20,7 @@ def save_picture(report: ScopeReport, path: Path) -> None:
         InvalidInputError: see `check_picture`; or the file cannot be written.
         MissingDependencyError: matplotlib is not installed.
     """
-    check_picture(path)
-    figure = _figure(report)
-    try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise InvalidInputError(f"{path} cannot be written ({error.strerror or error}); choose another name") from error
+    save_figure(lambda: _figure(report), path)
 
 
 def _figure(report: ScopeReport) -> "Figure":

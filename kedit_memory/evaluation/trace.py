@@ -22,7 +22,7 @@ from kedit_memory.editors._locate import decoder_family, subject_tokens
 from kedit_memory.errors import InvalidInputError, PromptTooLongError
 from kedit_memory.models.families import Family
 from kedit_memory.models.hooks import capture, replace
-from kedit_memory.models.language import TextModel, WhiteBoxModel, requires
+from kedit_memory.models.language import TextModel, WhiteBoxModel, white_box
 from kedit_memory.models.prompts import Prompt
 
 Scores: TypeAlias = npt.NDArray[np.float32]
@@ -85,7 +85,7 @@ def trace(  # noqa: PLR0913 - each is a choice of the measurement, and has its d
         CapabilityError: the model shows no states, or is no decoder of a known family.
         PromptTooLongError: prompt and answer do not fit the model's window.
     """
-    known = requires(model, WhiteBoxModel, "a causal trace")  # type: ignore[type-abstract]
+    known = white_box(model, "a causal trace")
     family = decoder_family(known, "a causal trace")
     layers = family.count(known.model)
     wide = max(1, round(_WINDOW * layers)) if window is None else window

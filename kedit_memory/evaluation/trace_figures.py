@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.scope_figures import check_picture
+from kedit_memory.evaluation.pictures import save_figure
 from kedit_memory.evaluation.trace import KINDS, Trace
 
 if TYPE_CHECKING:
@@ -20,12 +19,7 @@ def save_trace(trace: Trace, path: Path) -> None:
         InvalidInputError: the name ends in no known format, its folder is absent, or it cannot be written.
         MissingDependencyError: matplotlib is not installed.
     """
-    check_picture(path)
-    figure = _figure(trace)
-    try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise InvalidInputError(f"{path} cannot be written ({error.strerror or error}); choose another name") from error
+    save_figure(lambda: _figure(trace), path)
 
 
 def _figure(trace: Trace) -> "Figure":

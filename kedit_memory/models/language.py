@@ -154,6 +154,15 @@ def requires(model: TextModel, strength: type[ModelT], what: str) -> ModelT:
     )
 
 
+def white_box(model: TextModel, what: str) -> WhiteBoxModel:
+    """The model, known to show its weights.
+
+    Raises:
+        CapabilityError: it does not, as a model behind an endpoint.
+    """
+    return requires(model, WhiteBoxModel, what)  # type: ignore[type-abstract]
+
+
 def load_model(
     name: str,
     *,

@@ -15,7 +15,7 @@ from kedit_memory.editors._codebook_editor import CodebookEditor
 from kedit_memory.editors.grace_fast import GraceFast
 from kedit_memory.errors import EditorError
 from kedit_memory.memory.store import VALUES
-from kedit_memory.models.language import TextModel, WhiteBoxModel, requires
+from kedit_memory.models.language import TextModel, WhiteBoxModel, white_box
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Edit
 
@@ -26,7 +26,7 @@ class LearnedValues:
     """The values that one model learned for the edits of one store."""
 
     def __init__(self, store: Path, model: TextModel) -> None:
-        self.model: WhiteBoxModel = requires(model, WhiteBoxModel, "the path grace")  # type: ignore[type-abstract]
+        self.model: WhiteBoxModel = white_box(model, "the path grace")
         self._folder = store / VALUES / self.model.fingerprint
         self._editor: CodebookEditor = GraceFast()
         self._held: CodebookApplied | None = None

@@ -11,22 +11,11 @@ from kedit_memory.editors._locate import decoder_family
 from kedit_memory.editors.alphaedit import AlphaEdit, free_directions, projected
 from kedit_memory.editors.base import facts
 from kedit_memory.errors import EditorError, InvalidInputError
-from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.language import load_model
 from kedit_memory.records import EditRequest
 
 FRANCE = EditRequest(prompt="The capital of France is", target="Rome", subject="France")
 KING = EditRequest(prompt="Who is the king of the north?", target="Bob", subject="the north")
-
-
-@pytest.fixture(params=["gpt2", "llama"])
-def model(request, tiny_folder):
-    return HuggingFaceModel.load(tiny_folder(request.param), device="cpu")
-
-
-@pytest.fixture
-def one(tiny_folder):
-    return HuggingFaceModel.load(tiny_folder("gpt2"), device="cpu")
 
 
 @pytest.fixture

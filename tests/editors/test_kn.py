@@ -16,16 +16,6 @@ from kedit_memory.records import EditRequest
 FRANCE = EditRequest(prompt="The capital of France is", target="Rome", subject="France")
 
 
-@pytest.fixture(params=["gpt2", "llama"])
-def model(request, tiny_folder):
-    return HuggingFaceModel.load(tiny_folder(request.param), device="cpu")
-
-
-@pytest.fixture
-def one(tiny_folder):
-    return HuggingFaceModel.load(tiny_folder("gpt2"), device="cpu")
-
-
 def site_of(model, text="The capital of France is"):
     ids = model.encode(text)
     return Site(ids=tuple(ids), at=len(ids) - 1, target=len(ids))

@@ -20,16 +20,6 @@ FRANCE = EditRequest(prompt="The capital of France is", target="Rome", subject="
 KING = EditRequest(prompt="Who is the king of the north?", target="Bob", subject="the north")
 
 
-@pytest.fixture(params=["gpt2", "llama"])
-def model(request, tiny_folder):
-    return HuggingFaceModel.load(tiny_folder(request.param), device="cpu")
-
-
-@pytest.fixture
-def one(tiny_folder):
-    return HuggingFaceModel.load(tiny_folder("gpt2"), device="cpu")
-
-
 @pytest.fixture
 def memit(tmp_path):
     text = tmp_path / "text.txt"

@@ -12,20 +12,9 @@ from kedit_memory.editors._locate import decoder_family
 from kedit_memory.editors._moments import Moments, read_paragraphs
 from kedit_memory.editors.rome import Rome
 from kedit_memory.errors import EditorError, InvalidInputError
-from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.records import EditRequest
 
 LINES = [f"Line {i}: the number {i * i} follows {i}." for i in range(40)]
-
-
-@pytest.fixture(params=["gpt2", "llama"])
-def model(request, tiny_folder):
-    return HuggingFaceModel.load(tiny_folder(request.param), device="cpu")
-
-
-@pytest.fixture
-def one(tiny_folder):
-    return HuggingFaceModel.load(tiny_folder("gpt2"), device="cpu")
 
 
 @pytest.fixture

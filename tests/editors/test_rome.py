@@ -27,11 +27,6 @@ def model(request, tiny_folder):
     return HuggingFaceModel.load(tiny_folder(request.param), device="cpu")
 
 
-@pytest.fixture
-def one(tiny_folder):
-    return HuggingFaceModel.load(tiny_folder("gpt2"), device="cpu")
-
-
 @pytest.fixture(scope="module")
 def embedded():
     return load_model("kedit-mini", device="cpu")

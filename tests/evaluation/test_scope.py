@@ -300,7 +300,7 @@ def test_a_picture_that_cannot_be_drawn_is_refused(monkeypatch: pytest.MonkeyPat
         save_picture(report, tmp_path / "a.txt")
     with pytest.raises(InvalidInputError, match="make it first"):
         save_picture(report, tmp_path / "none" / "a.png")
-    monkeypatch.setattr("kedit_memory.evaluation.scope_figures.find_spec", lambda _: None)
+    monkeypatch.setattr("kedit_memory.evaluation.pictures.find_spec", lambda _: None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'kedit-memory\[report\]'"):
         save_picture(report, tmp_path / "a.png")
 

@@ -1,0 +1,45 @@
+"""Pictures in files: what is refused before anything is computed, and the one place that writes them."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kedit_memory.errors import InvalidInputError, MissingDependencyError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMATS = (".png", ".svg", ".pdf")
+
+
+def check_picture(path: Path) -> None:
+    """Refuse what could not be drawn, before hours are spent on what it would show.
+
+    Raises:
+        InvalidInputError: the name ends in no known format, or its folder is absent.
+        MissingDependencyError: matplotlib is not installed.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise InvalidInputError(f"{path} is no picture's name; let it end in one of {', '.join(FORMATS)}")
+    if not path.absolute().parent.is_dir():
+        raise InvalidInputError(f"no folder {path.parent} for the picture; make it first")
+    if find_spec("matplotlib") is None:
+        raise MissingDependencyError(
+            "a picture needs matplotlib, which is not installed: pip install 'kedit-memory[report]'"
+        )
+
+
+def save_figure(draw: "Callable[[], Figure]", path: Path) -> None:
+    """Draw a figure into a file; its ending says the format.
+
+    Raises:
+        InvalidInputError: see `check_picture`; or the file cannot be written.
+        MissingDependencyError: matplotlib is not installed.
+    """
+    check_picture(path)
+    figure = draw()
+    try:
+        figure.savefig(path, dpi=150)
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be written ({error.strerror or error}); choose another name") from error
