@@ -59,7 +59,7 @@ _OVERLAPPING = (
     {"P19", "P27", "P495", "P740", "P17", "P131", "P276"},
     {"P176", "P178", "P127", "P495", "P170", "P50", "P112"},
     {"P101", "P106", "P39", "P800"},
-    {"P1303", "P136", "P413", "P106"},
+    {"P1303", "P136", "P413", "P106", "P641"},
     {"P361", "P463"},
     {"P36", "P1376"},
     {"P937", "P108"},
@@ -67,6 +67,15 @@ _OVERLAPPING = (
     {"P190", "P530", "P47"},
 )
 
+
+# Prompts of CounterFact whose property neither its known facts nor ParaRel tell.
+_LABELS = {
+    "{} professionally plays the sport": "P641", "{} is a professional": "P641",
+    "What sport does {} play? They play": "P641", "The language used by {} is": "P1412", "{} speaks": "P1412",
+    "{} speaks the language": "P1412", "{} writes in": "P1412",
+}  # fmt: skip
+# Prompts that it has for several properties ("Bob Cousy, the"): the edits are stored, and no question is made of them.
+_VAGUE = frozenset({"{}, the", "{} plays", "{}, of", "{}, by", "{} is a", "{}, from", "{} from", "{} is from"})
 
 _MADE_SHARE = 0.25  # of the edits of a large set get a question of every kind that the factory makes
 _TURNED = 0.5  # of zsRE's subjects have their other property stored, so that its questions are negatives
@@ -131,14 +140,14 @@ class _Builder:
         self.dropped = 0
         self._taken: dict[str, int] = {}
         self._subjects: set[tuple[str, str]] = set()  # relation and subject of each edit
-        self._asked: list[str] = []  # the relation that each case asks for, of a negative that asks for one
+        self._asked: list[frozenset[str]] = []  # the relations that each case may be read to ask for
 
     def add(self, edit: ScopeEdit) -> int | None:
         """The place of a new edit; None where another holds the same prompt, or says the same relation of its subject.
 
         Two answers to one question in one store are a clash that no scope can settle.
         """
-        key, slot = edit.prompt.casefold(), (edit.relation, edit.subject.casefold())
+        key, slot = edit.prompt.casefold(), (edit.relation, _plain(edit.subject))
         if key in self._taken or (edit.relation and slot in self._subjects):
             self.dropped += 1
             return None
@@ -148,12 +157,15 @@ class _Builder:
         self.case("prompt", len(self.edits) - 1, edit.prompt, covered=True)
         return len(self.edits) - 1
 
-    def case(self, kind: str, edit: int, question: str | None, *, covered: bool, asked: str = "") -> None:
-        """A question of an edit, in the edit's part; `asked` is the relation that it asks for. None is passed over."""
+    def case(self, kind: str, edit: int, question: str | None, *, covered: bool, asked: Iterable[str] = ()) -> None:
+        """A question of an edit, in the edit's part; None is passed over.
+
+        `asked` are the relations that its wording may be read to ask for, in a covered one beside the edit's own.
+        """
         if question and question.strip():
             part = self.edits[edit].part
             self.cases.append(ScopeCase(question=question.strip(), kind=kind, edit=edit, covered=covered, part=part))
-            self._asked.append(asked)
+            self._asked.append(frozenset(asked))
 
     def made(self, edit: int, question: str, names: Sequence[str]) -> None:
         """One question of every kind that the factory makes, of an edit and one of its questions."""
@@ -162,9 +174,10 @@ class _Builder:
             return
         like = similar_name(one.subject, names, self.rng)
         named = question.replace(one.subject, like)
-        self.case("similar_name", edit, named, covered=False, asked=one.relation)
+        asked = _with_overlapping(one.relation)
+        self.case("similar_name", edit, named, covered=False, asked=asked)
         turned = swapped(question, one.subject, one.target)
-        self.case("swapped", edit, turned, covered=False, asked=one.relation)
+        self.case("swapped", edit, turned, covered=False, asked=asked)
         self.case("negation", edit, negated(question, self.rng), covered=False)
         self.case("mention", edit, mention(one.subject, self.rng), covered=False)
         self.case("dialogue", edit, in_passing(question, one.subject, self.rng), covered=True)
@@ -180,19 +193,44 @@ class _Builder:
         dropped = self.dropped + len(self.cases) - len(cases)
         return ScopeSet(name=self.name, edits=tuple(self.edits), cases=tuple(cases), dropped=dropped)
 
-    def _of_another(self, case: ScopeCase, asked: str) -> bool:
+    def _of_another(self, case: ScopeCase, asked: frozenset[str]) -> bool:
         """Whether another edit has the question as its prompt, or is about a subject and relation that it asks for."""
         owner = self._taken.get(case.question.casefold())
         if owner is not None:
             return owner != case.edit or not case.covered
         if not asked:
             return False
-        relations = {asked}.union(*(group for group in _OVERLAPPING if asked in group))
-        words = case.question.casefold().replace("'s ", " ").rstrip("?.").split()
-        spans = {" ".join(words[i:k]).strip(",") for i in range(len(words)) for k in range(i + 1, len(words) + 1)}
-        own = (self.edits[case.edit].relation, self.edits[case.edit].subject.casefold())
-        held = {(relation, span) for relation in relations for span in spans} - {own}
+        words = _plain(case.question).split()
+        spans = {" ".join(words[i:k]) for i in range(len(words)) for k in range(i + 1, len(words) + 1)}
+        own = (self.edits[case.edit].relation, _plain(self.edits[case.edit].subject))
+        held = {(relation, span) for relation in asked for span in spans} - {own}
         return not held.isdisjoint(self._subjects)
+
+
+def _plain(text: str) -> str:
+    """A text as subjects are sought in it: without case, possessives and marks at the ends of words."""
+    words = (f"{word} ".replace("'s ", " ").strip(" ,.?!:;") for word in text.casefold().split())
+    return " ".join(word for word in words if word)
+
+
+def _with_overlapping(*relations: str) -> set[str]:
+    """The relations with those whose questions share wordings with theirs."""
+    return set(relations).union(*(group for group in _OVERLAPPING if not group.isdisjoint(relations))) - {""}
+
+
+def _bare(cloze: str) -> str:
+    """What a cloze says without what only joins it: "{}, who plays the" says "{} plays"."""
+    plain = re.sub(r",? (who|that|which|whose)(?= )|,|\b(is|was|has been|has|had|been)\b", " ", cloze.casefold())
+    return re.sub(r"( (the|a|an))+$", "", " ".join(plain.split()))
+
+
+def _readings(clozes: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
+    """For each bare cloze the relations that have it."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for relation, patterns in clozes.items():
+        for pattern in patterns:
+            found[_bare(pattern)].add(relation)
+    return found
 
 
 def world_set(data: Path | None = None, *, seed: int = 1) -> ScopeSet:
@@ -240,12 +278,12 @@ def _world_negatives(builder: _Builder, world: World, place: int, aside: Sequenc
     if others:
         other = world.relations[rng.choice(others)]
         phrasing = rng.choice(other.questions + other.clozes)
-        builder.case("same_subject", place, world.fill(phrasing, edit.subject), covered=False, asked=other.name)
+        builder.case("same_subject", place, world.fill(phrasing, edit.subject), covered=False, asked={other.name})
     own = world.relations[edit.relation]
     stranger = rng.choice([e.name for e in world.entities.values() if e.type == own.subject_type] or [edit.subject])
     question = world.fill(rng.choice(own.questions + own.clozes), stranger)
     if stranger != edit.subject:
-        builder.case("same_relation", place, question, covered=False, asked=own.name)
+        builder.case("same_relation", place, question, covered=False, asked={own.name})
 
 
 def pararel_set(data: Path, *, seed: int = 1) -> ScopeSet:
@@ -259,6 +297,7 @@ def pararel_set(data: Path, *, seed: int = 1) -> ScopeSet:
         for row in rows:
             of_subject[row["sub_label"]].add(name)
     names = sorted(of_subject)
+    readings = _readings(clozes)
     for name, rows in facts.items():
         patterns = clozes.get(name, [])
         if len(patterns) < 2:
@@ -277,13 +316,15 @@ def pararel_set(data: Path, *, seed: int = 1) -> ScopeSet:
             if place is None:
                 continue
             for pattern in others:
-                builder.case("rephrasing", place, _put(pattern, subject), covered=True)
+                builder.case("rephrasing", place, _put(pattern, subject), covered=True, asked=readings[_bare(pattern)])
             other, asked = _other_pattern(name, of_subject[subject], clozes, builder.rng)
-            builder.case("same_subject", place, asked and _put(asked, subject), covered=False, asked=other)
+            builder.case(
+                "same_subject", place, asked and _put(asked, subject), covered=False, asked=_with_overlapping(other)
+            )
             stranger = builder.rng.choice(names)
             if name not in of_subject[stranger]:
                 question = _put(builder.rng.choice(patterns), stranger)
-                builder.case("same_relation", place, question, covered=False, asked=name)
+                builder.case("same_relation", place, question, covered=False, asked=_with_overlapping(name))
             if builder.rng.random() < _MADE_SHARE:
                 builder.made(place, _put(others[0], subject), names)
     return builder.finished()
@@ -319,7 +360,8 @@ def counterfact_set(data: Path, *, seed: int = 1) -> ScopeSet:
     names = sorted({r["subject"] for r in rows})
     for row in rows:
         subject = row["subject"]
-        relation = label.get(_template(row["prompt"], subject), "")
+        template = _template(row["prompt"], subject)
+        relation = "" if template in _VAGUE else label.get(template, "")
         place = builder.add(
             ScopeEdit(
                 prompt=row["prompt"],
@@ -337,7 +379,9 @@ def counterfact_set(data: Path, *, seed: int = 1) -> ScopeSet:
         else:
             builder.case("rephrasing", place, row["rephrase_prompt"], covered=True)
         other = (prefix or "") + row["locality_prompt"]
-        builder.case("same_relation", place, other, covered=False, asked=relation)
+        builder.case("same_relation", place, other, covered=False, asked=_with_overlapping(relation))
+        if not relation:
+            continue
         if builder.rng.random() < _MADE_SHARE:
             builder.made(place, row["prompt"] if prefix is None else row["rephrase_prompt"], names)
     return builder.finished()
@@ -431,11 +475,11 @@ def lre_set(data: Path, *, seed: int = 1) -> ScopeSet:
             if fellows:
                 other = builder.rng.choice(fellows)
                 question = _put(builder.rng.choice(templates[other]), subject)
-                builder.case("same_subject", place, question, covered=False, asked=other)
+                builder.case("same_subject", place, question, covered=False, asked={other})
             stranger = builder.rng.choice(names)
             if stranger not in {s["subject"] for s in relation["samples"]}:
                 question = _put(builder.rng.choice(own), stranger)
-                builder.case("same_relation", place, question, covered=False, asked=relation["name"])
+                builder.case("same_relation", place, question, covered=False, asked={relation["name"]})
             if others and builder.rng.random() < _MADE_SHARE:
                 builder.made(place, _put(others[0], subject), names)
     return builder.finished()
@@ -509,6 +553,7 @@ def _counterfact_labels(data: Path, rows: Iterable[Mapping[str, str]]) -> dict[s
         for path in sorted((data / "pararel" / "patterns").glob("*.jsonl")):
             for cloze in _clozes(path):
                 label.setdefault(cloze, path.stem)
+    label = _LABELS | label
     votes: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
         own = _template(row["prompt"], row["subject"])

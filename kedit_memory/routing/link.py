@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping
 
 import ahocorasick
 from rapidfuzz import fuzz, process
+from rapidfuzz.distance import OSA
 
 from kedit_memory.records import Mention
 from kedit_memory.routing.partial import PartialNames
 
 FUZZY_SCORE = 88.0  # similarity of a misspelt name, 0 to 100
 _FUZZY_LENGTH = 5  # a shorter name has too many neighbours to guess at
+_LONG = 8  # letters; a longer word may hold two slips
 
 
 def fold(text: str) -> str:
@@ -148,22 +150,31 @@ class Linker:
     def _fuzzy(self, text: str, folded: str, offsets: list[int]) -> list[tuple[int, int, str]]:
         """The best misspelt name: runs of one to five words against names with the same first letter and numerals.
 
-        Where the writer uses capitals, a run without one is no name: "the world" is not "The Word".
+        Where the writer uses capitals, a run without one is no name: "the world" is not "The Word"; and one with a
+        capitalised neighbour is part of another name.
         """
         cased = _has_capital(text, 0, len(text))
         words = _words(folded)
+        capital = [_has_capital(text, *_span(text, offsets, *word)) for word in words]
         best: tuple[float, int, int, str] | None = None
         for first in range(len(words)):
             for last in range(first, min(first + 5, len(words))):
                 start, end = words[first][0], words[last][1]
                 piece = folded[start:end]
-                if len(piece) < _FUZZY_LENGTH or (cased and not _has_capital(text, *_span(text, offsets, start, end))):
+                if len(piece) < _FUZZY_LENGTH or (cased and not any(capital[first : last + 1])):
+                    continue
+                if any(
+                    capital[place] and not _opens_sentence(folded, words[place][0])
+                    for place in (first - 1, last + 1)
+                    if 0 <= place < len(words)
+                ):
                     continue
                 for length in range(len(piece) - 2, len(piece) + 3):
                     names = self._alike.get(_likeness(piece, length), ())
-                    match = process.extractOne(piece, names, scorer=fuzz.ratio, score_cutoff=FUZZY_SCORE)
-                    if match and (best is None or match[1] > best[0]):
-                        best = (match[1], start, end, match[0])
+                    for name, score, _ in process.extract(piece, names, scorer=fuzz.ratio, score_cutoff=FUZZY_SCORE):
+                        inflected = not any(capital[first : last + 1]) and _is_inflected(piece, name)
+                        if (best is None or score > best[0]) and not inflected and _is_misspelt(piece, name):
+                            best = (score, start, end, name)
         return [best[1:]] if best else []
 
     def _mentions(
@@ -206,6 +217,27 @@ def _has_capital(text: str, first: int, last: int) -> bool:
 def _likeness(text: str, length: int) -> tuple[str, int, str]:
     """What a misspelling keeps of a name: its first letter and numerals; "Apollo 12" is no misspelt "Apollo 11"."""
     return text[0], length, " ".join(_NUMERAL.findall(text))
+
+
+def _opens_sentence(text: str, place: int) -> bool:
+    """Whether the word at a place begins a sentence, where a capital says nothing."""
+    before = text[:place].rstrip(" \"'(")
+    return not before or before[-1] in ".?!:;"
+
+
+def _is_misspelt(piece: str, name: str) -> bool:
+    """Whether no word of a piece is further from the name's than a slip of the pen; "Juhan" is not "Jaan"."""
+    given, wanted = piece.split(" "), name.split(" ")
+    if len(given) != len(wanted):  # written as one word, or as two
+        given, wanted = [piece.replace(" ", "")], [name.replace(" ", "")]
+    slips = ((OSA.distance(one, other), max(len(one), len(other))) for one, other in zip(given, wanted, strict=True))
+    return all(slip <= 1 + (length > _LONG) for slip, length in slips)
+
+
+def _is_inflected(piece: str, name: str) -> bool:
+    """Whether two single words differ by an English ending: "fiction" is a word, not a misspelt "Fictions"."""
+    short, long = sorted((piece, name), key=len)
+    return " " not in long and long.startswith(short) and long[len(short) :] in {"s", "es", "d", "ed", "n", "r"}
 
 
 _NUMERAL = re.compile(r"\d+|\b[ivx]+\b")

@@ -162,6 +162,36 @@ def test_a_question_that_another_edit_answers_is_taken_out(data: Path) -> None:
     assert one.dropped > 0
 
 
+def test_a_vague_prompt_is_stored_and_nothing_is_made_of_it(data: Path) -> None:
+    row = counterfact_row("Kim", prompt="Kim, the", locality_prompt="Max, the")
+    write(data / "counterfact/counterfact-val.json", [row])
+    one = counterfact_set(data)
+    (place,) = [n for n, edit in enumerate(one.edits) if edit.subject == "Kim"]
+    assert one.edits[place].relation == ""
+    assert {case.kind for case in one.cases if case.edit == place} == {"prompt", "same_relation"}
+
+
+def test_a_wording_that_two_stored_edits_answer_is_taken_out(data: Path) -> None:
+    patterns = [{"pattern": f"[X]{text} [Y] ."} for text in (", who speaks the", " talks in", " says it in")]
+    write(data / "pararel/patterns/P37.jsonl", patterns)
+    write(data / "pararel/trex_lms_vocab/P37.jsonl", [{"sub_label": "Ann Lee", "obj_label": "thing"}])
+    one = pararel_set(data)
+    asked = {case.question for case in one.cases if case.kind == "rephrasing" and case.covered}
+    assert "Ann Lee speaks" not in asked  # "Ann Lee, who speaks the" asks for the official language
+    assert "Ann Leex speaks" in asked or "Ann Leexx speaks" in asked
+
+
+def test_a_possessive_does_not_hide_that_a_question_is_answered(data: Path) -> None:
+    del data
+    one = world_set(seed=2)
+    held = {(edit.relation, edit.subject) for edit in one.edits if "'s " in edit.subject}
+    assert held
+    for case in one.cases:
+        if case.kind == "same_relation":
+            relation = one.edits[case.edit].relation
+            assert not any(name in case.question for kind, name in held if kind == relation)
+
+
 def test_pararel_keeps_the_patterns_that_end_with_the_answer(data: Path) -> None:
     one = pararel_set(data)
     assert {edit.relation: edit.part for edit in one.edits} == {"P103": TEST, "P19": TRAINING, "P413": CALIBRATING}

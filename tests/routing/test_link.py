@@ -245,3 +245,32 @@ def test_folding_twice_changes_nothing(text):
     once = fold(text)
     assert fold(once) == once
     assert fold(unicodedata.normalize("NFD", text)) == fold(unicodedata.normalize("NFC", text))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Fictions", "How is crime fiction usually classed?"),  # an ordinary word in the singular
+        ("Jaan Ehlvest", "Who is Juhan Ehlvest's father?"),  # two slips in one short word
+        ("Anja Eline Skybakmoen", "What does Anja End Skybakmoen play?"),  # another word in the middle
+        ("Andromeda", "Which family holds Inlet Andromedae?"),  # a capitalised word before
+        ("Andromeda", "Which family holds Andromedae Tower?"),  # and one behind
+    ],
+)
+def test_what_only_looks_like_a_name_is_not_taken_for_it_misspelt(name, text):
+    assert linker(name).link(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "surface"),
+    [
+        ("Jacob Burckhardt", "Who was Jakob Burckhardt's father?", "Jakob Burckhardt"),
+        ("Karl-Heinz Podzielny", "Where is Karlheinz Podzielny from?", "Karlheinz Podzielny"),
+        ("Michael Jordan", "Is Micheal Jordan tall?", "Micheal Jordan"),  # the capital before opens the sentence
+        ("Tchaikovsky", "I forgot. Tchaikowsky wrote what?", "Tchaikowsky"),
+        ("Switzerland", "capital of switserland", "switserland"),
+    ],
+)
+def test_a_slip_of_the_pen_is_forgiven(name, text, surface):
+    (mention,) = linker(name).link(text)
+    assert (mention.surface, mention.name, mention.fuzzy) == (surface, name, True)
