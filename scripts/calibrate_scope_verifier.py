@@ -9,11 +9,14 @@ instead (`kedit calibrate scope`).
 
 import argparse
 import json
+import random
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kedit_memory.evaluation.negatives import misspelt
 from kedit_memory.evaluation.scope import Drawn, ScopePlan, draw, remember
 from kedit_memory.evaluation.scope_sets import CALIBRATING, SETS
 from kedit_memory.memory import EditMemory
@@ -23,6 +26,9 @@ from kedit_memory.routing.calibration import Basis, Calibration, Outcome, Scored
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.verify import CALIBRATION, Judged, ScopeVerifier
 from kedit_memory.shipped import scope_verifier
+
+SLIPPING = frozenset({"rephrasing", "same_subject", "negation", "mention", "prefix"})  # their label survives a slip
+SLIPS = 0.4  # of the questions of these kinds
 
 CARD = """---
 license: apache-2.0
@@ -73,7 +79,7 @@ def main() -> None:
             part=CALIBRATING,
             seed=arguments.seed,
         )
-        found, stored = judged(draw(one, plan), model)
+        found, stored = judged(with_slips(draw(one, plan), arguments.seed), model)
         cases, edits = cases + found, edits + stored
         print(f"{name}: {len(found)} questions", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as aside, EditMemory.open(Path(aside)) as memory:
@@ -109,6 +115,20 @@ def _stated(calibration: Calibration) -> list[str]:
         value = calibration.threshold(stratum)
         lines.append(f"{stratum}: answers from {value:.4f} on; {calibration.statement(stratum)}")
     return lines
+
+
+def with_slips(drawn: Drawn, seed: int) -> Drawn:
+    """The questions, and some of them again with a slip in the subject's name: what is linked by likeness alone."""
+    rng = random.Random(seed)
+    again = [
+        replace(question, text=slipped)
+        for question in drawn.questions
+        if question.edit is not None
+        and question.kind in SLIPPING
+        and rng.random() < SLIPS
+        and (slipped := misspelt(question.text, drawn.edits[question.edit].subject, rng))
+    ]
+    return replace(drawn, questions=(*drawn.questions, *again))
 
 
 def judged(drawn: Drawn, model: PairModel) -> tuple[list[Scored], int]:

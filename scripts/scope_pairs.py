@@ -26,15 +26,15 @@ from kedit_memory.evaluation.scope_sets import (
 from kedit_memory.models.pair import Pair, as_pair
 
 SHARES = {
-    "counterfact": 0.1, "pararel": 0.18, "world": 0.18, "lre": 0.07, "zsre": 0.04, "groups": 0.12, "wordings": 0.24,
-    "properties": 0.03, "unke": 0.04,
+    "counterfact": 0.09, "pararel": 0.15, "world": 0.16, "lre": 0.06, "zsre": 0.04, "groups": 0.1, "wordings": 0.34,
+    "properties": 0.02, "unke": 0.04,
 }  # fmt: skip
 KIND_SHARES = {
     "prompt": 0.03, "rephrasing": 0.38, "dialogue": 0.08,
     "same_subject": 0.27, "same_relation": 0.04, "similar_name": 0.04, "swapped": 0.02, "negation": 0.05,
     "mention": 0.04, "prefix": 0.05,
 }  # fmt: skip
-WORDINGS = Path(__file__).parent.parent / "data" / "wordings" / "relations.json"
+WORDINGS = Path(__file__).parent.parent / "data" / "wordings"
 RAW_SHARE = 0.08  # of pairs whose subject is left as it is, for questions that do not name it as the edit does
 WITHOUT_TARGET = 0.2  # of edits are shown as an erasure, which has no answer
 
@@ -195,23 +195,28 @@ def _of_groups(found: Sequence[Group], subjects: Sequence[str], rng: random.Rand
 
 
 def _of_wordings(subjects: Sequence[str], rng: random.Random) -> Iterator[Labelled]:
-    """Two wordings of one relation, or of two relations of the same type of subject."""
-    types = [list(relations.values()) for relations in _json(WORDINGS).values()]
+    """Two wordings of one relation, or of two relations of the same type of subject, with an answer to the edit's."""
+    answers = _json(WORDINGS / "answers.json")
+    types = [
+        [(wordings, answers[type_][name]) for name, wordings in relations.items()]
+        for type_, relations in _json(WORDINGS / "relations.json").items()
+    ]
     sizes = [len(relations) for relations in types]
     while True:
         relations, subject = rng.choices(types, sizes)[0], rng.choice(subjects)
-        one, other = rng.sample(relations, 2)
+        (one, targets), (other, _) = rng.sample(relations, 2)
+        target = rng.choice(targets)
         first, second = (text.replace("{}", subject) for text in rng.sample(one, 2))
         roll = rng.random()
         if roll < 0.45:
             if rng.random() < 0.15:
                 first = in_passing(first, subject, rng)
-            yield _labelled(_varied(first, rng), _varied(second, rng), None, (subject,), 1.0, rng)
+            yield _labelled(_varied(first, rng), _varied(second, rng), target, (subject,), 1.0, rng)
         elif roll < 0.5:
-            yield _labelled(dropped(first, rng), second, None, (subject,), 0.0, rng)
+            yield _labelled(dropped(first, rng), second, target, (subject,), 0.0, rng)
         else:
             asked = rng.choice(other).replace("{}", subject)
-            yield _labelled(_varied(asked, rng), _varied(first, rng), None, (subject,), 0.0, rng)
+            yield _labelled(_varied(asked, rng), _varied(first, rng), target, (subject,), 0.0, rng)
 
 
 # Properties by name alone.

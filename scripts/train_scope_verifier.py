@@ -40,11 +40,17 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=2.5e-4)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--half", action="store_true", help="compute in bfloat16; twice as fast where the processor has it in hardware"
+    )
     parser.add_argument("--seed", type=int, default=21)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)  # noqa: TID251 - a script owns the process; the adapter starts from it
     tokenizer, encoder = base_model()
+    if arguments.half:
+        encoder = encoder.to(torch.bfloat16)
+        encoder.set_attn_implementation("eager")  # the fused one is slow backwards in bfloat16
     adapter = LoraConfig(
         r=arguments.rank,
         lora_alpha=2 * arguments.rank,
@@ -72,8 +78,10 @@ def train(
         chosen = next(batches)
         batch = {k: v.to(arguments.device) for k, v in tokens(tokenizer, [pair for pair, _ in chosen]).items()}
         labels = torch.tensor([label for _, label in chosen], device=arguments.device)
-        cosine = cosines.of([pair for pair, _ in chosen]).to(arguments.device)
-        loss = functional.binary_cross_entropy_with_logits(network(batch, cosine), labels * 0.98 + 0.01)
+        with torch.autocast(labels.device.type, dtype=torch.bfloat16, enabled=arguments.half):
+            cosine = cosines.of([pair for pair, _ in chosen]).float().to(arguments.device)
+            logits = network(batch, cosine).float()
+        loss = functional.binary_cross_entropy_with_logits(logits, labels * 0.98 + 0.01)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()

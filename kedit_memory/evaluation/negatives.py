@@ -42,6 +42,7 @@ _AUXILIARY = re.compile(
     re.IGNORECASE,
 )
 _BARE = {"shares": "share", "belongs": "belong", "plays": "play", "works": "work", "lives": "live", "speaks": "speak"}
+_BEARS_A_SLIP = 5  # letters of a word that is still known with one of them wrong
 _SUFFIXES = ("Junior", "II", "III", "Park", "Station", "University", "Society", "Prize", "Street", "Band", "Museum")
 _FIRSTS = ("New", "Old", "North", "Little", "Saint", "Mary", "John", "Upper", "Anna", "Peter")
 
@@ -87,6 +88,22 @@ def similar_name(subject: str, names: Sequence[str], rng: random.Random) -> str:
 def swapped(question: str, subject: str, target: str) -> str:
     """The question asked of the answer: "Who wrote X?" about the writer."""
     return question.replace(subject, target)
+
+
+def misspelt(question: str, subject: str, rng: random.Random) -> str | None:
+    """The question with one slip in the subject's name; None where it has no word long enough to bear one.
+
+    Two letters change places, one is left out or one is doubled, never the first of a word.
+    """
+    words = [found for found in re.finditer(r"[^\W\d_]+", subject) if len(found[0]) >= _BEARS_A_SLIP]
+    if not words or subject not in question:
+        return None
+    word = rng.choice(words)
+    place = rng.randrange(word.start() + 1, word.end() - 1)
+    here, following = subject[place], subject[place + 1]
+    slips = [following + here, following, here + here + following]
+    slip = rng.choice([one for one in slips if one != here + following])
+    return question.replace(subject, subject[:place] + slip + subject[place + 2 :])
 
 
 def in_passing(question: str, subject: str, rng: random.Random) -> str:

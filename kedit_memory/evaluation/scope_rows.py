@@ -15,8 +15,14 @@ from kedit_memory.records import Vectors
 from kedit_memory.routing.calibration import ReliabilityBin, calibration_error
 from kedit_memory.routing.verify import Judged
 
-PROMPT, REPHRASING, DIALOGUE, OPEN = "prompt", "rephrasing", "dialogue", "open_question"
-ASKING = (PROMPT, REPHRASING, DIALOGUE, "same_relation")  # kinds that ask for the relation of the edit they come from
+PROMPT, REPHRASING, DIALOGUE, MISSPELT, OPEN = "prompt", "rephrasing", "dialogue", "misspelt", "open_question"
+ASKING = (
+    PROMPT,
+    REPHRASING,
+    DIALOGUE,
+    MISSPELT,
+    "same_relation",
+)  # kinds that ask for the relation of the edit they come from
 AUC = "question_only_auc"  # before the kind from which rephrasings are told apart
 
 
@@ -52,6 +58,7 @@ class Table:
             ("reliability", PROMPT),
             ("generalization", REPHRASING),
             ("generalization", DIALOGUE),
+            ("generalization", MISSPELT),
             ("generalization", REPHRASING, DIALOGUE),
         ):
             found = [right[place] for kind in covered for place in kinds.get(kind, ())]

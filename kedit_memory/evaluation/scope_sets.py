@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError, NotFoundError
-from kedit_memory.evaluation.negatives import dropped, in_passing, mention, negated, similar_name, swapped
+from kedit_memory.evaluation.negatives import dropped, in_passing, mention, misspelt, negated, similar_name, swapped
 from kedit_memory.world import World, load_world
 
 # Relations of the held-out part, by their Wikidata property. Some fields of meaning are held out whole (currencies,
@@ -182,6 +182,7 @@ class _Builder:
         self.case("mention", edit, mention(one.subject, self.rng), covered=False)
         self.case("dialogue", edit, in_passing(question, one.subject, self.rng), covered=True)
         self.case("prefix", edit, dropped(question, self.rng), covered=False)
+        self.case("misspelt", edit, misspelt(question, one.subject, random.Random(question)), covered=True)  # noqa: S311
 
     def finished(self) -> ScopeSet:
         """The set; a question that another edit truly covers is taken out and counted."""

@@ -25,7 +25,7 @@ from kedit_memory.evaluation.scope_sets import (
     zsre_set,
 )
 
-COVERED = {"prompt", "rephrasing", "dialogue"}
+COVERED = {"prompt", "rephrasing", "dialogue", "misspelt"}
 
 
 def write(path: Path, content: Any) -> None:
@@ -274,3 +274,21 @@ def test_longer_clothes_keep_the_question() -> None:
         assert not after.endswith(question)
         assert "Acme" in negatives.mention("Acme", random.Random(seed))
     assert negatives.swapped(question, "Acme", "Bo") == "Who leads Bo?"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_slip_changes_one_word_of_the_name_and_no_first_letter(seed: int) -> None:
+    rng = random.Random(seed)
+    slipped = negatives.misspelt("Who leads Greater Manchester now?", "Greater Manchester", rng)
+    before, after = "Who leads Greater Manchester now?".split(), (slipped or "").split()
+    changed = [(one, other) for one, other in zip(before, after, strict=True) if one != other]
+    assert len(changed) == 1
+    ((one, other),) = changed
+    assert one in {"Greater", "Manchester"}
+    assert one[0] == other[0]
+    assert abs(len(one) - len(other)) <= 1
+
+
+def test_a_short_name_bears_no_slip() -> None:
+    assert negatives.misspelt("Who is Ann Lee?", "Ann Lee", random.Random(1)) is None
+    assert negatives.misspelt("Who is she?", "Greater Manchester", random.Random(1)) is None
