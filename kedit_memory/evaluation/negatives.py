@@ -41,6 +41,7 @@ _AUXILIARY = re.compile(
     r"\b(is|are|was|were|does|do|did|can|could|has|have|had|will|would|should|shares|belongs|plays|works|lives|speaks)\b",
     re.IGNORECASE,
 )
+_SENTENCE_END = re.compile(r"[.!?] (?=\S)")
 _BARE = {"shares": "share", "belongs": "belong", "plays": "play", "works": "work", "lives": "live", "speaks": "speak"}
 _BEARS_A_SLIP = 5  # letters of a word that is still known with one of them wrong
 _SUFFIXES = ("Junior", "II", "III", "Park", "Station", "University", "Society", "Prize", "Street", "Band", "Museum")
@@ -49,13 +50,14 @@ _FIRSTS = ("New", "Old", "North", "Little", "Saint", "Mary", "John", "Upper", "A
 
 def negated(question: str, rng: random.Random) -> str | None:
     """The question turned into its negation; None where no verb to negate is found."""
-    found = _AUXILIARY.search(question)
+    last = max((found.end() for found in _SENTENCE_END.finditer(question)), default=0)  # what it asks stands there
+    found = _AUXILIARY.search(question, last)
     if not found:
         return None
     verb, rest = found[0].lower(), question[found.end() :]
     if verb in _BARE:
         return f"{question[: found.start()]}does not {_BARE[verb]}{rest}"
-    opening = question[: found.start()].strip().lower()
+    opening = question[last : found.start()].strip().lower()
     if verb in {"does", "do", "did"} or opening in {"", "in which", "to which"}:
         subject = re.match(r"( (?:the |[A-Z])\S*(?: [A-Z]\S*| of| the)*)", rest)
         place = subject.end() if subject else 0

@@ -17,7 +17,16 @@ from kedit_memory.evaluation import scope_controls as controls
 from kedit_memory.evaluation.rows import Row, Run, describe_run
 from kedit_memory.evaluation.scope_controls import Point, Verdict
 from kedit_memory.evaluation.scope_rows import ASKING, OPEN, PROMPT, Question, Table
-from kedit_memory.evaluation.scope_sets import CALIBRATING, SETS, TEST, ScopeEdit, ScopeSet, open_questions
+from kedit_memory.evaluation.scope_sets import (
+    CALIBRATING,
+    SETS,
+    TEST,
+    OpenQuestion,
+    ScopeEdit,
+    ScopeSet,
+    open_questions,
+    outside,
+)
 from kedit_memory.memory import EditMemory
 from kedit_memory.records import EditRequest, OnConflict, Vectors
 from kedit_memory.routing.calibration import EXACT, ReliabilityBin, reliability_bins
@@ -163,7 +172,7 @@ def run_scope(
         return measure(stored, router.judge_many, run=run, plan=plan, parts=parts, progress=progress)
 
 
-def draw(one: ScopeSet, plan: ScopePlan, strangers: Sequence[str] = ()) -> Drawn:
+def draw(one: ScopeSet, plan: ScopePlan, strangers: Sequence[OpenQuestion] = ()) -> Drawn:
     """The edits to store and the questions to ask; every question's edit is stored.
 
     Of a store smaller than the set, half the edits are of the asked part, where it has so many.
@@ -184,8 +193,11 @@ def draw(one: ScopeSet, plan: ScopePlan, strangers: Sequence[str] = ()) -> Drawn
         for cases in by_kind.values()
         for case in rng.sample(cases, min(plan.questions, len(cases)))
     ]
-    questions += [Question(text=_line(text), kind=OPEN, edit=None, covered=False) for text in strangers]
-    return Drawn(edits=tuple(one.edits[old] for old in places), questions=tuple(questions))
+    edits = tuple(one.edits[old] for old in places)
+    questions += [
+        Question(text=_line(other.text), kind=OPEN, edit=None, covered=False) for other in outside(strangers, edits)
+    ]
+    return Drawn(edits=edits, questions=tuple(questions))
 
 
 def remember(memory: EditMemory, edits: Sequence[ScopeEdit], progress: Progress = lambda _: None) -> list[str]:

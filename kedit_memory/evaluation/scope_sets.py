@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError, NotFoundError
+from kedit_memory.evaluation.metrics import normalise
 from kedit_memory.evaluation.negatives import dropped, in_passing, mention, misspelt, negated, similar_name, swapped
 from kedit_memory.world import World, load_world
 
@@ -93,7 +94,10 @@ def part_of(relation: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ScopeEdit:
-    """An edit of a set; `aliases` are other names of the subject that the set gives."""
+    """An edit of a set; `aliases` are other names of the subject that the set gives.
+
+    `truth` holds the answers that were right before the edit, which tell a question that asks for the same thing.
+    """
 
     prompt: str
     target: str
@@ -101,6 +105,15 @@ class ScopeEdit:
     part: str
     relation: str = ""
     aliases: tuple[str, ...] = ()
+    truth: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenQuestion:
+    """A question that was not made from the edits, with its accepted answers."""
+
+    text: str
+    answers: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +187,7 @@ class _Builder:
             return
         like = similar_name(one.subject, names, self.rng)
         named = question.replace(one.subject, like)
-        asked = _with_overlapping(one.relation)
+        asked = _with_overlapping(one.relation) or {one.relation}
         self.case("similar_name", edit, named, covered=False, asked=asked)
         turned = swapped(question, one.subject, one.target)
         self.case("swapped", edit, turned, covered=False, asked=asked)
@@ -201,10 +214,8 @@ class _Builder:
             return owner != case.edit or not case.covered
         if not asked:
             return False
-        words = _plain(case.question).split()
-        spans = {" ".join(words[i:k]) for i in range(len(words)) for k in range(i + 1, len(words) + 1)}
         own = (self.edits[case.edit].relation, _plain(self.edits[case.edit].subject))
-        held = {(relation, span) for relation in asked for span in spans} - {own}
+        held = {(relation, span) for relation in asked for span in _spans(case.question)} - {own}
         return not held.isdisjoint(self._subjects)
 
 
@@ -212,6 +223,12 @@ def _plain(text: str) -> str:
     """A text as subjects are sought in it: without case, possessives and marks at the ends of words."""
     words = (f"{word} ".replace("'s ", " ").strip(" ,.?!:;") for word in text.casefold().split())
     return " ".join(word for word in words if word)
+
+
+def _spans(text: str) -> set[str]:
+    """Every run of a text's words, as `_plain` has them."""
+    words = _plain(text).split()
+    return {" ".join(words[i:k]) for i in range(len(words)) for k in range(i + 1, len(words) + 1)}
 
 
 def _with_overlapping(*relations: str) -> set[str]:
@@ -257,7 +274,8 @@ def world_set(data: Path | None = None, *, seed: int = 1) -> ScopeSet:
                 subject=fact.subject,
                 part=part_of(fact.relation),
                 relation=fact.relation,
-                aliases=world.entities[fact.subject].aliases if fact.subject in world.entities else (),
+                aliases=_aliases(world, fact.subject),
+                truth=(fact.object, *_aliases(world, fact.object)),
             )
         )
         if place is None:
@@ -268,6 +286,10 @@ def world_set(data: Path | None = None, *, seed: int = 1) -> ScopeSet:
         if rng.random() < _MADE_SHARE:
             builder.made(place, world.fill(others[0], fact.subject), names)
     return builder.finished()
+
+
+def _aliases(world: World, name: str) -> tuple[str, ...]:
+    return world.entities[name].aliases if name in world.entities else ()
 
 
 def _world_negatives(builder: _Builder, world: World, place: int, aside: Sequence[str]) -> None:
@@ -312,6 +334,7 @@ def pararel_set(data: Path, *, seed: int = 1) -> ScopeSet:
                 subject=subject,
                 part=part_of(name),
                 relation=name,
+                truth=(row["obj_label"],),
             )
             place = builder.add(edit)
             if place is None:
@@ -367,6 +390,7 @@ def counterfact_set(data: Path, *, seed: int = 1) -> ScopeSet:
             ScopeEdit(
                 prompt=row["prompt"],
                 target=row["target_new"],
+                truth=(row["ground_truth"],),
                 subject=subject,
                 relation=relation,
                 part=part_of(relation),
@@ -419,12 +443,13 @@ def zsre_set(data: Path, *, seed: int = 1) -> ScopeSet:
             for probe in row.get("locality", {}).get("Relation_Specificity", ())
             if (name := _property(probe["prompt"], subject)) and not same_property(name, wordings)
         ]
+        truth = tuple(row["ground_truth"])
         turned = bool(known) and builder.rng.random() < _TURNED
         if turned:
             name, answers = builder.rng.choice(known)
             prompt = builder.rng.choice((f"What is the {name} of {subject}?", f"What is {subject}'s {name}?"))
-            target = _first_text(answers)
-        place = builder.add(ScopeEdit(prompt=prompt, target=target, subject=subject, part=part))
+            target, truth = _first_text(answers), ()
+        place = builder.add(ScopeEdit(prompt=prompt, target=target, subject=subject, part=part, truth=truth))
         if place is None:
             continue
         builder.case("same_subject" if turned else "rephrasing", place, row["rephrase_prompt"], covered=not turned)
@@ -467,6 +492,7 @@ def lre_set(data: Path, *, seed: int = 1) -> ScopeSet:
                     subject=subject,
                     part=part_of(relation["name"]),
                     relation=relation["name"],
+                    truth=(sample["object"],),
                 )
             )
             if place is None:
@@ -486,14 +512,48 @@ def lre_set(data: Path, *, seed: int = 1) -> ScopeSet:
     return builder.finished()
 
 
-def open_questions(data: Path, count: int, seed: int = 1) -> list[str]:
+def open_questions(data: Path, count: int, seed: int = 1) -> list[OpenQuestion]:
     """Questions of NQ-open (Kwiatkowski et al. 2019) and SQuAD (Rajpurkar et al. 2016), half of each."""
     rng = random.Random(seed)  # noqa: S311 - a reproducible sample
-    natural = [row["question"] for row in _json(_folder(data, "nq_open") / "nq_open_validation.json")]
+    natural = [
+        OpenQuestion(text=row["question"], answers=(row["answer"], *row["aliases"]))
+        for row in _json(_folder(data, "nq_open") / "nq_open_validation.json")
+    ]
     squad = _json(_folder(data, "squad") / "squad1.1_dev_from_explorer.json")["data"]
-    reading = [q["question"] for a in squad for p in a["paragraphs"] for q in p["qas"]]
+    reading = [
+        OpenQuestion(text=q["question"], answers=tuple(dict.fromkeys(a["text"] for a in q["answers"])))
+        for article in squad
+        for paragraph in article["paragraphs"]
+        for q in paragraph["qas"]
+    ]
     half = count // 2
     return rng.sample(natural, min(half, len(natural))) + rng.sample(reading, min(count - half, len(reading)))
+
+
+def outside(asked: Sequence[OpenQuestion], edits: Iterable[ScopeEdit]) -> list[OpenQuestion]:
+    """The questions that no edit covers.
+
+    An edit covers one that names its subject and whose answer was the edit's own before it was made: "in what year was
+    Nikola Tesla born", of 1856, where a birth year of Nikola Tesla is stored.
+    """
+    truths: dict[str, set[str]] = defaultdict(set)
+    for edit in edits:
+        for name in (edit.subject, *edit.aliases):
+            truths[_plain(name)] |= {normalise(truth) for truth in edit.truth} - {""}
+    return [
+        one for one in asked if not any(_same_answer(one, truths[span]) for span in _spans(one.text) if span in truths)
+    ]
+
+
+def _same_answer(asked: OpenQuestion, truths: Iterable[str]) -> bool:
+    """Whether one of the truths is an answer: all of it, most of its words, or its year."""
+    answers = [normalise(answer) for answer in asked.answers]
+    return any(_mostly(*sorted((answer, truth), key=len)) for answer in answers for truth in truths)
+
+
+def _mostly(part: str, whole: str) -> bool:
+    year = re.fullmatch(r"\d{4}", part)
+    return f" {part} " in f" {whole} " and (bool(year) or 2 * len(part.split()) > len(whole.split()))
 
 
 SETS: Mapping[str, Callable[..., ScopeSet]] = {

@@ -56,8 +56,11 @@ def test_open_questions_come_from_the_folder_that_is_named(
     kedit: Kedit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, content in (
-        ("nq_open/nq_open_validation.json", [{"question": "who won the race"}]),
-        ("squad/squad1.1_dev_from_explorer.json", {"data": [{"paragraphs": [{"qas": [{"question": "What is it?"}]}]}]}),
+        ("nq_open/nq_open_validation.json", [{"question": "who won the race", "answer": "Ann", "aliases": []}]),
+        (
+            "squad/squad1.1_dev_from_explorer.json",
+            {"data": [{"paragraphs": [{"qas": [{"question": "What is it?", "answers": [{"text": "It"}]}]}]}]},
+        ),
     ):
         path = tmp_path / "sets" / name
         path.parent.mkdir(parents=True)

@@ -27,7 +27,7 @@ from kedit_memory.evaluation.scope import (
 from kedit_memory.evaluation.scope_controls import Point, Verdict
 from kedit_memory.evaluation.scope_figures import save_picture
 from kedit_memory.evaluation.scope_rows import Question
-from kedit_memory.evaluation.scope_sets import CALIBRATING, TEST, TRAINING, ScopeCase, ScopeEdit, ScopeSet
+from kedit_memory.evaluation.scope_sets import CALIBRATING, TEST, TRAINING, OpenQuestion, ScopeCase, ScopeEdit, ScopeSet
 from kedit_memory.memory import EditMemory
 from kedit_memory.routing.verify import Judged
 
@@ -199,13 +199,15 @@ def test_two_edits_that_say_the_same_share_an_id(tmp_path: Path) -> None:
 
 def test_a_smaller_store_still_holds_what_is_asked() -> None:
     one = firm_set((TRAINING, TRAINING, TRAINING, TEST))
-    drawn = draw(one, ScopePlan(dataset="world", edits=12, questions=4), ["a\nb"])
+    drawn = draw(one, ScopePlan(dataset="world", edits=12, questions=4), [OpenQuestion(text="a\nb", answers=("c",))])
     assert len(drawn.edits) == 12
     assert sum(edit.part == TEST for edit in drawn.edits) == 6
     assert [question.kind for question in drawn.questions].count("rephrasing") == 4
     assert all(drawn.edits[q.edit].subject in q.text for q in drawn.questions if q.edit is not None)
     assert drawn.questions[-1] == Question(text="a b", kind="open_question", edit=None, covered=False)
-    assert drawn == draw(one, ScopePlan(dataset="world", edits=12, questions=4), ["a\nb"])
+    assert drawn == draw(
+        one, ScopePlan(dataset="world", edits=12, questions=4), [OpenQuestion(text="a\nb", answers=("c",))]
+    )
     assert len(draw(one, ScopePlan(dataset="world", edits=38)).edits) == 38
     assert len(draw(one, ScopePlan(dataset="world", edits=500)).edits) == 40
     with pytest.raises(InvalidInputError, match="no calibration questions about 40 edits"):

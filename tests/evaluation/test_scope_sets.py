@@ -15,10 +15,13 @@ from kedit_memory.evaluation.scope_sets import (
     SETS,
     TEST,
     TRAINING,
+    OpenQuestion,
+    ScopeEdit,
     ScopeSet,
     counterfact_set,
     lre_set,
     open_questions,
+    outside,
     pararel_set,
     part_of,
     world_set,
@@ -39,6 +42,7 @@ def counterfact_row(subject: str, **fields: str) -> dict[str, str]:
         "subject": subject,
         "prompt": f"The mother tongue of {subject} is",
         "target_new": "English",
+        "ground_truth": "Dutch",
         "rephrase_prompt": f"It rained. {subject} speaks",
         "locality_prompt": "The mother tongue of Max Roe is",
     } | fields
@@ -65,6 +69,7 @@ def data(tmp_path: Path) -> Path:
             "subject": name,
             "prompt": f"Which constellation is {name} in?",
             "target_new": "Lyra",
+            "ground_truth": ["Orion"],
             "rephrase_prompt": f"What constellation holds {name}?",
             "locality": {
                 "Relation_Specificity": [
@@ -75,7 +80,13 @@ def data(tmp_path: Path) -> Path:
         for n, name in enumerate(names)
     ]
     zsre.append(
-        {"subject": "Bo", "prompt": "Where was Bo born?", "target_new": "Rome", "rephrase_prompt": "Bo's home?"}
+        {
+            "subject": "Bo",
+            "prompt": "Where was Bo born?",
+            "target_new": "Rome",
+            "ground_truth": ["Oslo"],
+            "rephrase_prompt": "Bo's home?",
+        }
     )
     write(tmp_path / "zsre/ZsRE-test-all.json", zsre)
     for name, kind in (("person mother", "woman"), ("person university", "school"), ("country capital", "city")):
@@ -89,8 +100,10 @@ def data(tmp_path: Path) -> Path:
             ],
         }
         write(tmp_path / f"relations_lre/factual/{kind}.json", relation)
-    write(tmp_path / "nq_open/nq_open_validation.json", [{"question": f"natural {n}"} for n in range(9)])
-    squad = {"data": [{"paragraphs": [{"qas": [{"question": f"reading {n}"} for n in range(9)]}]}]}
+    natural = [{"question": f"natural {n}", "answer": "yes", "aliases": []} for n in range(9)]
+    write(tmp_path / "nq_open/nq_open_validation.json", natural)
+    reading = [{"question": f"reading {n}", "answers": [{"text": "no"}]} for n in range(9)]
+    squad = {"data": [{"paragraphs": [{"qas": reading}]}]}
     write(tmp_path / "squad/squad1.1_dev_from_explorer.json", squad)
     return tmp_path
 
@@ -228,9 +241,26 @@ def test_a_relation_belongs_to_one_part() -> None:
 
 def test_open_questions_are_half_of_each_source(data: Path) -> None:
     asked = open_questions(data, 7, seed=1)
-    assert Counter(question.split()[0] for question in asked) == {"natural": 3, "reading": 4}
+    assert Counter(question.text.split()[0] for question in asked) == {"natural": 3, "reading": 4}
+    assert all(question.answers for question in asked)
     assert asked == open_questions(data, 7, seed=1)
     assert len(open_questions(data, 100)) == 18  # all that there are
+
+
+@pytest.mark.parametrize(
+    ("question", "answers", "covered"),
+    [
+        ("in what year was nikola tesla born", ["1856"], True),
+        ("when was Nikola Tesla's birth?", ["10 July 1856", "July 1856"], True),
+        ("what did Nikola Tesla build", ["a coil"], False),  # another relation
+        ("who was born in 1856", ["Nikola Tesla"], False),  # names no subject
+        ("how long did Nikola Tesla live", ["86 years, from 1857"], False),
+    ],
+)
+def test_an_open_question_that_an_edit_answers_is_left_out(question: str, answers: list[str], covered: bool) -> None:
+    edit = ScopeEdit(prompt="Tesla's birth year is", target="1901", subject="Nikola Tesla", part=TEST, truth=("1856",))
+    asked = [OpenQuestion(text=question, answers=tuple(answers))]
+    assert outside(asked, [edit]) == ([] if covered else asked)
 
 
 def test_what_is_missing_or_broken_is_said(data: Path, tmp_path: Path) -> None:
@@ -280,13 +310,22 @@ def test_longer_clothes_keep_the_question() -> None:
 def test_a_slip_changes_one_word_of_the_name_and_no_first_letter(seed: int) -> None:
     rng = random.Random(seed)
     slipped = negatives.misspelt("Who leads Greater Manchester now?", "Greater Manchester", rng)
-    before, after = "Who leads Greater Manchester now?".split(), (slipped or "").split()
+    before, after = ["Who", "leads", "Greater", "Manchester", "now?"], (slipped or "").split()
     changed = [(one, other) for one, other in zip(before, after, strict=True) if one != other]
     assert len(changed) == 1
     ((one, other),) = changed
     assert one in {"Greater", "Manchester"}
     assert one[0] == other[0]
     assert abs(len(one) - len(other)) <= 1
+
+
+def test_only_the_last_sentence_is_negated() -> None:
+    text = "The doubles, however, was another story. Nokia N810 is made by"
+    assert negatives.negated(text, random.Random(1)) in {
+        "The doubles, however, was another story. Nokia N810 is not made by",
+        "The doubles, however, was another story. Nokia N810 is never made by",
+    }
+    assert negatives.negated("It was late. Nokia N810, made by", random.Random(1)) is None
 
 
 def test_a_short_name_bears_no_slip() -> None:
