@@ -73,9 +73,13 @@ class Oracle:
         return judged
 
 
+def strangers(*texts: str) -> list[OpenQuestion]:
+    return [OpenQuestion(text=text, answers=("yes",)) for text in texts]
+
+
 @pytest.fixture
 def stored(tmp_path: Path):
-    drawn = draw(firm_set(), PLAN, ["who won the race", "what is a quark"])
+    drawn = draw(firm_set(), PLAN, strangers("who won the race", "what is a quark"))
     with EditMemory.open(tmp_path / "store", "hashing") as memory:
         yield Stored(memory=memory, drawn=drawn, ids=remember(memory, drawn.edits))
 
@@ -199,15 +203,13 @@ def test_two_edits_that_say_the_same_share_an_id(tmp_path: Path) -> None:
 
 def test_a_smaller_store_still_holds_what_is_asked() -> None:
     one = firm_set((TRAINING, TRAINING, TRAINING, TEST))
-    drawn = draw(one, ScopePlan(dataset="world", edits=12, questions=4), [OpenQuestion(text="a\nb", answers=("c",))])
+    drawn = draw(one, ScopePlan(dataset="world", edits=12, questions=4), strangers("a\nb"))
     assert len(drawn.edits) == 12
     assert sum(edit.part == TEST for edit in drawn.edits) == 6
     assert [question.kind for question in drawn.questions].count("rephrasing") == 4
     assert all(drawn.edits[q.edit].subject in q.text for q in drawn.questions if q.edit is not None)
     assert drawn.questions[-1] == Question(text="a b", kind="open_question", edit=None, covered=False)
-    assert drawn == draw(
-        one, ScopePlan(dataset="world", edits=12, questions=4), [OpenQuestion(text="a\nb", answers=("c",))]
-    )
+    assert drawn == draw(one, ScopePlan(dataset="world", edits=12, questions=4), strangers("a\nb"))
     assert len(draw(one, ScopePlan(dataset="world", edits=38)).edits) == 38
     assert len(draw(one, ScopePlan(dataset="world", edits=500)).edits) == 40
     with pytest.raises(InvalidInputError, match="no calibration questions about 40 edits"):
