@@ -40,3 +40,13 @@ def embedded_model() -> Path:
 def scope_verifier() -> Path:
     """The trained pair model of scope: an adapter and a head for the default encoder."""
     return data_folder() / "models" / "kedit-scope"
+
+
+def serac_scope() -> Path:
+    """The trained scope classifiers of SERAC, a folder each."""
+    return data_folder() / "models" / "kedit-serac"
+
+
+def hypernetwork(method: str) -> Path:
+    """The trained network of `mend` or `ke` for the embedded model."""
+    return data_folder() / "models" / f"kedit-{method}"

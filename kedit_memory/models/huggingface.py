@@ -11,8 +11,10 @@ from transformers import GenerationConfig, PreTrainedModel, StoppingCriteriaList
 from kedit_memory.errors import InvalidInputError, PromptTooLongError
 from kedit_memory.models import prompts as formats
 from kedit_memory.models.batches import StopTexts, cut, pad, until_end
+from kedit_memory.models.language import ScoringModel, requires, white_box
 from kedit_memory.models.loading import describe_config, load_checkpoint
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
+from kedit_memory.models.substitution import StandIn, Substitute, divided
 
 # Scores of one scoring batch, all positions and words: half a gibibyte in float32.
 _SCORES_AT_ONCE = 2**27
@@ -40,6 +42,9 @@ class HuggingFaceModel:
     Attributes:
         context: Where it is not None, every `Prompt` goes through it before it is rendered; it may put facts and
             passages before the question. Texts given as plain strings do not. In-context edits set it.
+        stand_in: Where it is not None, it says which prompts another model generates, answers and scores in this
+            one's place, `logits` and `log_probabilities` by that one's own words. Tokens, hidden states and weights
+            are always this model's own, as is all for texts given as plain strings. SERAC sets it.
     """
 
     def __init__(self, model: PreTrainedModel, tokenizer: Any, *, name: str, batch_size: int = 32) -> None:
@@ -48,6 +53,7 @@ class HuggingFaceModel:
         self.name = name
         self.batch_size = batch_size
         self.context: Callable[[Prompt], Prompt] | None = None
+        self.stand_in: StandIn | None = None
         self._pad = int(tokenizer.pad_token_id)
         self._ends = _end_tokens(model, tokenizer)
 
@@ -160,6 +166,14 @@ class HuggingFaceModel:
         """
         if max_new_tokens < 1:
             raise InvalidInputError(f"max_new_tokens is {max_new_tokens}: it must be 1 or more")
+        return divided(
+            prompts,
+            self.stand_in,
+            lambda mine: self._generate([prompts[i] for i in mine], max_new_tokens, stop),
+            lambda model, given, _: model.generate(given, max_new_tokens=max_new_tokens, stop=stop),
+        )
+
+    def _generate(self, prompts: Sequence[Prompt | str], max_new_tokens: int, stop: Sequence[str]) -> list[str]:
         encoded = [self.encode(prompt) for prompt in prompts]
         self._check_window(encoded, reserve=max_new_tokens)
         texts = [""] * len(encoded)
@@ -183,9 +197,19 @@ class HuggingFaceModel:
 
     def answer_many(self, prompts: Sequence[Prompt], *, max_new_tokens: int = MAX_NEW_TOKENS) -> list[str]:
         """The answers to many questions, in order; errors as in `generate`."""
+        if max_new_tokens < 1:
+            raise InvalidInputError(f"max_new_tokens is {max_new_tokens}: it must be 1 or more")
+        return divided(
+            prompts,
+            self.stand_in,
+            lambda mine: self._answers([prompts[i] for i in mine], max_new_tokens),
+            lambda model, given, _: model.answer_many(given, max_new_tokens=max_new_tokens),
+        )
+
+    def _answers(self, prompts: Sequence[Prompt], max_new_tokens: int) -> list[str]:
         # Chat models may open with a line break; base models end their answer with one.
         stop = () if self.is_chat else ("\n",)
-        texts = self.generate(prompts, max_new_tokens=max_new_tokens, stop=stop)
+        texts = self._generate(prompts, max_new_tokens, stop)
         return [formats.clean(text.strip(), prompt.cloze) for text, prompt in zip(texts, prompts, strict=True)]
 
     def log_probability(self, prompt: Prompt | str, continuation: str) -> list[float]:
@@ -201,6 +225,18 @@ class HuggingFaceModel:
     @torch.no_grad()
     def log_probabilities(self, pairs: Sequence[tuple[Prompt | str, str]]) -> list[list[float]]:
         """The same for many (prompt, continuation) pairs, in batches, in order."""
+        return divided(
+            [prompt for prompt, _ in pairs],
+            self.stand_in,
+            lambda mine: self._log_probabilities([pairs[i] for i in mine]),
+            lambda model, given, places: requires(
+                model,
+                ScoringModel,  # type: ignore[type-abstract]
+                f"a score in place of {self.name}",
+            ).log_probabilities([(prompt, pairs[i][1]) for prompt, i in zip(given, places, strict=True)]),
+        )
+
+    def _log_probabilities(self, pairs: Sequence[tuple[Prompt | str, str]]) -> list[list[float]]:
         joined = [self.join(prompt, continuation) for prompt, continuation in pairs]
         self._check_window([given + target for given, target in joined])
         found: list[list[float]] = [[] for _ in joined]
@@ -226,8 +262,15 @@ class HuggingFaceModel:
         Raises:
             PromptTooLongError: The tokens do not fit the window.
         """
+        if (other := self._substitute(prompt)) is not None:
+            return white_box(other.model, f"logits in place of {self.name}").logits(other.prompt, continuation)
         scores: torch.Tensor = self._forward(prompt, continuation).logits[0]
         return scores
+
+    def _substitute(self, prompt: Prompt | str) -> Substitute | None:
+        if self.stand_in is None or isinstance(prompt, str):
+            return None
+        return self.stand_in([prompt])[0]
 
     @torch.no_grad()
     def hidden_states(self, prompt: Prompt | str, continuation: str = "") -> torch.Tensor:

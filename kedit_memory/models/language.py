@@ -19,6 +19,8 @@ from kedit_memory.models.sources import refuse_misspelt
 if TYPE_CHECKING:
     import torch
 
+    from kedit_memory.models.substitution import StandIn
+
 # Models that the project ships: a name here stands for a function that gives the model's folder.
 EMBEDDED = {"kedit-mini": "kedit_memory.shipped:embedded_model"}
 
@@ -91,6 +93,7 @@ class WhiteBoxModel(ScoringModel, Protocol):
     """A model whose hidden states and weights are at hand."""
 
     context: Callable[[Prompt], Prompt] | None  # what in-context edits put before every `Prompt` that is rendered
+    stand_in: "StandIn | None"  # has other models generate, answer and score some prompts in this one's place
 
     @property
     def model(self) -> Any:
