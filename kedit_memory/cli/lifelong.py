@@ -1,0 +1,187 @@
+"""`kedit evaluate lifelong`: a stream of edits, and what becomes of old knowledge and of early edits."""
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kedit_memory.cli import options as o
+from kedit_memory.cli.output import emit
+from kedit_memory.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from kedit_memory.evaluation.lifelong import LifelongPlan, LifelongReport
+    from kedit_memory.models.language import WhiteBoxModel
+
+_PRINTED_WIDTH = 140  # characters, where the output is no terminal
+_FAILED = 1  # exit status where a method did not come to the end of its stream
+# The columns of the table that people read: metric and kind, and what stands above them.
+_COLUMNS = {
+    ("trr", "all"): "TRR",
+    ("err", "all"): "ERR",
+    ("arr", "all"): "ARR",
+    ("generalization", "all"): "rephrased",
+    ("locality", "all"): "local",
+    ("seconds", "per_edit"): "s/edit",
+    ("ratio", "edits_per_second_of_grace"): "edits/s of grace",
+    ("ratio", "time_per_answer_miss"): "miss",
+    ("ratio", "time_per_answer_hit"): "hit",
+    ("bytes", "per_entry"): "bytes",
+}
+
+
+def lifelong(
+    stream: Annotated[
+        str,
+        typer.Option(
+            "--stream", help="world; zsre (T5 models too); or hallucination, which needs a --model trained on it."
+        ),
+    ],
+    editors: Annotated[
+        str,
+        typer.Option(
+            "--editors", help="Editors by name and router:PATH, with commas between; the unedited model comes first."
+        ),
+    ],
+    edits: Annotated[int, typer.Option("--edits", help="How many edits are streamed.")] = 1000,
+    every: Annotated[int, typer.Option("--every", help="After how many edits everything is measured.")] = 100,
+    batch: Annotated[int, typer.Option("--batch", help="How many edits are handed over at once.")] = 1,
+    seeds: Annotated[str, typer.Option("--seeds", help="Of choice and order of the edits, with commas between.")] = (
+        "1,2,3"
+    ),
+    questions: Annotated[
+        int, typer.Option("--questions", help="The most questions on original data, and of each kind out of scope.")
+    ] = 300,
+    phrasings: Annotated[
+        int, typer.Option("--phrasings", help="How many other wordings each world edit is given; they are not asked.")
+    ] = 0,
+    timed: Annotated[
+        int, typer.Option("--timed", help="How many edits and answers are timed against grace and the unedited model.")
+    ] = 20,
+    path: Annotated[
+        Path | None,
+        typer.Option(
+            "--path", parser=o.path_of, metavar="<path>", help="Folder of the public sets; else that of KEDIT_DATA."
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume", parser=o.path_of, metavar="<path>",
+            help="File of rows, one a line: written as they are measured, and gone on with where it is there.",
+        ),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--picture", parser=o.path_of, metavar="<path>", help="Draw TRR and ERR against edits here."),
+    ] = None,
+    model: o.Model = "kedit-mini",
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    encoder: o.Encoder = None,
+    as_json: o.Json = False,
+) -> None:  # fmt: skip
+    """Stream edits one by one; measure what is kept, answered and touched, and time. Status 1 where a method failed."""
+    from kedit_memory.evaluation.lifelong import LifelongPlan, run_lifelong
+    from kedit_memory.evaluation.lifelong_figures import save_picture
+    from kedit_memory.evaluation.pictures import check_picture
+
+    plan = LifelongPlan(
+        stream=stream, methods=_words(editors), edits=edits, every=every, batch=batch, questions=questions,
+        phrasings=phrasings, timed=timed, seeds=_numbers(seeds),
+    )  # fmt: skip
+    if picture:
+        check_picture(picture)
+    report = run_lifelong(
+        plan, _loader(model, device, dtype), _data(path, plan), encoder=encoder, resume=resume, progress=_say
+    )
+    if picture:
+        save_picture([row.flat() for row in report.rows], picture)
+    if as_json:
+        emit(as_json=True, document=_document(report, plan), lines=())
+    else:
+        _print_table(report, plan)
+    for who, why in report.failures.items():
+        _say(f"{who} failed, its further rows are missing: {why}")
+    if report.failures:
+        raise typer.Exit(_FAILED)
+
+
+def _loader(model: str, device: str | None, dtype: str | None) -> "Any":
+    def load() -> "WhiteBoxModel":
+        from kedit_memory.models.language import load_model, white_box
+
+        loaded = load_model(model, device=device, dtype=dtype, api_key=os.environ.get("KEDIT_API_KEY"))
+        return white_box(loaded, "a stream of edits")
+
+    return load
+
+
+def _data(path: Path | None, plan: "LifelongPlan") -> Path | None:
+    from kedit_memory.cli.evaluate import _sets  # that module knows this one
+    from kedit_memory.evaluation.lifelong_streams import OF_PUBLIC_SETS
+
+    return _sets(path, needed=True) if plan.stream in OF_PUBLIC_SETS else None
+
+
+def _words(text: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in text.split(",") if word.strip())
+    if not words:
+        raise InvalidInputError("--editors is empty; name one or more, such as grace,grace-fast,router:grace")
+    return words
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in text.split(",") if word.strip())
+    except ValueError:
+        raise InvalidInputError(f"--seeds is {text!r}; give whole numbers with commas between, such as 1,2,3") from None
+
+
+def _document(report: "LifelongReport", plan: "LifelongPlan") -> dict[str, Any]:
+    meta = {
+        "command": shlex.join(["kedit", *sys.argv[1:]]),
+        "plan": asdict(plan),
+        "failures": dict(report.failures),
+    }
+    return {"rows": [row.flat() for row in report.rows], "meta": meta}
+
+
+def _print_table(report: "LifelongReport", plan: "LifelongPlan") -> None:
+    """What each method came to at the end of the stream, by seed."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _PRINTED_WIDTH
+    last = [row for row in report.rows if row.edits == plan.edits]
+    value = {(row.method, row.seed, row.metric, row.kind): row.value for row in last}
+    columns = [key for key in _COLUMNS if any((row.metric, row.kind) == key for row in last)]
+    table = Table()
+    for head in ("method", "seed", *(_COLUMNS[key] for key in columns)):
+        table.add_column(head, no_wrap=True)
+    for method, seed in dict.fromkeys((row.method, row.seed) for row in last):
+        table.add_row(method, str(seed), *_cells(value, method, seed, columns))
+    console.print(table)
+    told = "locality and rephrasings are shares; miss and hit are times of an answer over those of the unedited model"
+    console.print(f"{plan.stream}, after {plan.edits:,} edits; {told}.", soft_wrap=True)
+
+
+def _cells(
+    value: Mapping[tuple[str, int | None, str, str], float],
+    method: str,
+    seed: int | None,
+    columns: Sequence[tuple[str, str]],
+) -> list[str]:
+    found = [value.get((method, seed, *column)) for column in columns]
+    return ["" if one is None else f"{one:,.0f}" if abs(one) >= 1000 else f"{one:.3f}" for one in found]
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

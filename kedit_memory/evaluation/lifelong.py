@@ -1,0 +1,243 @@
+"""Edits one after the other, and what becomes of old knowledge and of early edits: GRACE's protocol on our streams.
+
+Every method gets the same edits in the same order, in a model of its own, and is asked the same questions every so
+many edits and after the last. Answers are the model's own greedy ones.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from time import perf_counter
+
+from kedit_memory.errors import InvalidInputError, UnknownNameError
+from kedit_memory.evaluation import bootstrap
+from kedit_memory.evaluation.lifelong_log import RowLog
+from kedit_memory.evaluation.lifelong_measures import AT_ONCE, Measures
+from kedit_memory.evaluation.lifelong_methods import UNEDITED, LoadModel, Method, Setting, check_method, opened
+from kedit_memory.evaluation.lifelong_streams import STREAMS, Stream, Wanted
+from kedit_memory.evaluation.lifelong_timing import EditClock, answer_times, time_row
+from kedit_memory.evaluation.rows import Row, Run, describe_run
+from kedit_memory.models.language import WhiteBoxModel
+
+LAST = ("seconds", "stream")  # metric and kind of the row that closes the rows of a method and seed
+_TRIED = 10  # times as many of the newest edits are asked again as are timed
+_SAID_EVERY = 10.0  # seconds between two lines of progress within a stream
+
+_LOG = logging.getLogger(__name__)
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LifelongPlan:
+    """What is streamed and measured, checked when it is made.
+
+    Attributes:
+        stream: a name in `lifelong_streams.STREAMS`.
+        methods: editors by name, `router:PATH` for a path of the router, `unedited`; the last is always measured.
+        edits: how many are streamed.
+        every: after how many edits everything is measured.
+        batch: how many edits are handed over at once; one is the protocol of the paper.
+        questions: the most questions on original data, of each kind of out-of-scope prompt, and of rephrasings before
+            the end.
+        phrasings: how many other wordings an edit is given, where the stream has some; they are not asked.
+        timed: how many edits, and answers on hits and on misses, are timed against a peer; 0 for none.
+        seeds: of the choice and order of edits, and of all samples.
+    """
+
+    stream: str
+    methods: tuple[str, ...]
+    edits: int = 1000
+    every: int = 100
+    batch: int = 1
+    questions: int = 300
+    phrasings: int = 0
+    timed: int = 20
+    seeds: tuple[int, ...] = (1, 2, 3)
+
+    def __post_init__(self) -> None:
+        if self.stream not in STREAMS:
+            raise UnknownNameError("stream", self.stream, STREAMS)
+        for name in self.methods:
+            check_method(name)
+        object.__setattr__(self, "methods", tuple(dict.fromkeys((UNEDITED, *self.methods))))
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise InvalidInputError(f"seeds are {self.seeds or 'none'}; give one or more, each once")
+        least = {"edits": 1, "every": 1, "batch": 1, "questions": 2, "phrasings": 0, "timed": 0}
+        for name, smallest in least.items():
+            if getattr(self, name) < smallest:
+                raise InvalidInputError(f"{name} is {getattr(self, name)}; it must be {smallest} or more")
+        if self.every % self.batch:
+            raise InvalidInputError(
+                f"{self.batch} edits are handed over at once, and every {self.every} are measured: "
+                "let the second be a multiple of the first"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LifelongReport:
+    """All rows, and the methods that did not come to the end of their stream, with why."""
+
+    rows: tuple[Row, ...]
+    failures: Mapping[str, str]
+
+
+def run_lifelong(
+    plan: LifelongPlan,
+    load: LoadModel,
+    data: Path | None = None,
+    *,
+    encoder: str | None = None,
+    resume: Path | None = None,
+    progress: Progress = lambda _: None,
+) -> LifelongReport:
+    """Measure a plan; `load` gives a fresh model each time, `resume` is a file of rows to go on with.
+
+    Raises:
+        InvalidInputError: the stream has too few edits, the model nothing to lose, or the file other rows.
+        NotFoundError: a public set is absent.
+        ModelError: the model cannot be loaded, or does not show its weights.
+    """
+    log = RowLog(resume, LAST)
+    log.check(_run(plan, encoder))  # before anything is loaded; all may be there already
+    failures: dict[str, str] = {}
+    left = {seed: [name for name in plan.methods if not log.finished(name, seed)] for seed in plan.seeds}
+    told = _Progress(progress, plan.edits * sum(name != UNEDITED for names in left.values() for name in names))
+    for seed, names in left.items():
+        if not names:
+            progress(f"seed {seed}: all rows are in {resume}")
+            continue
+        told.say(f"seed {seed}: choosing {plan.edits} edits that the model gets wrong")
+        one = _Seed.prepared(plan, load, data, encoder=encoder, seed=seed)
+        log.check(one.measures.row.run)
+        for name in names:
+            for rows in _guarded(one.streamed(name, told), f"{name}, seed {seed}", failures):
+                log.add(rows)
+            told.finish(0 if name == UNEDITED else plan.edits)
+    return LifelongReport(rows=tuple(log.rows), failures=failures)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seed:
+    """One order of edits, to be given to one method after the other."""
+
+    plan: LifelongPlan
+    stream: Stream
+    plain: WhiteBoxModel
+    setting: Setting
+    measures: Measures
+
+    @classmethod
+    def prepared(
+        cls, plan: LifelongPlan, load: LoadModel, data: Path | None, *, encoder: str | None, seed: int
+    ) -> "_Seed":
+        plain = load()
+        wanted = Wanted(edits=plan.edits, questions=plan.questions, phrasings=plan.phrasings, seed=seed)
+        stream = STREAMS[plan.stream](plain, wanted, data)
+        run = _run(plan, encoder, data=stream.data, model=plain.fingerprint)
+        measures = Measures(stream, plain, run, questions=plan.questions, early=plan.every, seed=seed)
+        setting = Setting(load=load, encoder=encoder, max_new_tokens=stream.max_new_tokens)
+        return cls(plan=plan, stream=stream, plain=plain, setting=setting, measures=measures)
+
+    def streamed(self, name: str, progress: "_Progress") -> Iterator[list[Row]]:
+        """The rows of one method, measurement after measurement."""
+        began = perf_counter()
+        edits = self.stream.edits
+        clock = EditClock(plain=self.plain, edits=len(edits), timed=self.plan.timed)
+        at_once: list[bool] = []
+        with opened(name, self.setting) as method:
+            for start in range(0, 0 if name == UNEDITED else len(edits), self.plan.batch):
+                batch = edits[start : start + self.plan.batch]
+                clock.put(method, [edit.request for edit in batch])
+                at_once += self.measures.at_once(method, batch)
+                progress.tick(f"{name}, seed {self.measures.row.seed}", len(at_once))
+                if len(at_once) % self.plan.every == 0 and len(at_once) < len(edits):
+                    yield self._measured(method, name, at_once, final=False)
+            rows = self._measured(method, name, at_once, final=True)
+            progress.say(f"{name}, seed {self.measures.row.seed}: timing answers")
+            row = replace(self.measures.row, method=name, edits=len(edits))
+            rows += [*self._timed(method, row, clock, at_once), *_stored(method, row)]
+            spent = perf_counter() - began
+            yield [*rows, replace(row, metric=LAST[0], kind=LAST[1], value=spent, n=len(edits), unit="s")]
+
+    def _measured(self, method: Method, name: str, at_once: list[bool], *, final: bool) -> list[Row]:
+        done = len(at_once) or len(self.stream.edits)  # the unedited model is asked about edits that it never got
+        rows = self.measures.at(method, name, done, final=final)
+        if at_once:
+            low, high = bootstrap.share(at_once)
+            row = replace(self.measures.row, method=name, edits=done, metric="reliability", kind=AT_ONCE)
+            rows.append(replace(row, value=sum(at_once) / done, low=low, high=high, n=done))
+        return rows
+
+    def _timed(self, method: Method, row: Row, clock: EditClock, at_once: list[bool]) -> Iterator[Row]:
+        if not at_once:
+            return
+        yield from clock.rows(row)
+        newest = self.stream.edits[: -_TRIED * self.plan.timed - 1 : -1]
+        right = self.measures.at_once(method, newest) if newest else []
+        hits = [edit.prompt for edit, said in zip(newest, right, strict=True) if said]
+        misses = [probe.question for probe in (*self.stream.tests, *self.stream.outside)]
+        for kind, questions in (("time_per_answer_hit", hits), ("time_per_answer_miss", misses)):
+            ratios = answer_times(
+                method, self.plain, questions, timed=self.plan.timed, max_new_tokens=self.stream.max_new_tokens
+            )
+            yield from time_row(row, kind, ratios)
+
+
+class _Progress:
+    """Lines on how far a run is, with the time left by the share of edits that are done."""
+
+    def __init__(self, say: Progress, edits: int) -> None:
+        self._say = say
+        self._edits = edits
+        self._done = 0  # of methods that are finished
+        self._began = perf_counter()
+        self._said = -_SAID_EVERY
+
+    def say(self, line: str) -> None:
+        self._said = perf_counter()
+        self._say(line)
+
+    def tick(self, what: str, edits: int) -> None:
+        """Say how far a method is, unless something was said just now."""
+        now = perf_counter()
+        if now - self._said >= _SAID_EVERY:
+            passed = now - self._began
+            done = self._done + edits
+            left = passed * (self._edits - done) / done
+            self.say(f"{what}: {edits:,} edits; {_clock(passed)} passed, about {_clock(left)} left")
+
+    def finish(self, edits: int) -> None:
+        self._done += edits
+
+
+def _guarded(measured: Iterator[list[Row]], who: str, failures: dict[str, str]) -> Iterator[list[Row]]:
+    """What is measured until a method fails, which is kept with the others' rows, not instead of them."""
+    try:
+        yield from measured
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong in one method, the others are measured
+        _LOG.debug("%s", who, exc_info=error)
+        lines = str(error).splitlines()
+        failures[who] = f"{type(error).__name__}: {lines[0] if lines else 'no more is known'}"
+
+
+def _stored(method: Method, row: Row) -> Iterator[Row]:
+    """Bytes on disk by entry: by key where there are keys, else by edit; and what of it is no vector."""
+    entries = method.keys or row.edits
+    if stored := method.stored_bytes():
+        row = replace(row, metric="bytes", kind="per_entry", value=stored / entries, n=entries, unit="bytes")
+        yield row
+        if method.vector_bytes:
+            yield replace(row, kind="per_entry_beside_vectors", value=stored / entries - method.vector_bytes)
+
+
+def _run(plan: LifelongPlan, encoder: str | None, *, data: Path | None = None, model: str | None = None) -> Run:
+    """What the rows share. Which methods and seeds are in the plan is no part of it: a file may get more of them."""
+    config = {name: value for name, value in asdict(plan).items() if name not in {"methods", "seeds"}}
+    return describe_run("lifelong", plan.stream, config=config | {"encoder": encoder}, data=data, model=model)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -1,0 +1,186 @@
+"""Write the report on streams of edits from saved rows, with a picture of each stream: no figure is typed.
+
+    kedit evaluate lifelong --stream world --editors grace,grace-fast,router:grace --resume world.jsonl
+    python scripts/lifelong_report.py --rows world.jsonl --output docs/results/lifelong.md
+
+A file holds rows, one a line, as --resume writes them, or a document of --json. Pictures go beside the report.
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from kedit_memory.errors import KeditError
+from kedit_memory.evaluation.lifelong_figures import save_picture
+
+Row = Mapping[str, Any]
+Key = tuple[str, str]  # metric and kind
+
+# What was promised of 1,000 world edits, by method, metric and kind; a share or a ratio at least or at most as large.
+AT_LEAST = {
+    ("router:grace", "err", "all"): 0.99,
+    ("router:serac", "err", "all"): 0.97,
+    ("router:grace", "generalization", "all"): 0.95,
+    ("router:serac", "generalization", "all"): 0.95,
+    ("router:grace", "trr", "all"): 0.995,
+    ("router:serac", "trr", "all"): 0.995,
+    ("grace-fast", "trr", "all"): 0.995,
+    ("grace-fast", "ratio", "edits_per_second_of_grace"): 10.0,
+}
+AT_MOST = {
+    ("grace-fast", "ratio", "time_per_answer_miss"): 1.05,
+    ("grace-fast", "ratio", "time_per_answer_hit"): 1.10,
+    ("grace-fast", "bytes", "per_entry_beside_vectors"): 100.0,
+}
+COLUMNS: dict[Key, str] = {
+    ("trr", "all"): "TRR",
+    ("err", "all"): "ERR",
+    ("err", "early"): "ERR, early",
+    ("reliability", "at_once"): "right at once",
+    ("arr", "all"): "ARR",
+    ("generalization", "held_out"): "held-out wording",
+    ("generalization", "rephrasing"): "rephrased",
+    ("locality", "same_subject"): "same subject",
+    ("locality", "same_relation"): "same relation",
+    ("locality", "mention"): "mention",
+    ("locality", "unrelated"): "unrelated",
+    ("locality", "right_before"): "right before",
+    ("locality", "logits"): "scores, bit for bit",
+    ("perplexity", "edits"): "perplexity of edits",
+    ("rate", "keys_per_edit"): "keys an edit",
+    ("seconds", "per_edit"): "seconds an edit",
+    ("ratio", "edits_per_second_of_grace"): "edits/s of grace",
+    ("ratio", "time_per_answer_miss"): "miss",
+    ("ratio", "time_per_answer_hit"): "hit",
+    ("bytes", "per_entry"): "bytes an entry",
+}
+HEAD = """# Edits one after the other
+
+Written by `python scripts/lifelong_report.py`; no figure is typed by hand. Each method gets the same edits in the same
+order in a model of its own; all is asked after the last edit, by free greedy generation. Figures are means over the
+seeds, which choose the edits and their order; an interval is 95%, by drawing the cases again (Wilson's where all cases
+are alike).
+
+TRR is the accuracy on questions that the model was taught and that no edit touches, as a share of the unedited model's
+(for running text the unedited model's perplexity over the edited one's); ERR the share of all edits that are answered
+at the end, "early" of those before the first measurement, "right at once" right after the edit; ARR the perplexity of
+sentences that the model wrote word for word before. Rephrased questions count with the new answer; those of the same
+subject, of the same relation and mere mentions with the unedited model's answer. Edits a second are over those of the
+authors' GRACE, whose edits are timed between the method's own; a miss and a hit are times of an answer over the
+unedited model's, in the same minute, for answers of as many tokens. `router:PATH` is our memory and scope before the
+unchanged model; nothing is retrieved there.
+"""
+
+
+def main() -> None:
+    """Read the files, draw, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=Path, nargs="+", required=True, help="files of rows, one JSON object a line")
+    parser.add_argument("--output", type=Path, required=True, help="the Markdown file to write")
+    arguments = parser.parse_args()
+    runs = by_run(row for path in arguments.rows for row in read(path))
+    if not runs:
+        raise SystemExit("no row of a stream of edits in these files; measure with `kedit evaluate lifelong --resume`")
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    parts = [HEAD]
+    for number, rows in enumerate(runs):
+        name = f"{arguments.output.stem}-{rows[0]['dataset']}{f'-{number}' if _again(runs, number) else ''}.png"
+        try:
+            save_picture(rows, arguments.output.parent / name)
+        except KeditError as error:
+            raise SystemExit(str(error)) from None
+        parts.append(section(rows, name))
+    arguments.output.write_text("\n".join(parts), "utf-8")
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a file that are of streams."""
+    found: list[Row] = []
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+        if line.strip():
+            try:
+                given = json.loads(line)
+            except ValueError as error:
+                raise SystemExit(f"{path}, line {number}: no JSON ({error}); give rows, one a line") from None
+            found += given.get("rows", [given])
+    return [row for row in found if row["task"] == "lifelong"]
+
+
+def by_run(rows: Iterable[Row]) -> list[list[Row]]:
+    """Rows that belong together: one stream, configuration, data and model."""
+    runs: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        runs[tuple(row[name] for name in ("dataset", "config", "data", "model"))].append(row)
+    return list(runs.values())
+
+
+def section(rows: Sequence[Row], picture: str) -> str:
+    """The tables of one run."""
+    edits = max(row["edits"] for row in rows)
+    last = [row for row in rows if row["edits"] == edits]
+    values: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    for row in last:
+        values[row["method"], row["metric"], row["kind"]].append(row)
+    methods = list(dict.fromkeys(row["method"] for row in last))
+    columns = [key for key in COLUMNS if any((name, *key) in values for name in methods)]
+    table = [[name, *(_mean(values.get((name, *key), ())) for key in columns)] for name in methods]
+    promises = [line for key, found in values.items() if edits >= 1000 for line in _promised(key, found)]
+    return "\n".join([
+        f"## {rows[0]['dataset']}: {edits:,} edits",
+        "",
+        f"{_origin(rows)} ![TRR and ERR against edits]({picture})",
+        "",
+        *_table(["method", *(COLUMNS[key] for key in columns)], table),
+        *(["", *_table(["promised of", "figure", "", "by seed, 95% interval", "n", ""], promises)] if promises else []),
+        "",
+    ])  # fmt: skip
+
+
+def _promised(key: tuple[str, str, str], found: Sequence[Row]) -> Iterable[Sequence[str]]:
+    """A line for a figure of which something was promised, each seed by itself."""
+    least, most = AT_LEAST.get(key), AT_MOST.get(key)
+    if least is None and most is None:
+        return
+    kept = all((least is None or row["value"] >= least) and (most is None or row["value"] <= most) for row in found)
+    each = "; ".join(_with_interval(row) for row in found)
+    bound = f"≥ {least:g}" if least is not None else f"≤ {most:g}"
+    yield [key[0], f"{key[1]}/{key[2]}", bound, each, f"{found[0]['n']:,}", "reached" if kept else "**missed**"]
+
+
+def _with_interval(row: Row) -> str:
+    interval = "" if row["low"] is None else f" ({row['low']:.3f} to {row['high']:.3f})"
+    return f"{row['value']:.3f}{interval}"
+
+
+def _origin(rows: Sequence[Row]) -> str:
+    first = rows[0]
+    commits = ", ".join(sorted({str(row["commit"]) for row in rows}))
+    seeds = ", ".join(str(seed) for seed in sorted({row["seed"] for row in rows}))
+    return (
+        f"Seeds {seeds}; commit {commits}, data {first['data']}, configuration {first['config']}, model "
+        f"{first['model']}, {first['machine']}."
+    )
+
+
+def _mean(found: Sequence[Row]) -> str:
+    if not found:
+        return ""
+    value = mean(row["value"] for row in found)
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3f}"
+
+
+def _again(runs: Sequence[Sequence[Row]], number: int) -> bool:
+    """Whether an earlier run is of the same stream, so that its picture has the name."""
+    return any(runs[number][0]["dataset"] == earlier[0]["dataset"] for earlier in runs[:number])
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+
+
+if __name__ == "__main__":
+    main()
