@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,9 +15,21 @@ from kedit_memory.errors import KeditError
 from kedit_memory.memory import EditMemory
 
 if TYPE_CHECKING:
+    from kedit_memory.models.language import TextModel
     from kedit_memory.routing.router import Router
 
 Question = Annotated[str, typer.Argument(help="A question or a cloze prompt.")]
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A model that is loaded when it is first asked, known by name before: what was calibrated for it goes by that."""
+
+    name: str
+    load: "Callable[[], TextModel]"
+
+    def __call__(self) -> "TextModel":
+        return self.load()
 
 
 def make_router(memory: EditMemory, model: str, path: str, device: str | None, dtype: str | None) -> "Router":
@@ -27,14 +40,14 @@ def make_router(memory: EditMemory, model: str, path: str, device: str | None, d
     config = RouterConfig(path=path)
     return Router(
         memory,
-        lambda: load_model(model, device=device, dtype=dtype, api_key=os.environ.get("KEDIT_API_KEY")),
+        _Named(model, lambda: load_model(model, device=device, dtype=dtype, api_key=os.environ.get("KEDIT_API_KEY"))),
         config=config,
     )
 
 
 def ask(
     question: Question,
-    explain: Annotated[bool, typer.Option("--explain", help="Say where it goes and why; generate nothing.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Say where it goes and why, without an answer.")] = False,
     as_of: o.AsOf = None,
     model: o.Model = "kedit-mini",
     path: o.PathChoice = "auto",

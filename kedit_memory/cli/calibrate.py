@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kedit_memory.cli import options as o
+from kedit_memory.cli.calibrate_gate import gate
 from kedit_memory.cli.memory import open_store
 from kedit_memory.cli.output import emit
 
@@ -20,6 +21,7 @@ NOTE = "scope_calibration"  # the name under which the store keeps it
 _PRINTED_WIDTH = 110  # characters, where the output is no terminal
 
 app = typer.Typer(rich_markup_mode=None)
+app.command()(gate)
 
 
 @app.callback()

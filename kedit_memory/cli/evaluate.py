@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kedit_memory.cli import options as o
+from kedit_memory.cli.adaptive import adaptive_retrieval
+from kedit_memory.cli.lifelong import lifelong
 from kedit_memory.cli.output import emit
 from kedit_memory.errors import NotFoundError
 
@@ -23,6 +25,8 @@ _PRINTED_WIDTH = 120  # characters, where the output is no terminal
 _TRIVIAL = {"oracle", "unedited", "question_only"}  # ones and zeros, and what has a column of its own
 
 app = typer.Typer(rich_markup_mode=None)
+app.command()(lifelong)
+app.command()(adaptive_retrieval)
 
 
 @app.callback()

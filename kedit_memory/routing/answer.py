@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from kedit_memory.models.language import TextModel, WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
+from kedit_memory.models.substitution import divided
 from kedit_memory.records import Decision, RetrievedPassage, Route
+from kedit_memory.routing.serac import reading
 
 if TYPE_CHECKING:
     from kedit_memory.routing.values import LearnedValues
@@ -42,18 +44,25 @@ def carry_out(
     model: Callable[[], TextModel],
     max_new_tokens: int,
     values: "Callable[[], LearnedValues] | None" = None,
+    counterfactual: Callable[[], TextModel] | None = None,
 ) -> list[str]:
-    """The text for each decision, in order; the model is got and asked once, in a batch, if one needs it.
+    """The text for each decision, in order; a model is got and asked once, in a batch, if one needs it.
 
-    `values` gives what the route grace answers by.
+    `values` gives what the route grace answers by, `counterfactual` the model that answers on the route serac.
     """
     texts = [_without_model(decision) for decision in decisions]
     if values is not None:
         for i, text in _by_values(decisions, values, max_new_tokens):
             texts[i] = text
     waiting = [i for i, text in enumerate(texts) if text is None]
-    prompts = [prompt_of(decisions[i]) for i in waiting]
-    generated = model().answer_many(prompts, max_new_tokens=max_new_tokens) if prompts else []
+    asked = [decisions[i] for i in waiting]
+    prompts = [prompt_of(decision) for decision in asked]
+    generated = divided(
+        prompts,
+        reading(asked, counterfactual or model),
+        lambda mine: model().answer_many([prompts[i] for i in mine], max_new_tokens=max_new_tokens),
+        lambda reader, given, _: reader.answer_many(given, max_new_tokens=max_new_tokens),
+    )
     for i, text in zip(waiting, generated, strict=True):
         texts[i] = text
     return [text or "" for text in texts]
@@ -92,6 +101,8 @@ def prompt_of(decision: Decision) -> Prompt:
 
 
 def _without_model(decision: Decision) -> str | None:
+    if decision.route is Route.PARAMETRIC and decision.own_answer is not None:
+        return decision.own_answer
     if decision.route not in _STORED:
         return None
     return _STORED[decision.route] or decision.edits[0].edit.target

@@ -1,55 +1,105 @@
 """The gate of a missed question: retrieve, or let the model answer from its own recall.
 
-A first gate after Mallen et al. (ACL 2023): models recall popular facts and fail on rare ones, and passages help the
-rare and can hurt the popular. Here popularity is the tier of the subject that the question names.
+Models recall popular facts and fail on rare ones, and passages help the rare and can hurt the popular (Mallen et al.,
+ACL 2023). A policy decides; the gate gets it the signals that it asks for and no others, searches when it says so, and
+asks it once more with what was found.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from kedit_memory.records import Mention, Popularity, RetrievedPassage, Route
-from kedit_memory.routing.popularity import PopularityTable
+from kedit_memory.routing.now import asks_about_now
+from kedit_memory.routing.policies import Verdict
+from kedit_memory.routing.signals import Signal, Signals, Sources, with_retrieval
+from kedit_memory.routing.uncertainty import OwnAnswer
+
+Search = Callable[[], Sequence[RetrievedPassage]]
+Ask = Callable[[str], OwnAnswer]
+
+
+class Decides(Protocol):
+    """What a gate needs of a policy; see `policies.GatePolicy`."""
+
+    @property
+    def needs(self) -> frozenset[Signal]:
+        """The signals that it decides by."""
+        ...
+
+    def decide(self, signals: Signals) -> Verdict:
+        """Whether to search, or to use what was found."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class GateDecision:
-    """Where a missed question goes, and why in one line."""
+    """Where a missed question goes, and why in one line.
+
+    Attributes:
+        passages: those that go before the question; none on the way of the model alone.
+        own_answer: the model's, where the policy weighed it.
+    """
 
     route: Route
     reason: str
     popularity: Popularity
+    passages: tuple[RetrievedPassage, ...] = ()
+    own_answer: str | None = None
 
 
-class PopularityGate:
-    """Sends questions about subjects of a tier above `max_tier` to retrieval."""
+class Gate:
+    """Decides by a policy.
 
-    def __init__(self, table: PopularityTable, max_tier: int) -> None:
-        self._table = table
-        self.max_tier = max_tier
+    Args:
+        policy: that decides.
+        sources: of the cheap signals.
+    """
 
-    def wants_passages(self, mentions: Sequence[Mention]) -> bool:
-        """Whether the model's own recall is not to be trusted on the rarest subject."""
-        return not self._popular(self._table.rarest(mentions))
+    def __init__(self, policy: Decides, sources: Sources) -> None:
+        self.policy = policy
+        self._sources = sources
 
-    def _popular(self, popularity: Popularity) -> bool:
-        return popularity.tier is not None and popularity.tier <= self.max_tier
+    def decide(self, question: str, mentions: Sequence[Mention], search: Search, ask: Ask) -> GateDecision:
+        """The route of a question that names `mentions`.
 
-    def decide(self, mentions: Sequence[Mention], passages: Sequence[RetrievedPassage]) -> GateDecision:
-        """The route, given what retrieval found; `passages` is empty when it was not asked."""
-        popularity = self._table.rarest(mentions)
-        who = _describe(popularity)
-        if self._popular(popularity):
-            reason = f"no edit in scope; {who}, popular enough (tiers 1 to {self.max_tier}) for the model's own recall"
-            return GateDecision(route=Route.PARAMETRIC, reason=reason, popularity=popularity)
-        if passages:
-            titles = ", ".join(found.passage.title or found.passage.id for found in passages)
-            reason = f"no edit in scope; {who}, so passages were retrieved: {titles}"
-            return GateDecision(route=Route.RETRIEVAL, reason=reason, popularity=popularity)
-        reason = f"no edit in scope; {who}, and no passage was found, so the model answers alone"
-        return GateDecision(route=Route.PARAMETRIC, reason=reason, popularity=popularity)
+        `search` is called when passages are wanted, and `ask`, for the model's own answer, when the policy weighs it.
+
+        A question about how things are now is searched for whatever the policy says, and answered by passages that
+        bear a date where there are such: what a model remembers is older.
+        """
+        popularity = self._sources.table.rarest(mentions)
+        signals = self._sources.before(question, mentions, self.policy.needs)
+        if Signal.UNCERTAINTY in self.policy.needs:
+            signals = ask(question).told(signals)
+        verdict = self.policy.decide(signals)
+        now = asks_about_now(question)
+        found = tuple(search()) if verdict.retrieve or now else ()
+        dated = tuple(one for one in found if one.passage.date) if now else ()
+        if dated:
+            newest = tuple(sorted(dated, key=lambda one: one.passage.date or "", reverse=True))
+            why, used = "it asks how things are now, and passages bear a date", newest
+        elif verdict.retrieve and found:
+            verdict = self.policy.decide(with_retrieval(signals, mentions, found))
+            why, used = verdict.reason, found if verdict.retrieve else ()
+        else:
+            why, used = f"{verdict.reason}{'; no passage was found' if verdict.retrieve else ''}", ()
+        return GateDecision(
+            route=Route.RETRIEVAL if used else Route.PARAMETRIC,
+            reason=f"no edit in scope; {_who(popularity)}; {why}; {_what(used)}",
+            popularity=popularity,
+            passages=used,
+            own_answer=signals.own,
+        )
 
 
-def _describe(popularity: Popularity) -> str:
+def _who(popularity: Popularity) -> str:
     if popularity.subject is None:
         return "no known subject"
     return f"{popularity.subject} is of popularity tier {popularity.tier}"
+
+
+def _what(used: Sequence[RetrievedPassage]) -> str:
+    if not used:
+        return "the model answers alone"
+    return f"passages were retrieved: {', '.join(one.passage.title or one.passage.id for one in used)}"

@@ -1,18 +1,21 @@
 """The search that a router makes for itself: the passages that ship and those of its store."""
 
+import re
 from collections.abc import Sequence
 
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.index import load_engine
-from kedit_memory.records import Passage
+from kedit_memory.records import Mention, Passage, RetrievedPassage
 from kedit_memory.retrieval.base import Progress, Retriever, silent
 from kedit_memory.retrieval.dense import DenseRetriever, has_vectors
 from kedit_memory.retrieval.documents import read_passages
 from kedit_memory.retrieval.fuse import FusedRetriever
 from kedit_memory.retrieval.stored import StoreRetriever
+from kedit_memory.routing.link import fold
 from kedit_memory.shipped import passages_file
 
 ENGINE = "faiss"
+_PROPER = re.compile(r"(?<=\w )[A-Z]\w+")  # capitalised within a sentence
 
 
 def default_retriever(memory: EditMemory) -> Retriever:
@@ -25,3 +28,21 @@ def default_retriever(memory: EditMemory) -> Retriever:
 def dense_retriever(memory: EditMemory, base: Sequence[Passage], *, progress: Progress = silent) -> DenseRetriever:
     """The search by meaning, with the encoder of the store."""
     return DenseRetriever(memory.path, memory.encoder, load_engine(ENGINE), base, progress=progress)
+
+
+def asking_for(question: str, mentions: Sequence[Mention]) -> str:
+    """The question for a search by words: with the names that its aliases and misspellings stand for."""
+    given = fold(question)
+    return " ".join([question, *dict.fromkeys(one.name for one in mentions if fold(one.name) not in given)])
+
+
+def naming(question: str, mentions: Sequence[Mention], found: Sequence[RetrievedPassage]) -> list[RetrievedPassage]:
+    """The passages that name one of the question's subjects, or where none is known all its proper names."""
+    names = {fold(word) for mention in mentions for word in (mention.surface, mention.name)}
+    proper = set() if names else {fold(word) for word in _PROPER.findall(question)}
+    texts = [fold(f"{one.passage.title} {one.passage.text}") for one in found]
+    return [
+        one
+        for one, text in zip(found, texts, strict=True)
+        if (not names or any(name in text for name in names)) and all(word in text for word in proper)
+    ]

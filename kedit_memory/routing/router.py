@@ -1,7 +1,6 @@
 """The way of a question, in order: link → recall → verify → route → answer."""
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -25,19 +24,21 @@ from kedit_memory.records import (
 from kedit_memory.retrieval.base import Retriever
 from kedit_memory.routing.answer import carry_out, fitted, taught
 from kedit_memory.routing.calibration import EXACT, Calibration
-from kedit_memory.routing.gate import PopularityGate
-from kedit_memory.routing.link import Linker, fold, world_names
-from kedit_memory.routing.passages import default_retriever
+from kedit_memory.routing.gate import Gate
+from kedit_memory.routing.gate_calibration import NOTE as GATE
+from kedit_memory.routing.gate_choice import calibration_for, choose_gate
+from kedit_memory.routing.link import Linker, world_names
+from kedit_memory.routing.passages import asking_for, default_retriever, naming
 from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.recall import SHOWN, Asked, Recall, recall
+from kedit_memory.routing.uncertainty import OwnAnswer, own_answers
 from kedit_memory.routing.verify import NONE, Judged, ScopeVerifier, Weighed
 from kedit_memory.world import World, load_world
 
 if TYPE_CHECKING:
     from kedit_memory.routing.values import LearnedValues
 
-_PROPER = re.compile(r"(?<=\w )[A-Z]\w+")  # capitalised within a sentence
-PATHS = ("auto", "context", "direct", "grace")
+PATHS = ("auto", "context", "direct", "grace", "serac")
 SCOPES = ("auto", "verified", "radius")
 CALIBRATION = "scope_calibration"  # the note of a store that holds its thresholds
 
@@ -49,12 +50,14 @@ class RouterConfig:
     Attributes:
         path: how an edit in scope answers: `context` puts it before the question, `direct` says the stored
             target, `grace` puts a value that the model learned for it in place of one of its states (which needs a
-            model whose states are at hand), `auto` says the target to the edit's own wording and uses the context
+            model whose states are at hand), `serac` has the counterfactual model read it and answer in the model's
+            place, `auto` says the target to the edit's own wording and uses the context
             for any other.
         scope: what decides whether an edit answers a question that names its subject: `verified`, the pair model;
             `radius`, the reach of the edit's keys; `auto`, the pair model unless its weights are not installed or the
             store's encoder has none either.
-        max_tier: subjects up to this popularity tier are left to the model's own recall.
+        max_tier: subjects up to this popularity tier are left to the model's own recall, where no gate is calibrated
+            for the model.
         passages: how many passages are put before a question, 0 to retrieve nothing.
         max_new_tokens: where a generated answer is cut.
     """
@@ -80,14 +83,16 @@ class Router:
     Args:
         memory: an open store.
         model: a name (see `load_model`), a model, or a function that gives one; loaded at the first question
-            that needs it.
+            that needs it. A function may have the attribute `name`, by which the gate of the model is found.
         retriever: searches passages; by default those that ship and those ingested into the store.
-        popularity: tiers by name; by default those of the shipped world.
+        popularity: tiers by name, by which alone the gate then decides; by default those of the shipped world, beside
+            which a calibrated gate weighs more.
         verifier: weighs the edits that a question may mean; by default the shipped one, with the store's thresholds.
+        counterfactual: what reads an edit on the path `serac`; given and loaded as `model` is.
         config: see `RouterConfig`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part that can be replaced
         self,
         memory: EditMemory,
         model: str | TextModel | Callable[[], TextModel] = "kedit-mini",
@@ -95,6 +100,7 @@ class Router:
         retriever: Retriever | None = None,
         popularity: PopularityTable | None = None,
         verifier: ScopeVerifier | None = None,
+        counterfactual: str | TextModel | Callable[[], TextModel] = "kedit-mini",
         config: RouterConfig | None = None,
     ) -> None:
         self.memory = memory
@@ -102,8 +108,10 @@ class Router:
         self._values: LearnedValues | None = None
         self.config = config or RouterConfig()
         self._model = model
+        self._counterfactual = counterfactual
         self._retriever = retriever
         self._popularity = popularity
+        self._gate: Gate | None = None
         self._world: World | None = None
         self._linker: Linker | None = None
         self._linked = 0  # the operation up to which the linker knows the store's names
@@ -111,11 +119,14 @@ class Router:
     @property
     def model(self) -> TextModel:
         """The language model, loaded now if it was not."""
-        if isinstance(self._model, str):
-            self._model = load_model(self._model)
-        elif not isinstance(self._model, TextModel):
-            self._model = self._model()
+        self._model = _loaded(self._model)
         return self._model
+
+    @property
+    def counterfactual(self) -> TextModel:
+        """The model that reads edits on the path `serac`, loaded now if it was not."""
+        self._counterfactual = _loaded(self._counterfactual)
+        return self._counterfactual
 
     def query(self, question: str, *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE) -> Answer:
         """The answer to one question, with its route and reason; `as_of` asks by the edits valid on that day.
@@ -134,13 +145,23 @@ class Router:
         started = perf_counter()
         decisions = fitted(decisions, lambda: self.model, self.config.max_new_tokens)
         decisions = taught(decisions, lambda: self.values)
-        texts = carry_out(decisions, lambda: self.model, self.config.max_new_tokens, lambda: self.values)
+        texts = carry_out(
+            decisions, lambda: self.model, self.config.max_new_tokens, lambda: self.values, lambda: self.counterfactual
+        )
         share = (perf_counter() - started) / max(1, len(decisions))
         return [_answer(decision, text, share) for decision, text in zip(decisions, texts, strict=True)]
 
     def explain(self, question: str, *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE) -> Decision:
-        """Where a question would go and why; nothing is generated and no language model is loaded."""
+        """Where a question would go and why.
+
+        No language model is loaded, unless an edit in scope may be one that some model holds in its weights, or the
+        gate weighs the model's own answer, which is then generated.
+        """
         return self._decide([question], as_of, namespace)[0]
+
+    def link(self, question: str) -> tuple[Mention, ...]:
+        """The known names in a question."""
+        return self._current_linker().link(clean(question, "question"))
 
     def judge_many(self, questions: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE) -> list[Judged]:
         """The best candidate of each question with its score, before any threshold; nothing is generated."""
@@ -181,7 +202,9 @@ class Router:
         return self._verifier is not None or (ScopeVerifier.available() and self.memory.encoder.name != "hashing")
 
     def _decide(self, questions: Sequence[str], as_of: str | None, namespace: str) -> list[Decision]:
-        return [self._route(found) for found in self._find(questions, as_of, namespace)]
+        found = self._find(questions, as_of, namespace)
+        held = self._held(found)
+        return [self._route(one, held) for one in found]
 
     def _find(self, questions: Sequence[str], as_of: str | None, namespace: str) -> "list[_Found]":
         """Links, recalls and verifies: what each question may mean."""
@@ -221,8 +244,27 @@ class Router:
             for one, best in zip(found, weighed, strict=True)
         ]
 
-    def _route(self, found: "_Found") -> Decision:
-        return self._hit(found) if found.fires else self._miss(found)
+    def _route(self, found: "_Found", held: Collection[str]) -> Decision:
+        if not found.fires:
+            return self._miss(found)
+        return self._consolidated(found) if found.weighed[0].match.edit.id in held else self._hit(found)
+
+    def _held(self, found: "Sequence[_Found]") -> Collection[str]:
+        """The edits in scope that the model holds in its weights; which model it is, is asked only where some does."""
+        firing = {one.weighed[0].match.edit.id for one in found if one.fires}
+        return self.memory.held_by(self.model.fingerprint, firing) if firing and self.memory.any_consolidated() else ()
+
+    def _consolidated(self, found: "_Found") -> Decision:
+        """The model's own answer, without passages: they were written before the edit, and would speak against it."""
+        best = found.weighed[0]
+        why = f"edit {best.match.edit.id} is in scope ({self._why(best)}) and consolidated: the model's weights hold it"
+        return Decision(
+            question=found.asked.question,
+            route=Route.PARAMETRIC,
+            reason=why,
+            considered=tuple(one.match for one in found.weighed[:SHOWN]),
+            timings=found.timings,
+        )
 
     def _hit(self, found: "_Found") -> Decision:
         best, *others = found.weighed
@@ -236,6 +278,8 @@ class Router:
             route, reason = Route.DIRECT, where
         elif path == "grace":
             route, reason = Route.GRACE, f"{where}, and its learned value takes the place of the model's state"
+        elif path == "serac":
+            route, reason = Route.SERAC, f"{where}, and the counterfactual model reads it and answers"
         else:
             route, reason = Route.CONTEXT, f"{where}, so it is put before the question"
         return Decision(
@@ -258,20 +302,29 @@ class Router:
         return f"score {best.score:.3f}, from {self.verifier.threshold(stratum):.3f} on it answers; {bound}"
 
     def _miss(self, found: "_Found") -> Decision:
-        mentions, timings = found.asked.mentions, dict(found.timings)
-        passages: list[RetrievedPassage] = []
-        if self.gate.wants_passages(mentions):
+        question, mentions, timings = found.asked.question, found.asked.mentions, dict(found.timings)
+
+        def search() -> list[RetrievedPassage]:
             with _timed(timings, "retrieve"):
-                passages = self.retrieve(found.asked.question, mentions)
-        chosen = self.gate.decide(mentions, passages)
+                return self.retrieve(question, mentions)
+
+        def ask(asked: str) -> OwnAnswer:
+            with _timed(timings, "ask"):
+                return own_answers(self.model, [asked], max_new_tokens=self.config.max_new_tokens)[0]
+
+        gate = self.gate
+        with _timed(timings, "gate"):
+            chosen = gate.decide(question, mentions, search, ask)
+        timings["gate"] -= timings.get("retrieve", 0.0) + timings.get("ask", 0.0)
         near = [one.match for one in found.weighed[:SHOWN]]
         return Decision(
-            question=found.asked.question,
+            question=question,
             route=chosen.route,
             reason=chosen.reason,
             considered=(*near, *found.recalled.set_aside[: SHOWN - len(near)]),
-            passages=tuple(passages),
+            passages=chosen.passages,
             popularity=chosen.popularity,
+            own_answer=chosen.own_answer,
             timings=timings,
         )
 
@@ -290,11 +343,16 @@ class Router:
         return self._world
 
     @property
-    def gate(self) -> PopularityGate:
-        """The gate of missed questions."""
-        if self._popularity is None:
-            self._popularity = PopularityTable.of_world(self._shipped_world())
-        return PopularityGate(self._popularity, self.config.max_tier)
+    def gate(self) -> Gate:
+        """The gate of missed questions: calibrated for the model, where that is known by name, else of tiers."""
+        if self._gate is None:
+            world = self._shipped_world()
+            table = self._popularity or PopularityTable.of_world(world)
+            name = self._model if isinstance(self._model, str) else getattr(self._model, "name", None)
+            kept = self.memory.note(GATE)
+            calibration = None if self._popularity else calibration_for(name, self.config.passages, kept)
+            self._gate = choose_gate(calibration, world, table, self.config.max_tier)
+        return self._gate
 
     def retrieve(self, question: str, mentions: Sequence[Mention]) -> list[RetrievedPassage]:
         """The best passages that name one of the question's subjects, or where none is known all its proper names."""
@@ -302,15 +360,8 @@ class Router:
             return []
         if self._retriever is None:
             self._retriever = default_retriever(self.memory)
-        found = self._retriever.search(question, self.config.passages)
-        names = {fold(word) for mention in mentions for word in (mention.surface, mention.name)}
-        proper = set() if names else {fold(word) for word in _PROPER.findall(question)}
-        texts = [fold(f"{f.passage.title} {f.passage.text}") for f in found]
-        return [
-            f
-            for f, text in zip(found, texts, strict=True)
-            if (not names or any(name in text for name in names)) and all(word in text for word in proper)
-        ]
+        found = self._retriever.search(asking_for(question, mentions), self.config.passages)
+        return naming(question, mentions, found)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -322,6 +373,12 @@ class _Found:
     timings: Mapping[str, float]
     weighed: tuple[Weighed, ...] = ()  # best first
     fires: bool = False  # whether the best one answers
+
+
+def _loaded(model: str | TextModel | Callable[[], TextModel]) -> TextModel:
+    if isinstance(model, str):
+        return load_model(model)
+    return model if isinstance(model, TextModel) else model()
 
 
 def _by_radius(found: _Found) -> _Found:

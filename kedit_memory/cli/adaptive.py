@@ -1,0 +1,135 @@
+"""`kedit evaluate adaptive-retrieval`: when retrieval pays, policy by policy."""
+
+import os
+import shlex
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kedit_memory.cli import options as o
+from kedit_memory.cli.output import emit
+from kedit_memory.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from kedit_memory.evaluation.adaptive import AdaptiveReport
+
+_BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"  # beside a checkout
+_PRINTED_WIDTH = 110  # characters, where the output is no terminal
+
+
+def adaptive_retrieval(
+    dataset: Annotated[str, typer.Option("--dataset", help="world, popqa or entityquestions.")],
+    path: Annotated[
+        Path | None,
+        typer.Option(
+            "--path", parser=o.path_of, metavar="<path>", help="Folder of the public sets; else that of KEDIT_DATA."
+        ),
+    ] = None,
+    questions: Annotated[int, typer.Option("--questions", help="The most questions that are asked.")] = 1500,
+    passages: Annotated[int, typer.Option("--passages", help="How many passages go before a question.")] = 3,
+    resplits: Annotated[
+        int, typer.Option("--resplits", help="Splits into a half to fit on and one to judge on.")
+    ] = 100,
+    budget: Annotated[float, typer.Option("--budget", help="The share of questions that may be searched for.")] = 0.6,
+    even: Annotated[
+        bool, typer.Option("--even", help="Ask the world's tiers equally often, not the better known ones more often.")
+    ] = False,
+    dense: Annotated[
+        bool, typer.Option("--dense/--no-dense", help="Also search by meaning, which encodes all passages first.")
+    ] = True,
+    model: o.Model = "kedit-mini",
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    encoder: o.Encoder = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the sample and of the splits.")] = 1,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--picture", parser=o.path_of, metavar="<path>", help="Draw accuracy by popularity and by calls."),
+    ] = None,
+    worst: Annotated[
+        int, typer.Option("--worst", min=0, help="Show so many questions of a kind, on stderr, that passages hurt.")
+    ] = 0,
+    as_json: o.Json = False,
+) -> None:
+    """Measure each gate policy: accuracy and retrieval calls on questions that it was not fitted on."""
+    from kedit_memory.evaluation.adaptive import AdaptivePlan, run_adaptive
+    from kedit_memory.evaluation.adaptive_figures import save_picture
+    from kedit_memory.evaluation.pictures import check_picture
+    from kedit_memory.models.language import load_model
+
+    plan = AdaptivePlan(
+        dataset=dataset, questions=questions, passages=passages, resplits=resplits, budget=budget, even=even,
+        dense=dense, seed=seed,
+    )  # fmt: skip
+    if picture:
+        check_picture(picture)
+    data = _sets(path) if dataset != "world" else None
+    asked = load_model(model, device=device, dtype=dtype, api_key=os.environ.get("KEDIT_API_KEY"))
+    report = run_adaptive(plan, data, asked, encoder=encoder, progress=_say)
+    if picture:
+        save_picture(report, picture)
+    for line in _hurt(report, worst):
+        _say(line)
+    if as_json:
+        meta = {
+            "command": shlex.join(["kedit", *sys.argv[1:]]),
+            "plan": asdict(plan),
+            "left_out": dict(report.left_out),
+        }
+        emit(as_json=True, document={"rows": [row.flat() for row in report.rows], "meta": meta}, lines=())
+    else:
+        _print_tables(report)
+
+
+def _sets(path: Path | None) -> Path:
+    """The folder of the public sets: as given, as KEDIT_DATA says, or beside the checkout."""
+    named = path or Path(os.environ.get("KEDIT_DATA") or _BESIDE)
+    if not named.is_dir():
+        raise NotFoundError(
+            f"no folder {named}; name the folder of the public sets with --path or KEDIT_DATA, or measure with "
+            "--dataset world"
+        )
+    return named
+
+
+def _hurt(report: "AdaptiveReport", count: int) -> list[str]:
+    """So many questions of each kind that the model answers right alone, and wrong with passages."""
+    lines = []
+    for kind in dict.fromkeys(report.kinds) if count else ():
+        asked = [one for one, of in zip(report.observed, report.kinds, strict=True) if of == kind]
+        hurt = [one for one in asked if one.alone_right and not one.read_right]
+        lines.append(f"{kind}: passages hurt {len(hurt)} of {len(asked)} questions")
+        for one in hurt[:count]:
+            lines.append(f"  {one.text!r}: {one.alone!r} alone, {one.read!r} with {', '.join(one.titles)}")
+    return lines
+
+
+def _print_tables(report: "AdaptiveReport") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _PRINTED_WIDTH
+    rows = {(row.method, row.metric, row.kind): row for row in report.rows}
+    table = Table("policy", "accuracy", "over the better fixed one", "calls", "way to the oracle", "ms a question")
+    columns = (("accuracy", "all"), ("accuracy", "over_better_fixed"), ("calls", "all"), ("ratio", "gain_of_oracle"))
+    for method in dict.fromkeys(row.method for row in report.rows if row.metric == "calls"):
+        found = [rows.get((method, *column)) for column in columns]
+        cost = rows[method, "seconds", "per_question"].value
+        cells = ["" if row is None else f"{row.value:.3f} ({row.low:.3f} to {row.high:.3f})" for row in found]
+        table.add_row(method, *cells, f"{1000 * cost:.1f}")
+    console.print(table)
+    for row in report.rows:
+        if row.metric == "recall":
+            console.print(f"recall/{row.kind}: {row.value:.4f} ({row.low:.3f} to {row.high:.3f}, n {row.n:,})")
+    for name, why in report.left_out.items():
+        console.print(f"{name} was left out: {why}.", soft_wrap=True)
+    console.print(f"{len(report.observed):,} questions; intervals hold 95% of the splits.", soft_wrap=True)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

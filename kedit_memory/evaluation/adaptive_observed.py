@@ -1,0 +1,128 @@
+"""Both answers to each question, alone and with passages, and all signals: got once, so that resplits are cheap."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+from kedit_memory.evaluation.metrics import is_answer
+from kedit_memory.models.language import TextModel, WhiteBoxModel
+from kedit_memory.records import Decision, Mention, RetrievedPassage, Route
+from kedit_memory.routing.answer import fitted, prompt_of
+from kedit_memory.routing.signals import Signal, Signals, Sources, with_retrieval
+from kedit_memory.routing.uncertainty import own_answers
+
+Progress = Callable[[str], None]
+ALONE, READING, DECIDING, SEARCHING = "alone", "reading", "deciding", "searching"  # steps that take time
+_BATCH = 250  # questions between two lines of progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """A question with the answers that count and what keeps it on one side of a split."""
+
+    text: str
+    answers: tuple[str, ...]
+    group: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """One question answered both ways.
+
+    Attributes:
+        signals: all that the model can give.
+        alone: the model's own answer; `alone_right` whether it counts.
+        read: the answer with the passages before the question, the own answer where none was found.
+        titles: of those passages.
+        seconds: spent on this question, by step; of batches the mean.
+    """
+
+    text: str
+    group: str
+    signals: Signals
+    alone: str
+    alone_right: bool
+    read: str
+    read_right: bool
+    titles: tuple[str, ...]
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observer:
+    """What answers and gates questions while they are observed.
+
+    Attributes:
+        model: that answers.
+        link: gives the names in a question.
+        search: gives the passages that go before a question with these names.
+        sources: of cheap signals.
+        max_new_tokens: where an answer is cut.
+    """
+
+    model: TextModel
+    link: Callable[[str], Sequence[Mention]]
+    search: Callable[[str, Sequence[Mention]], Sequence[RetrievedPassage]]
+    sources: Sources
+    max_new_tokens: int
+
+    def observe(self, asked: Sequence[Labelled], progress: Progress = lambda _: None) -> list[Observed]:
+        """Every question answered both ways, in order."""
+        found: list[Observed] = []
+        for start in range(0, len(asked), _BATCH):
+            found += self._batch(asked[start : start + _BATCH])
+            progress(f"answered {len(found):,} of {len(asked):,} questions both ways")
+        return found
+
+    def _batch(self, asked: Sequence[Labelled]) -> list[Observed]:
+        started = perf_counter()
+        links = [self.link(one.text) for one in asked]
+        wanted = frozenset({Signal.POPULARITY, Signal.RELATION})
+        signals = [self.sources.before(one.text, link, wanted) for one, link in zip(asked, links, strict=True)]
+        decided = perf_counter()
+        found = [self.search(one.text, link) for one, link in zip(asked, links, strict=True)]
+        searched = perf_counter()
+        alone, signals = self._alone([one.text for one in asked], signals)
+        answered = perf_counter()
+        read = self._read(asked, found, alone)
+        finished = perf_counter()
+        spent = {
+            DECIDING: decided - started, SEARCHING: searched - decided, ALONE: answered - searched,
+            READING: finished - answered,
+        }  # fmt: skip
+        seconds = {step: total / len(asked) for step, total in spent.items()}
+        return [
+            Observed(
+                text=one.text,
+                group=one.group,
+                signals=with_retrieval(known, link, passages),
+                alone=own,
+                alone_right=is_answer(own, one.answers),
+                read=given,
+                read_right=is_answer(given, one.answers),
+                titles=tuple(passage.passage.title for passage in passages),
+                seconds=seconds,
+            )
+            for one, link, known, passages, own, given in zip(asked, links, signals, found, alone, read, strict=True)
+        ]
+
+    def _alone(self, questions: Sequence[str], signals: Sequence[Signals]) -> tuple[list[str], list[Signals]]:
+        """The model's own answers, and the signals with its uncertainty where it shows that."""
+        if not isinstance(self.model, WhiteBoxModel):
+            prompts = [prompt_of(_decision(question, ())) for question in questions]
+            return self.model.answer_many(prompts, max_new_tokens=self.max_new_tokens), list(signals)
+        answers = own_answers(self.model, questions, max_new_tokens=self.max_new_tokens)
+        return [one.text for one in answers], [one.told(known) for one, known in zip(answers, signals, strict=True)]
+
+    def _read(
+        self, asked: Sequence[Labelled], found: Sequence[Sequence[RetrievedPassage]], alone: Sequence[str]
+    ) -> list[str]:
+        decisions = [_decision(one.text, passages) for one, passages in zip(asked, found, strict=True)]
+        decisions = fitted(decisions, lambda: self.model, self.max_new_tokens)
+        prompts = [prompt_of(decision) for decision in decisions if decision.passages]
+        texts = iter(self.model.answer_many(prompts, max_new_tokens=self.max_new_tokens))
+        return [next(texts) if one.passages else own for one, own in zip(decisions, alone, strict=True)]
+
+
+def _decision(question: str, passages: Sequence[RetrievedPassage]) -> Decision:
+    return Decision(question=question, route=Route.RETRIEVAL, reason="", passages=tuple(passages))

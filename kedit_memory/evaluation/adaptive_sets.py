@@ -1,0 +1,261 @@
+"""Questions to which a model's own recall and retrieved passages give different answers: the world and two public sets.
+
+A set brings its questions with what a gate may use of them: the linker, the table of popularity, the phrasings of its
+relations and its passages. Questions with one `group` share a subject and stay on one side of every split.
+"""
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kedit_memory.errors import InvalidInputError, NotFoundError
+from kedit_memory.records import Passage
+from kedit_memory.retrieval.documents import read_passages
+from kedit_memory.routing.link import Linker, fold, world_names
+from kedit_memory.routing.popularity import PopularityTable
+from kedit_memory.routing.relations import SLOT, RelationClassifier
+from kedit_memory.routing.signals import Sources
+from kedit_memory.shipped import passages_file, world_folder
+from kedit_memory.world import UNSEEN_TIER, Fact, World, load_world
+
+DIRECT, HELD_OUT, ALIAS, REVERSED, TWO_HOP = "direct", "held_out", "alias", "reversed", "two_hop"
+KINDS = (DIRECT, HELD_OUT, ALIAS, REVERSED, TWO_HOP)  # of the world's questions, equally many of each
+_CORPUS = "wiki_passages"
+_Facts = tuple[Fact, ...]  # one, or two in a row
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptiveQuestion:
+    """A question with its accepted answers.
+
+    Attributes:
+        text: the question or cloze prompt.
+        answers: that count, the object first, then its aliases.
+        kind: see `KINDS`; the relation in a public set.
+        stratum: `tier_1` to `tier_5` in the world, empty elsewhere.
+        group: what must not be on both sides of a split.
+        gold: titles of the passages that hold the answer, any of them; empty where that is unknown.
+    """
+
+    text: str
+    answers: tuple[str, ...]
+    kind: str
+    stratum: str = ""
+    group: str
+    gold: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptiveSet:
+    """Questions with all that answers and gates need; `source` is the file or folder whose bytes name the data."""
+
+    name: str
+    questions: tuple[AdaptiveQuestion, ...]
+    passages: tuple[Passage, ...]
+    linker: Linker
+    sources: Sources
+    source: Path | None
+
+
+def world_set(_: Path | None, *, questions: int, seed: int, even: bool = False) -> AdaptiveSet:
+    """As many questions of each kind, all answered by the shipped passages.
+
+    `direct` asks in a phrasing that the model was trained on, `held_out` in one that it was not, `alias` by another
+    name of the subject; `reversed` asks an inverse relation, `two_hop` names its subject by another fact. Subjects of
+    tier n are asked about 1/n as often as those of tier 1 (Zipf's law, which page views follow), or, where `even`, all
+    tiers equally often.
+    """
+    world = load_world()
+    rng = random.Random(f"world:{seed}")  # noqa: S311 - a sample, no secret
+    makers = _Makers(world)
+    tiers = range(1, UNSEEN_TIER + 1)
+    cells = {(kind, tier): 1.0 if even else 1 / tier for kind in KINDS for tier in tiers}
+    drawn: list[AdaptiveQuestion] = []
+    left = sum(cells.values())
+    for (kind, tier), weight in cells.items():
+        drawn += makers.draw(kind, tier, round((questions - len(drawn)) * weight / left), rng)
+        left -= weight
+    return AdaptiveSet(
+        name="world",
+        questions=tuple(drawn),
+        passages=tuple(read_passages(passages_file())),
+        linker=Linker(world_names({name: entity.aliases for name, entity in world.entities.items()})),
+        sources=Sources(table=PopularityTable.of_world(world), relations=RelationClassifier.of_world(world)),
+        source=world_folder(),
+    )
+
+
+class _Makers:
+    """Makes the world's questions of each kind."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._objects: dict[tuple[str, str], list[str]] = defaultdict(list)  # every answer of a slot
+        for fact in world.facts:
+            self._objects[fact.subject, fact.relation].append(fact.object)
+        owners: dict[str, set[str]] = defaultdict(set)
+        for surface, name in world_names({name: entity.aliases for name, entity in world.entities.items()}):
+            owners[fold(surface)].add(name)
+        self._own = {surface for surface, names in owners.items() if len(names) == 1}  # that mean one entity
+        self._facts = [fact for fact in world.facts if fold(fact.subject) in self._own or self._is_reversed(fact)]
+        self._chains: list[_Facts] = [(a, b) for a, b in world.chains() if not self._is_reversed(a)]
+
+    def draw(self, kind: str, tier: int, count: int, rng: random.Random) -> list[AdaptiveQuestion]:
+        """At most `count` questions, no two alike."""
+        pool = [
+            (one, phrasing)
+            for one in self._pool(kind)
+            if one[0].tier == tier
+            for phrasing in self.world.relations[one[-1].relation].phrasings(held_out=kind == HELD_OUT)
+        ]
+        return [self._question(kind, *chosen, rng) for chosen in rng.sample(pool, min(count, len(pool)))]
+
+    def _pool(self, kind: str) -> Sequence[_Facts]:
+        if kind == TWO_HOP:
+            return self._chains
+        return [
+            (fact,)
+            for fact in self._facts
+            if self._is_reversed(fact) == (kind == REVERSED) and (kind != ALIAS or self._aliases(fact))
+        ]
+
+    def _question(self, kind: str, one: _Facts, phrasing: str, rng: random.Random) -> AdaptiveQuestion:
+        first, fact = one[0], one[-1]
+        subject = rng.choice(self._aliases(fact)) if kind == ALIAS else fact.subject
+        if kind == TWO_HOP:
+            subject = self.world.put(self.world.relations[first.relation].noun, "{s}", first.subject)
+        group = fact.object if kind == REVERSED else first.subject
+        return AdaptiveQuestion(
+            text=self.world.fill(phrasing, subject),
+            answers=self._answers(fact),
+            kind=kind,
+            stratum=f"tier_{first.tier}",
+            group=group,
+            gold=frozenset({fact.subject, fact.object} if kind == REVERSED else {fact.subject}),
+        )
+
+    def _answers(self, fact: Fact) -> tuple[str, ...]:
+        objects = self._objects[fact.subject, fact.relation]
+        aliases = [
+            alias for name in objects if name in self.world.entities for alias in self.world.entities[name].aliases
+        ]
+        return tuple(dict.fromkeys([fact.object, *objects, *aliases]))
+
+    def _aliases(self, fact: Fact) -> list[str]:
+        entity = self.world.entities.get(fact.subject)
+        return [alias for alias in entity.aliases if fold(alias) in self._own] if entity else []
+
+    def _is_reversed(self, fact: Fact) -> bool:
+        return self.world.relations[fact.relation].inverse_of is not None
+
+
+def popqa_set(data: Path | None, *, questions: int, seed: int) -> AdaptiveSet:
+    """PopQA (Mallen et al., ACL 2023): the rows of all 16 relations that come with page views."""
+    folder = _folder(data, "popqa")
+    file = folder / "popqa_pop_1000_16relations.jsonl"
+    rows = [json.loads(line) for line in _text(file).splitlines() if line.strip()]
+    chosen = random.Random(f"popqa:{seed}").sample(rows, min(questions, len(rows)))  # noqa: S311 - a sample
+    asked = [
+        (row["question"], tuple(row["golden_answers"]), row["metadata"]["prop"], row["metadata"]["subj"])
+        for row in chosen
+    ]
+    views: dict[str, float] = {}
+    for facts in (row["metadata"] for row in chosen):
+        if facts["s_pop"] >= 0:  # a negative one stands for unknown
+            views[facts["subj"]] = max(facts["s_pop"], views.get(facts["subj"], 0.0))
+    return _public("popqa", file, asked, PopularityTable.of_views(views), _corpus(data))
+
+
+def entity_questions_set(data: Path | None, *, questions: int, seed: int) -> AdaptiveSet:
+    """EntityQuestions (Sciavolino et al., EMNLP 2021), its development part, as many of each relation; no views."""
+    folder = _folder(data, "entityquestions")
+    templates: Mapping[str, str] = json.loads(_text(folder / "relation_query_templates.json"))
+    rng = random.Random(f"entityquestions:{seed}")  # noqa: S311 - a sample
+    files = sorted((folder / "dev").glob("P*.dev.jsonl"))
+    asked: list[tuple[str, tuple[str, ...], str, str]] = []
+    for number, file in enumerate(files):
+        relation = file.name.split(".")[0]
+        rows = [json.loads(line) for line in _text(file).splitlines() if line.strip()]
+        wanted = (questions - len(asked)) // (len(files) - number)
+        for row in rng.sample(rows, min(wanted, len(rows))):
+            asked.append(
+                (row["question"], tuple(row["answers"]), relation, _within(templates[relation], row["question"]))
+            )
+    return _public("entityquestions", folder / "dev", asked, PopularityTable({}), _corpus(data))
+
+
+SETS: Mapping[str, Callable[..., AdaptiveSet]] = {
+    "world": world_set,
+    "popqa": popqa_set,
+    "entityquestions": entity_questions_set,
+}
+
+
+def _public(
+    name: str,
+    source: Path,
+    asked: Sequence[tuple[str, tuple[str, ...], str, str]],
+    table: PopularityTable,
+    passages: tuple[Passage, ...],
+) -> AdaptiveSet:
+    """A set of rows (question, answers, relation, subject)."""
+    if not asked:
+        raise InvalidInputError(f"{source} holds no question; fetch the set again")
+    phrasings = {(relation, text.replace(subject, SLOT)) for text, _, relation, subject in asked}
+    return AdaptiveSet(
+        name=name,
+        questions=tuple(
+            AdaptiveQuestion(text=text, answers=answers, kind=relation, group=subject)
+            for text, answers, relation, subject in asked
+        ),
+        passages=passages,
+        linker=Linker((subject, subject) for _, _, _, subject in asked),
+        sources=Sources(table=table, relations=RelationClassifier(phrasings)),
+        source=source,
+    )
+
+
+def _corpus(data: Path | None) -> tuple[Passage, ...]:
+    """The passages of all files with titles and texts in the folder of passages, each text once."""
+    folder = _folder(data, _CORPUS)
+    texts: dict[str, str] = {}
+    for file in sorted(folder.glob("*.json*")):
+        for title, text in _titled(file):
+            texts.setdefault(text, title)
+    if not texts:
+        raise InvalidInputError(f"{folder} holds no passage; give files of objects with a title and a text")
+    return tuple(Passage(id=f"w{number}", title=title, text=text) for number, (text, title) in enumerate(texts.items()))
+
+
+def _titled(file: Path) -> Iterator[tuple[str, str]]:
+    """Titles and texts of a file's rows; rows of another form, such as questions, hold none."""
+    content = _text(file)
+    lines = (line for line in content.splitlines() if line.strip())
+    for row in map(json.loads, lines) if file.suffix == ".jsonl" else json.loads(content):
+        text = row.get("text") or row.get("paragraph")
+        if isinstance(row.get("title"), str) and isinstance(text, str):
+            yield row["title"], text
+
+
+def _within(template: str, question: str) -> str:
+    """What stands in the slot of a template."""
+    before, _, after = template.partition("[X]")
+    if not (question.startswith(before) and question.endswith(after)):
+        raise InvalidInputError(f"{question!r} is not of the form {template!r}; fetch the set again")
+    return question[len(before) : len(question) - len(after)]
+
+
+def _folder(data: Path | None, name: str) -> Path:
+    if data is None or not (data / name).is_dir():
+        raise NotFoundError(f"no folder {data / name if data else name}; name the folder of the public sets")
+    return data / name
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise NotFoundError(f"{path} cannot be read ({error.strerror}); fetch the set again") from error

@@ -1,0 +1,95 @@
+"""A gate fitted to labelled questions: each answered both ways, one half to fit a policy, the other to judge it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from kedit_memory.errors import InvalidInputError
+from kedit_memory.evaluation.adaptive_observed import Labelled, Observer, Progress
+from kedit_memory.records import Mention
+from kedit_memory.routing.gate_calibration import (
+    GateCalibration,
+    GateQuestion,
+    check_size,
+    judged,
+    known_signals,
+    split,
+)
+from kedit_memory.routing.policies import GateCase, policy_class
+from kedit_memory.routing.popularity import TIER_BOUNDS, PopularityTable, tier_of
+from kedit_memory.routing.relations import RelationClassifier, masked
+from kedit_memory.routing.router import Router
+from kedit_memory.routing.signals import Sources
+from kedit_memory.world import load_world
+
+
+def calibrate_gate(
+    router: Router,
+    asked: Sequence[GateQuestion],
+    *,
+    policy: str,
+    budget: float,
+    progress: Progress = lambda _: None,
+) -> GateCalibration:
+    """The policy of that name, fitted for the router's model and passages; nothing is stored.
+
+    Raises:
+        InvalidInputError: there are too few questions for the budget, or the policy lacks a signal or cannot keep it.
+        UnknownNameError: there is no such policy.
+        ModelError: the model cannot be asked.
+    """
+    kind = policy_class(policy)
+    check_size(len(asked), budget)
+    if router.config.passages == 0:
+        raise InvalidInputError("a router without passages has nothing to decide; give it 1 or more")
+    links = [router.link(one.question) for one in asked]
+    fitting = split([_group(one, link) for one, link in zip(asked, links, strict=True)])
+    phrasings = _phrasings(asked, links, fitting)
+    world = load_world()
+    observer = Observer(
+        model=router.model,
+        link=router.link,
+        search=router.retrieve,
+        sources=Sources(table=PopularityTable.of_world(world), relations=RelationClassifier.of_world(world, phrasings)),
+        max_new_tokens=router.config.max_new_tokens,
+    )
+    labelled = [Labelled(text=one.question, answers=one.answers, group="") for one in asked]
+    cases = [
+        GateCase(signals=known_signals(one, seen.signals, _tier(one)), alone=seen.alone_right, read=seen.read_right)
+        for one, seen in zip(asked, observer.observe(labelled, progress), strict=True)
+    ]
+    fitted = kind.fit([case for case, fits in zip(cases, fitting, strict=True) if fits], budget=budget)
+    return GateCalibration(
+        policy=policy,
+        parameters=fitted.parameters(),
+        model=router.model.name,
+        passages=router.config.passages,
+        budget=budget,
+        fitted=sum(fitting),
+        held_out=judged(fitted, [case for case, fits in zip(cases, fitting, strict=True) if not fits]),
+        phrasings=phrasings,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _group(asked: GateQuestion, mentions: Sequence[Mention]) -> str:
+    """What keeps questions about one subject in one half: its name, or where none is known the question."""
+    return mentions[0].name if mentions else asked.question
+
+
+def _phrasings(
+    asked: Sequence[GateQuestion], links: Sequence[Sequence[Mention]], fitting: Sequence[bool]
+) -> tuple[tuple[str, str], ...]:
+    """How the fitting half words the relations that the file names."""
+    return tuple(
+        sorted(
+            {
+                (one.relation, masked(one.question, link))
+                for one, link, fits in zip(asked, links, fitting, strict=True)
+                if fits and one.relation is not None
+            }
+        )
+    )
+
+
+def _tier(asked: GateQuestion) -> int | None:
+    return None if asked.popularity is None else tier_of(asked.popularity, TIER_BOUNDS)

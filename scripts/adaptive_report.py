@@ -1,0 +1,141 @@
+"""Write the report on adaptive retrieval from saved rows: every figure comes from a file, none is typed.
+
+    kedit evaluate adaptive-retrieval --dataset world --picture docs/results/adaptive_world.png --json > world.json
+    python scripts/adaptive_report.py --rows world.json --output docs/results/adaptive.md
+
+A file holds one document of `kedit evaluate adaptive-retrieval --json`.
+"""
+
+import argparse
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+# What was promised of the world: by method, metric and kind a value at least, or at most, as large.
+AT_LEAST = {
+    ("learned", "accuracy", "over_better_fixed"): 0.03,
+    ("learned", "ratio", "gain_of_oracle"): 0.6,
+    ("bm25", "recall", "bm25_at_5"): 0.97,
+}
+AT_MOST = {("learned", "calls", "all"): 0.6, ("step", "seconds", "deciding"): 0.002}
+HEAD = """# When retrieval pays
+
+Written by `python scripts/adaptive_report.py`; no figure is typed by hand. Every question is answered once by the model
+alone and once with passages before it. Policies are fitted on half of the subjects and judged on the other half, over
+many splits; a figure is the mean over splits, its interval holds 95% of them. An answer counts when it equals the
+object or one of its aliases after normalisation. `oracle` is told which of the two answers is right; `score` and
+`always` search for every question.
+
+Of the world, as many questions are asked of each kind: `direct` in a phrasing that the model was trained on, `held_out`
+in one that it was not, `alias` by another name of the subject, `reversed` by an inverse relation, `two_hop` with a
+subject that another fact names. Unless a command says `--even`, subjects of tier n are asked about 1/n as often as
+those of tier 1. Where the two answers of a kind are right alike, no gate can gain there.
+
+On public sets the embedded model, which knows nothing outside its world, shows only that the pipeline runs whole.
+"""
+
+Row = Mapping[str, Any]
+
+
+def main() -> None:
+    """Read the files, write the report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=Path, nargs="+", required=True, help="documents of rows")
+    parser.add_argument("--output", type=Path, required=True, help="the Markdown file to write")
+    arguments = parser.parse_args()
+    sections = [section(read(path)) for path in arguments.rows]
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text("\n".join([HEAD, *sections]), "utf-8")
+
+
+def read(path: Path) -> Mapping[str, Any]:
+    """The document of a file."""
+    try:
+        document: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
+        rows = [row for row in document["rows"] if row["task"] == "adaptive-retrieval"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SystemExit(f"{path} is no document of adaptive retrieval ({error}); save one with --json") from None
+    if not rows:
+        raise SystemExit(f"{path} holds no row of adaptive retrieval; save a document with --json")
+    return {"rows": rows, "meta": document.get("meta", {})}
+
+
+def section(document: Mapping[str, Any]) -> str:
+    """What one run found."""
+    rows, meta = document["rows"], document["meta"]
+    value = {(row["method"], row["metric"], row["kind"]): row for row in rows}
+    first = rows[0]
+    origin = f"commit {first['commit']}, data {first['data']}, model {first['model']}"
+    lines = [f"## {first['dataset']}", "", f"`{meta.get('command', '')}`, {origin}.", ""]
+    lines += [*_policies(rows, value), "", *_kinds(rows, value), "", *_rest(rows)]
+    if first["dataset"] == "world":
+        lines += ["", *_promised(value)]
+    lines += [f"\n`{name}` was left out: {why}." for name, why in meta.get("left_out", {}).items()]
+    return "\n".join([*lines, ""])
+
+
+def _policies(rows: Sequence[Row], value: Mapping[tuple[str, str, str], Row]) -> list[str]:
+    columns = (("accuracy", "all"), ("accuracy", "over_better_fixed"), ("calls", "all"), ("ratio", "gain_of_oracle"))
+    head = ["policy", "accuracy", "over the better of never and always", "calls", "way to the oracle", "ms a question"]
+    body = []
+    for method in _methods(rows):
+        cells = [_interval(value.get((method, *column))) for column in columns]
+        cost = value[method, "seconds", "per_question"]["value"]
+        body.append([method, *cells, f"{1000 * cost:.1f}"])
+    return _table(head, body)
+
+
+def _kinds(rows: Sequence[Row], value: Mapping[tuple[str, str, str], Row]) -> list[str]:
+    """Accuracy of each kind and tier by policy."""
+    methods = _methods(rows)
+    kinds = dict.fromkeys(row["kind"] for row in rows if row["metric"] == "calls" and row["kind"] != "all")
+    body = []
+    for kind in kinds:
+        found = [value.get((method, "accuracy", kind)) for method in methods]
+        calls = value.get(("learned", "calls", kind))
+        body.append(
+            [kind, *(f"{one['value']:.3f}" if one else "" for one in found), f"{calls['value']:.2f}" if calls else ""]
+        )
+    return _table(["accuracy of", *methods, "calls of learned"], body)
+
+
+def _rest(rows: Sequence[Row]) -> list[str]:
+    body = [
+        [f"{row['metric']}/{row['kind']}", _figure(row), f"{row['n']:,}"]
+        for row in rows
+        if row["metric"] == "recall" or row["method"] == "step"
+    ]
+    return _table(["figure", "value", "n"], body)
+
+
+def _promised(value: Mapping[tuple[str, str, str], Row]) -> list[str]:
+    body = []
+    for bounds, sign in ((AT_LEAST, "≥"), (AT_MOST, "≤")):
+        for key, bound in bounds.items():
+            row = value.get(key)
+            if row is None:
+                continue
+            kept = row["value"] >= bound if sign == "≥" else row["value"] <= bound
+            body.append(["/".join(key), f"{sign} {bound:g}", _figure(row), "reached" if kept else "**missed**"])
+    return _table(["promised", "bound", "measured", ""], body)
+
+
+def _methods(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(row["method"] for row in rows if row["metric"] == "calls"))
+
+
+def _figure(row: Row) -> str:
+    return f"{1000 * row['value']:.2f} ms" if row["unit"] == "s" else _interval(row)
+
+
+def _interval(row: Row | None) -> str:
+    return "" if row is None else f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+
+
+if __name__ == "__main__":
+    main()
