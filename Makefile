@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check slow bench evaluate clean
+.PHONY: demo test check slow bench evaluate compare clean
 
 demo: $(STAMP)
 	$(BIN)/kedit demo
@@ -24,10 +24,15 @@ bench: $(STAMP)
 evaluate: $(STAMP)
 	$(BIN)/python scripts/evaluate_embedded_model.py --json
 
+# At most fifteen minutes on two cores; a run that was stopped goes on. What it keeps is in build/compare.
+compare: $(STAMP)
+	$(BIN)/python scripts/compare_editors.py --methods all --edits 10,50 --limit 6 --questions 20 \
+		--output build/compare --page docs/results/compare.md
+
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[offline,dev,wikipedia]"
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) build/compare

@@ -141,11 +141,31 @@ class Revision:
     """One change to one edit, as `history` lists it."""
 
     operation: int
-    verb: str  # add, update, erase, retract, supersede, confirm, reject, radius, undo, import
+    verb: str  # add, update, erase, retract, supersede, confirm, reject, radius, consolidate, undo, import
     edit_id: str
     at: str
     before: Edit | None
     after: Edit | None
+    undone: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A model into whose weights edits were written."""
+
+    fingerprint: str
+    base: str  # the fingerprint of the model that they were written into
+    method: str  # the editor's name
+    folder: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consolidation:
+    """Edits that a checkpoint answers from its weights, without the memory."""
+
+    operation: int
+    checkpoint: Checkpoint
+    edit_ids: tuple[str, ...]
     undone: bool
 
 
@@ -198,6 +218,7 @@ class Decision:
     considered: tuple[Match, ...] = ()  # others near the question
     passages: tuple[RetrievedPassage, ...] = ()
     popularity: Popularity | None = None
+    own_answer: str | None = None  # the model's, where the gate weighed it
     timings: Mapping[str, float] = field(default_factory=dict)  # seconds by step
 
 
@@ -213,6 +234,7 @@ class Answer:
     considered: tuple[Match, ...] = ()
     passages: tuple[RetrievedPassage, ...] = ()
     popularity: Popularity | None = None
+    own_answer: str | None = None  # the model's, where the gate weighed it
     timings: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -59,7 +59,7 @@ def edit(
     from kedit_memory.editors.checkpoint import save_checkpoint
     from kedit_memory.models.language import load_model, white_box
 
-    editor = load_editor(method, **_options(option or ()))
+    editor = load_editor(method, **named_options(option or ()))
     wanted = _wanted(prompt, target, subject, paraphrase or (), store, namespace)
     loaded = white_box(load_model(model, device=device, dtype=dtype), f"the editor {method}")
     asked = [*(one.prompt or "" for one in wanted), *(ask or ())]
@@ -74,7 +74,7 @@ def edit(
           as_json=as_json, saved=[str(place) for place in (save, checkpoint) if place])  # fmt: skip
 
 
-def _options(given: Sequence[str]) -> dict[str, Any]:
+def named_options(given: Sequence[str]) -> dict[str, Any]:
     """Options by name; a value is JSON where it can be, else a text."""
     options = {}
     for word in given:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kedit_memory.cli import ask, calibrate, check, demo, edit, evaluate, ingest, memory, trace
+from kedit_memory.cli import ask, calibrate, check, compare, consolidate, demo, edit, evaluate, ingest, memory, trace
 from kedit_memory.errors import InvalidInputError, KeditError
 
 # What typer raises at a wrong option: its own copy of click's UsageError, in older releases click's.
@@ -40,6 +40,8 @@ app.command()(ingest.ingest)
 app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(evaluate.app, name="evaluate")
 app.command()(edit.edit)
+app.command()(consolidate.consolidate)
+app.command()(compare.compare)
 app.command()(trace.trace)
 app.command()(check.verify)
 app.command()(check.rebuild)

@@ -16,11 +16,17 @@ EDITORS: dict[str, str] = {
     "ft-retrain": "kedit_memory.editors.ft_retrain:RetrainedTuning",
     "lora": "kedit_memory.editors.lora:Lora",
     "ext-sub": "kedit_memory.editors.ext_sub:ExtSub",
+    "serac": "kedit_memory.editors.serac:Serac",
+    "defer": "kedit_memory.editors.defer:Defer",
+    "memory": "kedit_memory.editors.memory_network:MemoryNetwork",
     "ike": "kedit_memory.editors.ike:InContext",
     "rome": "kedit_memory.editors.rome:Rome",
     "memit": "kedit_memory.editors.memit:Memit",
     "alphaedit": "kedit_memory.editors.alphaedit:AlphaEdit",
+    "mend": "kedit_memory.editors.mend:Mend",
+    "ke": "kedit_memory.editors.ke:KnowledgeEditor",
     "kn": "kedit_memory.editors.kn:KnowledgeNeurons",
+    "dinm": "kedit_memory.editors.dinm:Dinm",
 }
 
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TextIO, TypeVar, Unpack
 
 from kedit_memory.errors import ConflictError, InvalidInputError, NotFoundError
-from kedit_memory.memory import exchange, feedback, maintenance
+from kedit_memory.memory import consolidation, exchange, feedback, maintenance
 from kedit_memory.memory.encoding import Encoding
 from kedit_memory.memory.journal import revisions_of, undo_last
 from kedit_memory.memory.keys import KeyIndex
@@ -22,6 +22,8 @@ from kedit_memory.memory.session import SINGLE, Session, conflict_rule, named, r
 from kedit_memory.memory.store import Store
 from kedit_memory.records import (
     DEFAULT_NAMESPACE,
+    Checkpoint,
+    Consolidation,
     Edit,
     Encoder,
     Kind,
@@ -271,6 +273,52 @@ class EditMemory:
         """
         with self._session.operation("undo", namespace) as writer:
             return undo_last(self._session.store, writer, namespace)
+
+    @_locked
+    def consolidate(self, edits: Sequence[Edit], made: Checkpoint, publish: Callable[[], None]) -> Consolidation:
+        """Edits that a checkpoint holds in its weights from now on; durable when this returns, and undone by `undo`.
+
+        No edit changes. `publish` puts the checkpoint in its place, as the last step before the note becomes durable.
+
+        Raises:
+            InvalidInputError: there is no edit, one is an erasure, or the checkpoint is the model from before.
+            ConflictError: an edit was changed since it was read.
+            NotFoundError: an edit is gone.
+        """
+        namespaces = {edit.namespace for edit in edits}
+        with self._session.operation(consolidation.VERB, namespaces.pop() if len(namespaces) == 1 else None) as writer:
+            operation = consolidation.consolidate(self._session.store, writer, edits, made, publish)
+        ids = tuple(edit.id for edit in edits)
+        return Consolidation(operation=operation, checkpoint=made, edit_ids=ids, undone=False)
+
+    @_locked
+    def consolidations(self) -> list[Consolidation]:
+        """All consolidations, undone ones too, oldest first."""
+        return consolidation.consolidations(self._session.store)
+
+    @_locked
+    def undo_consolidation(self, operation: int) -> None:
+        """Takes one consolidation back, whatever was done since; its edits answer from the memory again.
+
+        Raises:
+            NotFoundError: no consolidation in force has the number.
+        """
+        with self._session.operation("undo", None) as writer:
+            consolidation.take_back(self._session.store, writer, operation)
+
+    @_locked
+    def any_consolidated(self) -> bool:
+        """Whether any model holds edits in its weights."""
+        return consolidation.any_held(self._session.store)
+
+    @_locked
+    def held_by(self, fingerprint: str, edit_ids: Collection[str]) -> frozenset[str]:
+        """Those of the edits that the model of a fingerprint holds in its weights, as they are now.
+
+        What was written into a model, models made from it hold, too. An edit that was updated, superseded or retracted
+        since it was written is not held.
+        """
+        return consolidation.held_by(self._session.store, fingerprint, edit_ids)
 
     @_locked
     def get(self, edit_id: str, *, namespace: str | None = None) -> Edit:

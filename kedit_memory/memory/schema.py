@@ -6,7 +6,7 @@ from pathlib import Path
 from kedit_memory.errors import StoreError
 
 APPLICATION_ID = 0x4B454454  # "KEDT"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 _FIRST = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -91,7 +91,27 @@ CREATE INDEX keys_rejected ON keys (edit_id) WHERE live AND kind = 'rejected';
 CREATE INDEX keys_expanded ON keys (radius) WHERE live AND radius > 0.65;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)  # the n-th leads from format n - 1 to n
+# Which edits a model holds in its weights follows from operations, so that an undo needs no more than its mark on one.
+_THIRD = """
+CREATE TABLE consolidations (
+    operation INTEGER PRIMARY KEY REFERENCES operations (seq) ON DELETE CASCADE,
+    fingerprint TEXT NOT NULL,  -- of the model that holds the edits
+    base TEXT NOT NULL,  -- of the model that they were written into
+    method TEXT NOT NULL,
+    folder TEXT NOT NULL  -- where the checkpoint was saved
+);
+CREATE INDEX consolidations_by_fingerprint ON consolidations (fingerprint);
+CREATE TABLE consolidated (
+    operation INTEGER NOT NULL REFERENCES consolidations (operation) ON DELETE CASCADE,
+    edit_id INTEGER NOT NULL REFERENCES edits (id) ON DELETE CASCADE,
+    prompt TEXT NOT NULL,  -- as they were written: an edit that says something else by now answers from the memory
+    target TEXT NOT NULL,
+    PRIMARY KEY (operation, edit_id)
+) WITHOUT ROWID;
+CREATE INDEX consolidated_by_edit ON consolidated (edit_id);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)  # the n-th leads from format n - 1 to n
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -26,7 +26,12 @@ SETTINGS = {
     "lora": {"rate": 2e-2},
     "ext-sub": {"rate": 2e-2, "subtract": 0.05},
     "ike": {"encoder": "hashing", "demonstrations": 2},
+    "mend": {"steps": 60},
+    "ke": {"steps": 60},
+    "dinm": {"rate": 3e-2, "weight": 10.0, "samples": 2, "length": 8},
 }
+# Methods whose network is trained for one model; those for tiny models are untrained and step along the gradient.
+TRAINED = {"mend", "ke"}
 # What a tiny network of random weights need not learn, and why; a trained one is asked below.
 EXCUSED = {
     "ike": "random weights do not read what stands before a question",
@@ -36,13 +41,18 @@ EXCUSED = {
     "alphaedit": "one matrix of a random network need not bring out every word of a target",
     "grace": "one state of a random network need not bring out every word of a target",
     "grace-fast": "one state of a random network need not bring out every word of a target",
+    "defer": "one state of a random network need not bring out every word of a target",
+    "memory": "one state of a random network need not bring out every word of a target",
 }
 # Methods that do not promise to bring a target about, even in a trained network.
 UNSURE = {"kn": "the neurons of a fact can be silenced or turned, which need not say another answer"}
 # Methods that promise to leave the answers to all other questions alone.
-LOCAL = {"grace"}  # within its small default radius; the wider one of grace-fast also holds near neighbours
+LOCAL = {"grace", "serac"}  # grace by its small default radius; the wider one of grace-fast also holds neighbours
+# Methods that answer for every question, edited or not, as their authors report of them.
+SWEEPING = {"defer", "memory"}
 NEEDS_SUBJECT = {"rome", "memit", "alphaedit"}
-TAKES_LAYER = {"ft-l": {"layer": 9}, "lora": {"layers": (0, 9)}, "ext-sub": {"layers": (9,)}}
+TAKES_LAYER = {"ft-l": {"layer": 9}, "dinm": {"layer": 9}, "lora": {"layers": (0, 9)}, "ext-sub": {"layers": (9,)}}
+TAKES_LAYER |= {"defer": {"layer": 9}, "memory": {"layer": 9}}
 
 FRANCE = EditRequest(prompt="The capital of France is", target="Rome", subject="France")
 KING = EditRequest(prompt="Who is the king of the north?", target="Bob", subject="the north")
@@ -55,8 +65,12 @@ def method(request):
 
 
 @pytest.fixture
-def editor(method):
-    return load_editor(method, **SETTINGS.get(method, {}))
+def editor(request, method):
+    options = SETTINGS.get(method, {})
+    if method in TRAINED:
+        kind = request.getfixturevalue("model").model.config.model_type if "model" in request.fixturenames else "gpt2"
+        options = options | {"network": request.getfixturevalue("tiny_network")(method, kind)}
+    return load_editor(method, **options)
 
 
 @pytest.fixture(params=KINDS)
@@ -219,7 +233,7 @@ def test_a_model_behind_an_endpoint_is_refused(editor, method):
 @pytest.mark.parametrize("method", sorted(TAKES_LAYER), indirect=True)
 def test_a_layer_outside_the_model_is_refused(one, method):
     before = weights(one)
-    editor = load_editor(method, **(SETTINGS[method] | TAKES_LAYER[method]))
+    editor = load_editor(method, **(SETTINGS.get(method, {}) | TAKES_LAYER[method]))
     with pytest.raises(InvalidInputError, match="no layer 9: gpt2 here has 2 layers, 0 to 1"):
         editor.apply(one, [FRANCE])
     assert same(before, weights(one))
@@ -262,7 +276,8 @@ def test_with_its_defaults_it_teaches_the_embedded_model_and_leaves_ten_others(e
         assert answers(embedded, [edit.prompt]) == ["Madrid"]
         kept = sum(was == now for was, now in zip(before, answers(embedded, others), strict=True))
         # Plain tuning moves neighbours of an edit; it must not wreck the model.
-        assert kept == len(others) if method in LOCAL else kept >= len(others) // 2
+        least = len(others) if method in LOCAL else 0 if method in SWEEPING else len(others) // 2
+        assert kept >= least
     finally:
         applied.undo()
     assert answers(embedded, others) == before

@@ -1,8 +1,10 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kedit_memory.evaluation.metrics import is_answer, normalise, wilson
+from kedit_memory.evaluation.metrics import is_answer, ngram_entropy, normalise, wilson
 
 
 @pytest.mark.parametrize(
@@ -76,3 +78,12 @@ def test_the_interval_holds_the_share_and_mirrors(counts):
     assert 0 <= low <= successes / cases + 1e-12
     assert successes / cases - 1e-12 <= high <= 1
     assert (1 - high, 1 - low) == pytest.approx(wilson(cases - successes, cases), abs=1e-12)
+
+
+def test_a_text_that_repeats_itself_has_little_entropy():
+    """Six words: five bigrams and four trigrams, all different; then one of each kind."""
+    assert ngram_entropy("a b c d e f") == pytest.approx((math.log2(5) + 2 * 2) / 3)
+    assert ngram_entropy("a a a a a a") == 0
+    uneven = -(2 / 3) * math.log2(2 / 3) - (1 / 3) * math.log2(1 / 3)
+    assert ngram_entropy("a b a b a") == pytest.approx((1 + 2 * uneven) / 3)
+    assert ngram_entropy("a b") == ngram_entropy("") == 0

@@ -13,6 +13,7 @@ from kedit_memory.errors import StoreError
 from kedit_memory.memory import schema
 from kedit_memory.memory.edit_memory import EditMemory
 from kedit_memory.memory.scope import DEFAULT_RADIUS
+from kedit_memory.records import Checkpoint
 
 OpenMemory = Callable[..., EditMemory]
 
@@ -54,7 +55,7 @@ def test_a_store_of_format_1_is_brought_up_to_date(open_memory: OpenMemory, old_
     before = {sql: rows(path, sql) for sql in (everything, "SELECT * FROM sqlite_sequence ORDER BY name")}
     memory = open_memory()
     assert {sql: rows(path, sql) for sql in before} == before
-    assert rows(path, "PRAGMA user_version") == [(2,)]
+    assert rows(path, "PRAGMA user_version") == [(3,)]
     assert rows(path, "PRAGMA foreign_key_check") == []
     assert state(memory) == found
     assert memory.in_scope("Acme boss?")[0].distance == 0.0
@@ -74,6 +75,30 @@ def test_a_migrated_store_has_the_tables_of_a_new_one(open_memory: OpenMemory, o
     open_memory("new")
     listed = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
     assert rows(old_store[0], listed) == rows(old_store[0].parent / "new", listed)
+
+
+def test_a_store_of_format_2_gets_the_tables_of_consolidation(
+    open_memory: OpenMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "FORMAT_VERSION", 2)
+        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:2])
+        memory = open_memory()
+        edit = memory.add("Who leads Acme?", "Ann", subject="Acme")
+        memory.reject("e1", "Who led Acme?")
+        found = state(memory)
+        memory.close()
+    assert rows(memory.path, "SELECT name FROM sqlite_master WHERE name LIKE 'consolidat%'") == []
+    memory = open_memory()
+    assert state(memory) == found
+    assert not memory.any_consolidated()
+    made = Checkpoint(fingerprint="after", base="before", method="rome", folder="/out")
+    memory.consolidate([edit], made, lambda: None)
+    assert memory.held_by("after", ["e1"]) == {"e1"}
+    for _ in range(3):
+        memory.undo()
+    assert memory.all() == []
+    assert memory.verify().ok
 
 
 def test_a_key_still_goes_with_its_edit(open_memory: OpenMemory, old_store: tuple[Path, Any]) -> None:
@@ -111,7 +136,7 @@ def test_an_export_of_format_1_is_read(memory: EditMemory, tmp_path: Path) -> No
 
 
 def test_released_migrations_stay_as_they_were() -> None:
-    assert [zlib.crc32(script.encode()) for script in schema.MIGRATIONS] == [2573153547, 1721613958]
+    assert [zlib.crc32(script.encode()) for script in schema.MIGRATIONS] == [2573153547, 1721613958, 242425274]
     assert len(schema.MIGRATIONS) == schema.FORMAT_VERSION
 
 

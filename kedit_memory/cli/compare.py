@@ -1,0 +1,106 @@
+"""`kedit compare`: every editing method side by side."""
+
+import shlex
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kedit_memory.cli import options as o
+from kedit_memory.cli.evaluate import _sets
+from kedit_memory.cli.output import emit
+from kedit_memory.errors import InvalidInputError
+
+_TROUBLE = 1  # a method failed or left a trace; all else was measured
+
+
+def compare(
+    methods: Annotated[
+        str, typer.Option("--methods", help="all, or names with commas: editors, memory:PATH, controls.")
+    ] = "all",
+    dataset: Annotated[str, typer.Option("--dataset", help="world, counterfact, zsre, pararel or lre.")] = "world",
+    path: Annotated[
+        Path | None,
+        typer.Option(
+            "--path", parser=o.path_of, metavar="<path>", help="Folder of the public sets; else that of KEDIT_DATA."
+        ),
+    ] = None,
+    edits: Annotated[
+        str, typer.Option("--edits", help="Numbers of edits with commas; single edits are as many as the most.")
+    ] = "1,10,100",
+    mode: Annotated[
+        str, typer.Option("--mode", help="single (each edit alone), sequential, batch, or several with commas.")
+    ] = "single,sequential,batch",
+    seeds: Annotated[str, typer.Option("--seeds", help="Each draws other edits in another order; with commas.")] = "1",
+    questions: Annotated[
+        int, typer.Option("--questions", help="The most questions of a kind; every edit's own is asked.")
+    ] = 100,
+    limit: Annotated[
+        float | None,
+        typer.Option("--limit", help="Seconds for the edits of a measurement; a slow method then makes fewer."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            parser=o.path_of,
+            metavar="<path>",
+            help="Folder for rows, tables, pictures and the report; a stopped run goes on there.",
+        ),
+    ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option("--page", parser=o.path_of, metavar="<path>", help="Also write the Markdown page here."),
+    ] = None,
+    model: o.Model = "kedit-mini",
+    encoder: o.Encoder = None,
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    as_json: o.Json = False,
+) -> None:
+    """Make the same edits with every method, ask the same questions, and print what was reached and what it cost."""
+    from kedit_memory.evaluation.compare import ComparePlan, run_compare
+    from kedit_memory.evaluation.compare_html import PAGE, REPORT, check_drawing, write_page, write_report
+    from kedit_memory.evaluation.compare_methods import chosen_methods
+    from kedit_memory.evaluation.compare_tables import markdown, tables
+
+    plan = ComparePlan(
+        methods=chosen_methods(methods), dataset=dataset, edits=_numbers("--edits", edits), modes=_words(mode),
+        seeds=_numbers("--seeds", seeds), questions=questions, limit=limit, model=model, encoder=encoder,
+        device=device, dtype=dtype,
+    )  # fmt: skip
+    if output or page:
+        check_drawing()
+    data = _sets(path, needed=dataset != "world")
+    comparison = run_compare(plan, data, output=output, progress=_say)
+    command = shlex.join(["kedit", *sys.argv[1:]])
+    if output:
+        write_page(comparison, output / PAGE, command=command)
+        write_report(comparison, output / REPORT, command=command)
+    if page:
+        write_page(comparison, page, command=command)
+    cells = [asdict(cell) for cell in comparison.cells]
+    emit(
+        as_json=as_json,
+        document={"rows": list(comparison.rows), "meta": {"command": command, "plan": asdict(plan), "cells": cells}},
+        lines=(markdown(table) for table in tables(comparison)),
+    )
+    if comparison.failed or comparison.traced:
+        raise typer.Exit(_TROUBLE)
+
+
+def _words(given: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in given.split(",") if word.strip())
+
+
+def _numbers(option: str, given: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in _words(given))
+    except ValueError as error:
+        raise InvalidInputError(f"{option} {given!r} is no list of whole numbers; write, for instance, 1,10") from error
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,219 @@
+"""One method in one mode: its edits are made, it is asked, and the model is looked at afterwards."""
+
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+from kedit_memory.evaluation import compare_measures as measures
+from kedit_memory.evaluation.compare_cases import Case
+from kedit_memory.evaluation.compare_ledger import DONE, FAILED, SHORTENED, Cell, CellKey, Ledger
+from kedit_memory.evaluation.compare_measures import Observation, Summary, regrouped
+from kedit_memory.evaluation.compare_methods import Method, methods
+from kedit_memory.evaluation.compare_model import Bench, peak_memory
+from kedit_memory.evaluation.rows import Run
+
+SINGLE, SEQUENTIAL, BATCH = "single", "sequential", "batch"
+
+_QUIET = 5.0  # seconds between two lines of progress
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What all measurements of a run share.
+
+    Attributes:
+        run: the facts that each row tells.
+        limit: the most seconds that the edits of a measurement may take, None for any.
+        questions: the most that are asked of one kind.
+        texts: running text, whose perplexity is taken.
+        before: what the unedited model makes of it.
+        memory_seconds: how long a memory takes for an edit.
+    """
+
+    run: Run
+    limit: float | None
+    questions: int
+    texts: Sequence[str]
+    before: Sequence[Observation]
+    memory_seconds: float
+
+
+class Attempt:
+    """One method in one mode, with cells that differ in the number of edits alone."""
+
+    def __init__(
+        self, setting: Setting, bench: Bench, ledger: Ledger, keys: Sequence[CellKey], cases: Sequence[Case]
+    ) -> None:
+        self._setting = setting
+        self._bench = bench
+        self._ledger = ledger
+        self._waiting = list(keys)  # fewest edits first
+        self._cases = cases
+        self._name = f"{keys[0].method}, {keys[0].mode}"
+        self._way = _WAYS[keys[0].mode]
+        self._method: Method = methods()[keys[0].method](bench)
+        self._done: list[Cell] = []
+        self._first: list[Observation] = []  # of the edit before all others, which are told with the first cell
+        self._seconds: float | None = None  # of an edit, once a batch has to know
+        self._progress: Progress = lambda _: None
+        self._started = self._told = perf_counter()
+
+    def run(self, progress: Progress) -> list[Cell]:
+        """Measure the cells; what a method does wrong costs those that it has not come to."""
+        self._progress = progress
+        try:
+            self._warm_up()
+            self._way(self)
+        except Exception as error:  # noqa: BLE001 - a method may fail in any way: it is reported, and others go on
+            self._fail(error)
+        self._tidy()
+        return self._done
+
+    def single(self) -> None:
+        """Each edit alone, taken out before the next."""
+        found: list[Observation] = []
+        made = 0
+        for place, case in enumerate(self._cases[: self._waiting[0].planned]):
+            if made and self._late():
+                break
+            alone = measures.timed_unedited(self._bench, [case])
+            self._method.prepare()
+            alone += self._edit([case])
+            alone += self._asked([case])
+            self._method.clear()
+            found += regrouped(alone, place)
+            made += 1
+        self._record(found, made, in_force=1)
+
+    def sequential(self) -> None:
+        """One edit after the other; measured where a cell ends, and where time runs out."""
+        plain = measures.timed_unedited(self._bench, self._cases[: self._waiting[-1].planned])
+        self._method.prepare()
+        edits: list[Observation] = []
+        for count, case in enumerate(self._cases[: self._waiting[-1].planned], start=1):
+            edits += regrouped(self._edit([case]), count)
+            late = self._late()
+            if late or count == self._waiting[0].planned:
+                asked = self._asked(self._cases[:count])
+                self._record([*plain[:count], *edits, *asked], count, in_force=count)
+            if late:
+                break
+        while self._waiting:
+            self._keep(Cell(key=self._waiting.pop(0), status=SHORTENED))  # no more edits than before
+        self._method.clear()
+
+    def batch(self) -> None:
+        """All edits at once, as many as a slow method has time for."""
+        while self._waiting:
+            count = self._affordable(self._waiting[0].planned)
+            cases = self._cases[:count]
+            found = measures.timed_unedited(self._bench, cases)
+            self._method.prepare()
+            found += self._edit(cases)
+            found += self._asked(cases)
+            self._method.clear()
+            self._record(found, count, in_force=count)
+
+    def _warm_up(self) -> None:
+        """Make one edit and take it out, so that what a method needs once is not counted to every edit."""
+        if self._method.learns:
+            self._first = [Observation(metric=measures.SECONDS, kind=measures.FIRST_EDIT, case=0, total=self._trial())]
+        self._started = perf_counter()
+
+    def _trial(self) -> float:
+        """The seconds of one edit, which is taken out again."""
+        self._method.prepare()
+        started = perf_counter()
+        self._method.add(self._cases[:1])
+        taken = perf_counter() - started
+        self._method.clear()
+        return taken
+
+    def _affordable(self, planned: int) -> int:
+        """How many edits a batch may have, by the time that one takes."""
+        if self._setting.limit is None or planned == 1 or not self._method.learns:
+            return planned
+        if self._seconds is None:
+            self._seconds = self._trial()  # of a second edit: the first one took what is needed once
+        return min(planned, max(1, int(self._setting.limit / self._seconds)))
+
+    def _late(self) -> bool:
+        return self._setting.limit is not None and perf_counter() - self._started > self._setting.limit
+
+    def _edit(self, cases: Sequence[Case]) -> list[Observation]:
+        """Put edits in; how long that took, and how much memory, for each of them."""
+        with peak_memory(self._bench.model.device) as peak:
+            started = perf_counter()
+            self._method.add(cases)
+            seconds = (perf_counter() - started) / len(cases)
+        if not self._method.learns:
+            return []
+        self._tell(f"{seconds:.2f} s an edit")
+        found = [Observation(metric=measures.SECONDS, kind=measures.EDIT, case=0, total=seconds)]
+        if peak.bytes is not None:
+            share = peak.bytes / len(cases)
+            found.append(Observation(metric=measures.BYTES, kind=measures.PEAK, case=0, total=share))
+        return found
+
+    def _tell(self, line: str) -> None:
+        """Say how it goes, every few seconds."""
+        if perf_counter() - self._told > _QUIET:
+            self._told = perf_counter()
+            self._progress(f"{self._name}: {line}")
+
+    def _asked(self, cases: Sequence[Case]) -> list[Observation]:
+        """All that is measured with the edits of these cases in force."""
+        questions = measures.chosen_questions(cases, self._setting.questions, self._waiting[0].seed)
+        found = measures.observe(self._method, cases, questions, self._setting.texts)
+        return found + measures.timed_answers(self._method, cases)
+
+    def _record(self, found: Sequence[Observation], made: int, *, in_force: int) -> None:
+        """Keep the rows of the cell that waits first."""
+        key = self._waiting.pop(0)
+        summary = Summary(
+            run=self._setting.run, method=key.method, edits=in_force, seed=key.seed,
+            memory_seconds=self._setting.memory_seconds,
+        )  # fmt: skip
+        rows = summary.rows([*self._first, *found, *self._setting.before])
+        self._first = []
+        status = DONE if made == key.planned else SHORTENED
+        cell = Cell(key=key, status=status, edits=made, seconds=round(perf_counter() - self._started, 2))
+        self._keep(cell, [row.flat() | {"mode": key.mode, "planned": key.planned} for row in rows])
+
+    def _keep(self, cell: Cell, rows: Sequence[Mapping[str, object]] = ()) -> None:
+        self._done.append(cell)
+        self._ledger.record(cell, rows)
+
+    def _fail(self, error: Exception) -> None:
+        """All cells that wait have failed."""
+        line = " ".join(f"{type(error).__name__}: {error}".split())
+        told = "".join(traceback.format_exception(error))
+        while self._waiting:
+            self._keep(Cell(key=self._waiting.pop(0), status=FAILED, error=line, traceback=told))
+
+    def _tidy(self) -> None:
+        """Take the edits out if they are still in, and look whether the model is what it was; else take it anew."""
+        left = []
+        try:
+            self._method.clear()
+            self._method.close()
+        except Exception as error:  # noqa: BLE001 - as above; what it leaves is found next
+            left.append(f"could not be taken out ({type(error).__name__}: {error})")
+        left += self._bench.traces()
+        if left:
+            self._bench.reload()
+            trace = f"left a trace in the model, which was taken anew: {'; '.join(left)}"
+            self._done = [replace(cell, trace=trace) for cell in self._done]
+            for cell in self._done:
+                self._ledger.record(cell, ())
+            self._progress(f"{self._name}: {trace}")
+
+
+_WAYS: Mapping[str, Callable[[Attempt], None]] = {
+    SINGLE: Attempt.single,
+    SEQUENTIAL: Attempt.sequential,
+    BATCH: Attempt.batch,
+}

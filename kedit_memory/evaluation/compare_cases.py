@@ -1,0 +1,284 @@
+"""What a comparison edits and asks: each edit with the questions that it covers, those that follow from it, and others.
+
+Of the shipped world, edits contradict facts that the model gives an answer to in at least one of three wordings; of the
+public sets, edits and questions are those of `scope_sets`. Edits of relations on which nothing in this project was
+trained come first, so that a comparison takes others only when it asks for more edits than there are such.
+"""
+
+import json
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from kedit_memory.errors import InvalidInputError, UnknownNameError
+from kedit_memory.evaluation import negatives
+from kedit_memory.evaluation.metrics import is_answer
+from kedit_memory.evaluation.scope_rows import DIALOGUE, PROMPT, REPHRASING
+from kedit_memory.evaluation.scope_sets import SETS, TEST, ScopeCase, ScopeEdit, ScopeSet, part_of
+from kedit_memory.models.language import TextModel
+from kedit_memory.models.prompts import Prompt
+from kedit_memory.records import EditRequest
+from kedit_memory.world import Fact, World, load_world
+
+RELIABILITY, GENERALIZATION, LOCALITY, PORTABILITY = "reliability", "generalization", "locality", "portability"
+ALL, REVERSED, ALIAS, ONE_HOP = "all", "reversed", "alias", "one_hop"
+
+_REPHRASINGS = 2  # of an edit
+_WORDINGS = 3  # in which a fact is asked to see whether the model has an idea of it
+_AT_ONCE = 64  # facts asked in one batch
+# Left out as in `scope_sets`: most of their answers can be read off the question.
+_UNUSED = frozenset({"domain_of", "demonym_of", "symbol_of", "element_of_number"})
+
+FollowUps = Mapping[str, Sequence[tuple[str, str]]]  # questions with answers that follow from an edit, by its prompt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """A question asked about an edit: what it measures, of which kind, and which answers count.
+
+    `accepted` is empty where the unedited model's own answer is what counts; `covered` says that the edit itself
+    answers the question.
+    """
+
+    question: str
+    metric: str
+    kind: str = ALL
+    accepted: tuple[str, ...] = ()
+    covered: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """An edit and what is asked about it; `held_out` where nothing in this project was trained on its relation."""
+
+    edit: EditRequest
+    probes: tuple[Probe, ...]
+    held_out: bool = True
+
+    @property
+    def prompt(self) -> str:
+        """The edit's own question."""
+        return self.edit.prompt or ""
+
+    @property
+    def target(self) -> str:
+        """The answer that the edit gives."""
+        return self.edit.target or ""
+
+
+def draw_cases(dataset: str, model: TextModel, data: Path | None, count: int, seed: int) -> list[Case]:
+    """So many cases of a set, in the order in which they are edited; `data` is the folder of the public sets.
+
+    Raises:
+        UnknownNameError: no set has the name.
+        NotFoundError: its folder is not there.
+        InvalidInputError: it has not so many edits that can be used.
+    """
+    if dataset not in SETS:
+        raise UnknownNameError("dataset", dataset, SETS)
+    if dataset == "world":
+        return world_cases(load_world(), model, count, seed)
+    found = SETS[dataset](data, seed=seed)
+    follow_ups = _FOLLOW_UPS[dataset](data) if dataset in _FOLLOW_UPS and data else {}
+    return set_cases(found, count, seed, follow_ups)
+
+
+def _zsre_follow_ups(data: Path) -> FollowUps:
+    """The reasoning questions of KnowEdit's zsRE (Zhang et al. 2024), one hop from the edit."""
+    rows = json.loads((data / "zsre" / "ZsRE-test-all.json").read_text("utf-8"))
+    return {
+        row["prompt"]: [(one["prompt"], one["ground_truth"]) for one in row.get("portability", {}).get("Reasoning", ())]
+        for row in rows
+    }
+
+
+# Sets whose rows hold questions that follow from their edits.
+_FOLLOW_UPS: Mapping[str, Callable[[Path], FollowUps]] = {"zsre": _zsre_follow_ups}
+
+
+def set_cases(one: ScopeSet, count: int, seed: int, follow_ups: FollowUps) -> list[Case]:
+    """So many cases of a public set.
+
+    Raises:
+        InvalidInputError: the set has not so many edits whose prompt names the subject.
+    """
+    rng = random.Random(f"compare:{one.name}:{seed}")  # noqa: S311 - a sample, no secret
+    usable = [place for place, edit in enumerate(one.edits) if edit.subject and edit.subject in edit.prompt]
+    if len(usable) < count:
+        raise InvalidInputError(
+            f"{one.name} has {len(usable):,} edits whose prompt names the subject; ask for at most that many"
+        )
+    chosen = sorted(rng.sample(usable, len(usable)), key=lambda place: one.edits[place].part != TEST)[:count]
+    asked: dict[int, list[ScopeCase]] = {place: [] for place in chosen}
+    for case in one.cases:
+        if case.edit in asked and case.kind != PROMPT:
+            asked[case.edit].append(case)
+    return [
+        _set_case(one.edits[place], cases, follow_ups.get(one.edits[place].prompt, ()))
+        for place, cases in asked.items()
+    ]
+
+
+def _set_case(edit: ScopeEdit, cases: Iterable[ScopeCase], follow_ups: Iterable[tuple[str, str]]) -> Case:
+    probes = [Probe(question=edit.prompt, metric=RELIABILITY, accepted=(edit.target,), covered=True)]
+    for case in cases:
+        # The router takes a question as one line, so a dialogue's turns follow each other.
+        line = " ".join(case.question.split())
+        if case.covered:
+            kind = ALL if case.kind == REPHRASING else case.kind
+            probes.append(Probe(question=line, metric=GENERALIZATION, kind=kind, accepted=(edit.target,), covered=True))
+        else:
+            probes.append(Probe(question=line, metric=LOCALITY, kind=case.kind))
+    probes += [
+        Probe(question=question, metric=PORTABILITY, kind=ONE_HOP, accepted=(answer,))
+        for question, answer in follow_ups
+    ]
+    request = EditRequest(prompt=edit.prompt, target=edit.target, subject=edit.subject, aliases=edit.aliases)
+    return Case(edit=request, probes=tuple(probes), held_out=edit.part == TEST)
+
+
+def world_cases(world: World, model: TextModel, count: int, seed: int) -> list[Case]:
+    """Cases of the world, no two about one subject.
+
+    Raises:
+        InvalidInputError: the model has an idea of fewer facts.
+    """
+    rng = random.Random(f"compare:world:{seed}")  # noqa: S311 - a sample, no secret
+    found: list[tuple[Fact, str]] = []
+    candidates = _candidates(world, rng)
+    while len(found) < count and (facts := list(islice(candidates, _AT_ONCE))):
+        found += _half_known(world, model, facts, rng)
+    if len(found) < count:
+        raise InvalidInputError(
+            f"{model.name} has an idea of {len(found):,} facts of the world that can be edited, and {count:,} were "
+            "asked for; give smaller --edits, or another --dataset"
+        )
+    found = found[:count]
+    maker = _Maker(world, rng, frozenset(fact.subject for fact, _ in found))
+    return [maker.case(fact, prompt) for fact, prompt in found]
+
+
+def _candidates(world: World, rng: random.Random) -> Iterator[Fact]:
+    """Facts in the order in which they are tried: held-out relations first, one fact of a subject."""
+    facts = [fact for fact in world.facts if fact.relation not in _UNUSED and len(world.objects[fact.relation]) > 2]
+    subjects: set[str] = set()
+    for fact in sorted(rng.sample(facts, len(facts)), key=lambda fact: part_of(fact.relation) != TEST):
+        if fact.subject not in subjects:
+            subjects.add(fact.subject)
+            yield fact
+
+
+def _half_known(
+    world: World, model: TextModel, facts: Sequence[Fact], rng: random.Random
+) -> Iterator[tuple[Fact, str]]:
+    """The facts that the model says in one wording at least, each with a question to edit."""
+    asked = []
+    for fact in facts:
+        relation = world.relations[fact.relation]
+        own = world.fill(rng.choice(relation.questions), fact.subject)
+        others = [world.fill(wording, fact.subject) for wording in relation.questions + relation.clozes]
+        others = rng.sample([text for text in others if text != own], min(_WORDINGS - 1, len(others) - 1))
+        if fact.subject in own:
+            asked.append((fact, [own, *others]))
+    texts = iter(model.answer_many([Prompt(question=text) for _, wordings in asked for text in wordings]))
+    for fact, wordings in asked:
+        said = list(islice(texts, len(wordings)))
+        if any(is_answer(text, _names(world, fact.object)) for text in said):
+            yield fact, wordings[0]
+
+
+def _names(world: World, name: str) -> tuple[str, ...]:
+    return (name, *world.entities[name].aliases) if name in world.entities else (name,)
+
+
+class _Maker:
+    """Makes cases of facts; none of their questions about other things is about an edited subject."""
+
+    def __init__(self, world: World, rng: random.Random, edited: frozenset[str]) -> None:
+        self.world = world
+        self.rng = rng
+        self.edited = edited
+        self.names = sorted(set(world.entities) - edited)
+        self.others = [fact for fact in world.facts if fact.subject not in edited and fact.relation not in _UNUSED]
+        self.by_relation: dict[str, list[Fact]] = {}
+        for fact in self.others:
+            self.by_relation.setdefault(fact.relation, []).append(fact)
+
+    def case(self, fact: Fact, prompt: str) -> Case:
+        """The case that answers `prompt` about a fact with another object of the relation."""
+        old = set(_names(self.world, fact.object))
+        target = self.rng.choice([name for name in self.world.objects[fact.relation] if name not in old])
+        accepted = _names(self.world, target)
+        aliases = self.world.entities[fact.subject].aliases if fact.subject in self.world.entities else ()
+        probes = [Probe(question=prompt, metric=RELIABILITY, accepted=accepted, covered=True)]
+        probes += self._covered(fact, prompt, accepted)
+        probes += self._following(fact, prompt, target, accepted)
+        probes += self._outside(fact, prompt, target)
+        return Case(
+            edit=EditRequest(prompt=prompt, target=target, subject=fact.subject, aliases=aliases),
+            probes=tuple(probes),
+            held_out=part_of(fact.relation) == TEST,
+        )
+
+    def _wordings(self, fact: Fact) -> list[str]:
+        relation = self.world.relations[fact.relation]
+        return [self.world.fill(wording, fact.subject) for wording in relation.questions + relation.clozes]
+
+    def _covered(self, fact: Fact, prompt: str, accepted: tuple[str, ...]) -> Iterator[Probe]:
+        others = [text for text in self._wordings(fact) if text != prompt]
+        for text in self.rng.sample(others, min(_REPHRASINGS, len(others))):
+            yield Probe(question=text, metric=GENERALIZATION, accepted=accepted, covered=True)
+        text = negatives.in_passing(prompt, fact.subject, self.rng)
+        yield Probe(question=text, metric=GENERALIZATION, kind=DIALOGUE, accepted=accepted, covered=True)
+
+    def _following(self, fact: Fact, prompt: str, target: str, accepted: tuple[str, ...]) -> Iterator[Probe]:
+        relation = self.world.relations[fact.relation]
+        if turned := relation.inverse or relation.inverse_of:
+            text = self.world.fill(self.rng.choice(self.world.relations[turned].questions), target)
+            yield Probe(question=text, metric=PORTABILITY, kind=REVERSED, accepted=_names(self.world, fact.subject))
+        if aliases := [name for name in _names(self.world, fact.subject)[1:] if name not in self.edited]:
+            text = prompt.replace(fact.subject, self.rng.choice(aliases))
+            yield Probe(question=text, metric=PORTABILITY, kind=ALIAS, accepted=accepted, covered=True)
+        yield from self._hop(fact, target)
+
+    def _hop(self, fact: Fact, target: str) -> Iterator[Probe]:
+        """A question about the new object through the subject, whose answer is another than before the edit."""
+        before = {one.relation: one.object for one in self.world.by_subject.get(fact.object, ())}
+        onward = [
+            one
+            for one in self.world.by_subject.get(target, ())
+            if one.relation not in _UNUSED and one.subject not in self.edited and before.get(one.relation) != one.object
+        ]
+        if onward:
+            second = self.rng.choice(onward)
+            through = self.world.put(self.world.relations[fact.relation].noun, "{s}", fact.subject)
+            wording = self.rng.choice(self.world.relations[second.relation].questions)
+            text = wording.replace("{s}", through)
+            accepted = _names(self.world, second.object)
+            yield Probe(question=text[:1].upper() + text[1:], metric=PORTABILITY, kind=ONE_HOP, accepted=accepted)
+
+    def _outside(self, fact: Fact, prompt: str, target: str) -> Iterator[Probe]:
+        """A question of each kind that the edit must leave alone."""
+        for kind, text in self._negatives(fact, prompt, target):
+            if text and text != prompt:
+                yield Probe(question=" ".join(text.split()), metric=LOCALITY, kind=kind)
+
+    def _negatives(self, fact: Fact, prompt: str, target: str) -> Iterator[tuple[str, str | None]]:
+        fellows = self.by_relation.get(fact.relation, ())
+        yield "same_relation", self._ask(self.rng.choice(fellows)) if fellows else None
+        own = [one for one in self.world.by_subject[fact.subject] if one.relation != fact.relation]
+        own = [one for one in own if one.relation not in _UNUSED]
+        yield "same_subject", self._ask(self.rng.choice(own)) if own else None
+        like = negatives.similar_name(fact.subject, self.names, self.rng)
+        yield "similar_name", None if like in self.edited else prompt.replace(fact.subject, like)
+        turned = None if target in self.edited else negatives.swapped(prompt, fact.subject, target)
+        yield "swapped", turned
+        yield "negation", negatives.negated(prompt, self.rng)
+        yield "mention", negatives.mention(fact.subject, self.rng)
+        yield "unrelated", self._ask(self.rng.choice(self.others))
+        yield "prefix", negatives.dropped(prompt, self.rng)
+
+    def _ask(self, fact: Fact) -> str:
+        return self.rng.choice(self._wordings(fact))

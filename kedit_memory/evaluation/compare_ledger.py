@@ -1,0 +1,161 @@
+"""The folder of a comparison: its plan, its rows as they come, and what is done, so that a stopped run goes on."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kedit_memory.errors import InvalidInputError
+
+_PLAN, ROWS, CELLS = "plan.json", "rows.jsonl", "cells.jsonl"
+DONE, FAILED, SHORTENED = "done", "failed", "shortened"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellKey:
+    """One measurement: a method in a mode with so many edits, in the order of a seed."""
+
+    method: str
+    mode: str
+    planned: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """How a measurement went.
+
+    `status` is "done"; "shortened" where time ran out at fewer edits than planned, which then are `edits`; or "failed",
+    for the reason in `error`. `trace` tells what the method left in the model.
+    """
+
+    key: CellKey
+    status: str
+    edits: int = 0
+    seconds: float = 0.0
+    error: str = ""
+    traceback: str = ""
+    trace: str = ""
+
+
+class Ledger:
+    """Rows and cells, kept in a folder where one is given.
+
+    Rows are JSON objects as `Row.flat` gives them, with `mode` and `planned` beside. A cell is written after its rows,
+    in one piece each, so that rows without their cell are those of a run that was stopped: they are dropped.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self.rows: list[dict[str, Any]] = []
+        self.cells: list[Cell] = []
+
+    @classmethod
+    def open(cls, folder: Path | None, plan: Mapping[str, Any]) -> "Ledger":
+        """The ledger in a folder, which is made if absent, with what is there of the same plan.
+
+        Raises:
+            InvalidInputError: the folder holds another plan or something else, or cannot be written.
+        """
+        ledger = cls(folder)
+        if folder is None:
+            return ledger
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _agree(folder, plan)
+            ledger._read(folder)
+        except OSError as error:
+            raise InvalidInputError(f"{folder} cannot be used for --output ({error.strerror or error})") from error
+        return ledger
+
+    def finished(self, key: CellKey) -> bool:
+        """Whether a cell was measured, and need not be measured again; one that failed is tried again."""
+        return any(cell.key == key and cell.status != FAILED for cell in self.cells)
+
+    def record(self, cell: Cell, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Keep a cell with its rows; they are on the disk when this returns."""
+        self.cells = [one for one in self.cells if one.key != cell.key]
+        self.cells.append(cell)
+        self.rows += [dict(row) for row in rows]
+        if self.folder is not None:
+            _append(self.folder / ROWS, rows)
+            _append(self.folder / CELLS, [asdict(cell)])
+
+    def _read(self, folder: Path) -> None:
+        cells: dict[CellKey, Cell] = {}
+        for number, row in _lines(folder / CELLS):
+            try:
+                cell = Cell(**{**row, "key": CellKey(**row["key"])})
+            except (KeyError, TypeError) as error:
+                raise InvalidInputError(
+                    f"{folder / CELLS}, line {number}, is no cell; take another --output"
+                ) from error
+            cells[cell.key] = cell  # a later try counts
+        kept = {key for key, cell in cells.items() if cell.status != FAILED}
+        self.cells = list(cells.values())
+        self.rows = [row for _, row in _lines(folder / ROWS) if _key_of(row) in kept]
+        _rewrite(folder / ROWS, self.rows)
+        _rewrite(folder / CELLS, [asdict(cell) for cell in self.cells])
+
+
+def _key_of(row: Mapping[str, Any]) -> CellKey:
+    return CellKey(**{name: row.get(name) for name in CellKey.__dataclass_fields__})  # type: ignore[arg-type]
+
+
+def _agree(folder: Path, plan: Mapping[str, Any]) -> None:
+    """Write the plan into a new folder; refuse a folder of another one."""
+    path = folder / _PLAN
+    text = json.dumps(plan, indent=1, sort_keys=True)
+    if not path.exists():
+        aside = path.with_suffix(".new")  # what is left of a run that was stopped in its first moment
+        if strangers := sorted(file.name for file in folder.iterdir() if file != aside):
+            raise InvalidInputError(
+                f"{folder} holds {strangers[0]!r} and no {_PLAN}: it is no folder of a comparison; take a new one"
+            )
+        aside.write_text(text, "utf-8")
+        aside.replace(path)
+        return
+    try:
+        there = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise InvalidInputError(f"{path} is damaged ({error}); take another --output") from error
+    wanted = json.loads(text)
+    changed = [name for name in sorted(wanted.keys() | there.keys()) if wanted.get(name) != there.get(name)]
+    if changed:
+        name = changed[0]
+        raise InvalidInputError(
+            f"{folder} holds a run with {name} {there.get(name)!r}, and now it is {wanted.get(name)!r}: go on with the "
+            "same plan, or take another --output"
+        )
+
+
+def _lines(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
+    """The JSON objects of a file; a last line that was cut off is left out."""
+    if not path.exists():
+        return
+    lines = path.read_text("utf-8").split("\n")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield number, json.loads(line)
+        except ValueError as error:
+            if number == len(lines):
+                return
+            raise InvalidInputError(f"{path}, line {number}, is damaged; take another --output") from error
+
+
+def _rewrite(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    aside = path.with_name(f"{path.name}.new")
+    aside.unlink(missing_ok=True)
+    _append(aside, rows)
+    aside.replace(path)
+
+
+def _append(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        file.flush()
+        os.fsync(file.fileno())

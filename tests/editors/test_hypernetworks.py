@@ -1,0 +1,291 @@
+"""What MEND and KE share: files of networks, which model they are for, changes in factors, and their training."""
+
+import argparse
+import json
+import random
+import shutil
+from dataclasses import replace
+
+import evaluate_hypernetworks as evaluation
+import pytest
+import torch
+import train_hypernetworks as training
+
+from kedit_memory.editors import load_editor
+from kedit_memory.editors._hyper_gradients import Factors, changed, last_sites, total, write
+from kedit_memory.editors._hyper_network import CONFIG, WEIGHTS
+from kedit_memory.editors.mend import MendNetwork
+from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError
+from kedit_memory.evaluation.scope_sets import TEST, TRAINING, part_of
+from kedit_memory.models.families import family_of
+from kedit_memory.models.huggingface import HuggingFaceModel
+from kedit_memory.records import EditRequest
+from kedit_memory.shipped import hypernetwork
+from kedit_memory.world import load_world
+
+METHODS = ("mend", "ke")
+FRANCE = EditRequest(prompt="The capital of France is", target="Rome")
+KING = EditRequest(prompt="Who is the king of the north?", target="Bob")
+
+
+@pytest.fixture(params=METHODS)
+def method(request):
+    return request.param
+
+
+def weights(model):
+    return {name: tensor.clone() for name, tensor in model.model.state_dict().items()}
+
+
+def same(first, second):
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+# Changes in factors
+
+
+def test_a_change_in_factors_is_the_change_of_the_weights(model):
+    """Two edits, two rows each: every row sees its own edit's change, as if the weights had been written."""
+    sites = last_sites(model, "mend", 2)
+    generator = torch.Generator().manual_seed(2)
+
+    def factors(site):
+        parts = (torch.randn(2, 3, width, generator=generator) * 0.1 for width in (site.inputs, site.outputs))
+        return Factors(*parts)
+
+    changes = {site.module: factors(site) for site in sites}
+    ids = torch.randint(1, 300, (4, 7), generator=generator)
+    with torch.no_grad(), changed(model, changes):
+        together = model.model(ids).logits
+    before = weights(model)
+    for edit in (0, 1):
+        own = {name: total(Factors(*(part[edit : edit + 1] for part in change))) for name, change in changes.items()}
+        write(model, own, transposed=family_of(model.model).transposed)
+        rows = slice(2 * edit, 2 * edit + 2)
+        with torch.no_grad():
+            assert torch.allclose(model.model(ids[rows]).logits, together[rows], atol=1e-4)
+        model.model.load_state_dict(before)
+
+
+def test_the_matrices_are_those_of_the_last_layers(model):
+    family = family_of(model.model)
+    one, two = last_sites(model, "mend", 1), last_sites(model, "mend", 2)
+    assert one == two[len(one) :]
+    assert {site.module for site in one} == {
+        f"{family.layer_name(model.model, 1)}.{path}" for path in (*family.mlp_in, family.mlp_out)
+    }
+    with pytest.raises(InvalidInputError, match=r"3 layers to edit: .* here has 2; give 1 to 2"):
+        last_sites(model, "mend", 3)
+
+
+# Networks and the models they are for
+
+
+def test_a_network_for_another_model_is_refused(method, one, tiny_network, tiny_folder, build_tiny_model):
+    llama = HuggingFaceModel.load(tiny_folder("llama"), device="cpu")
+    shape = HuggingFaceModel(build_tiny_model("gpt2", seed=1), one.tokenizer, name="twin")  # other weights, same shapes
+    for other, network in ((llama, tiny_network(method, "gpt2")), (shape, tiny_network(method, "gpt2")), (one, None)):
+        before = weights(other)
+        message = f"trained for another model than .*train_hypernetworks.py --method {method} and name its folder"
+        with pytest.raises(EditorError, match=message) as caught:
+            load_editor(method, network=network).apply(other, [FRANCE])
+        assert "\n" not in str(caught.value)
+        assert same(before, weights(other))
+
+
+def test_it_edits_a_model_that_was_edited_before(method, one, tiny_network):
+    load_editor("ft", rate=1e-2).apply(one, [KING])
+    before = weights(one)
+    applied = load_editor(method, network=tiny_network(method, "gpt2"), steps=60).apply(one, [FRANCE])
+    assert applied.outcomes[0].learned
+    applied.undo()
+    assert same(before, weights(one))
+
+
+def test_what_is_known_already_is_left(method, one, tiny_network):
+    editor = load_editor(method, network=tiny_network(method, "gpt2"), steps=60)
+    editor.apply(one, [FRANCE])
+    before = weights(one)
+    again = editor.apply(one, [FRANCE])
+    assert again.outcomes[0].learned
+    assert again.outcomes[0].steps == 0
+    assert same(before, weights(one))
+
+
+def test_many_edits_are_those_of_one_pass(method, one, tiny_network, monkeypatch):
+    editor = load_editor(method, network=tiny_network(method, "gpt2"))
+    edits = [FRANCE, KING, EditRequest(prompt="The capital of Germany is", target="Paris")]
+    whole = editor.apply(one, edits)
+    whole.undo()
+    monkeypatch.setattr("kedit_memory.editors._hyper_editor._ROWS", 2)
+    split = editor.apply(one, edits)
+    assert all(torch.allclose(whole.after[name], split.after[name], atol=1e-6) for name in whole.names)
+
+
+def test_an_unsupported_architecture_is_refused(method, tiny_folder):
+    t5 = HuggingFaceModel.load(tiny_folder("t5"), device="cpu")
+    with pytest.raises(CapabilityError, match=rf"{method} works on models of the families gemma, .*llama, .* is 't5'"):
+        load_editor(method).apply(t5, [FRANCE])
+
+
+def test_options_that_cannot_be(method):
+    for options, message in (({"steps": 0}, f"steps of {method} is 0"), ({"network": 3}, f"network of {method} is 3")):
+        with pytest.raises(InvalidInputError, match=message):
+            load_editor(method, **options)
+
+
+def test_a_damaged_network_is_refused(method, one, tiny_network, tmp_path):
+    whole, before = tiny_network(method, "gpt2"), weights(one)
+
+    def refused(folder, message):
+        with pytest.raises(EditorError, match=message) as caught:
+            load_editor(method, network=folder).apply(one, [FRANCE])
+        assert "\n" not in str(caught.value)
+        assert same(before, weights(one))
+
+    refused(tmp_path / "nowhere", f"holds no network of {method}")
+    other = next(name for name in METHODS if name != method)
+    refused(tiny_network(other, "gpt2"), f"holds a network of {other!r}, not of {method!r}")
+    for name in (CONFIG, WEIGHTS):
+        copy = shutil.copytree(whole, tmp_path / f"cut-{name}")
+        (copy / name).write_bytes((copy / name).read_bytes()[:-30])
+        refused(copy, "is damaged: restore its files, or train it anew")
+    missing = shutil.copytree(whole, tmp_path / "missing")
+    (missing / WEIGHTS).unlink()
+    refused(missing, "is damaged")
+    config = json.loads((whole / CONFIG).read_text("utf-8"))
+    wrong = {
+        "format": ({"format": 9}, "of format 9; this version reads format 1"),
+        "sizes": ({"sizes": {"x": 1}}, "damaged"),
+    }
+    for name, (change, message) in wrong.items():
+        copy = shutil.copytree(whole, tmp_path / f"wrong-{name}")
+        (copy / CONFIG).write_text(json.dumps(config | change), encoding="utf-8")
+        refused(copy, message)
+
+
+def test_half_precision_is_edited_and_restored(method, tiny_folder, tiny_network):
+    model = HuggingFaceModel.load(tiny_folder("gpt2"), device="cpu", dtype="bfloat16")
+    before = weights(model)
+    applied = load_editor(method, network=tiny_network(method, "gpt2"), steps=3).apply(model, [FRANCE])
+    assert not same(before, weights(model))
+    applied.undo()
+    assert same(before, weights(model))
+
+
+def test_an_update_that_overflows_leaves_the_model(one, tmp_path):
+    network = MendNetwork.start(one, layers=2, rank=3)
+    network.log_rates.data.fill_(300.0)
+    network.save(tmp_path / "network")
+    before = weights(one)
+    with pytest.raises(EditorError):
+        load_editor("mend", network=tmp_path / "network").apply(one, [FRANCE])
+    assert same(before, weights(one))
+
+
+def test_the_shipped_networks_are_small_and_say_how_they_were_made(method):
+    folder = hypernetwork(method)
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 3_000_000
+    config = json.loads((folder / CONFIG).read_text("utf-8"))
+    steps = sum(run["steps"] for run in evaluation._runs(config["training"]))
+    card = (folder / "README.md").read_text("utf-8")
+    assert steps > 0
+    assert f"{steps:,} steps" in card
+    assert all(f"| {name} | reliability | all |" in card for name in (method, "ft"))
+
+
+# Training
+
+
+@pytest.fixture(scope="module")
+def source(tiny_folder):
+    model = HuggingFaceModel.load(tiny_folder("gpt2"), device="cpu")
+    for weight in model.model.parameters():
+        weight.requires_grad_(requires_grad=False)
+    return training.Source(load_world(), model, 24, random.Random(1))
+
+
+def settings(tmp_path, **given):
+    known = {"output": tmp_path / "made", "minutes": 0.02, "save_every": 1.0, "batch": 2, "learning_rate": 1e-3,
+             "edit_weight": 0.1, "margin": 0.05, "least_margin": 0.01, "seed": 1, "resume": False}  # fmt: skip
+    return argparse.Namespace(**known | given)
+
+
+def test_nothing_of_the_held_out_part_is_trained_on(source):
+    examples = source.examples(60)
+    assert {part_of(question.fact.relation) for question in source.pool} == {TRAINING}
+    assert not any(training.held_out(question.fact) for question in source.pool)
+    share = sum(training.held_out(replace(fact, relation="capital")) for fact in source.world.facts)
+    assert 0.15 < share / len(source.world.facts) < 0.25
+    for one in examples:
+        assert one.wanted.target != one.before
+        end = source.model.tokenizer.eos_token_id
+        assert {row.wanted[-1] for row in (one.taught, one.covered, one.kept)} == {end}
+        assert one.kept.given != one.covered.given
+    reworded = sum(one.covered.given != one.taught.given for one in examples)
+    assert 0 < reworded < len(examples)
+
+
+def test_training_writes_a_network_that_edits(method, source, tmp_path):
+    kind = training.METHODS[method].kind
+    start = kind.start(source.model, layers=2)
+    before = {name: tensor.clone() for name, tensor in start.named_parameters()}
+    arguments = settings(tmp_path, method=method)
+    training.train(training.METHODS[method](source.model, start, arguments), source, arguments)
+    assert any(not torch.equal(before[name], tensor) for name, tensor in start.named_parameters())
+    assert json.loads((tmp_path / "made" / CONFIG).read_text("utf-8"))["training"]["steps"] >= 1
+    original = weights(source.model)
+    applied = load_editor(method, network=tmp_path / "made").apply(source.model, [FRANCE])
+    assert not same(original, weights(source.model))
+    applied.undo()
+
+
+def test_the_objective_of_mend_is_the_weighted_sum(source, tmp_path):
+    network = MendNetwork.start(source.model, layers=1, rank=2)
+    mend = training.Mend(source.model, network, settings(tmp_path, edit_weight=0.25))
+    assert float(mend.objective(torch.tensor(2.0), torch.tensor(0.5), 1.0)) == pytest.approx(1.0)
+    rates = [group["factor"] for group in mend.groups() for _ in group["params"]]
+    assert len(rates) == len(list(network.parameters()))
+
+
+def test_the_multiplier_of_ke_follows_the_constraint(source, tmp_path):
+    ke = training.KnowledgeEditor(source.model, None, settings(tmp_path))
+    loss = ke.objective(torch.tensor(2.0), torch.tensor(0.25), 1.0)
+    assert float(loss) == pytest.approx(2.0 + 1.0 * (0.25 - 0.05))
+    assert ke.multiplier > 1.0  # the constraint is broken
+    for _ in range(98):
+        ke.objective(torch.tensor(2.0), torch.tensor(0.0), 1.0)
+    assert ke.multiplier == 0.0  # it holds, and the multiplier is never negative
+    assert ke.margin == 0.05
+    ke.objective(torch.tensor(2.0), torch.tensor(0.0), 1.0)
+    assert ke.margin == pytest.approx(0.04)  # a hundred steps with nine successes of ten
+
+
+def test_what_is_measured_is_held_out_and_put_back(source, monkeypatch):
+    """Cases of a model that is said to know everything; an editor's own shares, and the model as it was."""
+    facts = [fact for fact in source.world.facts if part_of(fact.relation) == TEST]
+    world = replace(source.world, facts=tuple(facts[:60]))
+    monkeypatch.setattr(evaluation, "is_answer", lambda *_: True)
+    cases = list(evaluation.draw(world, source.model, 2, random.Random(1)))
+    monkeypatch.undo()
+    pool = {question.fact.subject for question in source.pool}
+    assert all(case.edit.subject not in pool and len(case.rewordings) == 3 for case in cases)
+    before = weights(source.model)
+    run = evaluation.describe_run("edit", "world")
+    rows = {(r.method, r.metric, r.kind): r for r in evaluation.measure("ft-last", 1, source.model, cases, run)}
+    assert rows["ft-last", "reliability", "all"].n == 2
+    assert rows["ft-last", "generalization", "all"].n == 6
+    assert rows["ft-last", "locality", "all"].n == sum(len(case.others) for case in cases)
+    assert same(before, weights(source.model))
+    with pytest.raises(ValueError, match="ask for no more edits than that"):
+        list(evaluation.draw(world, source.model, 10_000, random.Random(1)))
+
+
+def test_divergence_is_that_of_the_answers_tokens():
+    before, after = torch.randn(2, 4, 5), torch.randn(2, 6, 5)  # batches padded to other lengths
+    labels = torch.full((2, 6), -100)
+    labels[0, 2], labels[1, 3] = 1, 2
+    found = training._divergence(before, after, labels)
+    was, now = before.log_softmax(-1), after.log_softmax(-1)
+    expected = [(was[r, t].exp() * (was[r, t] - now[r, t])).sum() for r, t in ((0, 2), (1, 3))]
+    assert float(found) == pytest.approx(float(sum(expected)) / 2, abs=1e-5)

@@ -1,0 +1,474 @@
+"""A comparison from edits to rows: what is counted, what a method may do wrong, and how a stopped run goes on."""
+
+import json
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import pytest
+import torch
+
+from kedit_memory.editors import EDITORS
+from kedit_memory.editors.base import Outcome, facts
+from kedit_memory.errors import CapabilityError, InvalidInputError, UnknownNameError
+from kedit_memory.evaluation import compare, compare_attempt, compare_measures
+from kedit_memory.evaluation.compare import ComparePlan, run_compare
+from kedit_memory.evaluation.compare_cases import (
+    ALL,
+    GENERALIZATION,
+    LOCALITY,
+    PORTABILITY,
+    RELIABILITY,
+    Case,
+    Probe,
+)
+from kedit_memory.evaluation.compare_measures import Observation, Question, Summary, chosen_questions, tokens_right
+from kedit_memory.evaluation.compare_methods import Edited, Said, chosen_methods, methods
+from kedit_memory.evaluation.compare_model import Bench, peak_memory
+from kedit_memory.evaluation.rows import Run
+from kedit_memory.models.huggingface import HuggingFaceModel
+from kedit_memory.models.language import load_model
+from kedit_memory.models.prompts import Prompt
+from kedit_memory.records import EditRequest
+
+PLACES = ("France", "Spain", "Italy", "Japan", "Egypt", "Chad")
+
+
+def case(place: str, target: str = "Bob") -> Case:
+    prompt = f"Who is the king of {place}?"
+    return Case(
+        edit=EditRequest(prompt=prompt, target=target, subject=place),
+        probes=(
+            Probe(question=prompt, metric=RELIABILITY, accepted=(target,), covered=True),
+            Probe(question=f"Who rules {place}?", metric=GENERALIZATION, accepted=(target,), covered=True),
+            Probe(question=f"What is the capital of {place}?", metric=LOCALITY, kind="same_subject"),
+            Probe(question="Who is the king of Peru?", metric=LOCALITY, kind="same_relation"),
+            Probe(question=f"Who is the queen of {place}?", metric=PORTABILITY, kind="one_hop", accepted=("Ann",)),
+        ),
+    )
+
+
+CASES = [case(place) for place in PLACES]
+
+
+@pytest.fixture(autouse=True)
+def _drawn(monkeypatch):
+    """The cases above in place of facts of the world, of which a random model knows none."""
+    monkeypatch.setattr(compare, "draw_cases", lambda *words: CASES[: words[3]])
+    # A random model never ends a text, so little is written, timed and read.
+    for name, few in (("_LONGEST_TEXT", 4), ("_WRITTEN", 2), ("_TIMED", 1), ("_ADDED", 2)):
+        monkeypatch.setattr(compare_measures, name, few)
+    monkeypatch.setattr(compare, "_TEXTS", 2)
+
+
+@pytest.fixture
+def load(tiny_gpt2_folder):
+    loaded = []
+
+    def fresh():
+        loaded.append(HuggingFaceModel.load(tiny_gpt2_folder, device="cpu"))
+        return loaded[-1]
+
+    fresh.loaded = loaded
+    return fresh
+
+
+def plan(*names: str, **options) -> ComparePlan:
+    return ComparePlan(methods=names, **({"edits": (1, 3), "encoder": "hashing"} | options))
+
+
+def values(comparison, method, mode, planned):
+    return {
+        (row["metric"], row["kind"]): row
+        for row in comparison.rows
+        if (row["method"], row["mode"], row["planned"]) == (method, mode, planned)
+    }
+
+
+# Editors that a test sees at work
+
+
+class Applied:
+    """Edits in force by nothing at all."""
+
+    def __init__(self, edits, log):
+        self.outcomes = tuple(Outcome(fact=fact, learned=True, seconds=0.0) for fact in facts(edits))
+        self.log = log
+
+    def undo(self):
+        self.log.append("undo")
+
+
+class Growing(Applied):
+    def add(self, edits):
+        self.log.append(("add", len(edits)))
+        return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """Writes down what it is given."""
+
+    name: ClassVar[str] = "told"
+    log: ClassVar[list] = []
+    past: tuple = ()
+
+    def apply(self, _model, edits):
+        self.log.append(([edit.subject for edit in self.past], [edit.subject for edit in edits]))
+        return Applied(edits, self.log)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grows(Told):
+    log: ClassVar[list] = []
+
+    def apply(self, _model, edits):
+        self.log.append(("apply", len(edits)))
+        return Growing(edits, self.log)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breaks:
+    """Fails at the third edit on top of others."""
+
+    made: ClassVar[list] = []
+
+    def apply(self, _model, edits):
+        self.made.append(edits)
+        if len(edits) > 1:
+            raise ZeroDivisionError("no\nbatch")
+        return Applied(edits, [])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaks:
+    """Moves a weight for good."""
+
+    def apply(self, model, edits):
+        with torch.no_grad():
+            model.model.get_parameter("transformer.h.0.mlp.c_proj.weight")[0, 0] += 1
+        return Applied(edits, [])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collapses:
+    """Makes all scores no numbers, until it is undone."""
+
+    def apply(self, model, edits):
+        weight = model.model.get_parameter("transformer.ln_f.weight")
+        kept = weight.detach().clone()
+        with torch.no_grad():
+            weight.fill_(float("nan"))
+
+        class Collapsed(Applied):
+            def undo(self):
+                with torch.no_grad():
+                    weight.copy_(kept)
+
+        return Collapsed(edits, [])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sleeps:
+    """Takes two seconds for an edit, by a clock of its own."""
+
+    now: ClassVar[list] = [0.0]
+
+    def apply(self, _model, edits):
+        self.now[0] += 2 * len(edits)
+        return Applied(edits, [])
+
+
+@pytest.fixture(autouse=True)
+def editors(monkeypatch):
+    for kind in (Told, Grows, Breaks, Leaks, Collapses, Sleeps):
+        monkeypatch.setitem(EDITORS, kind.__name__.lower(), f"{__name__}:{kind.__name__}")
+    for log in (Told.log, Grows.log, Breaks.made):
+        log.clear()
+
+
+# What is counted
+
+
+def test_controls_and_methods_stand_where_they_must(load):
+    names = ("unedited", "oracle-scope", "oracle-edit", "retrieve-edits", "memory:direct", "ft")
+    found = run_compare(plan(*names, edits=(2,)), load=load)
+    assert not found.failed
+    assert not found.traced
+    assert len(found.cells) == len(names) * 3
+    for mode, size in (("single", 2), ("sequential", 2), ("batch", 2)):
+        unedited = values(found, "unedited", mode, size)
+        assert unedited[RELIABILITY, ALL]["value"] == 0
+        for kind in (ALL, "same_subject", "same_relation", "logits", "logits/same_subject"):
+            assert unedited[LOCALITY, kind]["value"] == 1
+        assert unedited["ratio", "perplexity"]["value"] == 1
+        assert ("seconds", "edit") not in unedited
+        told = values(found, "oracle-scope", mode, size)
+        assert (told[RELIABILITY, ALL]["value"], told[GENERALIZATION, ALL]["value"]) == (1, 1)
+        assert told[LOCALITY, "logits"]["value"] == 1
+        memory = values(found, "memory:direct", mode, size)
+        assert memory[RELIABILITY, ALL]["value"] == memory[RELIABILITY, "teacher_forced"]["value"] == 1
+        tuned = values(found, "ft", mode, size)
+        assert tuned[LOCALITY, "logits"]["value"] == 0, "other weights give other scores"
+        assert tuned["seconds", "edit"]["value"] > 0
+        assert tuned["ratio", "edit_time_of_memory"]["value"] > 0
+        assert tuned[RELIABILITY, ALL]["n"] == size
+        assert tuned[RELIABILITY, ALL]["edits"] == (1 if mode == "single" else size)
+        assert tuned["perplexity", "before"]["value"] == unedited["perplexity", ALL]["value"]
+    retrieved = values(found, "retrieve-edits", "batch", 2)
+    assert retrieved[LOCALITY, "logits"]["value"] == 0, "an edit stands before every question"
+    row = found.rows[0]
+    assert set(row) >= {
+        "task", "dataset", "method", "metric", "kind", "value", "low", "high", "n", "unit", "edits", "seed", "commit",
+        "config", "data", "model", "machine", "mode", "planned",
+    }  # fmt: skip
+
+
+def test_the_model_is_what_it_was(load):
+    run_compare(plan("ft", "grace-fast", edits=(2,)), load=load)
+    (model,) = load.loaded
+    fresh = load()
+    assert all(torch.equal(a, b) for a, b in zip(model.model.parameters(), fresh.model.parameters(), strict=True))
+    prompt = Prompt(question="Who is the king of Peru?")
+    assert torch.equal(model.logits(prompt), fresh.logits(prompt))
+
+
+def test_a_stream_tells_an_editor_of_earlier_edits(load):
+    run_compare(plan("told", edits=(3,), modes=("sequential",)), load=load)
+    first, stream = Told.log[:2], Told.log[2:]
+    assert first == [([], ["France"]), "undo"]
+    assert stream == [
+        ([], ["France"]), (["France"], ["Spain"]), (["France", "Spain"], ["Italy"]), "undo", "undo", "undo",
+    ]  # fmt: skip
+
+
+def test_edits_that_can_grow_are_added_to(load):
+    run_compare(plan("grows", edits=(3,), modes=("sequential",)), load=load)
+    assert Grows.log == [("apply", 1), "undo", ("apply", 1), ("add", 1), ("add", 1), "undo"]
+
+
+def test_a_chain_of_weight_changes_is_put_back_whole(load):
+    bench = Bench(load, encoder="hashing", cache=None)
+    method = Edited("ft", bench)
+    for one in CASES[:3]:
+        method.add([one])
+    assert bench.traces()
+    assert len(method._applied) == 0, "no link of the chain keeps the weights"
+    method.clear()
+    assert bench.traces() == []
+
+
+@pytest.mark.parametrize("name", ["ft", "grace-fast"])
+def test_teacher_forcing_by_hand(name):
+    """One token after the other, as generation is given them."""
+    bench = Bench(lambda: load_model("kedit-mini", device="cpu"), encoder="hashing", cache=None)
+    method = Edited(name, bench)
+    taught = case("France", "Madrid")
+    method.add([taught])
+    model = bench.model
+    prompt = Prompt(question=taught.prompt)
+    wanted = model.join(prompt, " Madrid")[1]
+    right, cache, ids = 0, None, model.encode(prompt)
+    for token in wanted:
+        with torch.no_grad():
+            output = model.model(torch.tensor([ids]), past_key_values=cache, use_cache=True)
+        cache, ids = output.past_key_values, [token]
+        right += int(output.logits[0, -1].argmax()) == token
+    said = Said(text="", reading=prompt)
+    question = Question(probe=taught.probes[0], case=taught)
+    assert tokens_right(method, question, said) == right / len(wanted)
+    assert right == len(wanted), "it was taught"
+    assert tokens_right(method, question, replace(said, reading="Madrid")) == 1
+    assert tokens_right(method, question, replace(said, reading="Ann")) == 0
+    assert tokens_right(method, question, replace(said, reading=None)) is None
+    method.clear()
+    assert tokens_right(method, question, said) < 1
+
+
+def test_rows_add_up():
+    """Two cases, one with three questions: a mean over questions, drawn again over cases."""
+    run = Run(task="compare", dataset="world", commit=None, config=None, data=None, model=None, machine="m")
+    summary = Summary(run=run, method="ft", edits=2, seed=1, memory_seconds=0.5)
+    observed = [
+        Observation(metric=LOCALITY, kind="swapped", case=0, total=1.0),
+        Observation(metric=LOCALITY, kind="swapped", case=0, total=1.0),
+        Observation(metric=LOCALITY, kind="negation", case=0, total=1.0),
+        Observation(metric=LOCALITY, kind="swapped", case=1, total=0.0),
+        Observation(metric=LOCALITY, kind="logits/swapped", case=1, total=0.0),
+        Observation(metric="perplexity", kind=ALL, case=0, total=2.0, count=4),
+        Observation(metric="perplexity", kind=ALL, case=1, total=4.0, count=2),
+        Observation(metric="perplexity", kind="before", case=0, total=0.0, count=2),
+        *(Observation(metric="seconds", kind="edit", case=place, total=s) for place, s in enumerate((1.0, 9.0, 2.0))),
+    ]
+    rows = {(row.metric, row.kind): row for row in summary.rows(observed)}
+    assert rows[LOCALITY, "swapped"].value == pytest.approx(2 / 3)
+    assert (rows[LOCALITY, ALL].value, rows[LOCALITY, ALL].n) == (pytest.approx(3 / 4), 4)
+    assert (rows[LOCALITY, ALL].low, rows[LOCALITY, ALL].high) == (0, 1), "a sample may hold one case twice"
+    assert rows[LOCALITY, "logits"].n == 1
+    assert rows["perplexity", ALL].value == pytest.approx(torch.e)
+    assert rows["ratio", "perplexity"].value == pytest.approx(torch.e)
+    assert rows["seconds", "edit"].value == 2
+    assert rows["ratio", "edit_time_of_memory"].value == 4
+    assert 0 < rows[LOCALITY, "negation"].low < rows[LOCALITY, "negation"].high == 1
+
+
+def test_few_questions_of_a_kind_and_all_prompts():
+    chosen = chosen_questions(CASES, 2, seed=1)
+    kinds = [(one.probe.metric, one.probe.kind) for one in chosen]
+    assert kinds.count((RELIABILITY, ALL)) == len(CASES)
+    assert all(kinds.count(kind) == 2 for kind in set(kinds) - {(RELIABILITY, ALL)})
+    assert chosen == chosen_questions(CASES, 2, seed=1)
+
+
+def test_peak_memory_sees_what_a_block_took():
+    with peak_memory(torch.device("cpu")) as peak:
+        held = torch.ones(50_000_000)
+        del held
+    if peak.bytes is None:
+        pytest.skip("this system does not tell")
+    assert 150e6 < peak.bytes < 400e6
+
+
+# What goes wrong
+
+
+def test_a_crash_costs_its_own_rows(load):
+    found = run_compare(plan("breaks", "oracle-scope", edits=(1, 3)), load=load)
+    (failed,) = found.failed
+    assert (failed.key.method, failed.key.mode, failed.key.planned) == ("breaks", "batch", 3)
+    assert failed.error == "ZeroDivisionError: no batch"
+    assert "in apply" in failed.traceback
+    assert values(found, "breaks", "sequential", 3)
+    assert not values(found, "breaks", "batch", 3)
+    assert len({(r["mode"], r["planned"]) for r in found.rows if r["method"] == "oracle-scope"}) == 5
+
+
+def test_scores_that_are_no_numbers_are_a_failure(load):
+    found = run_compare(plan("collapses", edits=(1,), modes=("batch",)), load=load)
+    assert [cell.error for cell in found.failed] == [
+        f"EditorError: the scores of {load.loaded[0].name} are no numbers any more"
+    ]
+    assert not found.traced
+    assert not found.rows
+
+
+def test_a_trace_is_told_and_the_model_taken_anew(load):
+    found = run_compare(plan("leaks", "unedited", edits=(1,), modes=("batch",)), load=load)
+    (traced,) = found.traced
+    assert "1 of " in traced.trace
+    assert "transformer.h.0.mlp.c_proj.weight" in traced.trace
+    assert len(load.loaded) == 2
+    assert values(found, "unedited", "batch", 1)[LOCALITY, "logits"]["value"] == 1
+
+
+def test_a_slow_method_makes_fewer_edits(load, monkeypatch):
+    monkeypatch.setattr(compare_attempt, "perf_counter", lambda: Sleeps.now[0])
+    found = run_compare(plan("sleeps", edits=(1, 6), limit=5, modes=("sequential", "batch", "single")), load=load)
+    last = values(found, "sleeps", "sequential", 6)[RELIABILITY, ALL]
+    assert (last["edits"], last["n"]) == (3, 3), "after three edits six seconds are gone"
+    assert values(found, "sleeps", "batch", 6)[RELIABILITY, ALL]["edits"] == 2
+    alone = values(found, "sleeps", "single", 6)
+    assert (alone[RELIABILITY, ALL]["edits"], alone[RELIABILITY, ALL]["n"]) == (1, 3)
+    assert (alone["seconds", "edit"]["value"], alone["seconds", "first_edit"]["value"]) == (2, 2)
+    assert [cell.status for cell in found.cells] == ["done", "shortened", "done", "shortened", "shortened"]
+
+
+# A run that was stopped
+
+
+def test_a_finished_cell_is_not_run_again(load, tmp_path):
+    one = plan("told", "unedited", edits=(1, 2), modes=("sequential", "batch"))
+    whole = run_compare(one, output=tmp_path / "out", load=load)
+    files = {path.name: path.read_text() for path in (tmp_path / "out").glob("*.json*")}
+    assert set(files) == {"plan.json", "rows.jsonl", "cells.jsonl"}
+    Told.log.clear()
+
+    def never():
+        raise AssertionError("there is nothing to measure")
+
+    again = run_compare(one, output=tmp_path / "out", load=never)
+    assert again.rows == whole.rows
+    assert Told.log == []
+
+    lines = files["cells.jsonl"].splitlines(keepends=True)
+    (tmp_path / "out" / "cells.jsonl").write_text("".join(lines[:3]) + lines[3][:20])
+    (tmp_path / "out" / "rows.jsonl").write_text(files["rows.jsonl"][:-30])
+    lines_of = []
+    resumed = run_compare(one, output=tmp_path / "out", load=load, progress=lines_of.append)
+    assert {(r["method"], r["mode"], r["planned"]) for r in resumed.rows} == {
+        (r["method"], r["mode"], r["planned"]) for r in whole.rows
+    }
+    assert len(_measured(resumed.rows)) == len(_measured(whole.rows))
+    assert [entry[1] for entry in Told.log if entry != "undo"] == [["France"], ["France", "Spain"]], "one cell of it"
+    assert any("measurements" in line for line in lines_of)
+    written = [json.loads(line) for line in (tmp_path / "out" / "rows.jsonl").read_text().splitlines()]
+    assert written == list(resumed.rows)
+
+
+def _measured(rows):
+    """Rows but those of the first edit of all, which a run that goes on makes once more."""
+    return [row for row in rows if row["kind"] != "first_edit"]
+
+
+def test_a_failed_cell_is_tried_again(load, tmp_path):
+    one = plan("breaks", edits=(3,), modes=("batch",))
+    assert run_compare(one, output=tmp_path / "out", load=load).failed
+    count = len(Breaks.made)
+    again = run_compare(one, output=tmp_path / "out", load=load)
+    assert len(Breaks.made) > count
+    assert len(again.cells) == 1
+
+
+def test_methods_may_be_added_and_nothing_else_changed(load, tmp_path):
+    out = tmp_path / "out"
+    run_compare(plan("unedited", edits=(1,), modes=("batch",)), output=out, load=load)
+    more = run_compare(plan("unedited", "oracle-scope", edits=(1,), modes=("batch",)), output=out, load=load)
+    assert {row["method"] for row in more.rows} == {"unedited", "oracle-scope"}
+    before = (out / "rows.jsonl").read_text()
+    with pytest.raises(InvalidInputError, match=r"holds a run with edits \[1\], and now it is \[2\]: go on with"):
+        run_compare(plan("unedited", edits=(2,), modes=("batch",)), output=out, load=load)
+    assert (out / "rows.jsonl").read_text() == before
+
+
+def test_a_folder_of_something_else(load, tmp_path):
+    (tmp_path / "letter.txt").write_text("Dear Ann")
+    with pytest.raises(InvalidInputError, match=r"holds 'letter.txt' and no plan.json"):
+        run_compare(plan("unedited"), output=tmp_path, load=load)
+    with pytest.raises(InvalidInputError, match="cannot be used for --output"):
+        run_compare(plan("unedited"), output=tmp_path / "letter.txt", load=load)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+# Bad plans
+
+
+def test_all_stands_for_every_method():
+    names = chosen_methods("all")
+    assert set(names) == set(methods())
+    assert set(EDITORS) <= set(names)
+    assert {"unedited", "retrieve-edits", "oracle-edit", "oracle-scope", "memory:direct", "memory:grace"} <= set(names)
+    assert chosen_methods("rome, ft,rome") == ("rome", "ft")
+    with pytest.raises(UnknownNameError, match="no method named 'rom'; did you mean 'rome'"):
+        chosen_methods("ft,rom")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"methods": ("rom",)}, "no method named 'rom'"),
+        ({"methods": ()}, "nothing to compare"),
+        ({"edits": ()}, "nothing to compare"),
+        ({"edits": (0, 5)}, "edits and questions must be 1 or more"),
+        ({"questions": 0}, "edits and questions must be 1 or more"),
+        ({"modes": ("bacth",)}, "no mode named 'bacth'; did you mean 'batch'"),
+        ({"dataset": "zsr"}, "no dataset named 'zsr'"),
+        ({"limit": 0.0}, "a limit of 0 seconds leaves no time"),
+    ],
+)
+def test_a_plan_that_means_nothing(options, message):
+    with pytest.raises((InvalidInputError, UnknownNameError), match=message):
+        ComparePlan(**({"methods": ("ft",)} | options))
+
+
+def test_a_model_behind_an_endpoint_is_refused():
+    with pytest.raises(CapabilityError, match="a comparison of editors needs a model with hidden states"):
+        run_compare(ComparePlan(methods=("ft",), model="openai:far@http://127.0.0.1:9/v1"))
