@@ -65,7 +65,6 @@ def main() -> None:
     """Measure, or write the cards."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", default=[*NETWORKS, "ft"])
-    parser.add_argument("--loop", type=int, default=5, help="steps of a network where one is not enough; 1 for none")
     parser.add_argument("--model", default="kedit-mini")
     parser.add_argument("--rows", type=Path, required=True, help="added to by a measurement, read for the cards")
     parser.add_argument("--edits", type=int, default=50)
@@ -79,10 +78,10 @@ def main() -> None:
         return
     model = white_box(load_model(arguments.model, device="cpu"), "an editor")
     cases = list(draw(load_world(), model, arguments.edits, random.Random(arguments.seed)))
-    config = {"edits": arguments.edits, "seed": arguments.seed, "loop": arguments.loop}
+    config = {"edits": arguments.edits, "seed": arguments.seed}
     run = describe_run("edit", "world", config=config, data=world_folder(), model=model.fingerprint)
     for method in arguments.methods:
-        rows = measure(method, arguments.loop, model, cases, run)
+        rows = measure(method, model, cases, run)
         with arguments.rows.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(row.flat()) + "\n" for row in rows)
         for row in rows:
@@ -174,28 +173,33 @@ class Tally:
         yield Row(run=run, method=self.method, metric="seconds", value=mean, n=len(self.seconds), unit="s", edits=1)
 
 
-def measure(method: str, loop: int, model: WhiteBoxModel, cases: Sequence[Case], run: Run) -> list[Row]:
-    """Each case edited, asked and undone, by one step of a network and by up to `loop` steps.
+def measure(method: str, model: WhiteBoxModel, cases: Sequence[Case], run: Run) -> list[Row]:
+    """Each case edited by the editor's defaults, asked and undone; of a network, its first step is a row of its own.
 
     Further steps start from the first one's model, as the loop of the editor does.
     """
     before = iter(_answers(model, [text for case in cases for _, text in case.others]))
-    tallies = [Tally(method)]
-    if method in NETWORKS and loop > 1:
-        tallies.append(Tally(f"{method} (steps={loop})"))
+    whole, single = Tally(method), Tally(f"{method} (one step)")
     for case in cases:
         was = [next(before) for _ in case.others]
-        applied, seconds = _edit(load_editor(method), model, case)
+        if method not in NETWORKS:
+            applied, seconds = _edit(load_editor(method), model, case)
+            whole.add(case, was, _asked(model, case), seconds)
+            applied.undo()
+            continue
+        applied, seconds = _edit(load_editor(method, steps=1), model, case)
         said = _asked(model, case)
-        tallies[0].add(case, was, said, seconds)
-        for tally in tallies[1:]:
-            further, more = _edit(load_editor(method, steps=loop - 1), model, case)
-            if further.outcomes[0].steps:
-                said = _asked(model, case)
-            further.undo()
-            tally.add(case, was, said, seconds + more)
+        single.add(case, was, said, seconds)
+        further, more = _edit(load_editor(method, steps=_steps(method) - 1), model, case)
+        whole.add(case, was, _asked(model, case) if further.outcomes[0].steps else said, seconds + more)
+        further.undo()
         applied.undo()
-    return [row for tally in tallies for row in tally.rows(run)]
+    return [row for tally in (whole, single) if tally.seconds for row in tally.rows(run)]
+
+
+def _steps(method: str) -> int:
+    editor: Any = load_editor(method)
+    return int(editor.steps)
 
 
 def _edit(editor: Editor, model: WhiteBoxModel, case: Case) -> tuple[Applied, float]:

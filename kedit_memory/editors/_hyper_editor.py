@@ -31,14 +31,14 @@ class HyperEditor(ABC, Generic[NetworkT]):
     Attributes:
         network: The folder of the network; None takes the one that is shipped for kedit-mini.
         steps: How often at most the update is predicted anew, from the edited model, while greedy decoding does not
-            give every target: the "loop" of the tables of De Cao et al. (2021). MEND's own experiments take one step.
+            give every target: the "loop" of the tables of De Cao et al. (2021). 1 is the single update of both papers.
     """
 
     name: ClassVar[str]
     kind: ClassVar[type[HyperNetwork]]
 
     network: str | Path | None = None
-    steps: int = 1
+    steps: int = 5
 
     def __post_init__(self) -> None:
         check_options(self.name, steps=(self.steps, 1, float("inf")))

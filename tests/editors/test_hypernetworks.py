@@ -113,7 +113,7 @@ def test_what_is_known_already_is_left(method, one, tiny_network):
 
 
 def test_many_edits_are_those_of_one_pass(method, one, tiny_network, monkeypatch):
-    editor = load_editor(method, network=tiny_network(method, "gpt2"))
+    editor = load_editor(method, network=tiny_network(method, "gpt2"), steps=1)
     edits = [FRANCE, KING, EditRequest(prompt="The capital of Germany is", target="Paris")]
     whole = editor.apply(one, edits)
     whole.undo()
@@ -272,7 +272,7 @@ def test_what_is_measured_is_held_out_and_put_back(source, monkeypatch):
     assert all(case.edit.subject not in pool and len(case.rewordings) == 3 for case in cases)
     before = weights(source.model)
     run = evaluation.describe_run("edit", "world")
-    rows = {(r.method, r.metric, r.kind): r for r in evaluation.measure("ft-last", 1, source.model, cases, run)}
+    rows = {(r.method, r.metric, r.kind): r for r in evaluation.measure("ft-last", source.model, cases, run)}
     assert rows["ft-last", "reliability", "all"].n == 2
     assert rows["ft-last", "generalization", "all"].n == 6
     assert rows["ft-last", "locality", "all"].n == sum(len(case.others) for case in cases)
