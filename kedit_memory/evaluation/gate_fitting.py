@@ -14,6 +14,7 @@ from kedit_memory.routing.gate_calibration import (
     known_signals,
     split,
 )
+from kedit_memory.routing.passages import kind_of
 from kedit_memory.routing.policies import GateCase, policy_class
 from kedit_memory.routing.popularity import TIER_BOUNDS, PopularityTable, tier_of
 from kedit_memory.routing.relations import RelationClassifier, masked
@@ -62,6 +63,7 @@ def calibrate_gate(
         policy=policy,
         parameters=fitted.parameters(),
         model=router.model.name,
+        search=kind_of(router.retriever),
         passages=router.config.passages,
         budget=budget,
         fitted=sum(fitting),

@@ -16,7 +16,7 @@ from kedit_memory.routing.signals import Signal, Signals, Sources, with_retrieva
 from kedit_memory.routing.uncertainty import OwnAnswer
 
 Search = Callable[[], Sequence[RetrievedPassage]]
-Ask = Callable[[str], OwnAnswer]
+Ask = Callable[[str], OwnAnswer | None]  # None where the question is longer than the model reads
 
 
 class Decides(Protocol):
@@ -71,7 +71,11 @@ class Gate:
         popularity = self._sources.table.rarest(mentions)
         signals = self._sources.before(question, mentions, self.policy.needs)
         if Signal.UNCERTAINTY in self.policy.needs:
-            signals = ask(question).told(signals)
+            own = ask(question)
+            if own is None:
+                reason = f"no edit in scope; {_who(popularity)}; the question is longer than the model reads"
+                return GateDecision(route=Route.PARAMETRIC, reason=reason, popularity=popularity)
+            signals = own.told(signals)
         verdict = self.policy.decide(signals)
         now = asks_about_now(question)
         found = tuple(search()) if verdict.retrieve or now else ()

@@ -56,6 +56,7 @@ class GateCalibration:
         policy: its name.
         parameters: what it learned.
         model: the name of the model that answered.
+        search: what found the passages, as `passages.kind_of` names it: another one has other scores.
         passages: how many passages were put before a question.
         budget: the share of calls that it keeps.
         fitted: questions that it was fitted on.
@@ -67,6 +68,7 @@ class GateCalibration:
     policy: str
     parameters: Mapping[str, Any]
     model: str
+    search: str
     passages: int
     budget: float
     fitted: int

@@ -21,20 +21,22 @@ def choose_gate(calibration: GateCalibration | None, world: World, table: Popula
     return Gate(calibration.fitted_policy, Sources(table=table, relations=relations))
 
 
-def calibration_for(model: str | None, passages: int, kept: str | None) -> GateCalibration | None:
-    """The calibration that holds for a model and a number of passages; None where there is none.
+def calibration_for(model: str | None, search: str, passages: int, kept: str | None) -> GateCalibration | None:
+    """The calibration that holds for a model, a search and a number of passages; None where there is none.
 
     Args:
         model: its name, where it is known.
+        search: what finds passages, as `passages.kind_of` names it.
         passages: how many go before a question.
         kept: what the store keeps, which goes before what ships.
 
     Raises:
         InvalidInputError: what is kept is damaged.
     """
+    wanted = (model, search, passages)
     for text in (kept, shipped_calibration(model)):
         calibration = GateCalibration.from_json(text) if text else None
-        if calibration and (calibration.model, calibration.passages) == (model, passages):
+        if calibration and (calibration.model, calibration.search, calibration.passages) == wanted:
             return calibration
     return None
 

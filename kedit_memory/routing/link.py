@@ -81,7 +81,7 @@ class Linker:
             if not folded:
                 continue
             if folded in _ORDINARY:
-                self._spellings.setdefault(folded, set()).add(surface.strip())
+                self._spellings.setdefault(folded, set()).add(_as_written(surface))
             known = self._names.get(folded, ())
             if not known:
                 self._automaton.add_word(folded, folded)
@@ -192,6 +192,14 @@ def world_names(entities: Mapping[str, tuple[str, ...]]) -> Iterable[tuple[str, 
     for name, aliases in entities.items():
         for surface in (name, *aliases):
             yield surface, name
+
+
+def _as_written(surface: str) -> str:
+    """The part of a name that its folded form stands for: of "I\u00af" the "I"."""
+    folded, offsets = fold_with_offsets(surface)
+    start = len(folded) - len(folded.lstrip())
+    first, last = _span(surface, offsets, start, start + len(folded.strip()))
+    return surface[first:last]
 
 
 def _is_word(text: str, start: int, end: int) -> bool:

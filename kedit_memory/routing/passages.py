@@ -25,6 +25,11 @@ def default_retriever(memory: EditMemory) -> Retriever:
     return FusedRetriever([words, dense_retriever(memory, base)]) if has_vectors(memory.path) else words
 
 
+def kind_of(retriever: Retriever) -> str:
+    """What a search goes by, for which its scores can be compared: its class."""
+    return type(retriever).__name__
+
+
 def dense_retriever(memory: EditMemory, base: Sequence[Passage], *, progress: Progress = silent) -> DenseRetriever:
     """The search by meaning, with the encoder of the store."""
     return DenseRetriever(memory.path, memory.encoder, load_engine(ENGINE), base, progress=progress)

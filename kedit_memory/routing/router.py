@@ -28,10 +28,10 @@ from kedit_memory.routing.gate import Gate
 from kedit_memory.routing.gate_calibration import NOTE as GATE
 from kedit_memory.routing.gate_choice import calibration_for, choose_gate
 from kedit_memory.routing.link import Linker, world_names
-from kedit_memory.routing.passages import asking_for, default_retriever, naming
+from kedit_memory.routing.passages import asking_for, default_retriever, kind_of, naming
 from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.recall import SHOWN, Asked, Recall, recall
-from kedit_memory.routing.uncertainty import OwnAnswer, own_answers
+from kedit_memory.routing.uncertainty import OwnAnswer, can_read, own_answers
 from kedit_memory.routing.verify import NONE, Judged, ScopeVerifier, Weighed
 from kedit_memory.world import World, load_world
 
@@ -308,7 +308,9 @@ class Router:
             with _timed(timings, "retrieve"):
                 return self.retrieve(question, mentions)
 
-        def ask(asked: str) -> OwnAnswer:
+        def ask(asked: str) -> OwnAnswer | None:
+            if not can_read(self.model, asked, max_new_tokens=self.config.max_new_tokens):
+                return None
             with _timed(timings, "ask"):
                 return own_answers(self.model, [asked], max_new_tokens=self.config.max_new_tokens)[0]
 
@@ -350,17 +352,24 @@ class Router:
             table = self._popularity or PopularityTable.of_world(world)
             name = self._model if isinstance(self._model, str) else getattr(self._model, "name", None)
             kept = self.memory.note(GATE)
-            calibration = None if self._popularity else calibration_for(name, self.config.passages, kept)
+            calibration = (
+                None if self._popularity else calibration_for(name, kind_of(self.retriever), self.config.passages, kept)
+            )
             self._gate = choose_gate(calibration, world, table, self.config.max_tier)
         return self._gate
+
+    @property
+    def retriever(self) -> Retriever:
+        """What searches passages."""
+        if self._retriever is None:
+            self._retriever = default_retriever(self.memory)
+        return self._retriever
 
     def retrieve(self, question: str, mentions: Sequence[Mention]) -> list[RetrievedPassage]:
         """The best passages that name one of the question's subjects, or where none is known all its proper names."""
         if self.config.passages == 0:
             return []
-        if self._retriever is None:
-            self._retriever = default_retriever(self.memory)
-        found = self._retriever.search(asking_for(question, mentions), self.config.passages)
+        found = self.retriever.search(asking_for(question, mentions), self.config.passages)
         return naming(question, mentions, found)
 
 

@@ -7,6 +7,8 @@ from kedit_memory.models.language import TextModel, white_box
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.routing.signals import Signals
 
+_USE = "a gate that weighs the model's uncertainty"
+
 
 @dataclass(frozen=True, kw_only=True)
 class OwnAnswer:
@@ -27,6 +29,15 @@ class OwnAnswer:
         return replace(signals, entropy=self.entropy, log_probability=self.log_probability, own=self.text)
 
 
+def can_read(model: TextModel, question: str, *, max_new_tokens: int) -> bool:
+    """Whether the question and an answer fit the model's window.
+
+    Raises:
+        CapabilityError: the model does not show its distributions.
+    """
+    return white_box(model, _USE).fits(Prompt(question=question), max_new_tokens=max_new_tokens)
+
+
 def own_answers(model: TextModel, questions: Sequence[str], *, max_new_tokens: int) -> list[OwnAnswer]:
     """The model's own answers in order, one after the other: the distributions are read while it generates.
 
@@ -37,7 +48,7 @@ def own_answers(model: TextModel, questions: Sequence[str], *, max_new_tokens: i
 
     from kedit_memory.models.hooks import capture
 
-    shown = white_box(model, "a gate that weighs the model's uncertainty")
+    shown = white_box(model, _USE)
     head = shown.model.get_output_embeddings()
     answers = []
     for question in questions:

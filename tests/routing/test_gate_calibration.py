@@ -37,6 +37,7 @@ KEPT = GateCalibration(
     policy="uncertainty",
     parameters={"measure": "entropy", "cut": -1.5},
     model="tiny",
+    search="StoreRetriever",
     passages=3,
     budget=0.6,
     fitted=100,
@@ -164,15 +165,16 @@ def test_what_a_policy_does_is_counted() -> None:
 
 def test_a_calibration_holds_for_its_model_and_its_number_of_passages() -> None:
     kept = KEPT.to_json()
-    assert calibration_for("tiny", 3, kept) == KEPT
-    assert calibration_for("tiny", 2, kept) is None
-    assert calibration_for("large", 3, kept) is None
-    assert calibration_for(None, 3, kept) is None
-    assert calibration_for("../kedit-mini", 3, None) is None
+    assert calibration_for("tiny", "StoreRetriever", 3, kept) == KEPT
+    assert calibration_for("tiny", "FusedRetriever", 3, kept) is None  # its scores are others
+    assert calibration_for("tiny", "StoreRetriever", 2, kept) is None
+    assert calibration_for("large", "StoreRetriever", 3, kept) is None
+    assert calibration_for(None, "StoreRetriever", 3, kept) is None
+    assert calibration_for("../kedit-mini", "StoreRetriever", 3, None) is None
 
 
 def test_the_gate_that_ships_is_for_the_embedded_model() -> None:
-    shipped = calibration_for("kedit-mini", 3, None)
+    shipped = calibration_for("kedit-mini", "StoreRetriever", 3, None)
     assert shipped is not None
     assert shipped.policy == "learned"
     assert shipped.held_out.right > max(shipped.held_out.never_right, shipped.held_out.always_right)
@@ -184,7 +186,8 @@ def test_a_router_goes_by_the_calibration_of_its_store(memory: EditMemory, tiny_
     passage = Passage(id="p1", title="Paris", text="Paris lies on the Seine.")
     ways = {}
     for cut in (0.0, -100.0):
-        memory.set_note(NOTE, replace(KEPT, parameters={"measure": "entropy", "cut": cut}).to_json())
+        kept = replace(KEPT, search="Bm25Retriever", parameters={"measure": "entropy", "cut": cut})
+        memory.set_note(NOTE, kept.to_json())
         router = Router(memory, model, retriever=Bm25Retriever([passage]))
         ways[cut] = router.query("Where is Paris?")
     unsure, sure = ways[0.0], ways[-100.0]
