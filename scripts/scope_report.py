@@ -43,9 +43,10 @@ edit that fires for another question counts as a false fire. Intervals are Wilso
 Questions of a kind that count as wrong although the edit that fired has the relation asked for, and its subject is in
 the question, are listed as `doubtful`: another edit of the set covers them too. They are not taken out of any figure.
 
-Left out: questions that another stored edit answers, a second answer to a relation of one subject, and of CounterFact's
-rephrasings those that do not end with a prompt of their relation (texts to be continued, such as "One can get to X by
-navigating").
+Left out: questions that another stored edit answers (of the open ones those that name an edit's subject and whose
+answer was the edit's own before it was made), a second answer to a relation of one subject, prompts that stand for
+several relations ("Bob Cousy, the"), and of CounterFact's rephrasings those that do not end with a prompt of their
+relation (texts to be continued, such as "One can get to X by navigating").
 
 `radius` and `bm25` stand at the threshold that gives them as many false fires as the router has, all kinds together;
 `own_radius` is the nearest key within its own radius. `unedited` has no memory, `oracle` is told the right edit. The

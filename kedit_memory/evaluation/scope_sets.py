@@ -78,6 +78,17 @@ _LABELS = {
 # Prompts that it has for several properties ("Bob Cousy, the"): the edits are stored, and no question is made of them.
 _VAGUE = frozenset({"{}, the", "{} plays", "{}, of", "{}, by", "{} is a", "{}, from", "{} from", "{} is from"})
 
+# Phrasings of the world that may also be read to ask for another relation: a book is written in French, and in 1862.
+_ALSO = {
+    "{s} was originally written in": ("publication_year",),
+    "The author of {s} wrote it in": ("publication_year",),
+    "{s} was produced in": ("release_year",),
+    "{s} is a film from": ("release_year",),
+    "{s} was released in": ("film_country",),
+    "Biologists count the {s} among the": ("animal_class",),
+    "The {s} is a kind of": ("animal_family", "diet"),
+}
+
 _MADE_SHARE = 0.25  # of the edits of a large set get a question of every kind that the factory makes
 _TURNED = 0.5  # of zsRE's subjects have their other property stored, so that its questions are negatives
 _NOT_STORED = 0.3  # of the facts of a set that gives all that is known about a subject: they are asked as negatives
@@ -180,8 +191,11 @@ class _Builder:
             self.cases.append(ScopeCase(question=question.strip(), kind=kind, edit=edit, covered=covered, part=part))
             self._asked.append(frozenset(asked))
 
-    def made(self, edit: int, question: str, names: Sequence[str]) -> None:
-        """One question of every kind that the factory makes, of an edit and one of its questions."""
+    def made(self, edit: int, question: str, names: Sequence[str], readings: Iterable[str] = ()) -> None:
+        """One question of every kind that the factory makes, of an edit and one of its questions.
+
+        `readings` are the relations that the question's wording may be read to ask for.
+        """
         one = self.edits[edit]
         if one.subject not in question:
             return
@@ -193,9 +207,10 @@ class _Builder:
         self.case("swapped", edit, turned, covered=False, asked=asked)
         self.case("negation", edit, negated(question, self.rng), covered=False)
         self.case("mention", edit, mention(one.subject, self.rng), covered=False)
-        self.case("dialogue", edit, in_passing(question, one.subject, self.rng), covered=True)
+        self.case("dialogue", edit, in_passing(question, one.subject, self.rng), covered=True, asked=readings)
         self.case("prefix", edit, dropped(question, self.rng), covered=False)
-        self.case("misspelt", edit, misspelt(question, one.subject, random.Random(question)), covered=True)  # noqa: S311
+        slipped = misspelt(question, one.subject, random.Random(question))  # noqa: S311 - a reproducible sample
+        self.case("misspelt", edit, slipped, covered=True, asked=readings)
 
     def finished(self) -> ScopeSet:
         """The set; a question that another edit truly covers is taken out and counted."""
@@ -281,10 +296,11 @@ def world_set(data: Path | None = None, *, seed: int = 1) -> ScopeSet:
         if place is None:
             continue
         for phrasing in others:
-            builder.case("rephrasing", place, world.fill(phrasing, fact.subject), covered=True)
+            question = world.fill(phrasing, fact.subject)
+            builder.case("rephrasing", place, question, covered=True, asked=_ALSO.get(phrasing, ()))
         _world_negatives(builder, world, place, aside[fact.subject])
         if rng.random() < _MADE_SHARE:
-            builder.made(place, world.fill(others[0], fact.subject), names)
+            builder.made(place, world.fill(others[0], fact.subject), names, _ALSO.get(others[0], ()))
     return builder.finished()
 
 
@@ -301,12 +317,14 @@ def _world_negatives(builder: _Builder, world: World, place: int, aside: Sequenc
     if others:
         other = world.relations[rng.choice(others)]
         phrasing = rng.choice(other.questions + other.clozes)
-        builder.case("same_subject", place, world.fill(phrasing, edit.subject), covered=False, asked={other.name})
+        asked = {other.name, *_ALSO.get(phrasing, ())}
+        builder.case("same_subject", place, world.fill(phrasing, edit.subject), covered=False, asked=asked)
     own = world.relations[edit.relation]
     stranger = rng.choice([e.name for e in world.entities.values() if e.type == own.subject_type] or [edit.subject])
-    question = world.fill(rng.choice(own.questions + own.clozes), stranger)
+    phrasing = rng.choice(own.questions + own.clozes)
     if stranger != edit.subject:
-        builder.case("same_relation", place, question, covered=False, asked={own.name})
+        asked = {own.name, *_ALSO.get(phrasing, ())}
+        builder.case("same_relation", place, world.fill(phrasing, stranger), covered=False, asked=asked)
 
 
 def pararel_set(data: Path, *, seed: int = 1) -> ScopeSet:
@@ -350,7 +368,7 @@ def pararel_set(data: Path, *, seed: int = 1) -> ScopeSet:
                 question = _put(builder.rng.choice(patterns), stranger)
                 builder.case("same_relation", place, question, covered=False, asked=_with_overlapping(name))
             if builder.rng.random() < _MADE_SHARE:
-                builder.made(place, _put(others[0], subject), names)
+                builder.made(place, _put(others[0], subject), names, readings[_bare(others[0])])
     return builder.finished()
 
 
