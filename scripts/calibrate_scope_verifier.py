@@ -28,7 +28,6 @@ from kedit_memory.routing.verify import CALIBRATION, Judged, ScopeVerifier
 from kedit_memory.shipped import scope_verifier
 
 SLIPPING = frozenset({"rephrasing", "same_subject", "negation", "mention", "prefix"})  # their label survives a slip
-SLIPS = 0.4  # of the questions of these kinds
 
 CARD = """---
 license: apache-2.0
@@ -118,14 +117,13 @@ def _stated(calibration: Calibration) -> list[str]:
 
 
 def with_slips(drawn: Drawn, seed: int) -> Drawn:
-    """The questions, and some of them again with a slip in the subject's name: what is linked by likeness alone."""
+    """The questions, and those of some kinds again with a slip in the name: what is linked by likeness alone."""
     rng = random.Random(seed)
     again = [
         replace(question, text=slipped)
         for question in drawn.questions
         if question.edit is not None
         and question.kind in SLIPPING
-        and rng.random() < SLIPS
         and (slipped := misspelt(question.text, drawn.edits[question.edit].subject, rng))
     ]
     return replace(drawn, questions=(*drawn.questions, *again))

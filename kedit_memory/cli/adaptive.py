@@ -11,12 +11,11 @@ import typer
 
 from kedit_memory.cli import options as o
 from kedit_memory.cli.output import emit
-from kedit_memory.errors import NotFoundError
+from kedit_memory.cli.public_sets import public_sets
 
 if TYPE_CHECKING:
     from kedit_memory.evaluation.adaptive import AdaptiveReport
 
-_BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"  # beside a checkout
 _PRINTED_WIDTH = 110  # characters, where the output is no terminal
 
 
@@ -66,7 +65,7 @@ def adaptive_retrieval(
     )  # fmt: skip
     if picture:
         check_picture(picture)
-    data = _sets(path) if dataset != "world" else None
+    data = public_sets(path, needed=True) if dataset != "world" else None
     asked = load_model(model, device=device, dtype=dtype, api_key=os.environ.get("KEDIT_API_KEY"))
     report = run_adaptive(plan, data, asked, encoder=encoder, progress=_say)
     if picture:
@@ -82,17 +81,6 @@ def adaptive_retrieval(
         emit(as_json=True, document={"rows": [row.flat() for row in report.rows], "meta": meta}, lines=())
     else:
         _print_tables(report)
-
-
-def _sets(path: Path | None) -> Path:
-    """The folder of the public sets: as given, as KEDIT_DATA says, or beside the checkout."""
-    named = path or Path(os.environ.get("KEDIT_DATA") or _BESIDE)
-    if not named.is_dir():
-        raise NotFoundError(
-            f"no folder {named}; name the folder of the public sets with --path or KEDIT_DATA, or measure with "
-            "--dataset world"
-        )
-    return named
 
 
 def _hurt(report: "AdaptiveReport", count: int) -> list[str]:

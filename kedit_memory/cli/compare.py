@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.evaluate import _sets
 from kedit_memory.cli.output import emit
+from kedit_memory.cli.public_sets import public_sets
 from kedit_memory.errors import InvalidInputError
 
 _TROUBLE = 1  # a method failed or left a trace; all else was measured
@@ -73,7 +73,7 @@ def compare(
     )  # fmt: skip
     if output or page:
         check_drawing()
-    data = _sets(path, needed=dataset != "world")
+    data = public_sets(path, needed=dataset != "world")
     comparison = run_compare(plan, data, output=output, progress=_say)
     command = shlex.join(["kedit", *sys.argv[1:]])
     if output:

@@ -1,6 +1,5 @@
 """`kedit evaluate`: measurements that anyone can run again, printed as rows."""
 
-import os
 import shlex
 import sys
 from collections import defaultdict
@@ -14,13 +13,12 @@ from kedit_memory.cli import options as o
 from kedit_memory.cli.adaptive import adaptive_retrieval
 from kedit_memory.cli.lifelong import lifelong
 from kedit_memory.cli.output import emit
-from kedit_memory.errors import NotFoundError
+from kedit_memory.cli.public_sets import public_sets
 
 if TYPE_CHECKING:
     from kedit_memory.evaluation.rows import Row
     from kedit_memory.evaluation.scope import ScopeReport, Wrong
 
-_BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"  # beside a checkout
 _PRINTED_WIDTH = 120  # characters, where the output is no terminal
 _TRIVIAL = {"oracle", "unedited", "question_only"}  # ones and zeros, and what has a column of its own
 
@@ -83,7 +81,7 @@ def scope(
     )  # fmt: skip
     if picture:
         check_picture(picture)
-    data = _sets(path, needed=dataset != "world")
+    data = public_sets(path, needed=dataset != "world")
     note = "no open questions were asked: the public sets were not found" if data is None and open_questions else None
     report = run_scope(plan, data, encoder=encoder, verifier=verifier, progress=_say)
     if picture:
@@ -94,20 +92,6 @@ def scope(
         emit(as_json=True, document=_document(report, asdict(plan), note), lines=())
     else:
         _print_tables(report.rows, note)
-
-
-def _sets(path: Path | None, *, needed: bool) -> Path | None:
-    """The folder of the public sets: as given, as KEDIT_DATA says, or beside the checkout."""
-    named = path or (Path(os.environ["KEDIT_DATA"]) if os.environ.get("KEDIT_DATA") else None)
-    if named is not None and not named.is_dir():
-        raise NotFoundError(f"no folder {named}; name the folder of the public sets with --path or KEDIT_DATA")
-    folder = named or (_BESIDE if _BESIDE.is_dir() else None)
-    if folder is None and needed:
-        raise NotFoundError(
-            f"no public sets: none at {_BESIDE}, and neither --path nor KEDIT_DATA is given; name their folder, or "
-            "measure with --dataset world"
-        )
-    return folder
 
 
 def _document(report: "ScopeReport", plan: dict[str, Any], note: str | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import typer
 
 from kedit_memory.cli import options as o
 from kedit_memory.cli.output import emit
+from kedit_memory.cli.public_sets import public_sets
 from kedit_memory.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -123,10 +124,9 @@ def _loader(model: str, device: str | None, dtype: str | None) -> "Any":
 
 
 def _data(path: Path | None, plan: "LifelongPlan") -> Path | None:
-    from kedit_memory.cli.evaluate import _sets  # that module knows this one
     from kedit_memory.evaluation.lifelong_streams import OF_PUBLIC_SETS
 
-    return _sets(path, needed=True) if plan.stream in OF_PUBLIC_SETS else None
+    return public_sets(path, needed=True) if plan.stream in OF_PUBLIC_SETS else None
 
 
 def _words(text: str) -> tuple[str, ...]:

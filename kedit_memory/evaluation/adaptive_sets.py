@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError, NotFoundError
+from kedit_memory.evaluation.public import folder_of
 from kedit_memory.records import Passage
 from kedit_memory.retrieval.documents import read_passages
 from kedit_memory.routing.link import Linker, fold, world_names
@@ -154,7 +155,7 @@ class _Makers:
 
 def popqa_set(data: Path | None, *, questions: int, seed: int) -> AdaptiveSet:
     """PopQA (Mallen et al., ACL 2023): the rows of all 16 relations that come with page views."""
-    folder = _folder(data, "popqa")
+    folder = folder_of(data, "popqa")
     file = folder / "popqa_pop_1000_16relations.jsonl"
     rows = [json.loads(line) for line in _text(file).splitlines() if line.strip()]
     chosen = random.Random(f"popqa:{seed}").sample(rows, min(questions, len(rows)))  # noqa: S311 - a sample
@@ -171,7 +172,7 @@ def popqa_set(data: Path | None, *, questions: int, seed: int) -> AdaptiveSet:
 
 def entity_questions_set(data: Path | None, *, questions: int, seed: int) -> AdaptiveSet:
     """EntityQuestions (Sciavolino et al., EMNLP 2021), its development part, as many of each relation; no views."""
-    folder = _folder(data, "entityquestions")
+    folder = folder_of(data, "entityquestions")
     templates: Mapping[str, str] = json.loads(_text(folder / "relation_query_templates.json"))
     rng = random.Random(f"entityquestions:{seed}")  # noqa: S311 - a sample
     files = sorted((folder / "dev").glob("P*.dev.jsonl"))
@@ -220,7 +221,7 @@ def _public(
 
 def _corpus(data: Path | None) -> tuple[Passage, ...]:
     """The passages of all files with titles and texts in the folder of passages, each text once."""
-    folder = _folder(data, _CORPUS)
+    folder = folder_of(data, _CORPUS)
     texts: dict[str, str] = {}
     for file in sorted(folder.glob("*.json*")):
         for title, text in _titled(file):
@@ -246,12 +247,6 @@ def _within(template: str, question: str) -> str:
     if not (question.startswith(before) and question.endswith(after)):
         raise InvalidInputError(f"{question!r} is not of the form {template!r}; fetch the set again")
     return question[len(before) : len(question) - len(after)]
-
-
-def _folder(data: Path | None, name: str) -> Path:
-    if data is None or not (data / name).is_dir():
-        raise NotFoundError(f"no folder {data / name if data else name}; name the folder of the public sets")
-    return data / name
 
 
 def _text(path: Path) -> str:

@@ -20,8 +20,8 @@ from kedit_memory.evaluation.compare_cases import Case, draw_cases
 from kedit_memory.evaluation.compare_ledger import FAILED, Cell, CellKey, Ledger
 from kedit_memory.evaluation.compare_methods import methods
 from kedit_memory.evaluation.compare_model import Bench
+from kedit_memory.evaluation.public import source_of
 from kedit_memory.evaluation.rows import describe_run
-from kedit_memory.evaluation.scope import _source as source_of
 from kedit_memory.evaluation.scope_sets import SETS
 from kedit_memory.models.language import WhiteBoxModel, load_model, white_box
 from kedit_memory.shipped import passages_file

@@ -4,7 +4,6 @@ A stream corrects what the unedited model gets wrong: an edit whose answer the m
 asked to see whether old knowledge stays never touches an edited fact.
 """
 
-import json
 import math
 import random
 import re
@@ -14,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kedit_memory.errors import InvalidInputError, NotFoundError
+from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.metrics import is_answer
 from kedit_memory.evaluation.negatives import mention
+from kedit_memory.evaluation.public import folder_of, read_json
 from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
 from kedit_memory.records import EditRequest
@@ -110,9 +110,9 @@ def zsre_stream(model: WhiteBoxModel, wanted: Wanted, data: Path | None) -> Stre
     What must stay is half of the shipped world, half of Natural Questions (Kwiatkowski et al. 2019), on which the
     models of the GRACE paper were trained: each model knows one of the two.
     """
-    folder = _folder(data, "zsre")
+    folder = folder_of(data, "zsre")
     rng = random.Random(f"zsre:{wanted.seed}")  # noqa: S311 - a sample, no secret
-    rows = {row["prompt"]: row for row in _json(folder / "ZsRE-test-all.json")}  # one edit a question
+    rows = {row["prompt"]: row for row in read_json(folder / "ZsRE-test-all.json")}  # one edit a question
     chosen = rng.sample(sorted(rows), len(rows))
     edits = _wrong_before(model, (_zsre_edit(rows[prompt]) for prompt in chosen), wanted.edits, MAX_NEW_TOKENS)
     beside = [
@@ -124,7 +124,7 @@ def zsre_stream(model: WhiteBoxModel, wanted: Wanted, data: Path | None) -> Stre
     half = wanted.questions // 2
     open_questions = [
         Probe(question=_asked(row["loc"]), kind="open_question", accepted=(row["loc_ans"],))
-        for row in _json(folder / "zsre_mend_train-1k.json")
+        for row in read_json(folder / "zsre_mend_train-1k.json")
     ]
     tests = known.tests(set())[: wanted.questions - half] + tuple(rng.sample(open_questions, half))
     return Stream(
@@ -146,9 +146,9 @@ def hallucination_stream(model: WhiteBoxModel, wanted: Wanted, data: Path | None
         InvalidInputError: the model gives none of the passages' sentences itself.
         NotFoundError: the set is absent.
     """
-    folder = _folder(data, "selfcheck_hallucination")
+    folder = folder_of(data, "selfcheck_hallucination")
     rng = random.Random(f"hallucination:{wanted.seed}")  # noqa: S311 - a sample, no secret
-    rows = _json(folder / "hallucination-edit.json")
+    rows = read_json(folder / "hallucination-edit.json")
     edits = [edit for row in rng.sample(rows, len(rows)) if (edit := _correction(row, model))]
     longest = max((_length(model, edit.prompt, edit.target) for edit in edits), default=0) + 1
     chosen = _wrong_before(model, iter(edits), wanted.edits, longest)
@@ -191,7 +191,7 @@ def passage_pairs(folder: Path) -> list[Text]:
 
 def _hallucinations(folder: Path) -> list[Any]:
     """The rows of both files of the set."""
-    return [row for name in ("edit", "train") for row in _json(folder / f"hallucination-{name}.json")]
+    return [row for name in ("edit", "train") for row in read_json(folder / f"hallucination-{name}.json")]
 
 
 class _WorldMaker:
@@ -352,20 +352,6 @@ def _asked(text: str) -> str:
     """A question of Natural Questions as it is asked: with a capital and a question mark."""
     text = text.removeprefix("nq question: ").strip()
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('?') else '?'}"
-
-
-def _folder(data: Path | None, name: str) -> Path:
-    folder = None if data is None else data / name
-    if folder is None or not folder.is_dir():
-        raise NotFoundError(f"no folder {folder or name}; name the folder of the public sets with --path or KEDIT_DATA")
-    return folder
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInputError(f"{path} cannot be read as JSON ({error}); fetch the set anew") from error
 
 
 # A line for each stream: the name that users give, and what draws it.

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation import scope_controls as controls
+from kedit_memory.evaluation.public import source_of
 from kedit_memory.evaluation.rows import Row, Run, describe_run
 from kedit_memory.evaluation.scope_controls import Point, Verdict
 from kedit_memory.evaluation.scope_rows import ASKING, OPEN, PROMPT, Question, Table
@@ -32,11 +33,9 @@ from kedit_memory.records import EditRequest, OnConflict, Vectors
 from kedit_memory.routing.calibration import EXACT, ReliabilityBin, reliability_bins
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.verify import Judged, ScopeVerifier
-from kedit_memory.shipped import world_folder
 
 METHOD = "kedit"
 PARTS = (TEST, CALIBRATING)  # what may be asked; the training part is what the verifier has seen
-_FOLDERS = {"lre": "relations_lre"}  # of the sets whose folder has another name
 _BATCH = 1000  # edits stored, and questions asked, between two lines of progress
 
 ABLE = ("no_verifier",)  # of the methods beside the router, those that have a threshold of their own
@@ -166,7 +165,7 @@ def run_scope(
         config = asdict(plan) | {"encoder": memory.encoder.name, "encoder_revision": memory.encoder.revision}
         # Asked for before anything is stored, so that a verifier that is missing is said at once.
         model = router.verifier.fingerprint if router.verifies else memory.encoder.name
-        run = describe_run("scope", plan.dataset, config=config, data=_source(plan.dataset, data), model=model)
+        run = describe_run("scope", plan.dataset, config=config, data=source_of(plan.dataset, data), model=model)
         stored = Stored(memory=memory, drawn=drawn, ids=remember(memory, drawn.edits, progress))
         parts = partial(_without_parts, stored, router, progress=progress) if plan.ablations else None
         return measure(stored, router.judge_many, run=run, plan=plan, parts=parts, progress=progress)
@@ -282,11 +281,6 @@ def _verifier(folder: Path | None) -> ScopeVerifier | None:
 def _line(text: str) -> str:
     """The text as the router takes it: a question is one line, so a dialogue's turns follow each other."""
     return " ".join(text.split())
-
-
-def _source(dataset: str, data: Path | None) -> Path | None:
-    """The folder whose bytes name the data of a run."""
-    return world_folder() if dataset == "world" or data is None else data / _FOLDERS.get(dataset, dataset)
 
 
 def _kept(one: ScopeSet, plan: ScopePlan, rng: random.Random) -> list[int]:

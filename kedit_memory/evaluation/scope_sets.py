@@ -5,18 +5,17 @@ result is reported; thresholds are chosen on a third part, and the verifier is t
 by relation, across all sets at once, by the Wikidata property or by the words that name it.
 """
 
-import json
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kedit_memory.errors import InvalidInputError, NotFoundError
 from kedit_memory.evaluation.metrics import normalise
 from kedit_memory.evaluation.negatives import dropped, in_passing, mention, misspelt, negated, similar_name, swapped
+from kedit_memory.evaluation.public import folder_of, read_json, read_json_lines
 from kedit_memory.world import World, load_world
 
 # Relations of the held-out part, by their Wikidata property. Some fields of meaning are held out whole (currencies,
@@ -329,10 +328,10 @@ def _world_negatives(builder: _Builder, world: World, place: int, aside: Sequenc
 
 def pararel_set(data: Path, *, seed: int = 1) -> ScopeSet:
     """ParaRel (Elazar et al. 2021): facts of T-REx and the clozes among its patterns."""
-    folder = _folder(data, "pararel")
+    folder = folder_of(data, "pararel")
     builder = _Builder("pararel", seed)
     clozes = {p.stem: _clozes(p) for p in sorted((folder / "patterns").glob("*.jsonl"))}
-    facts = {p.stem: list(_json_lines(p)) for p in sorted((folder / "trex_lms_vocab").glob("*.jsonl"))}
+    facts = {p.stem: list(read_json_lines(p)) for p in sorted((folder / "trex_lms_vocab").glob("*.jsonl"))}
     of_subject: dict[str, set[str]] = defaultdict(set)
     for name, rows in facts.items():
         for row in rows:
@@ -392,9 +391,9 @@ def counterfact_set(data: Path, *, seed: int = 1) -> ScopeSet:
     rephrasing should be. A text is taken for one when it ends with a prompt that the set itself, or ParaRel, has for
     the relation; the others are left out and counted. The prefixes of rephrasings stand before negatives just as often.
     """
-    folder = _folder(data, "counterfact")
+    folder = folder_of(data, "counterfact")
     builder = _Builder("counterfact", seed)
-    rows = [r for part in ("train", "val") for r in _json(folder / f"counterfact-{part}.json")]
+    rows = [r for part in ("train", "val") for r in read_json(folder / f"counterfact-{part}.json")]
     label = _counterfact_labels(data, rows)
     templates: dict[str, set[str]] = defaultdict(set)
     for template, relation in label.items():
@@ -443,9 +442,9 @@ def zsre_set(data: Path, *, seed: int = 1) -> ScopeSet:
     The set asks for the other property by a cloze, and for the edit's by a question: a question's form gives its class
     away. So for half of the subjects the other property is what is stored, and the same questions are its negatives.
     """
-    folder = _folder(data, "zsre")
+    folder = folder_of(data, "zsre")
     builder = _Builder("zsre", seed)
-    rows = _json(folder / "ZsRE-test-all.json")
+    rows = read_json(folder / "ZsRE-test-all.json")
     names = sorted({row["subject"] for row in rows})
     seen: set[str] = set()
     for row in rows:
@@ -485,9 +484,9 @@ def _first_text(answers: Any) -> str:
 
 def lre_set(data: Path, *, seed: int = 1) -> ScopeSet:
     """LRE (Hernandez et al. 2024): factual relations and their prompt templates."""
-    folder = _folder(data, "relations_lre")
+    folder = folder_of(data, "relations_lre")
     builder = _Builder("lre", seed)
-    relations = [_json(path) for path in sorted((folder / "factual").glob("*.json"))]
+    relations = [read_json(path) for path in sorted((folder / "factual").glob("*.json"))]
     names = sorted({s["subject"] for r in relations for s in r["samples"]})
     templates = {r["name"]: _lre_templates(r) for r in relations}
     for relation in relations:
@@ -535,9 +534,9 @@ def open_questions(data: Path, count: int, seed: int = 1) -> list[OpenQuestion]:
     rng = random.Random(seed)  # noqa: S311 - a reproducible sample
     natural = [
         OpenQuestion(text=row["question"], answers=(row["answer"], *row["aliases"]))
-        for row in _json(_folder(data, "nq_open") / "nq_open_validation.json")
+        for row in read_json(folder_of(data, "nq_open") / "nq_open_validation.json")
     ]
-    squad = _json(_folder(data, "squad") / "squad1.1_dev_from_explorer.json")["data"]
+    squad = read_json(folder_of(data, "squad") / "squad1.1_dev_from_explorer.json")["data"]
     reading = [
         OpenQuestion(text=q["question"], answers=tuple(dict.fromkeys(a["text"] for a in q["answers"])))
         for article in squad
@@ -583,25 +582,6 @@ SETS: Mapping[str, Callable[..., ScopeSet]] = {
 }
 
 
-def _folder(data: Path, name: str) -> Path:
-    folder = data / name
-    if not folder.is_dir():
-        raise NotFoundError(f"no folder {folder}; name the folder of the public sets with --path or KEDIT_DATA")
-    return folder
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInputError(f"{path} cannot be read as JSON ({error}); fetch the set anew") from error
-
-
-def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    for line in path.read_text("utf-8").splitlines():
-        yield json.loads(line)
-
-
 def _put(template: str, subject: str) -> str:
     text = template.replace("{}", subject)
     return text[:1].upper() + text[1:]
@@ -613,7 +593,7 @@ def _template(text: str, subject: str) -> str:
 
 def _clozes(path: Path) -> list[str]:
     """Patterns that end with the object, as prompts; an article before it goes with it."""
-    found = (row["pattern"] for row in _json_lines(path))
+    found = (row["pattern"] for row in read_json_lines(path))
     cut = (re.sub(r"\s*\[Y\]\s*\.?\s*$", "", p.strip()) for p in found if re.search(r"\[Y\]\s*\.?\s*$", p.strip()))
     clean = (re.sub(r"\s+", " ", p.replace("[X]", "{}")).strip() for p in cut if "[X]" in p)
     return sorted(dict.fromkeys(clean))
@@ -626,7 +606,7 @@ def _overlap(one: str, other: str) -> bool:
 def _counterfact_labels(data: Path, rows: Iterable[Mapping[str, str]]) -> dict[str, str]:
     """The property of each prompt template: as known facts and ParaRel have it, else by the company it keeps."""
     label: dict[str, str] = {}
-    for row in _json(_folder(data, "counterfact") / "known_1000.json"):
+    for row in read_json(folder_of(data, "counterfact") / "known_1000.json"):
         label.setdefault(_template(row["prompt"], row["subject"]), row["relation_id"])
     if (data / "pararel").is_dir():
         for path in sorted((data / "pararel" / "patterns").glob("*.jsonl")):

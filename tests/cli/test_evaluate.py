@@ -13,7 +13,7 @@ FEW = ("--edits", 60, "--questions", 10, "--scope", "radius", "--encoder", "hash
 @pytest.fixture(autouse=True)
 def no_public_sets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("KEDIT_DATA", raising=False)
-    monkeypatch.setattr("kedit_memory.cli.evaluate._BESIDE", tmp_path / "absent")
+    monkeypatch.setattr("kedit_memory.cli.public_sets._BESIDE", tmp_path / "absent")
 
 
 def evaluate(kedit: Kedit, *words: object) -> Outcome:

@@ -1,0 +1,53 @@
+"""The folder of public sets: found, read, and named as the data of a run."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kedit_memory.errors import InvalidInputError, NotFoundError
+from kedit_memory.shipped import world_folder
+
+_FOLDERS = {"lre": "relations_lre"}  # of the sets whose folder has another name
+
+
+def folder_of(data: Path | None, name: str) -> Path:
+    """The folder of a set.
+
+    Raises:
+        NotFoundError: it is absent, or no folder of public sets was named.
+    """
+    folder = None if data is None else data / name
+    if folder is None or not folder.is_dir():
+        raise NotFoundError(f"no folder {folder or name}; name the folder of the public sets with --path or KEDIT_DATA")
+    return folder
+
+
+def read_json(path: Path) -> Any:
+    """What a file of a set holds.
+
+    Raises:
+        InvalidInputError: it cannot be read as JSON.
+    """
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(f"{path} cannot be read as JSON ({error}); fetch the set anew") from error
+
+
+def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a file with one JSON object a line.
+
+    Raises:
+        InvalidInputError: a line is none.
+    """
+    try:
+        for line in path.read_text("utf-8").splitlines():
+            yield json.loads(line)
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(f"{path} cannot be read as JSON lines ({error}); fetch the set anew") from error
+
+
+def source_of(dataset: str, data: Path | None) -> Path | None:
+    """The folder whose bytes name the data of a run."""
+    return world_folder() if dataset == "world" or data is None else data / _FOLDERS.get(dataset, dataset)
