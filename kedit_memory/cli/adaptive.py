@@ -1,8 +1,6 @@
 """`kedit evaluate adaptive-retrieval`: when retrieval pays, policy by policy."""
 
 import os
-import shlex
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.output import emit
+from kedit_memory.cli.output import command_line, emit, say, table_console
 from kedit_memory.cli.public_sets import public_sets
 
 if TYPE_CHECKING:
@@ -21,12 +19,7 @@ _PRINTED_WIDTH = 110  # characters, where the output is no terminal
 
 def adaptive_retrieval(
     dataset: Annotated[str, typer.Option("--dataset", help="world, popqa or entityquestions.")],
-    path: Annotated[
-        Path | None,
-        typer.Option(
-            "--path", parser=o.path_of, metavar="<path>", help="Folder of the public sets; else that of KEDIT_DATA."
-        ),
-    ] = None,
+    path: o.PublicSets = None,
     questions: Annotated[int, typer.Option("--questions", help="The most questions that are asked.")] = 1500,
     passages: Annotated[int, typer.Option("--passages", help="How many passages go before a question.")] = 3,
     resplits: Annotated[
@@ -67,14 +60,14 @@ def adaptive_retrieval(
         check_picture(picture)
     data = public_sets(path, needed=True) if dataset != "world" else None
     asked = load_model(model, device=device, dtype=dtype, api_key=os.environ.get("KEDIT_API_KEY"))
-    report = run_adaptive(plan, data, asked, encoder=encoder, progress=_say)
+    report = run_adaptive(plan, data, asked, encoder=encoder, progress=say)
     if picture:
         save_picture(report, picture)
     for line in _hurt(report, worst):
-        _say(line)
+        say(line)
     if as_json:
         meta = {
-            "command": shlex.join(["kedit", *sys.argv[1:]]),
+            "command": command_line(),
             "plan": asdict(plan),
             "left_out": dict(report.left_out),
         }
@@ -96,12 +89,9 @@ def _hurt(report: "AdaptiveReport", count: int) -> list[str]:
 
 
 def _print_tables(report: "AdaptiveReport") -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = _PRINTED_WIDTH
+    console = table_console(_PRINTED_WIDTH)
     rows = {(row.method, row.metric, row.kind): row for row in report.rows}
     table = Table("policy", "accuracy", "over the better fixed one", "calls", "way to the oracle", "ms a question")
     columns = (("accuracy", "all"), ("accuracy", "over_better_fixed"), ("calls", "all"), ("ratio", "gain_of_oracle"))
@@ -117,7 +107,3 @@ def _print_tables(report: "AdaptiveReport") -> None:
     for name, why in report.left_out.items():
         console.print(f"{name} was left out: {why}.", soft_wrap=True)
     console.print(f"{len(report.observed):,} questions; intervals hold 95% of the splits.", soft_wrap=True)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

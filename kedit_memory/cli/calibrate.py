@@ -11,7 +11,7 @@ import typer
 from kedit_memory.cli import options as o
 from kedit_memory.cli.calibrate_gate import gate
 from kedit_memory.cli.memory import open_store
-from kedit_memory.cli.output import emit
+from kedit_memory.cli.output import emit, table_console
 
 if TYPE_CHECKING:
     from kedit_memory.evaluation.rows import Row, Run
@@ -105,12 +105,9 @@ def _rows(run: "Run", stratum: str, calibration: "Calibration") -> "list[Row]":
 
 
 def _print_table(calibration: "Calibration") -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = _PRINTED_WIDTH
+    console = table_console(_PRINTED_WIDTH)
     table = Table("stratum", "threshold", "false fires", "bound", "out of scope", "coverage", "covered")
     for stratum, held in calibration.thresholds.items():
         table.add_row(stratum, *_cells(held))

@@ -1,7 +1,6 @@
 """`kedit calibrate gate`: when to retrieve, from questions with their answers."""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 from kedit_memory.cli import options as o
 from kedit_memory.cli.ask import make_router
 from kedit_memory.cli.memory import open_store
-from kedit_memory.cli.output import emit
+from kedit_memory.cli.output import emit, say
 
 if TYPE_CHECKING:
     from kedit_memory.evaluation.rows import Row, Run
@@ -47,7 +46,7 @@ def gate(
     check_size(len(asked), budget)
     with open_store(store, create=False) as memory:
         router = make_router(memory, model, "auto", device, dtype)
-        calibration = calibrate_gate(router, asked, policy=policy, budget=budget, progress=_say)
+        calibration = calibrate_gate(router, asked, policy=policy, budget=budget, progress=say)
         memory.set_note(NOTE, calibration.to_json())
         fingerprint = router.model.fingerprint
     config = {"policy": policy, "budget": budget}
@@ -83,7 +82,3 @@ def _lines(rows: "list[Row]", calibration: "GateCalibration") -> list[str]:
     lines = [f"{r.method} {r.metric}: {r.value:.3f} ({r.low:.3f} to {r.high:.3f}, n {r.n:,})" for r in rows]
     kept = f"calls within {calibration.budget:g} with 95% confidence" if calibration.budget < 1 else "calls unbounded"
     return [*lines, f"fitted on {calibration.fitted:,} other questions, {kept}; kept in the store."]
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

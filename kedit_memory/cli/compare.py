@@ -1,7 +1,5 @@
 """`kedit compare`: every editing method side by side."""
 
-import shlex
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +7,7 @@ from typing import Annotated
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.output import emit
+from kedit_memory.cli.output import command_line, emit, say
 from kedit_memory.cli.public_sets import public_sets
 from kedit_memory.errors import InvalidInputError
 
@@ -21,12 +19,7 @@ def compare(
         str, typer.Option("--methods", help="all, or names with commas: editors, memory:PATH, controls.")
     ] = "all",
     dataset: Annotated[str, typer.Option("--dataset", help="world, counterfact, zsre, pararel or lre.")] = "world",
-    path: Annotated[
-        Path | None,
-        typer.Option(
-            "--path", parser=o.path_of, metavar="<path>", help="Folder of the public sets; else that of KEDIT_DATA."
-        ),
-    ] = None,
+    path: o.PublicSets = None,
     edits: Annotated[
         str, typer.Option("--edits", help="Numbers of edits with commas; single edits are as many as the most.")
     ] = "1,10,100",
@@ -74,8 +67,8 @@ def compare(
     if output or page:
         check_drawing()
     data = public_sets(path, needed=dataset != "world")
-    comparison = run_compare(plan, data, output=output, progress=_say)
-    command = shlex.join(["kedit", *sys.argv[1:]])
+    comparison = run_compare(plan, data, output=output, progress=say)
+    command = command_line()
     if output:
         write_page(comparison, output / PAGE, command=command)
         write_report(comparison, output / REPORT, command=command)
@@ -100,7 +93,3 @@ def _numbers(option: str, given: str) -> tuple[int, ...]:
         return tuple(int(word) for word in _words(given))
     except ValueError as error:
         raise InvalidInputError(f"{option} {given!r} is no list of whole numbers; write, for instance, 1,10") from error
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

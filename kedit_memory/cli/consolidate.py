@@ -1,7 +1,5 @@
 """`kedit consolidate`: edits of the store into a model for good, if it stays within limits; and back again."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +8,7 @@ import typer
 from kedit_memory.cli import options as o
 from kedit_memory.cli.edit import named_options
 from kedit_memory.cli.memory import open_store
-from kedit_memory.cli.output import edit_line, emit
+from kedit_memory.cli.output import command_line, edit_line, emit, say
 from kedit_memory.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -115,7 +113,7 @@ def consolidate(
     )  # fmt: skip
     with open_store(store, create=False) as memory:
         loaded = white_box(load_model(model, device=device, dtype=dtype), "consolidation")
-        report = write(memory, loaded, plan, output, _say)
+        report = write(memory, loaded, plan, output, say)
     _tell(report, plan, output, as_json=as_json)
     if report.failed:
         raise typer.Exit(_LIMIT_BROKEN)
@@ -148,7 +146,7 @@ def _where(given: list[str]) -> dict[str, str]:
 def _tell(report: "Report", plan: "Plan", output: Path | None, *, as_json: bool) -> None:
     done = report.consolidation
     meta: dict[str, Any] = {
-        "command": shlex.join(["kedit", *sys.argv[1:]]),
+        "command": command_line(),
         "kept": report.kept,
         "failed": list(report.failed),
         "edits": [edit.id for edit in report.choice.edits],
@@ -186,7 +184,3 @@ def _end(report: "Report", plan: "Plan", output: Path | None) -> str:
         held = len(report.consolidation.edit_ids) if report.consolidation else 0
         return f"{held:,} of {len(report.choice.edits):,} edits by {plan.method} held by {output}: {found}"
     return "nothing was kept: the limits hold, as a dry run shows" if not report.failed else "nothing was kept"
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

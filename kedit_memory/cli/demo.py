@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.output import emit
+from kedit_memory.cli.output import emit, table_console
 
 if TYPE_CHECKING:
     from kedit_memory.evaluation.demo import DemoReport, QuestionResult
@@ -64,12 +64,9 @@ def _document(report: "DemoReport") -> dict[str, Any]:
 
 
 def _print_tables(report: "DemoReport") -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(markup=False, emoji=False)  # a model may answer with brackets
-    if not console.is_terminal:
-        console.width = _PRINTED_WIDTH
+    console = table_console(_PRINTED_WIDTH)
     edits = Table("edit", "kind", "prompt", "before", "after", title="Edits")
     for made in report.edits:
         edits.add_row(made.edit.id, made.edit.kind.value, made.edit.prompt, made.before, made.after.text)

@@ -1,7 +1,5 @@
 """`kedit evaluate`: measurements that anyone can run again, printed as rows."""
 
-import shlex
-import sys
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +10,7 @@ import typer
 from kedit_memory.cli import options as o
 from kedit_memory.cli.adaptive import adaptive_retrieval
 from kedit_memory.cli.lifelong import lifelong
-from kedit_memory.cli.output import emit
+from kedit_memory.cli.output import command_line, emit, say, table_console
 from kedit_memory.cli.public_sets import public_sets
 
 if TYPE_CHECKING:
@@ -35,12 +33,7 @@ def evaluate() -> None:
 @app.command()
 def scope(
     dataset: Annotated[str, typer.Option("--dataset", help="counterfact, zsre, pararel, lre or world.")],
-    path: Annotated[
-        Path | None,
-        typer.Option(
-            "--path", parser=o.path_of, metavar="<path>", help="Folder of the public sets; else that of KEDIT_DATA."
-        ),
-    ] = None,
+    path: o.PublicSets = None,
     edits: Annotated[
         int | None, typer.Option("--edits", help="How many edits are stored; else all of the set.")
     ] = None,
@@ -83,11 +76,11 @@ def scope(
         check_picture(picture)
     data = public_sets(path, needed=dataset != "world")
     note = "no open questions were asked: the public sets were not found" if data is None and open_questions else None
-    report = run_scope(plan, data, encoder=encoder, verifier=verifier, progress=_say)
+    report = run_scope(plan, data, encoder=encoder, verifier=verifier, progress=say)
     if picture:
         save_picture(report, picture)
     for line in _worst(report.wrong, worst):
-        _say(line)
+        say(line)
     if as_json:
         emit(as_json=True, document=_document(report, asdict(plan), note), lines=())
     else:
@@ -96,7 +89,7 @@ def scope(
 
 def _document(report: "ScopeReport", plan: dict[str, Any], note: str | None) -> dict[str, Any]:
     meta = {
-        "command": shlex.join(["kedit", *sys.argv[1:]]),
+        "command": command_line(),
         "plan": plan,
         "note": note,
         "operating": asdict(report.operating),
@@ -124,14 +117,11 @@ def _worst(wrong: "tuple[Wrong, ...]", count: int) -> list[str]:
 
 
 def _print_tables(rows: "tuple[Row, ...]", note: str | None) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from kedit_memory.evaluation.scope_rows import AUC
 
-    console = Console(markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = _PRINTED_WIDTH
+    console = table_console(_PRINTED_WIDTH)
     own, *others = (name for name in dict.fromkeys(row.method for row in rows) if name not in _TRIVIAL)
     value = {(row.method, row.metric, row.kind): row.value for row in rows}
     table = Table()
@@ -154,7 +144,3 @@ def _print_tables(rows: "tuple[Row, ...]", note: str | None) -> None:
             console.print(f"{row.metric}/{row.kind}: {row.value:.4f} {row.unit} (n {row.n:,})")
     matched = "radius and bm25 stand at the threshold that gives them as many false fires as the router"
     console.print(f"{rows[0].edits:,} edits in one store; {matched}{f'; {note}' if note else ''}.", soft_wrap=True)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

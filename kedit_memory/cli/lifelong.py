@@ -1,8 +1,6 @@
 """`kedit evaluate lifelong`: a stream of edits, and what becomes of old knowledge and of early edits."""
 
 import os
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.output import emit
+from kedit_memory.cli.output import command_line, emit, say, table_console
 from kedit_memory.cli.public_sets import public_sets
 from kedit_memory.errors import InvalidInputError
 
@@ -64,12 +62,7 @@ def lifelong(
     timed: Annotated[
         int, typer.Option("--timed", help="How many edits and answers are timed against grace and the unedited model.")
     ] = 20,
-    path: Annotated[
-        Path | None,
-        typer.Option(
-            "--path", parser=o.path_of, metavar="<path>", help="Folder of the public sets; else that of KEDIT_DATA."
-        ),
-    ] = None,
+    path: o.PublicSets = None,
     resume: Annotated[
         Path | None,
         typer.Option(
@@ -99,7 +92,7 @@ def lifelong(
     if picture:
         check_picture(picture)
     report = run_lifelong(
-        plan, _loader(model, device, dtype), _data(path, plan), encoder=encoder, resume=resume, progress=_say
+        plan, _loader(model, device, dtype), _data(path, plan), encoder=encoder, resume=resume, progress=say
     )
     if picture:
         save_picture([row.flat() for row in report.rows], picture)
@@ -108,7 +101,7 @@ def lifelong(
     else:
         _print_table(report, plan)
     for who, why in report.failures.items():
-        _say(f"{who} failed, its further rows are missing: {why}")
+        say(f"{who} failed, its further rows are missing: {why}")
     if report.failures:
         raise typer.Exit(_FAILED)
 
@@ -145,7 +138,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _document(report: "LifelongReport", plan: "LifelongPlan") -> dict[str, Any]:
     meta = {
-        "command": shlex.join(["kedit", *sys.argv[1:]]),
+        "command": command_line(),
         "plan": asdict(plan),
         "failures": dict(report.failures),
     }
@@ -154,12 +147,9 @@ def _document(report: "LifelongReport", plan: "LifelongPlan") -> dict[str, Any]:
 
 def _print_table(report: "LifelongReport", plan: "LifelongPlan") -> None:
     """What each method came to at the end of the stream, by seed."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = _PRINTED_WIDTH
+    console = table_console(_PRINTED_WIDTH)
     last = [row for row in report.rows if row.edits == plan.edits]
     value = {(row.method, row.seed, row.metric, row.kind): row.value for row in last}
     columns = [key for key in _COLUMNS if any((row.metric, row.kind) == key for row in last)]
@@ -181,7 +171,3 @@ def _cells(
 ) -> list[str]:
     found = [value.get((method, seed, *column)) for column in columns]
     return ["" if one is None else f"{one:,.0f}" if abs(one) >= 1000 else f"{one:.3f}" for one in found]
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -46,7 +46,13 @@ Device = Annotated[str | None, typer.Option("--device", help="Where a local mode
 Dtype = Annotated[str | None, typer.Option("--dtype", help="A local model's precision: float32, bfloat16, float16.")]
 PathChoice = Annotated[
     str,
-    typer.Option("--path", help="How an edit in scope answers: auto, context, direct or grace; see README."),
+    typer.Option("--path", help="How an edit in scope answers: auto, context, direct, grace or serac; see README."),
+]
+PublicSets = Annotated[
+    Path | None,
+    typer.Option(
+        "--path", parser=path_of, metavar="<path>", help="Folder of the public sets; else that of KEDIT_DATA."
+    ),
 ]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Answer by the edits valid on this day (YYYY-MM-DD).")]
 Subject = Annotated[str | None, typer.Option("--subject", help="Whom or what the fact is about.")]

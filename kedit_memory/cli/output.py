@@ -2,10 +2,15 @@
 
 import dataclasses
 import json
+import shlex
+import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kedit_memory.records import Edit, Match, Revision, Status
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def emit(*, as_json: bool, document: Mapping[str, Any], lines: Iterable[str]) -> None:
@@ -15,6 +20,26 @@ def emit(*, as_json: bool, document: Mapping[str, Any], lines: Iterable[str]) ->
     else:
         for line in lines:
             print(line)
+
+
+def say(line: str) -> None:
+    """Tell people how far long work is; standard output is left to results."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def command_line() -> str:
+    """The command as it was given, to be run again."""
+    return shlex.join(["kedit", *sys.argv[1:]])
+
+
+def table_console(width: int) -> "Console":
+    """Where tables are printed: plain text, as wide as the terminal, or as `width` characters where there is none."""
+    from rich.console import Console
+
+    wide = Console(markup=False, emoji=False)  # a model may answer with brackets
+    if not wide.is_terminal:
+        wide.width = width
+    return wide
 
 
 def edit_document(edit: Edit) -> dict[str, Any]:

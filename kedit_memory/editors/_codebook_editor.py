@@ -10,7 +10,7 @@ from kedit_memory.editors._codebook_applied import CodebookApplied, Lesson
 from kedit_memory.editors._codebook_files import load_codebook
 from kedit_memory.editors._codebook_site import KeyToken, Site, Stack, one_of
 from kedit_memory.editors._weights import outcome_from
-from kedit_memory.editors.base import Outcome, Wanted
+from kedit_memory.editors.base import Outcome, Wanted, undone_on_failure
 from kedit_memory.editors.codebook import Codebook, Distance, Found
 from kedit_memory.errors import EditorError, InvalidInputError
 from kedit_memory.models.families import encoder_of, family_of
@@ -59,11 +59,8 @@ class CodebookEditor:
             PromptTooLongError: prompt and target do not fit the model's window.
         """
         applied = self.open(model)
-        try:
+        with undone_on_failure(applied):
             applied.add(edits)
-        except BaseException:  # an interrupt, too, must not leave hooks behind
-            applied.undo()
-            raise
         return applied
 
     def open(self, model: WhiteBoxModel) -> CodebookApplied:

@@ -23,7 +23,7 @@ from kedit_memory.editors._codebook_tail import Tail
 from kedit_memory.editors._module_files import load_module, save_module
 from kedit_memory.editors._teaching import check_options, judged
 from kedit_memory.editors._weights import outcome_from
-from kedit_memory.editors.base import Outcome, Wanted, facts
+from kedit_memory.editors.base import Outcome, Wanted, facts, undone_on_failure
 from kedit_memory.editors.codebook import Codebook
 from kedit_memory.errors import EditorError
 from kedit_memory.models.families import encoder_of, family_of
@@ -195,11 +195,8 @@ class ModuleEditor(ABC):
         Errors as in `Editor.apply` and `ModuleApplied.add`.
         """
         applied = self.open(model)
-        try:
+        with undone_on_failure(applied):
             applied.add(edits)
-        except BaseException:  # an interrupt, too, must not leave hooks behind
-            applied.undo()
-            raise
         return applied
 
     def open(self, model: WhiteBoxModel) -> ModuleApplied:

@@ -3,7 +3,8 @@
 An editor is a frozen dataclass whose fields are its options; it holds no state, so that one editor serves many models.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
@@ -63,6 +64,16 @@ class Applied(Protocol):
     def save(self, folder: Path) -> None:
         """Write the change as safetensors and JSON; `Editor.load` puts it back into the same model."""
         ...
+
+
+@contextmanager
+def undone_on_failure(applied: Applied) -> Iterator[None]:
+    """Nothing is left in the model of edits that could not be put in whole; an interrupt counts, too."""
+    try:
+        yield
+    except BaseException:
+        applied.undo()
+        raise
 
 
 @runtime_checkable

@@ -18,7 +18,7 @@ import numpy as np
 from kedit_memory.editors._demonstrations import Demonstration, from_world, nearest
 from kedit_memory.editors._teaching import check_options, judged
 from kedit_memory.editors._weights import outcome_from, read_record, write_aside, write_record
-from kedit_memory.editors.base import Fact, Outcome, Wanted, facts
+from kedit_memory.editors.base import Fact, Outcome, Wanted, facts, undone_on_failure
 from kedit_memory.errors import EditorError
 from kedit_memory.memory.add import statement_of
 from kedit_memory.models.encoder import load_encoder
@@ -84,11 +84,8 @@ class InContext:
             for fact in wanted
         ]
         change = ContextChange(model, self, entries, ())
-        try:
+        with undone_on_failure(change):
             change.outcomes = tuple(judged(model, wanted, 0, started))
-        except BaseException:  # an interrupt, too, must not leave an edit in force
-            change.undo()
-            raise
         return change
 
     def load(self, model: WhiteBoxModel, folder: Path) -> "ContextChange":

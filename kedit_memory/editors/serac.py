@@ -32,7 +32,7 @@ from kedit_memory.editors._edit_cache import EditCache
 from kedit_memory.editors._scope_classifier import ScopeClassifier, load_scope
 from kedit_memory.editors._teaching import check_options
 from kedit_memory.editors._weights import outcome_from, read_record, write_aside, write_record
-from kedit_memory.editors.base import Fact, Outcome, Wanted, facts
+from kedit_memory.editors.base import Fact, Outcome, Wanted, facts, undone_on_failure
 from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError, NotFoundError
 from kedit_memory.memory.add import statement_of
 from kedit_memory.models.language import TextModel, WhiteBoxModel, load_model
@@ -76,11 +76,8 @@ class Serac:
         """
         wanted = facts(edits)
         change = SeracChange(self._inside(model), self)
-        try:
+        with undone_on_failure(change):
             change.take(wanted)
-        except BaseException:  # an interrupt, too, must not leave an edit in force
-            change.undo()
-            raise
         return change
 
     def load(self, model: WhiteBoxModel, folder: Path) -> "SeracChange":

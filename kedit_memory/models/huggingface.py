@@ -13,7 +13,7 @@ from kedit_memory.models import prompts as formats
 from kedit_memory.models.batches import StopTexts, cut, pad, until_end
 from kedit_memory.models.language import ScoringModel, requires, white_box
 from kedit_memory.models.loading import describe_config, load_checkpoint
-from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
+from kedit_memory.models.prompts import MAX_NEW_TOKENS, AnswersOne, Prompt
 from kedit_memory.models.substitution import StandIn, Substitute, divided
 
 # Scores of one scoring batch, all positions and words: half a gibibyte in float32.
@@ -33,7 +33,7 @@ _GREEDY = {
 }
 
 
-class HuggingFaceModel:
+class HuggingFaceModel(AnswersOne):
     """A `WhiteBoxModel` around a transformers model.
 
     Deterministic: generation is greedy. Batches are padded here, on the side that the task needs, so the
@@ -182,18 +182,6 @@ class HuggingFaceModel:
             for i, ids in zip(batch, tokens, strict=True):
                 texts[i] = cut(self._decode(ids), stop)
         return texts
-
-    def answer(
-        self,
-        question: str,
-        facts: Sequence[str] = (),
-        passages: Sequence[str] = (),
-        *,
-        max_new_tokens: int = MAX_NEW_TOKENS,
-    ) -> str:
-        """The answer to one question; errors as in `generate`."""
-        prompt = Prompt(question=question, facts=tuple(facts), passages=tuple(passages))
-        return self.answer_many([prompt], max_new_tokens=max_new_tokens)[0]
 
     def answer_many(self, prompts: Sequence[Prompt], *, max_new_tokens: int = MAX_NEW_TOKENS) -> list[str]:
         """The answers to many questions, in order; errors as in `generate`."""

@@ -10,6 +10,7 @@ The base-model format is the one that the embedded model is trained on; changing
 A cloze prompt stands last as it is, and is continued by " {object}." and the end of text.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,3 +87,23 @@ def _context(facts: Sequence[str], passages: Sequence[str]) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+class AnswersOne(ABC):
+    """A model that answers many questions, and so one."""
+
+    @abstractmethod
+    def answer_many(self, prompts: Sequence[Prompt], *, max_new_tokens: int = MAX_NEW_TOKENS) -> list[str]:
+        """The answers to many questions, in order."""
+
+    def answer(
+        self,
+        question: str,
+        facts: Sequence[str] = (),
+        passages: Sequence[str] = (),
+        *,
+        max_new_tokens: int = MAX_NEW_TOKENS,
+    ) -> str:
+        """The answer to one question; errors as in `generate`."""
+        prompt = Prompt(question=question, facts=tuple(facts), passages=tuple(passages))
+        return self.answer_many([prompt], max_new_tokens=max_new_tokens)[0]

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from kedit_memory.errors import InvalidInputError, ModelError
-from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt, chat_messages, clean
+from kedit_memory.models.prompts import MAX_NEW_TOKENS, AnswersOne, Prompt, chat_messages, clean
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Completion:
     log_probabilities: tuple[float, ...] | None = None
 
 
-class OpenAIModel:
+class OpenAIModel(AnswersOne):
     """A `TextModel` that asks `{url}/chat/completions`, at temperature 0.
 
     Connection errors, 429 and 5xx are tried again, after a pause that doubles each time or that the
@@ -88,18 +88,6 @@ class OpenAIModel:
             ModelError: The endpoint cannot be reached, refuses, or answers with something else.
         """
         return [self.complete(prompt, max_new_tokens=max_new_tokens, stop=stop).text for prompt in prompts]
-
-    def answer(
-        self,
-        question: str,
-        facts: Sequence[str] = (),
-        passages: Sequence[str] = (),
-        *,
-        max_new_tokens: int = MAX_NEW_TOKENS,
-    ) -> str:
-        """The answer to one question; errors as in `generate`."""
-        prompt = Prompt(question=question, facts=tuple(facts), passages=tuple(passages))
-        return self.answer_many([prompt], max_new_tokens=max_new_tokens)[0]
 
     def answer_many(self, prompts: Sequence[Prompt], *, max_new_tokens: int = MAX_NEW_TOKENS) -> list[str]:
         """The answers to many questions, in order; errors as in `generate`."""

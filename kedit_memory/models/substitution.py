@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol, TypeVar
 
 from kedit_memory.models.language import TextModel
-from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
+from kedit_memory.models.prompts import MAX_NEW_TOKENS, AnswersOne, Prompt
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ def divided(
     return [results[place] for place in range(len(prompts))]
 
 
-class SubstitutedModel:
+class SubstitutedModel(AnswersOne):
     """A `TextModel` in front of another, of whatever strength: some prompts are answered in its place.
 
     Nothing of the model behind it is changed or needed but that it generates; a remote endpoint will do. It is asked
@@ -103,18 +103,6 @@ class SubstitutedModel:
             lambda mine: self.base.generate([prompts[i] for i in mine], max_new_tokens=max_new_tokens, stop=stop),
             lambda model, given, _: model.generate(given, max_new_tokens=max_new_tokens, stop=stop),
         )
-
-    def answer(
-        self,
-        question: str,
-        facts: Sequence[str] = (),
-        passages: Sequence[str] = (),
-        *,
-        max_new_tokens: int = MAX_NEW_TOKENS,
-    ) -> str:
-        """The answer to one question; errors as in `generate`."""
-        prompt = Prompt(question=question, facts=tuple(facts), passages=tuple(passages))
-        return self.answer_many([prompt], max_new_tokens=max_new_tokens)[0]
 
     def answer_many(self, prompts: Sequence[Prompt], *, max_new_tokens: int = MAX_NEW_TOKENS) -> list[str]:
         """The answers to many questions, in order; errors as in `generate`."""
