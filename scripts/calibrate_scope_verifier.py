@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kedit_memory.evaluation.negatives import misspelt
-from kedit_memory.evaluation.scope import Drawn, ScopePlan, draw, remember
-from kedit_memory.evaluation.scope_sets import CALIBRATING, SETS
+from kedit_memory.evaluation.scope.run import Drawn, ScopePlan, draw, remember
+from kedit_memory.evaluation.scope.sets import CALIBRATING, SETS
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.pair import CONFIG, PairModel
 from kedit_memory.records import DEFAULT_NAMESPACE

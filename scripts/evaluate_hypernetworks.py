@@ -22,7 +22,7 @@ from train_hypernetworks import held_out
 from kedit_memory.editors import Applied, Editor, load_editor
 from kedit_memory.evaluation.metrics import is_answer, wilson
 from kedit_memory.evaluation.rows import Row, Run, describe_run
-from kedit_memory.evaluation.scope_sets import TEST, part_of
+from kedit_memory.evaluation.scope.sets import TEST, part_of
 from kedit_memory.models.language import WhiteBoxModel, load_model, white_box
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest

@@ -15,7 +15,7 @@ from statistics import mean
 from typing import Any
 
 from kedit_memory.errors import KeditError
-from kedit_memory.evaluation.lifelong_figures import save_picture
+from kedit_memory.evaluation.lifelong.figures import save_picture
 
 Row = Mapping[str, Any]
 Key = tuple[str, str]  # metric and kind

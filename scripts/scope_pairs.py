@@ -1,6 +1,6 @@
 """Pairs of a question and an edit for training the scope verifier, each with its label.
 
-They come from the training part of each set (see `kedit_memory.evaluation.scope_sets`) and from groups of wordings that
+They come from the training part of each set (see `kedit_memory.evaluation.scope.sets`) and from groups of wordings that
 ask the same thing. No relation of the held-out part and no subject of its edits occurs.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kedit_memory.evaluation.negatives import dropped, in_passing
-from kedit_memory.evaluation.scope_sets import (
+from kedit_memory.evaluation.scope.sets import (
     HELD_OUT_WORDS,
     SETS,
     TRAINING,

@@ -24,7 +24,7 @@ import torch
 
 from kedit_memory.editors._teaching import Lesson, lesson, losses
 from kedit_memory.errors import KeditError
-from kedit_memory.evaluation.lifelong_streams import passage_pairs
+from kedit_memory.evaluation.lifelong.streams import passage_pairs
 from kedit_memory.models.language import WhiteBoxModel, load_model, white_box
 from kedit_memory.models.prompts import Prompt
 

@@ -29,7 +29,7 @@ from kedit_memory.editors._teaching import Lesson, lesson
 from kedit_memory.editors.base import Fact as Wanted
 from kedit_memory.editors.ke import KnowledgeEditorNetwork, condition
 from kedit_memory.editors.mend import MendNetwork
-from kedit_memory.evaluation.scope_sets import TRAINING, part_of
+from kedit_memory.evaluation.scope.sets import TRAINING, part_of
 from kedit_memory.models.batches import pad
 from kedit_memory.models.language import WhiteBoxModel, load_model, white_box
 from kedit_memory.models.prompts import Prompt

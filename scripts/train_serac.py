@@ -9,7 +9,7 @@ counterfactual model by -log p(answer | edit, question) (equation 4). Of the que
 neighbours of the edit by sentence embedding. The paper leaves out the nearest (--skip), since in a set of unknown
 labels they are most often rephrasings; the world's labels are known, and its nearest, other questions about the same
 subject, are those that matter. The other questions are drawn from all. Edits are facts of the shipped world with
-another object, and with --data the training rows of zsRE; they are split by relation as `evaluation/scope_sets.py`
+another object, and with --data the training rows of zsRE; they are split by relation as `evaluation/scope/sets.py`
 does, and what is printed at the end is measured on relations that training never saw.
 """
 
@@ -31,7 +31,7 @@ from torch.nn import functional
 from kedit_memory.editors._scope_classifier import CrossScope, EmbeddingScope, ScopeClassifier, Similarity
 from kedit_memory.editors._teaching import lesson, losses
 from kedit_memory.editors.base import Fact
-from kedit_memory.evaluation.scope_sets import TEST, TRAINING, part_of
+from kedit_memory.evaluation.scope.sets import TEST, TRAINING, part_of
 from kedit_memory.memory.add import statement_of
 from kedit_memory.models.encoder import MINILM_SHA256, load_encoder
 from kedit_memory.models.huggingface import HuggingFaceModel

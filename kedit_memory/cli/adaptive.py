@@ -12,7 +12,7 @@ from kedit_memory.cli.output import command_line, emit, say, table_console
 from kedit_memory.cli.public_sets import public_sets
 
 if TYPE_CHECKING:
-    from kedit_memory.evaluation.adaptive import AdaptiveReport
+    from kedit_memory.evaluation.adaptive.run import AdaptiveReport
 
 _PRINTED_WIDTH = 110  # characters, where the output is no terminal
 
@@ -47,8 +47,8 @@ def adaptive_retrieval(
     as_json: o.Json = False,
 ) -> None:
     """Measure each gate policy: accuracy and retrieval calls on questions that it was not fitted on."""
-    from kedit_memory.evaluation.adaptive import AdaptivePlan, run_adaptive
-    from kedit_memory.evaluation.adaptive_figures import save_picture
+    from kedit_memory.evaluation.adaptive.figures import save_picture
+    from kedit_memory.evaluation.adaptive.run import AdaptivePlan, run_adaptive
     from kedit_memory.evaluation.pictures import check_picture
     from kedit_memory.models.language import load_model
 

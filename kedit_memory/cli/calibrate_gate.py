@@ -38,7 +38,7 @@ def gate(
 
     Each question is answered both ways. One half of the subjects fits the policy; the other says what it does.
     """
-    from kedit_memory.evaluation.gate_fitting import calibrate_gate
+    from kedit_memory.evaluation.adaptive.gate_fitting import calibrate_gate
     from kedit_memory.evaluation.rows import describe_run
     from kedit_memory.routing.gate_calibration import NOTE, check_size, read_gate_questions
 

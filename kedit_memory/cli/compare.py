@@ -54,10 +54,10 @@ def compare(
     as_json: o.Json = False,
 ) -> None:
     """Make the same edits with every method, ask the same questions, and print what was reached and what it cost."""
-    from kedit_memory.evaluation.compare import ComparePlan, run_compare
-    from kedit_memory.evaluation.compare_html import PAGE, REPORT, check_drawing, write_page, write_report
-    from kedit_memory.evaluation.compare_methods import chosen_methods
-    from kedit_memory.evaluation.compare_tables import markdown, tables
+    from kedit_memory.evaluation.compare.html import PAGE, REPORT, check_drawing, write_page, write_report
+    from kedit_memory.evaluation.compare.methods import chosen_methods
+    from kedit_memory.evaluation.compare.run import ComparePlan, run_compare
+    from kedit_memory.evaluation.compare.tables import markdown, tables
 
     plan = ComparePlan(
         methods=chosen_methods(methods), dataset=dataset, edits=_numbers("--edits", edits), modes=_words(mode),

@@ -15,7 +15,7 @@ from kedit_memory.cli.public_sets import public_sets
 
 if TYPE_CHECKING:
     from kedit_memory.evaluation.rows import Row
-    from kedit_memory.evaluation.scope import ScopeReport, Wrong
+    from kedit_memory.evaluation.scope.run import ScopeReport, Wrong
 
 _PRINTED_WIDTH = 120  # characters, where the output is no terminal
 _TRIVIAL = {"oracle", "unedited", "question_only"}  # ones and zeros, and what has a column of its own
@@ -65,8 +65,8 @@ def scope(
 ) -> None:
     """Measure which questions an edit answers: held-out ones, by kind, with all edits of a set in one store."""
     from kedit_memory.evaluation.pictures import check_picture
-    from kedit_memory.evaluation.scope import ScopePlan, run_scope
-    from kedit_memory.evaluation.scope_figures import save_picture
+    from kedit_memory.evaluation.scope.figures import save_picture
+    from kedit_memory.evaluation.scope.run import ScopePlan, run_scope
 
     plan = ScopePlan(
         dataset=dataset, edits=edits, questions=questions, open_questions=open_questions, part=part, scope=decider,
@@ -119,7 +119,7 @@ def _worst(wrong: "tuple[Wrong, ...]", count: int) -> list[str]:
 def _print_tables(rows: "tuple[Row, ...]", note: str | None) -> None:
     from rich.table import Table
 
-    from kedit_memory.evaluation.scope_rows import AUC
+    from kedit_memory.evaluation.scope.rows import AUC
 
     console = table_console(_PRINTED_WIDTH)
     own, *others = (name for name in dict.fromkeys(row.method for row in rows) if name not in _TRIVIAL)

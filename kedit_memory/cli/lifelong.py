@@ -14,7 +14,7 @@ from kedit_memory.cli.public_sets import public_sets
 from kedit_memory.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from kedit_memory.evaluation.lifelong import LifelongPlan, LifelongReport
+    from kedit_memory.evaluation.lifelong.run import LifelongPlan, LifelongReport
     from kedit_memory.models.language import WhiteBoxModel
 
 _PRINTED_WIDTH = 140  # characters, where the output is no terminal
@@ -81,8 +81,8 @@ def lifelong(
     as_json: o.Json = False,
 ) -> None:  # fmt: skip
     """Stream edits one by one; measure what is kept, answered and touched, and time. Status 1 where a method failed."""
-    from kedit_memory.evaluation.lifelong import LifelongPlan, run_lifelong
-    from kedit_memory.evaluation.lifelong_figures import save_picture
+    from kedit_memory.evaluation.lifelong.figures import save_picture
+    from kedit_memory.evaluation.lifelong.run import LifelongPlan, run_lifelong
     from kedit_memory.evaluation.pictures import check_picture
 
     plan = LifelongPlan(
@@ -117,7 +117,7 @@ def _loader(model: str, device: str | None, dtype: str | None) -> "Any":
 
 
 def _data(path: Path | None, plan: "LifelongPlan") -> Path | None:
-    from kedit_memory.evaluation.lifelong_streams import OF_PUBLIC_SETS
+    from kedit_memory.evaluation.lifelong.streams import OF_PUBLIC_SETS
 
     return public_sets(path, needed=True) if plan.stream in OF_PUBLIC_SETS else None
 

@@ -12,7 +12,7 @@ from kedit_memory.cli import options as o
 from kedit_memory.cli.output import emit
 
 if TYPE_CHECKING:
-    from kedit_memory.evaluation.trace import Trace
+    from kedit_memory.evaluation.trace.run import Trace
 
 _SHADES = " .:-=+*#%@"  # from nothing that is brought back to all of it
 
@@ -37,8 +37,8 @@ def trace(
 ) -> None:
     """Hide the subject by noise, restore one place after the other, and show what brings the answer back."""
     from kedit_memory.evaluation.pictures import check_picture
-    from kedit_memory.evaluation.trace import trace as run_trace
-    from kedit_memory.evaluation.trace_figures import save_trace
+    from kedit_memory.evaluation.trace.figures import save_trace
+    from kedit_memory.evaluation.trace.run import trace as run_trace
     from kedit_memory.models.language import load_model
 
     if picture:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,11 @@ class CodebookApplied:
         """One for each edit, in the order given; an edit that a later one replaced is not learned any more."""
         return [self._now(owner, outcome) for owner, outcome in self._outcomes.items()]
 
+    def outcome_of(self, edit_id: str) -> Outcome | None:
+        """How one edit went; None where it was never added."""
+        outcome = self._outcomes.get(edit_id)
+        return None if outcome is None else self._now(edit_id, outcome)
+
     @property
     def owners(self) -> Sequence[str]:
         """The names of the edits, in the order of `outcomes`: their ids, or #1, #2… where they have none."""
@@ -116,13 +121,12 @@ class CodebookApplied:
             self.adapter.close()
 
     def save(self, folder: Path) -> None:
-        """Write the codebook as safetensors and JSON into a new folder.
+        """Write the codebook into a new folder.
 
         Raises:
             EditorError: the folder holds something already, or cannot be written.
         """
-        outcomes = {owner: asdict(outcome) for owner, outcome in self._outcomes.items()}
-        save_codebook(self.codebook, folder, {**self.record, "outcomes": outcomes})
+        save_codebook(self.codebook, self._outcomes, folder, self.record)
 
     def restore(self, outcomes: Mapping[str, Outcome]) -> None:
         """Take over the outcomes of a saved codebook."""
@@ -160,7 +164,7 @@ class CodebookApplied:
         `began` is when learning them did, by `time.perf_counter`; each counts an equal part of the time.
         """
         said = self._says_target(lessons)
-        seconds = (time.perf_counter() - began) / len(lessons)
+        seconds = round((time.perf_counter() - began) / len(lessons), 6)  # no clock tells more
         outcomes = []
         for lesson, taken, learned in zip(lessons, steps, said, strict=True):
             if not learned:

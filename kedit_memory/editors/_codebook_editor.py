@@ -9,7 +9,6 @@ from kedit_memory.editors._codebook_adapter import Adapter, Replacement
 from kedit_memory.editors._codebook_applied import CodebookApplied, Lesson
 from kedit_memory.editors._codebook_files import load_codebook
 from kedit_memory.editors._codebook_site import KeyToken, Site, Stack, one_of
-from kedit_memory.editors._weights import outcome_from
 from kedit_memory.editors.base import Outcome, Wanted, undone_on_failure
 from kedit_memory.editors.codebook import Codebook, Distance, Found
 from kedit_memory.errors import EditorError, InvalidInputError
@@ -78,10 +77,9 @@ class CodebookEditor:
         Raises:
             EditorError: the folder holds no such codebook, a damaged one, or one for another model.
         """
-        codebook, record = load_codebook(white_box(model, f"the editor {self.name}"), folder, self.name)
+        codebook, outcomes, record = load_codebook(white_box(model, f"the editor {self.name}"), folder, self.name)
         try:
             editor = replace(self, **record["options"])
-            outcomes = {owner: outcome_from(row) for owner, row in record["outcomes"].items()}
             applied = editor._applied(model, codebook)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise EditorError(f"the codebook saved in {folder} is damaged: its record does not fit") from error

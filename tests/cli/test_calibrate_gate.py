@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from adaptive_report import main as write_report
 
-from kedit_memory.evaluation.adaptive_observed import ALONE, DECIDING, READING, SEARCHING, Labelled, Observed, Observer
+from kedit_memory.evaluation.adaptive.observed import ALONE, DECIDING, READING, SEARCHING, Labelled, Observed, Observer
 from kedit_memory.memory import EditMemory
 from kedit_memory.routing.gate_calibration import NOTE, GateCalibration
 from kedit_memory.routing.signals import Signals
@@ -119,7 +119,7 @@ def test_what_cannot_be_fitted_is_one_line_and_keeps_what_was_kept(
 
 def test_every_policy_is_measured_and_reported(kedit: Kedit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("matplotlib")
-    monkeypatch.setattr("kedit_memory.evaluation.adaptive._shows_states", lambda _: True)
+    monkeypatch.setattr("kedit_memory.evaluation.adaptive.run._shows_states", lambda _: True)
     picture, saved, report = tmp_path / "p.png", tmp_path / "rows.json", tmp_path / "r.md"
     outcome = kedit(
         "evaluate", "adaptive-retrieval", "--dataset", "world", "--questions", 520, "--resplits", 2, "--no-dense",

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from kedit_memory.cli import main as cli
-from kedit_memory.evaluation import compare, compare_measures
-from kedit_memory.evaluation.compare_cases import GENERALIZATION, LOCALITY, RELIABILITY, Case, Probe
+from kedit_memory.evaluation.compare import measures as compare_measures
+from kedit_memory.evaluation.compare import run as compare
+from kedit_memory.evaluation.compare.cases import GENERALIZATION, LOCALITY, RELIABILITY, Case, Probe
 from kedit_memory.records import EditRequest
 
 from .conftest import Kedit, Outcome

@@ -263,10 +263,13 @@ def test_files_of_others_and_damaged_ones_are_refused(model, editor, tmp_path, t
         with pytest.raises(EditorError, match=r"damaged|version 99"):
             editor.load(model, tmp_path / "saved")
     record.write_text(text)
-    tensors = tmp_path / "saved" / "codebook.safetensors"
-    tensors.write_bytes(tensors.read_bytes()[:-8])
-    with pytest.raises(EditorError, match="is damaged"):
-        editor.load(model, tmp_path / "saved")
+    for name in ("codebook.safetensors", "texts.json.gz"):
+        file = tmp_path / "saved" / name
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-8])
+        with pytest.raises(EditorError, match="is damaged"):
+            editor.load(model, tmp_path / "saved")
+        file.write_bytes(whole)
     assert not model.model.base_model._forward_pre_hooks
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from kedit_memory.errors import InvalidInputError, NotFoundError, UnknownNameError
-from kedit_memory.evaluation.adaptive import AdaptivePlan, resplit
-from kedit_memory.evaluation.adaptive_observed import ALONE, DECIDING, READING, SEARCHING, Labelled, Observed, Observer
-from kedit_memory.evaluation.adaptive_rows import Table
-from kedit_memory.evaluation.adaptive_sets import (
+from kedit_memory.evaluation.adaptive.observed import ALONE, DECIDING, READING, SEARCHING, Labelled, Observed, Observer
+from kedit_memory.evaluation.adaptive.rows import Table
+from kedit_memory.evaluation.adaptive.run import AdaptivePlan, resplit
+from kedit_memory.evaluation.adaptive.sets import (
     KINDS,
     REVERSED,
     TWO_HOP,

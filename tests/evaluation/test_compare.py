@@ -10,9 +10,10 @@ import torch
 from kedit_memory.editors import EDITORS
 from kedit_memory.editors.base import Outcome, facts
 from kedit_memory.errors import CapabilityError, InvalidInputError, UnknownNameError
-from kedit_memory.evaluation import compare, compare_attempt, compare_measures
-from kedit_memory.evaluation.compare import ComparePlan, run_compare
-from kedit_memory.evaluation.compare_cases import (
+from kedit_memory.evaluation.compare import attempt as compare_attempt
+from kedit_memory.evaluation.compare import measures as compare_measures
+from kedit_memory.evaluation.compare import run as compare
+from kedit_memory.evaluation.compare.cases import (
     ALL,
     GENERALIZATION,
     LOCALITY,
@@ -21,9 +22,10 @@ from kedit_memory.evaluation.compare_cases import (
     Case,
     Probe,
 )
-from kedit_memory.evaluation.compare_measures import Observation, Question, Summary, chosen_questions, tokens_right
-from kedit_memory.evaluation.compare_methods import Edited, Said, chosen_methods, methods
-from kedit_memory.evaluation.compare_model import Bench, peak_memory
+from kedit_memory.evaluation.compare.measures import Observation, Question, Summary, chosen_questions, tokens_right
+from kedit_memory.evaluation.compare.methods import Edited, Said, chosen_methods, methods
+from kedit_memory.evaluation.compare.model import Bench, peak_memory
+from kedit_memory.evaluation.compare.run import ComparePlan, run_compare
 from kedit_memory.evaluation.rows import Run
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.language import load_model

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kedit_memory.errors import InvalidInputError, NotFoundError, UnknownNameError
-from kedit_memory.evaluation.compare_cases import (
+from kedit_memory.evaluation.compare.cases import (
     ALIAS,
     ALL,
     GENERALIZATION,

@@ -13,11 +13,10 @@ import torch
 from kedit_memory.editors import load_editor
 from kedit_memory.editors.ft import FineTuning
 from kedit_memory.errors import ConflictError, EditorError, InvalidInputError, NotFoundError
-from kedit_memory.evaluation import consolidate as act
-from kedit_memory.evaluation import consolidate_folder as folders
-from kedit_memory.evaluation.consolidate import Plan, consolidate, take_back
-from kedit_memory.evaluation.consolidate_choice import Wanted, age_of, choose
-from kedit_memory.evaluation.consolidate_measures import (
+from kedit_memory.evaluation.consolidate import folder as folders
+from kedit_memory.evaluation.consolidate import run as act
+from kedit_memory.evaluation.consolidate.choice import Wanted, age_of, choose
+from kedit_memory.evaluation.consolidate.measures import (
     Examination,
     Limits,
     Question,
@@ -27,6 +26,7 @@ from kedit_memory.evaluation.consolidate_measures import (
     read_canary,
     world_questions,
 )
+from kedit_memory.evaluation.consolidate.run import Plan, consolidate, take_back
 from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.huggingface import HuggingFaceModel

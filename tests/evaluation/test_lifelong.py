@@ -12,12 +12,14 @@ import torch
 
 from kedit_memory.editors import load_editor
 from kedit_memory.errors import InvalidInputError, NotFoundError, UnknownNameError
-from kedit_memory.evaluation import bootstrap, lifelong, lifelong_timing
-from kedit_memory.evaluation.lifelong import LifelongPlan, run_lifelong
-from kedit_memory.evaluation.lifelong_log import RowLog
-from kedit_memory.evaluation.lifelong_measures import Measures
-from kedit_memory.evaluation.lifelong_methods import PlainModel, Setting, check_method, opened
-from kedit_memory.evaluation.lifelong_streams import (
+from kedit_memory.evaluation import bootstrap
+from kedit_memory.evaluation.lifelong import run as lifelong
+from kedit_memory.evaluation.lifelong import timing as lifelong_timing
+from kedit_memory.evaluation.lifelong.log import RowLog
+from kedit_memory.evaluation.lifelong.measures import Measures
+from kedit_memory.evaluation.lifelong.methods import PlainModel, Setting, check_method, opened
+from kedit_memory.evaluation.lifelong.run import LifelongPlan, run_lifelong
+from kedit_memory.evaluation.lifelong.streams import (
     HELD_OUT,
     Probe,
     Stream,
@@ -28,7 +30,7 @@ from kedit_memory.evaluation.lifelong_streams import (
     world_stream,
     zsre_stream,
 )
-from kedit_memory.evaluation.lifelong_timing import EditClock, answer_times, time_row
+from kedit_memory.evaluation.lifelong.timing import EditClock, answer_times, time_row
 from kedit_memory.evaluation.metrics import is_answer, wilson
 from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.models.language import load_model
@@ -303,7 +305,7 @@ def test_an_editor_that_asks_for_past_edits_is_told(monkeypatch, mini):
             told.append(([one.prompt for one in self.past], [one.prompt for one in edits]))
             return SimpleNamespace(outcomes=())
 
-    monkeypatch.setattr("kedit_memory.evaluation.lifelong_methods.load_editor", lambda _: Asking())
+    monkeypatch.setattr("kedit_memory.evaluation.lifelong.methods.load_editor", lambda _: Asking())
     with opened("asking", Setting(load=lambda: mini, encoder=None, max_new_tokens=24)) as method:
         for number in range(3):
             method.put([EditRequest(prompt=f"q{number}", target="a")])

@@ -11,10 +11,13 @@ import pytest
 import scope_report
 
 from kedit_memory.errors import InvalidInputError, MissingDependencyError, UnknownNameError
-from kedit_memory.evaluation import scope_controls as controls
 from kedit_memory.evaluation.metrics import wilson
 from kedit_memory.evaluation.rows import Row, describe_run
-from kedit_memory.evaluation.scope import (
+from kedit_memory.evaluation.scope import controls
+from kedit_memory.evaluation.scope.controls import Point, Verdict
+from kedit_memory.evaluation.scope.figures import save_picture
+from kedit_memory.evaluation.scope.rows import Question
+from kedit_memory.evaluation.scope.run import (
     Drawn,
     ScopePlan,
     ScopeReport,
@@ -24,10 +27,7 @@ from kedit_memory.evaluation.scope import (
     remember,
     run_scope,
 )
-from kedit_memory.evaluation.scope_controls import Point, Verdict
-from kedit_memory.evaluation.scope_figures import save_picture
-from kedit_memory.evaluation.scope_rows import Question
-from kedit_memory.evaluation.scope_sets import CALIBRATING, TEST, TRAINING, OpenQuestion, ScopeCase, ScopeEdit, ScopeSet
+from kedit_memory.evaluation.scope.sets import CALIBRATING, TEST, TRAINING, OpenQuestion, ScopeCase, ScopeEdit, ScopeSet
 from kedit_memory.memory import EditMemory
 from kedit_memory.routing.verify import Judged
 

@@ -10,7 +10,7 @@ import pytest
 
 from kedit_memory.errors import InvalidInputError, NotFoundError
 from kedit_memory.evaluation import negatives
-from kedit_memory.evaluation.scope_sets import (
+from kedit_memory.evaluation.scope.sets import (
     CALIBRATING,
     SETS,
     TEST,

@@ -1,11 +1,14 @@
 """The GRACE path: values learned for edits, used where the router decides, and nowhere else."""
 
+import gzip
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+from kedit_memory.editors._codebook_applied import CodebookApplied
 from kedit_memory.errors import CapabilityError
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
@@ -69,8 +72,24 @@ def test_another_answer_is_learned_anew_and_a_purge_leaves_nothing(memory, route
     memory.update(edit.id, target="Kyoto")
     assert router.query(JAPAN).text == "Kyoto"
     memory.purge(edit.id)
-    assert not list(memory.path.rglob("codebook.*"))
+    assert not [path for path in memory.path.glob("values/**/*") if path.is_file()]
     assert router.query(JAPAN).text == "Tokyo"
+    memory.add("What is the capital of France?", "Lyon", subject="France")
+    assert router.query("What is the capital of France?").text == "Lyon"
+    (file,) = memory.path.glob("values/*/texts.json.gz")
+    assert "Kyoto" not in gzip.decompress(file.read_bytes()).decode()
+
+
+def test_writing_takes_a_small_part_of_the_time(memory, router, monkeypatch):
+    written = []
+    save = CodebookApplied.save
+    clock = itertools.count()
+    monkeypatch.setattr("kedit_memory.routing.values.perf_counter", lambda: next(clock))
+    monkeypatch.setattr(CodebookApplied, "save", lambda self, folder: (written.append(1), save(self, folder)))
+    for year in range(12):  # each time that is asked for is a tick later, so that writing takes one
+        memory.add(JAPAN, f"{1900 + year}", subject="Japan")
+        assert router.query(JAPAN).text == f"{1900 + year}"
+    assert len(written) == 2
 
 
 def test_what_cannot_be_learned_goes_into_the_context(memory, router):

@@ -18,8 +18,8 @@ from kedit_memory.editors import Editor, load_editor
 from kedit_memory.editors._moments import read_paragraphs
 from kedit_memory.editors._weights import WeightChange
 from kedit_memory.errors import EditorError, InvalidInputError, NotFoundError
-from kedit_memory.evaluation.consolidate_choice import Choice, Wanted, choose
-from kedit_memory.evaluation.consolidate_folder import (
+from kedit_memory.evaluation.consolidate.choice import Choice, Wanted, choose
+from kedit_memory.evaluation.consolidate.folder import (
     Record,
     finish_swap,
     plain,
@@ -30,7 +30,7 @@ from kedit_memory.evaluation.consolidate_folder import (
     write_aside,
     written,
 )
-from kedit_memory.evaluation.consolidate_measures import (
+from kedit_memory.evaluation.consolidate.measures import (
     Examination,
     Limits,
     Question,

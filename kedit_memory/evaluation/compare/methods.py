@@ -18,9 +18,9 @@ import numpy as np
 from kedit_memory.editors import EDITORS, Applied, Editor, load_editor
 from kedit_memory.editors._weights import WeightChange
 from kedit_memory.errors import UnknownNameError
-from kedit_memory.evaluation.compare_cases import Case, Probe
-from kedit_memory.evaluation.compare_model import Bench
-from kedit_memory.evaluation.lifelong_methods import Growing, Scored
+from kedit_memory.evaluation.compare.cases import Case, Probe
+from kedit_memory.evaluation.compare.model import Bench
+from kedit_memory.evaluation.lifelong.methods import Growing, Scored
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.add import statement_of
 from kedit_memory.models.prompts import Prompt

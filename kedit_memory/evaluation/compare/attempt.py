@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
-from kedit_memory.evaluation import compare_measures as measures
-from kedit_memory.evaluation.compare_cases import Case
-from kedit_memory.evaluation.compare_ledger import DONE, FAILED, SHORTENED, Cell, CellKey, Ledger
-from kedit_memory.evaluation.compare_measures import Observation, Summary, regrouped
-from kedit_memory.evaluation.compare_methods import Method, methods
-from kedit_memory.evaluation.compare_model import Bench, peak_memory
+from kedit_memory.evaluation.compare import measures
+from kedit_memory.evaluation.compare.cases import Case
+from kedit_memory.evaluation.compare.ledger import DONE, FAILED, SHORTENED, Cell, CellKey, Ledger
+from kedit_memory.evaluation.compare.measures import Observation, Summary, regrouped
+from kedit_memory.evaluation.compare.methods import Method, methods
+from kedit_memory.evaluation.compare.model import Bench, peak_memory
 from kedit_memory.evaluation.rows import Run
 
 SINGLE, SEQUENTIAL, BATCH = "single", "sequential", "batch"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kedit_memory.evaluation.scope_controls import Verdict
+from kedit_memory.evaluation.scope.controls import Verdict
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.pair import Pair
 from kedit_memory.records import Vectors

@@ -12,11 +12,11 @@ from time import perf_counter
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation import bootstrap
-from kedit_memory.evaluation.lifelong_log import RowLog
-from kedit_memory.evaluation.lifelong_measures import AT_ONCE, Measures
-from kedit_memory.evaluation.lifelong_methods import UNEDITED, LoadModel, Method, Setting, check_method, opened
-from kedit_memory.evaluation.lifelong_streams import STREAMS, Stream, Wanted
-from kedit_memory.evaluation.lifelong_timing import EditClock, answer_times, time_row
+from kedit_memory.evaluation.lifelong.log import RowLog
+from kedit_memory.evaluation.lifelong.measures import AT_ONCE, Measures
+from kedit_memory.evaluation.lifelong.methods import UNEDITED, LoadModel, Method, Setting, check_method, opened
+from kedit_memory.evaluation.lifelong.streams import STREAMS, Stream, Wanted
+from kedit_memory.evaluation.lifelong.timing import EditClock, answer_times, time_row
 from kedit_memory.evaluation.rows import Row, Run, describe_run
 from kedit_memory.models.language import WhiteBoxModel
 
@@ -34,7 +34,7 @@ class LifelongPlan:
     """What is streamed and measured, checked when it is made.
 
     Attributes:
-        stream: a name in `lifelong_streams.STREAMS`.
+        stream: a name in `lifelong.streams.STREAMS`.
         methods: editors by name, `router:PATH` for a path of the router, `unedited`; the last is always measured.
         edits: how many are streamed.
         every: after how many edits everything is measured.

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from kedit_memory.evaluation.compare import Comparison
-from kedit_memory.evaluation.compare_attempt import SEQUENTIAL, SINGLE
-from kedit_memory.evaluation.compare_cases import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
-from kedit_memory.evaluation.compare_measures import (
+from kedit_memory.evaluation.compare.attempt import SEQUENTIAL, SINGLE
+from kedit_memory.evaluation.compare.cases import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
+from kedit_memory.evaluation.compare.measures import (
     ANSWER_TIME,
     BYTES,
     EDIT,
@@ -22,7 +21,8 @@ from kedit_memory.evaluation.compare_measures import (
     SHARES,
     TEACHER_FORCED,
 )  # fmt: skip
-from kedit_memory.evaluation.scope_rows import DIALOGUE
+from kedit_memory.evaluation.compare.run import Comparison
+from kedit_memory.evaluation.scope.rows import DIALOGUE
 
 JsonRow: TypeAlias = Mapping[str, Any]
 Figure: TypeAlias = tuple[str, str]  # a metric and its kind

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from kedit_memory.editors import Editor, Outcome, load_editor
 from kedit_memory.editors.base import Wanted
-from kedit_memory.evaluation.lifelong_streams import Text
+from kedit_memory.evaluation.lifelong.streams import Text
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.models.prompts import Prompt

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from kedit_memory.errors import EditorError
 from kedit_memory.evaluation.bootstrap import interval
-from kedit_memory.evaluation.compare_cases import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY, Case
-from kedit_memory.evaluation.compare_methods import Method, Question, Said
-from kedit_memory.evaluation.compare_model import Bench, digest, negative_log_likelihoods
+from kedit_memory.evaluation.compare.cases import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY, Case
+from kedit_memory.evaluation.compare.methods import Method, Question, Said
+from kedit_memory.evaluation.compare.model import Bench, digest, negative_log_likelihoods
 from kedit_memory.evaluation.metrics import is_answer, ngram_entropy, wilson
 from kedit_memory.evaluation.rows import Row, Run
 from kedit_memory.memory import EditMemory

@@ -14,15 +14,15 @@ from time import perf_counter
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
-from kedit_memory.evaluation import compare_measures as measures
-from kedit_memory.evaluation.compare_attempt import BATCH, SEQUENTIAL, SINGLE, Attempt, Setting
-from kedit_memory.evaluation.compare_cases import Case, draw_cases
-from kedit_memory.evaluation.compare_ledger import FAILED, Cell, CellKey, Ledger
-from kedit_memory.evaluation.compare_methods import methods
-from kedit_memory.evaluation.compare_model import Bench
+from kedit_memory.evaluation.compare import measures
+from kedit_memory.evaluation.compare.attempt import BATCH, SEQUENTIAL, SINGLE, Attempt, Setting
+from kedit_memory.evaluation.compare.cases import Case, draw_cases
+from kedit_memory.evaluation.compare.ledger import FAILED, Cell, CellKey, Ledger
+from kedit_memory.evaluation.compare.methods import methods
+from kedit_memory.evaluation.compare.model import Bench
 from kedit_memory.evaluation.public import source_of
 from kedit_memory.evaluation.rows import describe_run
-from kedit_memory.evaluation.scope_sets import SETS
+from kedit_memory.evaluation.scope.sets import SETS
 from kedit_memory.models.language import WhiteBoxModel, load_model, white_box
 from kedit_memory.shipped import passages_file
 
@@ -39,8 +39,8 @@ class ComparePlan:
     """What is compared, checked when it is made.
 
     Attributes:
-        methods: names, see `compare_methods.methods`.
-        dataset: a name in `scope_sets.SETS`.
+        methods: names, see `compare.methods.methods`.
+        dataset: a name in `scope.sets.SETS`.
         edits: how many edits are in force when a sequence or a batch is measured; single edits are the most of them.
         modes: of `MODES`.
         seeds: each draws other edits, in another order.

@@ -1,7 +1,7 @@
 """What a comparison edits and asks: each edit with the questions that it covers, those that follow from it, and others.
 
 Of the shipped world, edits contradict facts that the model gives an answer to in at least one of three wordings; of the
-public sets, edits and questions are those of `scope_sets`. Edits of relations on which nothing in this project was
+public sets, edits and questions are those of `scope.sets`. Edits of relations on which nothing in this project was
 trained come first, so that a comparison takes others only when it asks for more edits than there are such.
 """
 
@@ -15,8 +15,8 @@ from pathlib import Path
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation import negatives
 from kedit_memory.evaluation.metrics import is_answer
-from kedit_memory.evaluation.scope_rows import DIALOGUE, PROMPT, REPHRASING
-from kedit_memory.evaluation.scope_sets import SETS, TEST, ScopeCase, ScopeEdit, ScopeSet, part_of
+from kedit_memory.evaluation.scope.rows import DIALOGUE, PROMPT, REPHRASING
+from kedit_memory.evaluation.scope.sets import SETS, TEST, ScopeCase, ScopeEdit, ScopeSet, part_of
 from kedit_memory.models.language import TextModel
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
@@ -28,7 +28,7 @@ ALL, REVERSED, ALIAS, ONE_HOP = "all", "reversed", "alias", "one_hop"
 _REPHRASINGS = 2  # of an edit
 _WORDINGS = 3  # in which a fact is asked to see whether the model has an idea of it
 _AT_ONCE = 64  # facts asked in one batch
-# Left out as in `scope_sets`: most of their answers can be read off the question.
+# Left out as in `scope.sets`: most of their answers can be read off the question.
 _UNUSED = frozenset({"domain_of", "demonym_of", "symbol_of", "element_of_number"})
 
 FollowUps = Mapping[str, Sequence[tuple[str, str]]]  # questions with answers that follow from an edit, by its prompt

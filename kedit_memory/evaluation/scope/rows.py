@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kedit_memory.evaluation import scope_controls as controls
 from kedit_memory.evaluation.metrics import wilson
 from kedit_memory.evaluation.negatives import KINDS
 from kedit_memory.evaluation.rows import Row, Run
-from kedit_memory.evaluation.scope_controls import Verdict
+from kedit_memory.evaluation.scope import controls
+from kedit_memory.evaluation.scope.controls import Verdict
 from kedit_memory.records import Vectors
 from kedit_memory.routing.calibration import ReliabilityBin, calibration_error
 from kedit_memory.routing.verify import Judged

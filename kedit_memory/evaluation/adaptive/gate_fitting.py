@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.adaptive_observed import Labelled, Observer, Progress
+from kedit_memory.evaluation.adaptive.observed import Labelled, Observer, Progress
 from kedit_memory.records import Mention
 from kedit_memory.routing.gate_calibration import (
     GateCalibration,

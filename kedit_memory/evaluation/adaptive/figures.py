@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedit_memory.evaluation.adaptive import AdaptiveReport
+from kedit_memory.evaluation.adaptive.run import AdaptiveReport
 from kedit_memory.evaluation.pictures import save_figure
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kedit_memory.errors import InvalidInputError, MissingDependencyError
-from kedit_memory.evaluation.compare import Comparison
-from kedit_memory.evaluation.compare_figures import pictures
-from kedit_memory.evaluation.compare_tables import Entry, Table, markdown, tables
+from kedit_memory.evaluation.compare.figures import pictures
+from kedit_memory.evaluation.compare.run import Comparison
+from kedit_memory.evaluation.compare.tables import Entry, Table, markdown, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,8 +8,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from kedit_memory.evaluation.adaptive_observed import ALONE, DECIDING, READING, SEARCHING, Observed
-from kedit_memory.evaluation.adaptive_sets import REVERSED, TWO_HOP, AdaptiveQuestion
+from kedit_memory.evaluation.adaptive.observed import ALONE, DECIDING, READING, SEARCHING, Observed
+from kedit_memory.evaluation.adaptive.sets import REVERSED, TWO_HOP, AdaptiveQuestion
 from kedit_memory.evaluation.metrics import wilson
 from kedit_memory.evaluation.rows import Row, Run
 

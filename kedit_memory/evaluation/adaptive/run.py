@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
-from kedit_memory.evaluation.adaptive_observed import Labelled, Observed, Observer, Progress
-from kedit_memory.evaluation.adaptive_rows import ORACLE, Outcomes, Table
-from kedit_memory.evaluation.adaptive_sets import SETS, AdaptiveSet
+from kedit_memory.evaluation.adaptive.observed import Labelled, Observed, Observer, Progress
+from kedit_memory.evaluation.adaptive.rows import ORACLE, Outcomes, Table
+from kedit_memory.evaluation.adaptive.sets import SETS, AdaptiveSet
 from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.memory.index import load_engine
 from kedit_memory.models.encoder import load_encoder
@@ -39,7 +39,7 @@ class AdaptivePlan:
     """What is asked and how it is split, checked when it is made.
 
     Attributes:
-        dataset: a name in `adaptive_sets.SETS`.
+        dataset: a name in `adaptive.sets.SETS`.
         questions: the most that are asked.
         passages: how many are put before a question.
         resplits: into a half to fit policies on and a half to judge them on.

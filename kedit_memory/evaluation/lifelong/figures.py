@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-from kedit_memory.evaluation.lifelong_methods import UNEDITED
+from kedit_memory.evaluation.lifelong.methods import UNEDITED
 from kedit_memory.evaluation.pictures import save_figure
 
 if TYPE_CHECKING:

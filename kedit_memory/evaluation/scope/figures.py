@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedit_memory.evaluation.pictures import save_figure
-from kedit_memory.evaluation.scope import METHOD, ScopeReport
+from kedit_memory.evaluation.scope.run import METHOD, ScopeReport
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -16,8 +16,8 @@ import numpy as np
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation import bootstrap
-from kedit_memory.evaluation.lifelong_methods import Method, PlainModel
-from kedit_memory.evaluation.lifelong_streams import Probe, Stream, StreamEdit, Text
+from kedit_memory.evaluation.lifelong.methods import Method, PlainModel
+from kedit_memory.evaluation.lifelong.streams import Probe, Stream, StreamEdit, Text
 from kedit_memory.evaluation.metrics import is_answer
 from kedit_memory.evaluation.rows import Row, Run
 from kedit_memory.models.language import WhiteBoxModel

@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kedit_memory.evaluation.compare_attempt import SEQUENTIAL
-from kedit_memory.evaluation.compare_cases import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
-from kedit_memory.evaluation.compare_measures import PERPLEXITY, RATIO
-from kedit_memory.evaluation.compare_methods import CONTROLS
-from kedit_memory.evaluation.compare_tables import Figure, JsonRow, Setup, setups
+from kedit_memory.evaluation.compare.attempt import SEQUENTIAL
+from kedit_memory.evaluation.compare.cases import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
+from kedit_memory.evaluation.compare.measures import PERPLEXITY, RATIO
+from kedit_memory.evaluation.compare.methods import CONTROLS
+from kedit_memory.evaluation.compare.tables import Figure, JsonRow, Setup, setups
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture

@@ -9,7 +9,7 @@ import numpy as np
 
 from kedit_memory.editors import Editor, load_editor
 from kedit_memory.evaluation import bootstrap
-from kedit_memory.evaluation.lifelong_methods import Method, PlainModel
+from kedit_memory.evaluation.lifelong.methods import Method, PlainModel
 from kedit_memory.evaluation.rows import Row
 from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.records import EditRequest

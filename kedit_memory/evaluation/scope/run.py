@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
-from kedit_memory.evaluation import scope_controls as controls
 from kedit_memory.evaluation.public import source_of
 from kedit_memory.evaluation.rows import Row, Run, describe_run
-from kedit_memory.evaluation.scope_controls import Point, Verdict
-from kedit_memory.evaluation.scope_rows import ASKING, OPEN, PROMPT, Question, Table
-from kedit_memory.evaluation.scope_sets import (
+from kedit_memory.evaluation.scope import controls
+from kedit_memory.evaluation.scope.controls import Point, Verdict
+from kedit_memory.evaluation.scope.rows import ASKING, OPEN, PROMPT, Question, Table
+from kedit_memory.evaluation.scope.sets import (
     CALIBRATING,
     SETS,
     TEST,
@@ -50,7 +50,7 @@ class ScopePlan:
     """What is stored and asked, checked when it is made.
 
     Attributes:
-        dataset: a name in `scope_sets.SETS`.
+        dataset: a name in `scope.sets.SETS`.
         edits: how many are stored, None for all of the set.
         questions: the most that are asked of one kind.
         open_questions: how many are asked that have nothing to do with the set.
@@ -307,7 +307,7 @@ def _baselines(stored: Stored, vectors: Vectors, progress: Progress) -> dict[str
 
 def _without_parts(stored: Stored, router: Router, vectors: Vectors, *, progress: Progress) -> Methods:
     """The router with one part taken out, by the part."""
-    from kedit_memory.evaluation import scope_ablations as ablations  # loads torch
+    from kedit_memory.evaluation.scope import ablations  # loads torch
 
     texts = [question.text for question in stored.drawn.questions]
     prompts = [edit.prompt for edit in stored.drawn.edits]

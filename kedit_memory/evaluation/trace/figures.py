@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedit_memory.evaluation.pictures import save_figure
-from kedit_memory.evaluation.trace import KINDS, Trace
+from kedit_memory.evaluation.trace.run import KINDS, Trace
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,0 +1,1 @@
+"""When retrieval pays: questions, every policy on them, the fitted gate."""

@@ -1,0 +1,1 @@
+"""Editors and memory paths side by side: cases, methods, measures, tables, pictures."""

@@ -1,0 +1,1 @@
+"""Edits of the memory made permanent: choice, writing, measures, the saved folder."""

@@ -1,0 +1,1 @@
+"""Edits one after the other: streams, methods, measures, timing."""

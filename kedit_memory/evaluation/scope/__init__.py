@@ -1,0 +1,1 @@
+"""Which questions an edit fires on: sets, cases drawn, verdicts, controls, rows."""
