@@ -186,6 +186,16 @@ class RetrievedPassage:
 
     passage: Passage
     score: float
+    written_by: str | None = None  # the model that wrote it for the question; None where it was ingested or ships
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutdatedPassage:
+    """A passage that was found and kept from the model: it states what an edit has replaced, and is older."""
+
+    passage: Passage
+    edit_id: str
+    kind: Kind  # of the edit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +227,7 @@ class Decision:
     edits: tuple[Match, ...] = ()  # the edit that answers
     considered: tuple[Match, ...] = ()  # others near the question
     passages: tuple[RetrievedPassage, ...] = ()
+    outdated: tuple[OutdatedPassage, ...] = ()  # found, and left out
     popularity: Popularity | None = None
     own_answer: str | None = None  # the model's, where the gate weighed it
     timings: Mapping[str, float] = field(default_factory=dict)  # seconds by step
@@ -233,6 +244,7 @@ class Answer:
     edits: tuple[Match, ...] = ()
     considered: tuple[Match, ...] = ()
     passages: tuple[RetrievedPassage, ...] = ()
+    outdated: tuple[OutdatedPassage, ...] = ()  # found, and left out
     popularity: Popularity | None = None
     own_answer: str | None = None  # the model's, where the gate weighed it
     timings: Mapping[str, float] = field(default_factory=dict)

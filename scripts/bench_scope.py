@@ -96,7 +96,7 @@ def _timed(memory: EditMemory, texts: Sequence[str]) -> Iterator[tuple[str, int,
         whole = time.perf_counter() - started
         for step in STEPS:
             spent[step].append(judged.timings.get(step, 0.0))
-        spent["decision"].append(whole - judged.timings["encode"])
+        spent["decision"].append(whole - judged.timings.get("encode", 0.0))
     for step, seconds in spent.items():
         for percent in (50, 99):
             yield step, percent, float(np.percentile(seconds, percent)), len(seconds)

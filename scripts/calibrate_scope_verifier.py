@@ -2,8 +2,9 @@
 
     python scripts/calibrate_scope_verifier.py --data ../shared/data
 
-The questions are those of the calibration part of every set that has one, asked with all edits of their set in the
-store: relations that the verifier was not trained on and that no report uses. A store may hold thresholds of its own
+The questions are those of the calibration part of every set that has one, and those about the wordings of the project
+that are kept for this, asked with all edits of their set in the store: relations that the verifier was not trained on
+and that no report uses. A store may hold thresholds of its own
 instead (`kedit calibrate scope`).
 """
 
@@ -15,6 +16,8 @@ import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from scope_wordings import worded_set
 
 from kedit_memory.evaluation.negatives import misspelt
 from kedit_memory.evaluation.scope.run import Drawn, ScopePlan, draw, remember
@@ -67,12 +70,12 @@ def main() -> None:
     model = PairModel.load(arguments.verifier)
     cases: list[Scored] = []
     edits = 0
-    for name, make in SETS.items():
+    for name, make in {**SETS, "worded": worded_set}.items():
         one = make(arguments.data, seed=arguments.seed)
         if not any(case.part == CALIBRATING for case in one.cases):
             continue
         plan = ScopePlan(
-            dataset=name,
+            dataset="world",  # which edits and how many questions is all that is drawn by
             edits=arguments.edits,
             questions=arguments.questions,
             part=CALIBRATING,

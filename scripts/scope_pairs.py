@@ -9,9 +9,12 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from scope_wordings import Worded, worded
 
 from kedit_memory.evaluation.negatives import dropped, in_passing
 from kedit_memory.evaluation.scope.sets import (
@@ -23,18 +26,18 @@ from kedit_memory.evaluation.scope.sets import (
     part_of,
     same_property,
 )
+from kedit_memory.models.encoder import minilm
 from kedit_memory.models.pair import Pair, as_pair
 
 SHARES = {
-    "counterfact": 0.09, "pararel": 0.15, "world": 0.16, "lre": 0.06, "zsre": 0.04, "groups": 0.1, "wordings": 0.34,
-    "properties": 0.02, "unke": 0.04,
+    "counterfact": 0.07, "pararel": 0.13, "world": 0.13, "lre": 0.05, "zsre": 0.03, "groups": 0.08, "wordings": 0.46,
+    "properties": 0.02, "unke": 0.03,
 }  # fmt: skip
 KIND_SHARES = {
     "prompt": 0.03, "rephrasing": 0.38, "dialogue": 0.08,
     "same_subject": 0.27, "same_relation": 0.04, "similar_name": 0.04, "swapped": 0.02, "negation": 0.05,
     "mention": 0.04, "prefix": 0.05,
 }  # fmt: skip
-WORDINGS = Path(__file__).parent.parent / "data" / "wordings"
 RAW_SHARE = 0.08  # of pairs whose subject is left as it is, for questions that do not name it as the edit does
 WITHOUT_TARGET = 0.2  # of edits are shown as an erasure, which has no answer
 
@@ -194,19 +197,49 @@ def _of_groups(found: Sequence[Group], subjects: Sequence[str], rng: random.Rand
 # Relations that the project words itself, with their near neighbours.
 
 
+NEIGHBOURS = 6  # relations of the same type with the most alike wordings, from which half of the others are drawn
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Placed:
+    """A relation among those of its type: the vectors of its wordings, and those that are most easily taken for it."""
+
+    relation: Worded
+    vectors: np.ndarray  # (wordings, dim), of length 1
+    near: list["_Placed"] = field(default_factory=list)
+
+
+def _placed() -> list[list[_Placed]]:
+    """Relations by type, each with its neighbours by the encoder that the verifier starts from."""
+    encoder = minilm()
+    types = []
+    for relations in worded(for_calibration=False).values():
+        texts = [[wording.replace("{}", "it") for wording in relation.wordings] for relation in relations]
+        one = [
+            _Placed(relation=relation, vectors=encoder.encode(wordings))
+            for relation, wordings in zip(relations, texts, strict=True)
+        ]
+        centres = np.array([placed.vectors.mean(0) for placed in one])
+        alike = centres @ centres.T
+        np.fill_diagonal(alike, -np.inf)
+        for placed, row in zip(one, alike, strict=True):
+            placed.near.extend(one[place] for place in np.argsort(-row)[: min(NEIGHBOURS, len(one) - 1)])
+        types.append(one)
+    return types
+
+
 def _of_wordings(subjects: Sequence[str], rng: random.Random) -> Iterator[Labelled]:
-    """Two wordings of one relation, or of two relations of the same type of subject, with an answer to the edit's."""
-    answers = _json(WORDINGS / "answers.json")
-    types = [
-        [(wordings, answers[type_][name]) for name, wordings in relations.items()]
-        for type_, relations in _json(WORDINGS / "relations.json").items()
-    ]
+    """Two wordings of one relation, or of two relations of the same type of subject, with an answer to the edit's.
+
+    Half of the former are the less alike of two pairs, half of the latter are of relations that are near.
+    """
+    types = [relations for relations in _placed() if len(relations) > 1]
     sizes = [len(relations) for relations in types]
     while True:
         relations, subject = rng.choices(types, sizes)[0], rng.choice(subjects)
-        (one, targets), (other, _) = rng.sample(relations, 2)
-        target = rng.choice(targets)
-        first, second = (text.replace("{}", subject) for text in rng.sample(one, 2))
+        one = rng.choice(relations)
+        target = rng.choice(one.relation.answers)
+        first, second = (text.replace("{}", subject) for text in _two(one, rng))
         roll = rng.random()
         if roll < 0.45:
             if rng.random() < 0.15:
@@ -215,8 +248,17 @@ def _of_wordings(subjects: Sequence[str], rng: random.Random) -> Iterator[Labell
         elif roll < 0.5:
             yield _labelled(dropped(first, rng), second, target, (subject,), 0.0, rng)
         else:
-            asked = rng.choice(other).replace("{}", subject)
+            other = rng.choice(one.near if roll < 0.75 else [each for each in relations if each is not one])
+            asked = rng.choice(other.relation.wordings).replace("{}", subject)
             yield _labelled(_varied(asked, rng), _varied(first, rng), target, (subject,), 0.0, rng)
+
+
+def _two(one: _Placed, rng: random.Random) -> list[str]:
+    """Two wordings of a relation; every other time, of two such pairs the less alike."""
+    places = range(len(one.vectors))
+    pairs = [rng.sample(places, 2) for _ in range(rng.choice((1, 2)))]
+    first, second = min(pairs, key=lambda pair: float(one.vectors[pair[0]] @ one.vectors[pair[1]]))
+    return [one.relation.wordings[first], one.relation.wordings[second]]
 
 
 # Properties by name alone.

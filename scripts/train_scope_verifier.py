@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from scope_pairs import Labelled, pairs
 from torch.nn import functional
 
@@ -44,6 +44,7 @@ def main() -> None:
         "--half", action="store_true", help="compute in bfloat16; twice as fast where the processor has it in hardware"
     )
     parser.add_argument("--seed", type=int, default=21)
+    parser.add_argument("--start", type=Path, help="folder of a trained one of the same rank to go on from")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)  # noqa: TID251 - a script owns the process; the adapter starts from it
@@ -57,6 +58,8 @@ def main() -> None:
         target_modules=["query", "key", "value", "dense"],
     )
     network = PairNetwork(get_peft_model(encoder, adapter), encoder.config.hidden_size).to(arguments.device)
+    if arguments.start:
+        resume(network, arguments.start)
     network.eval()  # dropout would double the time of a step
     seen, seconds, loss = train(network, tokenizer, pairs(arguments.data, arguments.seed), arguments)
     save(network, arguments, {"pairs": seen, "seconds": round(seconds), "loss": round(loss, 4)})
@@ -119,14 +122,28 @@ def _schedule(step: int, progress: float) -> float:
     )
 
 
+@torch.no_grad()
+def resume(network: PairNetwork, folder: Path) -> None:
+    """Take over the weights of a trained one."""
+    weights = load_file(folder / WEIGHTS)
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            parameter.copy_(weights.pop(_plain_name(name)))
+    if weights:
+        raise SystemExit(f"{folder} holds weights that this network has not: {', '.join(sorted(weights))}")
+
+
+def _plain_name(name: str) -> str:
+    return name.removeprefix("encoder.base_model.model.").replace(".default.weight", "")
+
+
 def save(network: PairNetwork, arguments: argparse.Namespace, record: dict[str, Any]) -> None:
     """Write adapter, head and configuration."""
     weights = {}
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
             continue
-        plain = name.removeprefix("encoder.base_model.model.").replace(".default.weight", "")
-        weights[plain] = parameter.detach().to("cpu", torch.float16).contiguous()
+        weights[_plain_name(name)] = parameter.detach().to("cpu", torch.float16).contiguous()
     arguments.output.mkdir(parents=True, exist_ok=True)
     aside = arguments.output / (WEIGHTS + ".part")
     save_file(weights, aside)
@@ -134,6 +151,7 @@ def save(network: PairNetwork, arguments: argparse.Namespace, record: dict[str, 
     config = {
         "base": "all-MiniLM-L6-v2", "base_sha256": MINILM_SHA256, "width": 384, "scale": 2.0, "rank": arguments.rank,
         "seed": arguments.seed, "learning_rate": arguments.learning_rate, **record,
+        **({"started_from": json.loads((arguments.start / CONFIG).read_text())["sha256"]} if arguments.start else {}),
     }  # fmt: skip
     config["sha256"] = hashlib.sha256((arguments.output / WEIGHTS).read_bytes()).hexdigest()
     (arguments.output / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")

@@ -154,3 +154,75 @@ def tiny_qwen2_folder(tiny_folder: Callable[[str], Path]) -> Path:
 @pytest.fixture(scope="session")
 def tiny_t5_folder(tiny_folder: Callable[[str], Path]) -> Path:
     return tiny_folder("t5")
+
+
+LABELS = ("criminal", "civil", "economic", "judicial")
+WORDS = ("court", "jury", "tax", "state", "appeal", "police", "law", "right", "trade", "claim", "judge", "act")
+
+
+@pytest.fixture(scope="session")
+def tiny_classifier_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a saved random BERT that gives a text of `WORDS` one of `LABELS`; treat it as read-only."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    vocabulary = {word: place for place, word in enumerate(("[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS))}
+    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))  # noqa: S106 - no secret
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    backend.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, **special)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        max_position_embeddings=24,
+        id2label=dict(enumerate(LABELS)),
+        label2id={label: place for place, label in enumerate(LABELS)},
+    )
+    model = BertForSequenceClassification(config).eval()
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.dim() > 1:
+                weight.normal_(0, 0.5 if "classifier" in name else 0.3, generator=generator)
+    folder = tmp_path_factory.mktemp("classifier")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """A function from a number of outputs to the folder of a saved random cross-encoder; treat it as read-only."""
+    words = ["where", "is", "the", "town", "of", "gisors", "rouen", "normandy", "a", "capital", "river", "?", "."]
+
+    def folder(outputs: int) -> Path:
+        import torch
+        from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        path = tmp_path_factory.mktemp("cross") / "tiny-cross"
+        path.mkdir()
+        vocabulary = path / "vocab.txt"
+        vocabulary.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]), "utf-8")
+        sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+        config = BertConfig(vocab_size=len(words) + 5, max_position_embeddings=48, num_labels=outputs, **sizes)
+        model = BertForSequenceClassification(config)
+        generator = torch.Generator().manual_seed(3)
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.normal_(0, 0.3, generator=generator)
+        model.save_pretrained(path)
+        BertTokenizer(str(vocabulary), model_max_length=48).save_pretrained(path)
+        return path
+
+    return folder

@@ -32,15 +32,26 @@ class _Named:
         return self.load()
 
 
-def make_router(memory: EditMemory, model: str, path: str, device: str | None, dtype: str | None) -> "Router":
+def make_router(
+    memory: EditMemory,
+    model: str,
+    path: str,
+    device: str | None,
+    dtype: str | None,
+    *,
+    rerank: str | None = None,
+    passages_from: str = "retrieved",
+) -> "Router":
     """A router over an open store; the key of an endpoint comes from KEDIT_API_KEY."""
+    from kedit_memory.models.cross_encoder import load_cross_encoder
     from kedit_memory.models.language import load_model
     from kedit_memory.routing.router import Router, RouterConfig
 
-    config = RouterConfig(path=path)
+    config = RouterConfig(path=path, passages_from=passages_from)
     return Router(
         memory,
         _Named(model, lambda: load_model(model, device=device, dtype=dtype, api_key=os.environ.get("KEDIT_API_KEY"))),
+        reranker=load_cross_encoder(rerank, device=device) if rerank is not None else None,
         config=config,
     )
 
@@ -51,6 +62,8 @@ def ask(
     as_of: o.AsOf = None,
     model: o.Model = "kedit-mini",
     path: o.PathChoice = "auto",
+    rerank: o.Rerank = None,
+    passages_from: o.PassagesFrom = "retrieved",
     device: o.Device = None,
     dtype: o.Dtype = None,
     store: o.Store = o.STORE,
@@ -62,7 +75,7 @@ def ask(
     from kedit_memory.routing.provenance import to_dict, to_lines
 
     with open_store(store, encoder) as memory:
-        router = make_router(memory, model, path, device, dtype)
+        router = make_router(memory, model, path, device, dtype, rerank=rerank, passages_from=passages_from)
         if explain:
             decision = router.explain(question, as_of=as_of, namespace=namespace)
             emit(as_json=as_json, document=to_dict(decision), lines=to_lines(decision))
@@ -74,6 +87,8 @@ def ask(
 def chat(
     model: o.Model = "kedit-mini",
     path: o.PathChoice = "auto",
+    rerank: o.Rerank = None,
+    passages_from: o.PassagesFrom = "retrieved",
     device: o.Device = None,
     dtype: o.Dtype = None,
     store: o.Store = o.STORE,
@@ -85,7 +100,7 @@ def chat(
     from kedit_memory.routing.provenance import to_dict
 
     with open_store(store, encoder) as memory:
-        router = make_router(memory, model, path, device, dtype)
+        router = make_router(memory, model, path, device, dtype, rerank=rerank, passages_from=passages_from)
         for line in _questions():
             try:
                 answer = router.query(line, namespace=namespace)

@@ -29,6 +29,8 @@ def gate(
         str, typer.Option("--policy", help="never, always, popularity, uncertainty, score or learned.")
     ] = "learned",
     model: o.Model = "kedit-mini",
+    rerank: o.Rerank = None,
+    passages_from: o.PassagesFrom = "retrieved",
     device: o.Device = None,
     dtype: o.Dtype = None,
     store: o.ExistingStore = o.STORE,
@@ -45,7 +47,7 @@ def gate(
     asked = read_gate_questions(file)
     check_size(len(asked), budget)
     with open_store(store, create=False) as memory:
-        router = make_router(memory, model, "auto", device, dtype)
+        router = make_router(memory, model, "auto", device, dtype, rerank=rerank, passages_from=passages_from)
         calibration = calibrate_gate(router, asked, policy=policy, budget=budget, progress=say)
         memory.set_note(NOTE, calibration.to_json())
         fingerprint = router.model.fingerprint

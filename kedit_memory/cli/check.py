@@ -27,6 +27,7 @@ _PACKAGES = {
     "pypdf": "documents",
     "pyarrow": "popularity",
     "langchain-core": "langchain",
+    "llama-index-core": "llamaindex",
 }
 
 

@@ -48,6 +48,21 @@ PathChoice = Annotated[
     str,
     typer.Option("--path", help="How an edit in scope answers: auto, context, direct, grace or serac; see README."),
 ]
+Rerank = Annotated[
+    str | None,
+    typer.Option(
+        "--rerank",
+        metavar="<str>",
+        help="A cross-encoder that orders found passages: a folder, a hub name or 'minilm-marco'; none ships.",
+    ),
+]
+PassagesFrom = Annotated[
+    str,
+    typer.Option(
+        "--passages-from",
+        help="'retrieved', by a search, or 'generated': a model that follows instructions writes one.",
+    ),
+]
 PublicSets = Annotated[
     Path | None,
     typer.Option(

@@ -15,7 +15,16 @@ from kedit_memory.memory.encoding import Encoding
 from kedit_memory.memory.journal import revisions_of, undo_last
 from kedit_memory.memory.keys import KeyIndex
 from kedit_memory.memory.maintenance import Stats, Verification
-from kedit_memory.memory.matching import Holding, any_subjectless, matches_about, matches_of, nearest_matches
+from kedit_memory.memory.matching import (
+    Holding,
+    any_about,
+    any_subjectless,
+    matches_about,
+    matches_of,
+    matches_worded,
+    nearest_matches,
+)
+from kedit_memory.memory.replaced import Replacing, replacing
 from kedit_memory.memory.revising import EditChanges, EditFields, revised
 from kedit_memory.memory.rows import number_of
 from kedit_memory.memory.session import SINGLE, Session, conflict_rule, named, request
@@ -387,6 +396,32 @@ class EditMemory:
         _check_limit(limit)
         holding = Holding(namespace=namespace, day=self._session.day(as_of), subjects=subjects)
         return matches_about(self._session.store, self._session.question(query), holding, limit=limit)
+
+    @_locked
+    def replacing(
+        self, subjects: Collection[str], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
+    ) -> list[Replacing]:
+        """The edits about one of these subjects that hold, today or on a day, with the values that each replaced."""
+        return replacing(
+            self._session.store, Holding(namespace=namespace, day=self._session.day(as_of), subjects=subjects)
+        )
+
+    @_locked
+    def worded(
+        self, texts: Collection[str], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
+    ) -> list[Match]:
+        """Every edit of which one of these texts is the prompt, a paraphrase or a confirmed question; by id.
+
+        What holds is as in `in_scope`. Needs neither the encoder nor a search.
+        """
+        holding = Holding(namespace=namespace, day=self._session.day(as_of))
+        return matches_worded(self._session.store, texts, holding)
+
+    @_locked
+    def has_about(self, subjects: Collection[str], namespace: str = DEFAULT_NAMESPACE) -> bool:
+        """Whether some edit, of today or of another day, is about one of these subjects."""
+        holding = Holding(namespace=namespace, day=self._session.day(None), subjects=subjects)
+        return any_about(self._session.store, holding)
 
     @_locked
     def has_subjectless(self, namespace: str = DEFAULT_NAMESPACE) -> bool:

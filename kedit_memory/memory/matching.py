@@ -18,7 +18,7 @@ from kedit_memory.records import Edit, KeyKind, Match, Vectors
 
 # An edit holds on a day of its interval. A superseded one keeps the days before its successor's;
 # where the successor holds too, the successor is right. ?1 is the namespace, ?2 the day.
-_HOLDS = """
+HOLDS = """
     e.namespace = ?1
     AND (e.valid_from IS NULL OR e.valid_from <= ?2)
     AND (e.valid_until IS NULL OR ?2 < e.valid_until)
@@ -30,14 +30,21 @@ _HOLDS = """
 # CROSS JOIN keeps the order: from the few keys to their edits, never through all edits of a namespace.
 _SELECT_KEYS = (
     "SELECT k.id, k.kind, k.text, k.edit_id FROM json_each(?4) found CROSS JOIN keys k ON k.id = found.value "
-    f"CROSS JOIN edits e ON e.id = k.edit_id WHERE k.live AND {_HOLDS} "
+    f"CROSS JOIN edits e ON e.id = k.edit_id WHERE k.live AND {HOLDS} "
     "AND (?3 IS NULL OR e.subject_key IS NULL OR e.subject_key IN (SELECT value FROM json_each(?3)))"
 )
 # Likewise from the subjects to their edits and on to the keys of these, rejected ones included.
 _SELECT_ABOUT = (
     "SELECT k.id, k.kind, k.text, k.edit_id, k.radius, k.vector FROM json_each(?3) subject "
     "CROSS JOIN edits e ON e.subject_key = subject.value CROSS JOIN keys k ON k.edit_id = e.id "
-    f"WHERE k.live AND {ANSWERING} AND {_HOLDS}"
+    f"WHERE k.live AND {ANSWERING} AND {HOLDS}"
+)
+# The keys of a text, which find its edit without a vector.
+_SELECT_WORDED = (
+    "SELECT k.id, k.kind, k.text, k.edit_id, k.radius, k.vector FROM json_each(?4) asked "
+    "CROSS JOIN keys k ON k.text = asked.value CROSS JOIN edits e ON e.id = k.edit_id "
+    f"WHERE k.live AND k.kind IN ('prompt', 'paraphrase', 'confirmed') AND {ANSWERING} AND {HOLDS} AND NOT EXISTS "
+    "(SELECT 1 FROM keys r WHERE r.edit_id = e.id AND r.live AND r.kind = 'rejected' AND r.text = k.text)"
 )
 _SELECT_REJECTING = (
     "SELECT k.id, k.kind, k.edit_id, k.vector FROM json_each(?) chosen CROSS JOIN keys k ON k.edit_id = chosen.value "
@@ -109,6 +116,24 @@ def matches_about(store: Store, query: Vectors, holding: Holding, *, limit: int 
     found = [(row, gap) for row, gap in nearest if row["kind"] != KeyKind.REJECTED][:limit]
     edits = _edits(store, [row["edit_id"] for row, _ in found])
     return [_match(edits[row["edit_id"]], row, gap, row["radius"]) for row, gap in found if row["edit_id"] in edits]
+
+
+def matches_worded(store: Store, texts: Collection[str], holding: Holding) -> list[Match]:
+    """One match for each edit that holds and has a key of one of these texts; by id."""
+    rows = store.query(_SELECT_WORDED, *holding.bound(), to_json(sorted(texts)))
+    first = {row["edit_id"]: row for row in reversed(rows)}
+    edits = _edits(store, first)
+    return [_match(edits[number], first[number], 0.0, first[number]["radius"]) for number in sorted(edits)]
+
+
+def any_about(store: Store, holding: Holding) -> bool:
+    """Whether an edit that can be found is about one of the subjects, on whatever day."""
+    sql = (
+        "SELECT 1 FROM json_each(?2) subject CROSS JOIN edits e ON e.namespace = ?1 AND e.subject_key = subject.value "
+        f"WHERE {ANSWERING} LIMIT 1"
+    )
+    namespace, _, subjects = holding.bound()
+    return bool(store.query(sql, namespace, subjects))
 
 
 def any_subjectless(store: Store, namespace: str) -> bool:

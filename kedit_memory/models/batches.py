@@ -1,6 +1,6 @@
 """Padding and ending of batches of token ids."""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterator, Set
 from collections.abc import Sequence as Seq
 from typing import Any
 
@@ -20,6 +20,13 @@ def pad(
         rows.append([*filler, *ids] if left else [*ids, *filler])
         masks.append([*absent, *present] if left else [*present, *absent])
     return torch.tensor(rows, device=device), torch.tensor(masks, device=device)
+
+
+def by_length(encoded: Seq[Seq[int]], size: int) -> Iterator[list[int]]:
+    """Positions in batches of like length, so that little is padded."""
+    order = sorted(range(len(encoded)), key=lambda i: len(encoded[i]))
+    for first in range(0, len(order), size):
+        yield order[first : first + size]
 
 
 def until_end(ids: Seq[int], ends: Set[int]) -> list[int]:

@@ -1,6 +1,5 @@
 """Any causal or encoder-decoder language model of Hugging Face, by name or folder: a `WhiteBoxModel`."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,14 @@ from transformers import GenerationConfig, PreTrainedModel, StoppingCriteriaList
 
 from kedit_memory.errors import InvalidInputError, PromptTooLongError
 from kedit_memory.models import prompts as formats
-from kedit_memory.models.batches import StopTexts, cut, pad, until_end
+from kedit_memory.models.batches import StopTexts, by_length, cut, pad, until_end
 from kedit_memory.models.language import ScoringModel, requires, white_box
-from kedit_memory.models.loading import describe_config, load_checkpoint
+from kedit_memory.models.loading import fingerprint_of, load_checkpoint
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, AnswersOne, Prompt
 from kedit_memory.models.substitution import StandIn, Substitute, divided
 
 # Scores of one scoring batch, all positions and words: half a gibibyte in float32.
 _SCORES_AT_ONCE = 2**27
-_SAMPLED_VALUES = 256
 
 # Greedy, whatever the checkpoint's own generation_config.json would do instead.
 _GREEDY = {
@@ -100,14 +98,7 @@ class HuggingFaceModel(AnswersOne):
         Evenly spaced values keep it cheap at any size. It changes with an edit of a weight matrix (such
         as ROME's); a change of a few single values can go unseen.
         """
-        digest = hashlib.sha256(describe_config(self.model).encode())
-        for name, tensor in self.model.state_dict().items():
-            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-            if not tensor.is_meta:
-                flat = tensor.detach().reshape(-1)
-                sample = flat[:: max(1, flat.numel() // _SAMPLED_VALUES)]
-                digest.update(sample.float().cpu().numpy().tobytes())
-        return digest.hexdigest()[:16]
+        return fingerprint_of(self.model)
 
     def render(self, prompt: Prompt) -> str:
         """The text that the model is given: by its chat template, or in the base-model format."""
@@ -177,7 +168,7 @@ class HuggingFaceModel(AnswersOne):
         encoded = [self.encode(prompt) for prompt in prompts]
         self._check_window(encoded, reserve=max_new_tokens)
         texts = [""] * len(encoded)
-        for batch in _by_length(encoded, self.batch_size):
+        for batch in by_length(encoded, self.batch_size):
             tokens = self._continue([encoded[i] for i in batch], max_new_tokens, stop)
             for i, ids in zip(batch, tokens, strict=True):
                 texts[i] = cut(self._decode(ids), stop)
@@ -232,7 +223,7 @@ class HuggingFaceModel(AnswersOne):
         longest = max((len(ids) for ids in lengths), default=1)
         vocabulary = self.model.get_input_embeddings().weight.shape[0]  # type: ignore[index]
         at_once = max(1, min(self.batch_size, _SCORES_AT_ONCE // (longest * int(vocabulary))))
-        for batch in _by_length(lengths, at_once):
+        for batch in by_length(lengths, at_once):
             rows = self._scores([joined[i] for i in batch])
             for i, scores in zip(batch, rows, strict=True):
                 target = torch.tensor(joined[i][1], dtype=torch.long, device=scores.device)
@@ -363,10 +354,3 @@ def _end_tokens(model: PreTrainedModel, tokenizer: Any) -> frozenset[int]:
     named = getattr(settings, "eos_token_id", None)
     ends = named if isinstance(named, list) else [tokenizer.eos_token_id if named is None else named]
     return frozenset({int(tokenizer.eos_token_id), *map(int, ends)})
-
-
-def _by_length(encoded: Sequence[Sequence[int]], size: int) -> Iterator[list[int]]:
-    """Positions in batches of like length, so that little is padded."""
-    order = sorted(range(len(encoded)), key=lambda i: len(encoded[i]))
-    for first in range(0, len(order), size):
-        yield order[first : first + size]

@@ -19,6 +19,7 @@ from kedit_memory.models.sources import refuse_misspelt
 if TYPE_CHECKING:
     import torch
 
+    from kedit_memory.models.classifier import ClassifierModel
     from kedit_memory.models.substitution import StandIn
 
 # Models that the project ships: a name here stands for a function that gives the model's folder.
@@ -139,7 +140,7 @@ class WhiteBoxModel(ScoringModel, Protocol):
 ModelT = TypeVar("ModelT", bound=TextModel)
 
 
-def requires(model: TextModel, strength: type[ModelT], what: str) -> ModelT:
+def requires(model: "TextModel | ClassifierModel", strength: type[ModelT], what: str) -> ModelT:
     """`model`, known to have `strength` (one of the protocols above), for the use named by `what`.
 
     Raises:
@@ -147,6 +148,10 @@ def requires(model: TextModel, strength: type[ModelT], what: str) -> ModelT:
     """
     if isinstance(model, strength):
         return model
+    if not isinstance(model, TextModel):
+        raise CapabilityError(
+            f"{what} needs a model that generates text, and {model.name} is a classifier, which chooses a label"
+        )
     needs = {
         "ScoringModel": "log-probabilities",
         "WhiteBoxModel": "hidden states and weights",
@@ -157,7 +162,7 @@ def requires(model: TextModel, strength: type[ModelT], what: str) -> ModelT:
     )
 
 
-def white_box(model: TextModel, what: str) -> WhiteBoxModel:
+def white_box(model: "TextModel | ClassifierModel", what: str) -> WhiteBoxModel:
     """The model, known to show its weights.
 
     Raises:

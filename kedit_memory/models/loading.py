@@ -1,5 +1,6 @@
 """Opens checkpoints of Hugging Face models: safetensors only, no remote code, one clear line on failure."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,9 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
 )
 from transformers.utils import logging as transformers_logging
@@ -28,12 +31,13 @@ from kedit_memory.errors import (
 from kedit_memory.models.sources import find_source
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+    from sentence_transformers import CrossEncoder, SentenceTransformer
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 _FAILURES = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError)
 _SAFE = {"trust_remote_code": False}
+_SAMPLED_VALUES = 256
 
 
 def load_checkpoint(
@@ -60,11 +64,42 @@ def load_checkpoint(
     found, local = find_source(source, "model")
     with _quiet(bars=not local), _one_line(f"the model {found}"):
         options: dict[str, Any] = {**_SAFE, "local_files_only": local}
+        config = _generating_config(found, options)
         tokenizer = _load_tokenizer(found, options)
-        model = _load_model(found, options | {"dtype": precision, "device_map": device_map})
+        model = _load_model(found, config, options | {"dtype": precision, "device_map": device_map})
         if where is not None:
             model.to(where)  # type: ignore[arg-type]
     model.eval()  # type: ignore[no-untyped-call]
+    return model, tokenizer
+
+
+def load_classifier_checkpoint(
+    source: str | Path, *, device: str | None = None, dtype: str | None = None
+) -> tuple[PreTrainedModel, Any]:
+    """The classifier of a folder, in evaluation mode, and its tokenizer.
+
+    Raises:
+        ModelError: there is none, it lacks weights or a padding token, or gives no single label of several.
+        UnknownNameError: `dtype` is not one of `DTYPES`.
+    """
+    where = choose_device(device)
+    precision = _choose_dtype(dtype, where)
+    found, local = find_source(source, "classifier")
+    with _quiet(bars=not local), _one_line(f"the classifier {found}"):
+        options: dict[str, Any] = {**_SAFE, "local_files_only": local}
+        tokenizer = AutoTokenizer.from_pretrained(found, **options)
+        model, report = AutoModelForSequenceClassification.from_pretrained(
+            found, use_safetensors=True, output_loading_info=True, dtype=precision, **options
+        )
+        model.to(where)
+    if missing := sorted(report["missing_keys"]):
+        raise ModelError(f"{found} lacks {len(missing)} of its weights, such as {missing[0]}: save it whole")
+    config = model.config
+    if config.num_labels < 2 or config.problem_type == "multi_label_classification" or config.is_encoder_decoder:
+        raise ModelError(f"{found} gives a text no single label of several: give an encoder trained to choose one")
+    if tokenizer.pad_token_id is None:
+        raise ModelError(f"the tokenizer of {found} has no padding token: name one in tokenizer_config.json")
+    model.eval()
     return model, tokenizer
 
 
@@ -84,6 +119,39 @@ def open_sentence_transformer(folder: Path, device: str | None = None) -> "Sente
             local_files_only=True,
             trust_remote_code=False,
             model_kwargs={"use_safetensors": True, "dtype": torch.float32},
+        )
+
+
+def open_cross_encoder(folder: Path, device: str | None = None) -> "CrossEncoder":
+    """The cross-encoder in `folder`, in float32.
+
+    Raises:
+        ModelError: The folder holds no cross-encoder with one output, or there is no such device.
+    """
+    from sentence_transformers import CrossEncoder  # seconds to import, only for reranking
+
+    where = choose_device(device)
+    with _quiet(bars=False), _one_line(f"the cross-encoder {folder}"):
+        _check_head(folder)
+        loaded: CrossEncoder = CrossEncoder(
+            str(folder),
+            device=str(where),
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True, "dtype": torch.float32},
+        )
+    return loaded
+
+
+def _check_head(folder: Path) -> None:
+    """Refuses what would be given a random head, or has several outputs: neither ranks."""
+    config = AutoConfig.from_pretrained(folder, **_SAFE, local_files_only=True)
+    kind = next(iter(config.architectures or ["model of no known architecture"]))
+    if not kind.endswith("ForSequenceClassification"):
+        raise ModelError(f"{folder} holds a {kind}, which scores no pairs: give a cross-encoder")
+    if config.num_labels != 1:
+        raise ModelError(
+            f"the cross-encoder in {folder} has {config.num_labels} outputs, not the one that ranks passages"
         )
 
 
@@ -131,14 +199,18 @@ def _load_tokenizer(found: str, options: dict[str, Any]) -> Any:
     return tokenizer
 
 
-def _load_model(found: str, options: dict[str, Any]) -> PreTrainedModel:
-    config = AutoConfig.from_pretrained(found, **_SAFE, local_files_only=options["local_files_only"])
+def _generating_config(found: str, options: dict[str, Any]) -> PreTrainedConfig:
+    config: PreTrainedConfig = AutoConfig.from_pretrained(found, **options)
     architectures = list(config.architectures or [])
     if any(name.endswith(("MaskedLM", "Classification", "Answering")) for name in architectures):
         raise ModelError(
             f"{found} is a {architectures[0]}, which cannot generate: "
             "give a causal or an encoder-decoder language model"
         )
+    return config
+
+
+def _load_model(found: str, config: PreTrainedConfig, options: dict[str, Any]) -> PreTrainedModel:
     kind: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     model, report = kind.from_pretrained(
         found, config=config, use_safetensors=True, output_loading_info=True, **options
@@ -200,3 +272,15 @@ def describe_config(model: PreTrainedModel) -> str:
         if key not in {"_name_or_path", "transformers_version"}
     }
     return json.dumps(values, sort_keys=True, default=str)
+
+
+def fingerprint_of(model: PreTrainedModel) -> str:
+    """16 hexadecimal digits over the configuration and 256 evenly spaced values of each weight, taken now."""
+    digest = hashlib.sha256(describe_config(model).encode())
+    for name, tensor in model.state_dict().items():
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        if not tensor.is_meta:
+            flat = tensor.detach().reshape(-1)
+            sample = flat[:: max(1, flat.numel() // _SAMPLED_VALUES)]
+            digest.update(sample.float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]

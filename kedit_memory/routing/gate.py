@@ -106,4 +106,6 @@ def _who(popularity: Popularity) -> str:
 def _what(used: Sequence[RetrievedPassage]) -> str:
     if not used:
         return "the model answers alone"
+    if author := used[0].written_by:
+        return f"{author} wrote a passage for it, which is its own knowledge and no evidence"
     return f"passages were retrieved: {', '.join(one.passage.title or one.passage.id for one in used)}"

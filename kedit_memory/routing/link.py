@@ -27,15 +27,14 @@ def fold(text: str) -> str:
 
 def fold_with_offsets(text: str) -> tuple[str, list[int]]:
     """The folded text and, for each of its characters, the place in `text` that it comes from."""
+    if text.isascii() and "  " not in (plain := "".join(map(_FOLDED.__getitem__, text))):
+        return plain, list(range(len(text)))  # character by character: most of what is long is read this way
     folded: list[str] = []
     offsets: list[int] = []
     for place, character in enumerate(text):
-        parts = "".join(part for part in unicodedata.normalize("NFKD", character) if not unicodedata.combining(part))
-        for part in parts.casefold():
-            if part.isspace() and folded and folded[-1] == " ":
-                continue  # one blank for several
-            for plain in " " if part.isspace() else _PLAIN.get(part, part):
-                folded.append(plain)
+        for part in _FOLDED[character]:
+            if part != " " or not folded or folded[-1] != " ":  # one blank for several
+                folded.append(part)
                 offsets.append(place)
     return "".join(folded), offsets
 
@@ -46,6 +45,19 @@ _PLAIN = (
     | dict.fromkeys("\u2010\u2013", "-")
     | {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"}
 )
+
+
+class _Folded(dict[str, str]):
+    """Each character as it is folded, worked out at its first use: passages are long, and linked at every search."""
+
+    def __missing__(self, character: str) -> str:
+        parts = (part for part in unicodedata.normalize("NFKD", character) if not unicodedata.combining(part))
+        plain = (" " if part.isspace() else _PLAIN.get(part, part) for part in "".join(parts).casefold())
+        self[character] = "".join(plain)
+        return self[character]
+
+
+_FOLDED = _Folded()
 
 # English words, common in questions, that are also names: without the name's own capitals they are words.
 _WORDS = """

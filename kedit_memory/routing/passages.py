@@ -5,11 +5,13 @@ from collections.abc import Sequence
 
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.index import load_engine
+from kedit_memory.models.cross_encoder import load_cross_encoder
 from kedit_memory.records import Mention, Passage, RetrievedPassage
 from kedit_memory.retrieval.base import Progress, Retriever, silent
 from kedit_memory.retrieval.dense import DenseRetriever, has_vectors
 from kedit_memory.retrieval.documents import read_passages
 from kedit_memory.retrieval.fuse import FusedRetriever
+from kedit_memory.retrieval.rerank import PairScorer, RerankedRetriever
 from kedit_memory.retrieval.stored import StoreRetriever
 from kedit_memory.routing.link import fold
 from kedit_memory.shipped import passages_file
@@ -25,9 +27,16 @@ def default_retriever(memory: EditMemory) -> Retriever:
     return FusedRetriever([words, dense_retriever(memory, base)]) if has_vectors(memory.path) else words
 
 
+def reranked(retriever: Retriever, by: str | PairScorer | None) -> Retriever:
+    """The search, its best passages ordered anew by a scorer or the cross-encoder of a name; as it is by none."""
+    if by is None:
+        return retriever
+    return RerankedRetriever(retriever, load_cross_encoder(by) if isinstance(by, str) else by)
+
+
 def kind_of(retriever: Retriever) -> str:
-    """What a search goes by, for which its scores can be compared: its class."""
-    return type(retriever).__name__
+    """What a search goes by, for which its scores can be compared: its own word for it, or its class."""
+    return str(getattr(retriever, "kind", type(retriever).__name__))
 
 
 def dense_retriever(memory: EditMemory, base: Sequence[Passage], *, progress: Progress = silent) -> DenseRetriever:
@@ -42,12 +51,16 @@ def asking_for(question: str, mentions: Sequence[Mention]) -> str:
 
 
 def naming(question: str, mentions: Sequence[Mention], found: Sequence[RetrievedPassage]) -> list[RetrievedPassage]:
-    """The passages that name one of the question's subjects, or where none is known all its proper names."""
+    """The passages that name one of the question's subjects, or where none is known all its proper names.
+
+    One that was written for the question is kept as it is.
+    """
     names = {fold(word) for mention in mentions for word in (mention.surface, mention.name)}
     proper = set() if names else {fold(word) for word in _PROPER.findall(question)}
     texts = [fold(f"{one.passage.title} {one.passage.text}") for one in found]
     return [
         one
         for one, text in zip(found, texts, strict=True)
-        if (not names or any(name in text for name in names)) and all(word in text for word in proper)
+        if one.written_by
+        or ((not names or any(name in text for name in names)) and all(word in text for word in proper))
     ]

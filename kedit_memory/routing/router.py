@@ -18,19 +18,23 @@ from kedit_memory.records import (
     Kind,
     Match,
     Mention,
+    OutdatedPassage,
     RetrievedPassage,
     Route,
 )
 from kedit_memory.retrieval.base import Retriever
+from kedit_memory.retrieval.rerank import PairScorer
 from kedit_memory.routing.answer import carry_out, fitted, taught
 from kedit_memory.routing.calibration import EXACT, Calibration
 from kedit_memory.routing.gate import Gate
 from kedit_memory.routing.gate_calibration import NOTE as GATE
 from kedit_memory.routing.gate_choice import calibration_for, choose_gate
+from kedit_memory.routing.generated import GeneratedPassages
 from kedit_memory.routing.link import Linker, world_names
-from kedit_memory.routing.passages import asking_for, default_retriever, kind_of, naming
+from kedit_memory.routing.outdated import Contradictions, told, without
+from kedit_memory.routing.passages import asking_for, default_retriever, kind_of, naming, reranked
 from kedit_memory.routing.popularity import PopularityTable
-from kedit_memory.routing.recall import SHOWN, Asked, Recall, recall
+from kedit_memory.routing.recall import SHOWN, Asked, Recall, read, recall
 from kedit_memory.routing.uncertainty import OwnAnswer, can_read, own_answers
 from kedit_memory.routing.verify import NONE, Judged, ScopeVerifier, Weighed
 from kedit_memory.world import World, load_world
@@ -38,6 +42,7 @@ from kedit_memory.world import World, load_world
 if TYPE_CHECKING:
     from kedit_memory.routing.values import LearnedValues
 
+RETRIEVED, GENERATED = "retrieved", "generated"
 PATHS = ("auto", "context", "direct", "grace", "serac")
 SCOPES = ("auto", "verified", "radius")
 CALIBRATION = "scope_calibration"  # the note of a store that holds its thresholds
@@ -59,6 +64,8 @@ class RouterConfig:
         max_tier: subjects up to this popularity tier are left to the model's own recall, where no gate is calibrated
             for the model.
         passages: how many passages are put before a question, 0 to retrieve nothing.
+        passages_from: `retrieved`, by a search; `generated`, one that the model writes for the question (GenRead, Yu et
+            al., ICLR 2023), which needs a model that follows instructions.
         max_new_tokens: where a generated answer is cut.
     """
 
@@ -66,6 +73,7 @@ class RouterConfig:
     scope: str = "auto"
     max_tier: int = 2
     passages: int = 3
+    passages_from: str = RETRIEVED
     max_new_tokens: int = MAX_NEW_TOKENS
 
     def __post_init__(self) -> None:
@@ -73,6 +81,8 @@ class RouterConfig:
             raise InvalidInputError(f"no path {self.path!r} for edits in scope; choose one of {', '.join(PATHS)}")
         if self.scope not in SCOPES:
             raise InvalidInputError(f"no scope {self.scope!r}; choose one of {', '.join(SCOPES)}")
+        if self.passages_from not in (RETRIEVED, GENERATED):
+            raise InvalidInputError(f"no passages_from {self.passages_from!r}; choose one of {RETRIEVED}, {GENERATED}")
         if min(self.max_tier, self.passages) < 0 or self.max_new_tokens < 1:
             raise InvalidInputError("max_tier and passages must be 0 or more, max_new_tokens 1 or more")
 
@@ -85,6 +95,8 @@ class Router:
         model: a name (see `load_model`), a model, or a function that gives one; loaded at the first question
             that needs it. A function may have the attribute `name`, by which the gate of the model is found.
         retriever: searches passages; by default those that ship and those ingested into the store.
+        reranker: orders what the search found by reading question and passage together: a scorer, or the name of a
+            cross-encoder (see `load_cross_encoder`), loaded at the first search.
         popularity: tiers by name, by which alone the gate then decides; by default those of the shipped world, beside
             which a calibrated gate weighs more.
         verifier: weighs the edits that a question may mean; by default the shipped one, with the store's thresholds.
@@ -98,6 +110,7 @@ class Router:
         model: str | TextModel | Callable[[], TextModel] = "kedit-mini",
         *,
         retriever: Retriever | None = None,
+        reranker: str | PairScorer | None = None,
         popularity: PopularityTable | None = None,
         verifier: ScopeVerifier | None = None,
         counterfactual: str | TextModel | Callable[[], TextModel] = "kedit-mini",
@@ -107,9 +120,18 @@ class Router:
         self._verifier = verifier
         self._values: LearnedValues | None = None
         self.config = config or RouterConfig()
+        if self.config.passages_from == GENERATED and (retriever is not None or reranker is not None):
+            raise InvalidInputError(
+                "passages are to be generated, so no retriever and no reranker is asked; leave them out, or "
+                f"choose passages_from {RETRIEVED!r}"
+            )
+        self._reranker = reranker
         self._model = model
+        self._asks: TextModel | None = None  # the model, once it is loaded
         self._counterfactual = counterfactual
+        self._reads: TextModel | None = None  # the counterfactual model, once it is loaded
         self._retriever = retriever
+        self._passages: Retriever | None = None
         self._popularity = popularity
         self._gate: Gate | None = None
         self._world: World | None = None
@@ -119,14 +141,16 @@ class Router:
     @property
     def model(self) -> TextModel:
         """The language model, loaded now if it was not."""
-        self._model = _loaded(self._model)
-        return self._model
+        if self._asks is None:
+            self._asks = _loaded(self._model)
+        return self._asks
 
     @property
     def counterfactual(self) -> TextModel:
         """The model that reads edits on the path `serac`, loaded now if it was not."""
-        self._counterfactual = _loaded(self._counterfactual)
-        return self._counterfactual
+        if self._reads is None:
+            self._reads = _loaded(self._counterfactual)
+        return self._reads
 
     def query(self, question: str, *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE) -> Answer:
         """The answer to one question, with its route and reason; `as_of` asks by the edits valid on that day.
@@ -155,9 +179,9 @@ class Router:
         """Where a question would go and why.
 
         No language model is loaded, unless an edit in scope may be one that some model holds in its weights, or the
-        gate weighs the model's own answer, which is then generated.
+        gate weighs the model's own answer or wants a passage of the model's own, which is then generated.
         """
-        return self._decide([question], as_of, namespace)[0]
+        return self._decide([question], as_of, namespace, near=True)[0]
 
     def link(self, question: str) -> tuple[Mention, ...]:
         """The known names in a question."""
@@ -201,31 +225,48 @@ class Router:
             return self.config.scope == "verified"
         return self._verifier is not None or (ScopeVerifier.available() and self.memory.encoder.name != "hashing")
 
-    def _decide(self, questions: Sequence[str], as_of: str | None, namespace: str) -> list[Decision]:
-        found = self._find(questions, as_of, namespace)
+    def _decide(
+        self, questions: Sequence[str], as_of: str | None, namespace: str, *, near: bool = False
+    ) -> list[Decision]:
+        found = self._find(questions, as_of, namespace, near=near)
         held = self._held(found)
         return [self._route(one, held) for one in found]
 
-    def _find(self, questions: Sequence[str], as_of: str | None, namespace: str) -> "list[_Found]":
-        """Links, recalls and verifies: what each question may mean."""
+    def _find(
+        self, questions: Sequence[str], as_of: str | None, namespace: str, *, near: bool = False
+    ) -> "list[_Found]":
+        """Links, recalls and verifies: what each question may mean, and with `near` what it is near to."""
         cleaned = [clean(question, "question") for question in questions]
         namespace = clean(namespace, "namespace", LONGEST_NAME)
         if not cleaned:
             return []
         linker = self._current_linker()
-        started = perf_counter()
-        vectors = self.memory.encode(cleaned)  # (questions, dim)
-        share = (perf_counter() - started) / max(1, len(cleaned))
+        timings: list[dict[str, float]] = [{} for _ in cleaned]
+        asked = []
+        for question, times in zip(cleaned, timings, strict=True):
+            with _timed(times, "link"):
+                asked.append(read(self.memory, linker, question, as_of=as_of, namespace=namespace))
+        asked = self._encoded(asked, timings, near=near)
         found = []
-        for question, vector in zip(cleaned, vectors, strict=True):
-            timings = {"encode": share}
-            with _timed(timings, "link"):
-                mentions = linker.link(question)
-            with _timed(timings, "recall"):
-                asked = Asked(question=question, vector=vector, mentions=mentions)
-                recalled = recall(self.memory, linker, asked, as_of=as_of, namespace=namespace)
-            found.append(_Found(asked=asked, recalled=recalled, timings=timings))
+        for one, times in zip(asked, timings, strict=True):
+            with _timed(times, "recall"):
+                recalled = recall(self.memory, linker, one, as_of=as_of, namespace=namespace, near=near)
+            found.append(_Found(asked=one, as_of=as_of, namespace=namespace, recalled=recalled, timings=times))
         return self._weigh(found)
+
+    def _encoded(self, asked: Sequence[Asked], timings: Sequence[dict[str, float]], *, near: bool) -> list[Asked]:
+        """The same with the vectors that are needed, encoded together; timings of one process, share by share."""
+        needing = [place for place, one in enumerate(asked) if near or one.reaches]
+        if not needing:
+            return list(asked)
+        started = perf_counter()
+        vectors = self.memory.encode([asked[place].question for place in needing])  # (needing, dim)
+        share = (perf_counter() - started) / len(needing)
+        encoded = list(asked)
+        for place, vector in zip(needing, vectors, strict=True):
+            encoded[place] = replace(asked[place], vector=vector)
+            timings[place]["encode"] = share
+        return encoded
 
     def _weigh(self, found: "list[_Found]") -> "list[_Found]":
         if not self.verifies:
@@ -303,10 +344,14 @@ class Router:
 
     def _miss(self, found: "_Found") -> Decision:
         question, mentions, timings = found.asked.question, found.asked.mentions, dict(found.timings)
+        outdated: list[OutdatedPassage] = []
 
         def search() -> list[RetrievedPassage]:
             with _timed(timings, "retrieve"):
-                return self.retrieve(question, mentions)
+                passages = self.retrieve(question, mentions)
+            with _timed(timings, "compare"):
+                outdated.extend(self._contradictions.among(passages, as_of=found.as_of, namespace=found.namespace))
+            return without(passages, outdated)
 
         def ask(asked: str) -> OwnAnswer | None:
             if not can_read(self.model, asked, max_new_tokens=self.config.max_new_tokens):
@@ -317,14 +362,15 @@ class Router:
         gate = self.gate
         with _timed(timings, "gate"):
             chosen = gate.decide(question, mentions, search, ask)
-        timings["gate"] -= timings.get("retrieve", 0.0) + timings.get("ask", 0.0)
+        timings["gate"] -= sum(timings.get(step, 0.0) for step in ("retrieve", "compare", "ask"))
         near = [one.match for one in found.weighed[:SHOWN]]
         return Decision(
             question=question,
             route=chosen.route,
-            reason=chosen.reason,
+            reason=f"{chosen.reason}{told(outdated)}",
             considered=(*near, *found.recalled.set_aside[: SHOWN - len(near)]),
             passages=chosen.passages,
+            outdated=tuple(outdated),
             popularity=chosen.popularity,
             own_answer=chosen.own_answer,
             timings=timings,
@@ -338,6 +384,10 @@ class Router:
         self._linked, names = self.memory.names(after=self._linked)
         self._linker.add(names)
         return self._linker
+
+    @property
+    def _contradictions(self) -> Contradictions:
+        return Contradictions(self.memory, self._current_linker(), self._shipped_world())
 
     def _shipped_world(self) -> World:
         if self._world is None:
@@ -360,16 +410,24 @@ class Router:
 
     @property
     def retriever(self) -> Retriever:
-        """What searches passages."""
-        if self._retriever is None:
-            self._retriever = default_retriever(self.memory)
-        return self._retriever
+        """What passages come from: a search, reranked where that is asked for, or the model."""
+        if self._passages is None:
+            if self.config.passages_from == GENERATED:
+                self._passages = GeneratedPassages(lambda: self.model)
+            else:
+                search = default_retriever(self.memory) if self._retriever is None else self._retriever
+                self._passages = reranked(search, self._reranker)
+        return self._passages
 
     def retrieve(self, question: str, mentions: Sequence[Mention]) -> list[RetrievedPassage]:
-        """The best passages that name one of the question's subjects, or where none is known all its proper names."""
+        """The best passages that name one of the question's subjects, or where none is known all its proper names.
+
+        Those that contradict an edit are among them still.
+        """
         if self.config.passages == 0:
             return []
-        found = self.retriever.search(asking_for(question, mentions), self.config.passages)
+        asked = question if self.config.passages_from == GENERATED else asking_for(question, mentions)
+        found = self.retriever.search(asked, self.config.passages)
         return naming(question, mentions, found)
 
 
@@ -378,6 +436,8 @@ class _Found:
     """What a question may mean, on its way from link to verify."""
 
     asked: Asked
+    as_of: str | None
+    namespace: str
     recalled: Recall
     timings: Mapping[str, float]
     weighed: tuple[Weighed, ...] = ()  # best first

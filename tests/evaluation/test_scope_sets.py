@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import scope_wordings
 
 from kedit_memory.errors import InvalidInputError, NotFoundError
 from kedit_memory.evaluation import negatives
@@ -331,3 +332,23 @@ def test_only_the_last_sentence_is_negated() -> None:
 def test_a_short_name_bears_no_slip() -> None:
     assert negatives.misspelt("Who is Ann Lee?", "Ann Lee", random.Random(1)) is None
     assert negatives.misspelt("Who is she?", "Greater Manchester", random.Random(1)) is None
+
+
+def test_thresholds_are_chosen_on_types_that_training_has_not() -> None:
+    kept, learned = (scope_wordings.worded(for_calibration=part) for part in (True, False))
+    assert set(kept) == scope_wordings.FOR_CALIBRATION
+    assert not set(kept) & set(learned)
+    made = scope_wordings.worded_set()
+    assert {case.part for case in made.cases} == {CALIBRATING}
+    texts = {text for relations in learned.values() for relation in relations for text in relation.wordings}
+    wordings = {edit.prompt.replace(edit.subject, "{}") for edit in made.edits}
+    assert not wordings & texts
+    edit = made.edits[0]
+    asked = {case.kind: case for case in made.cases if case.edit == 0}
+    assert asked["rephrasing"].covered
+    assert edit.subject in asked["rephrasing"].question
+    assert not asked["same_subject"].covered
+    own = next(
+        r for relations in kept.values() for r in relations if edit.prompt.replace(edit.subject, "{}") in r.wordings
+    )
+    assert asked["same_subject"].question.replace(edit.subject, "{}") not in own.wordings

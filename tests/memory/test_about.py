@@ -149,3 +149,19 @@ def test_a_damaged_vector_gives_one_line(memory: EditMemory) -> None:
     memory._session.store.connection.execute("UPDATE keys SET vector = x'00'")
     with pytest.raises(StoreError, match="wrong size; run kedit verify"):
         memory.about(np.ones(32, np.float32), ["Norway"])
+
+
+def test_an_edit_is_found_by_one_of_its_texts(memory: EditMemory) -> None:
+    edit = memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme", paraphrases=["Acme is led by"])
+    memory.add("Who is the head of Acme?", "Bo Dahl", subject="Acme", namespace="other")
+    for text in ("Who is the head of Acme?", "Acme is led by"):
+        (match,) = memory.worded({text, "another"})
+        assert (match.edit.id, match.key, match.distance) == (edit.id, text, 0.0)
+    assert memory.worded({edit.statement}) == []  # it says the answer, too
+    assert memory.has_about({"acme"})
+    assert not memory.has_about({"Borgen"})
+    memory.reject(edit.id, "Acme is led by")
+    assert memory.worded({"Acme is led by"}) == []
+    memory.retract(edit.id)
+    assert memory.worded({"Who is the head of Acme?"}) == []
+    assert not memory.has_about({"Acme"})

@@ -284,7 +284,7 @@ def test_the_embedded_model_goes_by_its_name(tiny_gpt2_folder, monkeypatch):
         ("./nowhere", r"no folder nowhere: give the folder of an existing model, or a Hub name"),
         ("/no/where/at/all", "no folder /no/where/at/all"),
         (" ", "no model is named"),
-        ("nobody/no-such-model", "cannot load the tokenizer of nobody/no-such-model: "),
+        ("nobody/no-such-model", "cannot load the model nobody/no-such-model: "),
     ],
 )
 def test_a_missing_model_gives_one_clear_line(name, message):

@@ -61,7 +61,8 @@ def test_an_edit_in_its_own_words_is_said_directly(memory: EditMemory, make: Cal
     assert (answer.route, answer.text) == (Route.DIRECT, "Ann Berg")
     assert [match.edit for match in answer.edits] == [edit]
     assert edit.id in answer.reason
-    assert {"encode", "link", "recall", "answer"} <= set(answer.timings)
+    assert {"link", "recall", "answer"} <= set(answer.timings)
+    assert "encode" not in answer.timings  # nothing has to be weighed
 
 
 def test_a_paraphrase_puts_the_edit_before_the_question(
@@ -188,3 +189,31 @@ def test_days_and_namespaces_are_kept_apart(memory: EditMemory, make: Callable[.
 def test_a_question_that_is_none_is_refused(make: Callable[..., Router], question: str) -> None:
     with pytest.raises(InvalidInputError):
         make().query(question)
+
+
+def test_a_question_that_leads_to_no_edit_is_never_encoded(
+    memory: EditMemory, make: Callable[..., Router], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory.add(HEAD, "Ann Berg", subject="Acme")
+    router = make()
+    monkeypatch.setattr(EditMemory, "encode", lambda *_: pytest.fail("the encoder was asked"))
+    assert router.query("Where is Paris?").route is Route.PARAMETRIC
+    assert router.query(HEAD).route is Route.DIRECT
+    assert router.query("who is the head of Acme").route is Route.DIRECT
+
+
+def test_own_words_without_the_subject_are_found_by_their_text(memory: EditMemory, make: Callable[..., Router]) -> None:
+    asked = "Who runs the rocket works on the hill?"
+    edit = memory.add(HEAD, "Ann Berg", subject="Acme", paraphrases=["Who leads the firm by the river?"])
+    memory.confirm(edit.id, asked)
+    router = make()
+    for question in (asked, "who leads the firm by the river", "Who leads the firm by the river?"):
+        assert router.query(question).edits[0].edit.id == edit.id
+    memory.undo()
+    assert not router.query(asked).edits
+
+
+def test_only_a_question_that_is_explained_tells_what_is_near(memory: EditMemory, make: Callable[..., Router]) -> None:
+    memory.add(HEAD, "Ann Berg", subject="Acme", radius=2.0)
+    assert make().explain("Where is Paris?").considered
+    assert not make().query("Where is Paris?").considered

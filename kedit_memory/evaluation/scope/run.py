@@ -23,6 +23,7 @@ from kedit_memory.evaluation.scope.sets import (
     SETS,
     TEST,
     OpenQuestion,
+    ScopeCase,
     ScopeEdit,
     ScopeSet,
     open_questions,
@@ -181,16 +182,16 @@ def draw(one: ScopeSet, plan: ScopePlan, strangers: Sequence[OpenQuestion] = ())
     """
     rng = random.Random(f"{one.name}:{plan.seed}")  # noqa: S311 - a sample, no secret
     places = {old: new for new, old in enumerate(_kept(one, plan, rng))}
-    by_kind = defaultdict(list)
+    by_kind: dict[str, dict[str, ScopeCase]] = defaultdict(dict)  # each question once: CounterFact repeats some often
     for case in one.cases:
         if case.part == plan.part and case.edit in places:
-            by_kind[case.kind].append(case)
+            by_kind[case.kind].setdefault(case.question.casefold(), case)
     if not by_kind:
         raise InvalidInputError(f"{one.name} has no {plan.part} questions about {len(places)} edits; store more")
     questions = [
         Question(text=_line(case.question), kind=case.kind, edit=places[case.edit], covered=case.covered)
         for cases in by_kind.values()
-        for case in rng.sample(cases, min(plan.questions, len(cases)))
+        for case in rng.sample(list(cases.values()), min(plan.questions, len(cases)))
     ]
     edits = tuple(one.edits[old] for old in places)
     questions += [

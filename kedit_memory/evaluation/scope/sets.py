@@ -90,6 +90,7 @@ _ALSO = {
 
 _MADE_SHARE = 0.25  # of the edits of a large set get a question of every kind that the factory makes
 _TURNED = 0.5  # of zsRE's subjects have their other property stored, so that its questions are negatives
+_SHARED = 5  # subjects that two relations of ParaRel have both, from which on one can be asked where the other can
 _NOT_STORED = 0.3  # of the facts of a set that gives all that is known about a subject: they are asked as negatives
 
 TRAINING, CALIBRATING, TEST = "training", "calibration", "test"
@@ -152,7 +153,7 @@ class ScopeSet:
     dropped: int = 0
 
 
-class _Builder:
+class SetBuilder:
     """Collects the edits and cases of one set."""
 
     def __init__(self, name: str, seed: int) -> None:
@@ -269,7 +270,7 @@ def world_set(data: Path | None = None, *, seed: int = 1) -> ScopeSet:
     """Facts of the shipped world, asked in the other phrasings of their relations."""
     del data  # the world is shipped
     world = load_world()
-    builder = _Builder("world", seed)
+    builder = SetBuilder("world", seed)
     rng = builder.rng
     facts = [f for f in world.facts if f.relation not in {"domain_of", "demonym_of", "symbol_of", "element_of_number"}]
     names = list(world.entities)
@@ -307,7 +308,7 @@ def _aliases(world: World, name: str) -> tuple[str, ...]:
     return world.entities[name].aliases if name in world.entities else ()
 
 
-def _world_negatives(builder: _Builder, world: World, place: int, aside: Sequence[str]) -> None:
+def _world_negatives(builder: SetBuilder, world: World, place: int, aside: Sequence[str]) -> None:
     """A fact of the same subject that is not stored, and the same relation of a subject whose fact is not."""
     rng, edit = builder.rng, builder.edits[place]
     others = [
@@ -329,7 +330,7 @@ def _world_negatives(builder: _Builder, world: World, place: int, aside: Sequenc
 def pararel_set(data: Path, *, seed: int = 1) -> ScopeSet:
     """ParaRel (Elazar et al. 2021): facts of T-REx and the clozes among its patterns."""
     folder = folder_of(data, "pararel")
-    builder = _Builder("pararel", seed)
+    builder = SetBuilder("pararel", seed)
     clozes = {p.stem: _clozes(p) for p in sorted((folder / "patterns").glob("*.jsonl"))}
     facts = {p.stem: list(read_json_lines(p)) for p in sorted((folder / "trex_lms_vocab").glob("*.jsonl"))}
     of_subject: dict[str, set[str]] = defaultdict(set)
@@ -337,6 +338,7 @@ def pararel_set(data: Path, *, seed: int = 1) -> ScopeSet:
         for row in rows:
             of_subject[row["sub_label"]].add(name)
     names = sorted(of_subject)
+    known = _ParaRel(clozes=clozes, facts=facts, alike=_of_like_subjects(facts))
     readings = _readings(clozes)
     for name, rows in facts.items():
         patterns = clozes.get(name, [])
@@ -358,30 +360,62 @@ def pararel_set(data: Path, *, seed: int = 1) -> ScopeSet:
                 continue
             for pattern in others:
                 builder.case("rephrasing", place, _put(pattern, subject), covered=True, asked=readings[_bare(pattern)])
-            other, asked = _other_pattern(name, of_subject[subject], clozes, builder.rng)
-            builder.case(
-                "same_subject", place, asked and _put(asked, subject), covered=False, asked=_with_overlapping(other)
-            )
-            stranger = builder.rng.choice(names)
-            if name not in of_subject[stranger]:
-                question = _put(builder.rng.choice(patterns), stranger)
-                builder.case("same_relation", place, question, covered=False, asked=_with_overlapping(name))
+            _pararel_negatives(builder, place, known, of_subject)
             if builder.rng.random() < _MADE_SHARE:
                 builder.made(place, _put(others[0], subject), names, readings[_bare(others[0])])
     return builder.finished()
 
 
-def _other_pattern(
-    name: str, known: set[str], clozes: Mapping[str, list[str]], rng: random.Random
-) -> tuple[str, str | None]:
-    """Another relation and a pattern of it: half of the time one that the subject has, of the same part if possible."""
-    other = [n for n in clozes if n != name and clozes[n] and not _overlap(n, name)]
-    own = [n for n in other if n in known]
-    pool = own if own and rng.random() < 0.5 else other
+@dataclass(frozen=True, kw_only=True)
+class _ParaRel:
+    """The clozes and the facts of each relation, and the relations that are about things of the same type."""
+
+    clozes: Mapping[str, list[str]]
+    facts: Mapping[str, Sequence[Mapping[str, str]]]
+    alike: Mapping[str, set[str]]
+
+
+def _of_like_subjects(facts: Mapping[str, Sequence[Mapping[str, str]]]) -> dict[str, set[str]]:
+    """For each relation those that a few of its subjects have, too: they can be asked of the others as well.
+
+    That a film took up work somewhere, or what position a country plays in, nobody asks.
+    """
+    subjects = {name: {row["sub_label"] for row in rows} for name, rows in facts.items()}
+    return {
+        name: {other for other in subjects if other != name and len(own & subjects[other]) >= _SHARED}
+        for name, own in subjects.items()
+    }
+
+
+def _pararel_negatives(builder: SetBuilder, place: int, known: _ParaRel, of_subject: Mapping[str, set[str]]) -> None:
+    """Another relation of the subject, and the relation of another subject that is not stored with it."""
+    rng, subject, name = builder.rng, builder.edits[place].subject, builder.edits[place].relation
+    if found := _other_pattern(name, of_subject[subject], known, rng):
+        other, pattern = found
+        asked = _with_overlapping(other)
+        builder.case("same_subject", place, _put(pattern, subject), covered=False, asked=asked)
+    fellow = rng.choice(sorted(known.alike[name]) or [name])
+    stranger = rng.choice(known.facts[fellow])["sub_label"]
+    if name not in of_subject[stranger]:
+        question = _put(rng.choice(known.clozes[name]), stranger)
+        builder.case("same_relation", place, question, covered=False, asked=_with_overlapping(name))
+
+
+def _other_pattern(name: str, own: set[str], known: _ParaRel, rng: random.Random) -> tuple[str, str] | None:
+    """Another relation and a pattern of it: half of the time one that the subject has, of the same part if possible.
+
+    None where no relation can be asked of the subject, or the pattern is one of the edit's relation, too.
+    """
+    clozes = known.clozes
+    other = [n for n in clozes if n in known.alike[name] | own and n != name and clozes[n] and not _overlap(n, name)]
+    had = [n for n in other if n in own]
+    pool = had if had and rng.random() < 0.5 else other
     pool = [n for n in pool if (part_of(n) == TRAINING) == (part_of(name) == TRAINING)] or pool
+    if not pool:
+        return None
     chosen = rng.choice(sorted(pool))
     pattern = rng.choice(clozes[chosen])
-    return chosen, None if pattern in clozes[name] else pattern
+    return None if pattern in clozes[name] else (chosen, pattern)
 
 
 def counterfact_set(data: Path, *, seed: int = 1) -> ScopeSet:
@@ -392,7 +426,7 @@ def counterfact_set(data: Path, *, seed: int = 1) -> ScopeSet:
     the relation; the others are left out and counted. The prefixes of rephrasings stand before negatives just as often.
     """
     folder = folder_of(data, "counterfact")
-    builder = _Builder("counterfact", seed)
+    builder = SetBuilder("counterfact", seed)
     rows = [r for part in ("train", "val") for r in read_json(folder / f"counterfact-{part}.json")]
     label = _counterfact_labels(data, rows)
     templates: dict[str, set[str]] = defaultdict(set)
@@ -443,7 +477,7 @@ def zsre_set(data: Path, *, seed: int = 1) -> ScopeSet:
     away. So for half of the subjects the other property is what is stored, and the same questions are its negatives.
     """
     folder = folder_of(data, "zsre")
-    builder = _Builder("zsre", seed)
+    builder = SetBuilder("zsre", seed)
     rows = read_json(folder / "ZsRE-test-all.json")
     names = sorted({row["subject"] for row in rows})
     seen: set[str] = set()
@@ -485,7 +519,7 @@ def _first_text(answers: Any) -> str:
 def lre_set(data: Path, *, seed: int = 1) -> ScopeSet:
     """LRE (Hernandez et al. 2024): factual relations and their prompt templates."""
     folder = folder_of(data, "relations_lre")
-    builder = _Builder("lre", seed)
+    builder = SetBuilder("lre", seed)
     relations = [read_json(path) for path in sorted((folder / "factual").glob("*.json"))]
     names = sorted({s["subject"] for r in relations for s in r["samples"]})
     templates = {r["name"]: _lre_templates(r) for r in relations}
