@@ -9,6 +9,7 @@ import typer
 
 from kedit_memory.cli import options as o
 from kedit_memory.cli.adaptive import adaptive_retrieval
+from kedit_memory.cli.definitions import ecbd, entity_inferences
 from kedit_memory.cli.lifelong import lifelong
 from kedit_memory.cli.output import command_line, emit, say, table_console
 from kedit_memory.cli.public_sets import public_sets
@@ -23,6 +24,8 @@ _TRIVIAL = {"oracle", "unedited", "question_only"}  # ones and zeros, and what h
 app = typer.Typer(rich_markup_mode=None)
 app.command()(lifelong)
 app.command()(adaptive_retrieval)
+app.command()(entity_inferences)
+app.command()(ecbd)
 
 
 @app.callback()

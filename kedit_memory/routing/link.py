@@ -6,7 +6,7 @@ An Aho-Corasick automaton (Aho and Corasick, 1975) reads a text once, whatever t
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import ahocorasick
 from rapidfuzz import fuzz, process
@@ -66,6 +66,7 @@ _WORDS = """
     split the-artist the-word time tours underground up us we web who
 """
 _OPENERS = "an as at do don first i in is it no on or re up we who"  # begin a sentence too often to be a name there
+_ARTICLES = frozenset({"the", "a", "an"})
 _ORDINARY = frozenset(word.replace("-", " ") for word in _WORDS.split())
 _OPENING = frozenset(_OPENERS.split())
 
@@ -151,7 +152,14 @@ class Linker:
         for start, end, surface in hits:
             if all(end <= other_start or start >= other_end for other_start, other_end, _ in kept):
                 kept.append((start, end, surface))
-        return sorted(kept)
+        return sorted([*kept, *self._without_article(kept)])
+
+    def _without_article(self, hits: Iterable[tuple[int, int, str]]) -> Iterator[tuple[int, int, str]]:
+        """What else a name with an article may be: "the piano" is a film, and an instrument."""
+        for start, end, surface in hits:
+            article, _, rest = surface.partition(" ")
+            if article in _ARTICLES and rest in self._names and rest not in _ORDINARY:
+                yield start + len(article) + 1, end, rest
 
     def _is_spelt(self, text: str, first: int, last: int) -> bool:
         """Whether an ordinary word is written as the name is, and not as the first word of a sentence."""

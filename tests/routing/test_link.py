@@ -272,6 +272,14 @@ def test_what_only_looks_like_a_name_is_not_taken_for_it_misspelt(name, text):
     assert linker(name).link(text) == ()
 
 
+def test_a_title_with_an_article_may_also_be_what_the_word_says():
+    names = linker("The Piano", "piano", "The Wire")
+    mentions = names.link("Which family of instruments does the piano belong to?")
+    assert [(mention.surface, mention.name) for mention in mentions] == [("the piano", "The Piano"), ("piano", "piano")]
+    assert [mention.name for mention in names.link("Who made the wire?")] == ["The Wire"]
+    assert [mention.name for mention in names.link("Who built this piano?")] == ["piano"]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "surface"),
     [

@@ -1,0 +1,203 @@
+"""`kedit evaluate entity-inferences` and `ecbd`: can a model learn new entities from their definitions?"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kedit_memory.cli import options as o
+from kedit_memory.cli.output import command_line, emit, say, table_console
+from kedit_memory.cli.public_sets import public_sets
+from kedit_memory.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from kedit_memory.evaluation.definitions.results import Answered, Outcome
+    from kedit_memory.evaluation.definitions.run import DefinitionPlan, DefinitionReport
+    from kedit_memory.evaluation.rows import Row
+
+_PRINTED_WIDTH = 170  # characters, where the output is no terminal
+# The columns of the table that people read: metric and kind, and what stands above them.
+_COLUMNS = {
+    ("accuracy", "all"): "accuracy",
+    ("accuracy", "over_base"): "over base",
+    ("perplexity", "all"): "perplexity",
+    ("ratio", "perplexity_over_base"): "to base",
+    ("ratio", "perplexity_over_base/right_context"): "right, to base",
+    ("ratio", "specificity_over_base"): "others, to base",
+    ("accuracy", "specificity_over_base"): "others acc.",
+    ("reliability", "all"): "learned",
+    ("fire", "all"): "fires",
+}
+
+Methods = Annotated[
+    str | None,
+    typer.Option("--methods", help="By name, with commas between; else those of the paper and the memory's paths."),
+]
+Limit = Annotated[int | None, typer.Option("--limit", help="The most cases, drawn by chance; else all.")]
+Others = Annotated[
+    int, typer.Option("--others", help="How many entities that were not described are asked about after each edit.")
+]
+Taught = Annotated[
+    str,
+    typer.Option(
+        "--teach", help="What an editor is taught of a definition: its masked span, or the rest behind the name."
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", help="Of every sample.")]
+Picture = Annotated[
+    Path | None,
+    typer.Option("--picture", parser=o.path_of, metavar="<path>", help="Draw each method against base here."),
+]
+Worst = Annotated[
+    int, typer.Option("--worst", min=0, help="Show so many probes on stderr that each method helps and hurts most.")
+]
+
+
+def entity_inferences(
+    path: o.PublicSets = None,
+    methods: Methods = None,
+    limit: Limit = None,
+    others: Others = 10,
+    teach: Taught = "span",
+    model: o.Model = "kedit-mini",
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    encoder: o.Encoder = None,
+    seed: Seed = 1,
+    picture: Picture = None,
+    worst: Worst = 0,
+    as_json: o.Json = False,
+) -> None:
+    """Measure what a model infers of new entities from their definitions: which of several words fits a sentence."""
+    from kedit_memory.evaluation.definitions.run import ENTITY_INFERENCES, DefinitionPlan
+
+    plan = DefinitionPlan(
+        dataset=ENTITY_INFERENCES, limit=limit, others=others, taught=teach, seed=seed, **_chosen(methods)
+    )
+    report = _measured(plan, path, (model, device, dtype), encoder, picture)
+    _tell(report, plan, worst=worst, as_json=as_json)
+
+
+def ecbd(
+    path: o.PublicSets = None,
+    part: Annotated[str, typer.Option("--part", help="np, np-easy, random or random-easy.")] = "np",
+    methods: Methods = None,
+    limit: Limit = None,
+    others: Others = 10,
+    teach: Taught = "span",
+    model: o.Model = "kedit-mini",
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    encoder: o.Encoder = None,
+    seed: Seed = 1,
+    picture: Picture = None,
+    worst: Worst = 0,
+    as_json: o.Json = False,
+) -> None:
+    """Measure how well a model that was told of new entities foresees the words of sentences about them."""
+    from kedit_memory.evaluation.definitions.run import ECBD, DefinitionPlan
+
+    plan = DefinitionPlan(
+        dataset=ECBD, part=part, limit=limit, others=others, taught=teach, seed=seed, **_chosen(methods)
+    )
+    report = _measured(plan, path, (model, device, dtype), encoder, picture)
+    _tell(report, plan, worst=worst, as_json=as_json)
+
+
+def _chosen(methods: str | None) -> dict[str, Any]:
+    """The methods that were named; nothing where the default ones are meant."""
+    if methods is None:
+        return {}
+    words = tuple(word.strip() for word in methods.split(",") if word.strip())
+    if not words:
+        raise InvalidInputError("--methods is empty; name one or more, such as definition,ft,mend, or leave it out")
+    return {"methods": words}
+
+
+def _measured(
+    plan: "DefinitionPlan",
+    path: Path | None,
+    model: tuple[str, str | None, str | None],
+    encoder: str | None,
+    picture: Path | None,
+) -> "DefinitionReport":
+    from kedit_memory.evaluation.definitions.figures import save_picture
+    from kedit_memory.evaluation.definitions.run import run_definitions
+    from kedit_memory.evaluation.pictures import check_picture
+    from kedit_memory.models.language import load_model
+
+    if picture:
+        check_picture(picture)
+    data = public_sets(path, needed=False)  # what is missing is told by name when the set is read
+    name, device, dtype = model
+    loaded = load_model(name, device=device, dtype=dtype, api_key=os.environ.get("KEDIT_API_KEY"))
+    report = run_definitions(plan, data, loaded, encoder=encoder, progress=say)
+    if picture:
+        save_picture([row.flat() for row in report.rows], picture)
+    return report
+
+
+def _tell(report: "DefinitionReport", plan: "DefinitionPlan", *, worst: int, as_json: bool) -> None:
+    for outcome in report.outcomes if worst else ():
+        for line in _extremes(outcome, worst):
+            say(line)
+    if as_json:
+        meta = {
+            "command": command_line(),
+            "plan": asdict(plan),
+            "left_out": dict(report.left_out),
+            "refused": {name: dict(reasons) for name, reasons in report.refused.items()},
+        }
+        emit(as_json=True, document={"rows": [row.flat() for row in report.rows], "meta": meta}, lines=())
+    else:
+        _print_table(report)
+
+
+def _extremes(outcome: "Outcome", count: int) -> list[str]:
+    """So many probes whose span became likelier, and so many whose span became less likely."""
+    told = sorted(outcome.told, key=lambda one: one.judged.loss - one.base.loss)
+    changed = [one for one in told if one.judged is not one.base]
+    if not changed:
+        return []
+    shown = list(dict.fromkeys([*range(min(count, len(changed))), *range(max(0, len(changed) - count), len(changed))]))
+    return [f"{outcome.method}: {len(changed)} of {len(told)} probes changed", *(_line(changed[i]) for i in shown)]
+
+
+def _line(one: "Answered") -> str:
+    said = one.judged.chosen.get("all")
+    chosen = "" if said is None else f", chosen {one.probe.options[said]!r}"
+    sentence = f"{one.probe.text.left[-70:]}[{one.probe.span}]{one.probe.text.right[:30]}"
+    return f"  {one.base.loss:.2f} → {one.judged.loss:.2f} nats a token{chosen}: {one.case.id}: {sentence!r}"
+
+
+def _print_table(report: "DefinitionReport") -> None:
+    from rich.table import Table
+
+    console = table_console(_PRINTED_WIDTH)
+    value = {(row.method, row.metric, row.kind): row for row in report.rows}
+    measured = [one for one in report.outcomes if one.told]
+    columns = [key for key in _COLUMNS if any((one.method, *key) in value for one in measured)]
+    table = Table()
+    for head in ("method", "probes", *(_COLUMNS[key] for key in columns)):
+        table.add_column(head, no_wrap=True)
+    for one in measured:
+        table.add_row(one.method, str(len(one.told)), *_cells(value, one.method, columns))
+    console.print(table)
+    for name, why in report.left_out.items():
+        console.print(f"{name} was left out: {why}.", soft_wrap=True)
+    for name, reasons in report.refused.items():
+        for why, count in reasons.items():
+            console.print(f"{name} took {count} definitions not: {why}.", soft_wrap=True)
+    for row in report.rows:
+        if row.method == "set":
+            console.print(f"{row.metric}/{row.kind}: {row.value:.3f} {row.unit} (n {row.n:,})")
+
+
+def _cells(value: "Mapping[tuple[str, str, str], Row]", method: str, columns: Sequence[tuple[str, str]]) -> list[str]:
+    found = [value.get((method, *column)) for column in columns]
+    return [
+        "" if row is None else f"{row.value:,.0f}" if abs(row.value) >= 1000 else f"{row.value:.3f}" for row in found
+    ]
