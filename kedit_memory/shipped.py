@@ -37,6 +37,11 @@ def embedded_model() -> Path:
     return data_folder() / "models" / "kedit-mini"
 
 
+def counterfactual_model() -> Path:
+    """The adapter that makes the embedded model answer from the edit before the question."""
+    return data_folder() / "models" / "kedit-mini-counterfactual"
+
+
 def scope_verifier() -> Path:
     """The trained pair model of scope: an adapter and a head for the default encoder."""
     return data_folder() / "models" / "kedit-scope"

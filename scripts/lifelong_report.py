@@ -1,9 +1,12 @@
 """Write the report on streams of edits from saved rows, with a picture of each stream: no figure is typed.
 
     kedit evaluate lifelong --stream world --editors grace,grace-fast,router:grace --resume world.jsonl
-    python scripts/lifelong_report.py --rows world.jsonl --output docs/results/lifelong.md
+    kedit evaluate lifelong --stream scotus --model /tmp/scotus --editors grace,grace-fast --resume scotus.jsonl
+    python scripts/lifelong_report.py --output docs/results/lifelong.md \
+        --rows world.jsonl "a BERT classifier=scotus.jsonl"
 
-A file holds rows, one a line, as --resume writes them, or a document of --json. Pictures go beside the report.
+A file holds rows, one a line, as --resume writes them, or a document of --json; what stands before a "=" names the
+model in the heading, since rows know it by its fingerprint alone. Pictures go beside the report.
 """
 
 import argparse
@@ -19,6 +22,7 @@ from kedit_memory.evaluation.lifelong.figures import save_picture
 
 Row = Mapping[str, Any]
 Key = tuple[str, str]  # metric and kind
+RunKey = tuple[Any, ...]  # stream, configuration, data and model
 
 # What was promised of 1,000 world edits, by method, metric and kind; a share or a ratio at least or at most as large.
 AT_LEAST = {
@@ -37,6 +41,7 @@ AT_MOST = {
     ("grace-fast", "bytes", "per_entry_beside_vectors"): 100.0,
 }
 COLUMNS: dict[Key, str] = {
+    ("accuracy", "test_data"): "right on test data",
     ("trr", "all"): "TRR",
     ("err", "all"): "ERR",
     ("err", "early"): "ERR, early",
@@ -49,6 +54,7 @@ COLUMNS: dict[Key, str] = {
     ("locality", "mention"): "mention",
     ("locality", "unrelated"): "unrelated",
     ("locality", "right_before"): "right before",
+    ("locality", "trained"): "trained on",
     ("locality", "logits"): "scores, bit for bit",
     ("perplexity", "edits"): "perplexity of edits",
     ("rate", "keys_per_edit"): "keys an edit",
@@ -61,9 +67,9 @@ COLUMNS: dict[Key, str] = {
 HEAD = """# Edits one after the other
 
 Written by `python scripts/lifelong_report.py`; no figure is typed by hand. Each method gets the same edits in the same
-order in a model of its own; all is asked after the last edit, by free greedy generation. Figures are means over the
-seeds, which choose the edits and their order; an interval is 95%, by drawing the cases again (Wilson's where all cases
-are alike).
+order in a model of its own; all is asked after the last edit, by free greedy generation, or by the label of the best
+score. Figures are means over the seeds, which choose the edits and their order; an interval is 95%, by drawing the
+cases again (Wilson's where all cases are alike).
 
 TRR is the accuracy on questions that the model was taught and that no edit touches, as a share of the unedited model's
 (for running text the unedited model's perplexity over the edited one's); ERR the share of all edits that are answered
@@ -74,26 +80,49 @@ authors' GRACE, whose edits are timed between the method's own; a miss and a hit
 unedited model's, in the same minute, for answers of as many tokens. `router:PATH` is our memory and scope before the
 unchanged model; nothing is retrieved there.
 """
+# What a stream edits, and what must stay there.
+STREAMS = {
+    "world": "Edits are counterfactual objects of facts of the shipped world, as many of each tier of frequency; what "
+    "must stay are other facts of the tiers that the model was taught well.",
+    "zsre": "Edits are questions of zsRE with new answers, rephrased ones beside them; what must stay are, a third "
+    "each, facts of the shipped world, Natural Questions and zsRE's training rows, of which each model knows its own.",
+    "hallucination": "Edits are true sentences in place of those that the model made up; what must stay are web text "
+    "(TRR) and sentences that it wrote word for word (ARR).",
+    "scotus": "Edits are labels of opinions of later terms that the classifier gets wrong; what must stay are earlier "
+    "opinions that it was not trained on (TRR), and its labels of those that it was trained on and of later ones that "
+    "it gets right. ARR needs a model that writes.",
+}
 
 
 def main() -> None:
     """Read the files, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=Path, nargs="+", required=True, help="files of rows, one JSON object a line")
+    parser.add_argument("--rows", nargs="+", required=True, help="files of rows, each as PATH or MODEL=PATH")
     parser.add_argument("--output", type=Path, required=True, help="the Markdown file to write")
     arguments = parser.parse_args()
-    runs = by_run(row for path in arguments.rows for row in read(path))
+    found: list[Row] = []
+    titles: dict[RunKey, str] = {}
+    for given in arguments.rows:
+        title, _, path = given.rpartition("=")
+        rows = read(Path(path))
+        found += rows
+        titles |= {run_key(row): title.strip() for row in rows if title.strip()}
+    runs = by_run(found)
     if not runs:
         raise SystemExit("no row of a stream of edits in these files; measure with `kedit evaluate lifelong --resume`")
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     parts = [HEAD]
-    for number, rows in enumerate(runs):
-        name = f"{arguments.output.stem}-{rows[0]['dataset']}{f'-{number}' if _again(runs, number) else ''}.png"
+    seen: list[str] = []
+    for rows in runs:
+        stream = rows[0]["dataset"]
+        again = f"-{seen.count(stream)}" if stream in seen else ""
+        seen.append(stream)
+        name = f"{arguments.output.stem}-{stream}{again}.png"
         try:
             save_picture(rows, arguments.output.parent / name)
         except KeditError as error:
             raise SystemExit(str(error)) from None
-        parts.append(section(rows, name))
+        parts.append(section(rows, name, titles.get(run_key(rows[0]), "")))
     arguments.output.write_text("\n".join(parts), "utf-8")
 
 
@@ -110,16 +139,21 @@ def read(path: Path) -> list[Row]:
     return [row for row in found if row["task"] == "lifelong"]
 
 
+def run_key(row: Row) -> RunKey:
+    """What rows that belong together share."""
+    return tuple(row[name] for name in ("dataset", "config", "data", "model"))
+
+
 def by_run(rows: Iterable[Row]) -> list[list[Row]]:
     """Rows that belong together: one stream, configuration, data and model."""
-    runs: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    runs: dict[RunKey, list[Row]] = defaultdict(list)
     for row in rows:
-        runs[tuple(row[name] for name in ("dataset", "config", "data", "model"))].append(row)
+        runs[run_key(row)].append(row)
     return list(runs.values())
 
 
-def section(rows: Sequence[Row], picture: str) -> str:
-    """The tables of one run."""
+def section(rows: Sequence[Row], picture: str, title: str = "") -> str:
+    """The tables of one run, on a model of that name."""
     edits = max(row["edits"] for row in rows)
     last = [row for row in rows if row["edits"] == edits]
     values: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
@@ -128,10 +162,13 @@ def section(rows: Sequence[Row], picture: str) -> str:
     methods = list(dict.fromkeys(row["method"] for row in last))
     columns = [key for key in COLUMNS if any((name, *key) in values for name in methods)]
     table = [[name, *(_mean(values.get((name, *key), ())) for key in columns)] for name in methods]
-    promises = [line for key, found in values.items() if edits >= 1000 for line in _promised(key, found)]
+    stream = rows[0]["dataset"]
+    due = stream == "world" and edits >= 1000
+    promises = [line for key, found in values.items() if due for line in _promised(key, found)]
     return "\n".join([
-        f"## {rows[0]['dataset']}: {edits:,} edits",
+        f"## {stream}{f' on {title}' if title else ''}: {edits:,} edits",
         "",
+        *([STREAMS[stream], ""] if stream in STREAMS else []),
         f"{_origin(rows)} ![TRR and ERR against edits]({picture})",
         "",
         *_table(["method", *(COLUMNS[key] for key in columns)], table),
@@ -171,11 +208,6 @@ def _mean(found: Sequence[Row]) -> str:
         return ""
     value = mean(row["value"] for row in found)
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3f}"
-
-
-def _again(runs: Sequence[Sequence[Row]], number: int) -> bool:
-    """Whether an earlier run is of the same stream, so that its picture has the name."""
-    return any(runs[number][0]["dataset"] == earlier[0]["dataset"] for earlier in runs[:number])
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

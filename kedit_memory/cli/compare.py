@@ -21,8 +21,11 @@ def compare(
     dataset: Annotated[str, typer.Option("--dataset", help="world, counterfact, zsre, pararel or lre.")] = "world",
     path: o.PublicSets = None,
     edits: Annotated[
-        str, typer.Option("--edits", help="Numbers of edits with commas; single edits are as many as the most.")
+        str, typer.Option("--edits", help="How many are in force in a sequence or a batch; several with commas.")
     ] = "1,10,100",
+    singles: Annotated[
+        int | None, typer.Option("--singles", help="How many are made alone; as many as the most --edits if not given.")
+    ] = None,
     mode: Annotated[
         str, typer.Option("--mode", help="single (each edit alone), sequential, batch, or several with commas.")
     ] = "single,sequential,batch",
@@ -33,6 +36,13 @@ def compare(
     limit: Annotated[
         float | None,
         typer.Option("--limit", help="Seconds for the edits of a measurement; a slow method then makes fewer."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            help="Methods that the others are tested against, with commas; memory:auto and ft if not given.",
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -55,14 +65,15 @@ def compare(
 ) -> None:
     """Make the same edits with every method, ask the same questions, and print what was reached and what it cost."""
     from kedit_memory.evaluation.compare.html import PAGE, REPORT, check_drawing, write_page, write_report
+    from kedit_memory.evaluation.compare.layout import markdown
     from kedit_memory.evaluation.compare.methods import chosen_methods
     from kedit_memory.evaluation.compare.run import ComparePlan, run_compare
-    from kedit_memory.evaluation.compare.tables import markdown, tables
+    from kedit_memory.evaluation.compare.tables import tables
 
     plan = ComparePlan(
         methods=chosen_methods(methods), dataset=dataset, edits=_numbers("--edits", edits), modes=_words(mode),
-        seeds=_numbers("--seeds", seeds), questions=questions, limit=limit, model=model, encoder=encoder,
-        device=device, dtype=dtype,
+        singles=singles, seeds=_numbers("--seeds", seeds), questions=questions, limit=limit,
+        against=None if against is None else _words(against), model=model, encoder=encoder, device=device, dtype=dtype,
     )  # fmt: skip
     if output or page:
         check_drawing()
@@ -77,7 +88,10 @@ def compare(
     cells = [asdict(cell) for cell in comparison.cells]
     emit(
         as_json=as_json,
-        document={"rows": list(comparison.rows), "meta": {"command": command, "plan": asdict(plan), "cells": cells}},
+        document={
+            "rows": [*comparison.rows, *comparison.compared],
+            "meta": {"command": command, "plan": asdict(plan), "cells": cells},
+        },
         lines=(markdown(table) for table in tables(comparison)),
     )
     if comparison.failed or comparison.traced:

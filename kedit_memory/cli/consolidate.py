@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.edit import named_options
 from kedit_memory.cli.memory import open_store
 from kedit_memory.cli.output import command_line, edit_line, emit, say
+from kedit_memory.editors.base import named_options
 from kedit_memory.errors import InvalidInputError
 
 if TYPE_CHECKING:

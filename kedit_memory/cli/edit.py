@@ -1,15 +1,15 @@
 """Edits in a model itself, by one of the editors."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kedit_memory.cli import options as o
 from kedit_memory.cli.memory import open_store
 from kedit_memory.cli.output import emit
+from kedit_memory.editors.base import named_options
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.records import Edit, EditRequest, Kind
 
@@ -72,21 +72,6 @@ def edit(
         save_checkpoint(loaded, [applied], checkpoint)
     _tell(applied, [{"question": q, "before": b, "after": a} for q, b, a in zip(asked, before, after, strict=True)],
           as_json=as_json, saved=[str(place) for place in (save, checkpoint) if place])  # fmt: skip
-
-
-def named_options(given: Sequence[str]) -> dict[str, Any]:
-    """Options by name; a value is JSON where it can be, else a text."""
-    options = {}
-    for word in given:
-        name, sign, text = word.partition("=")
-        if not sign or not name:
-            raise InvalidInputError(f"--option {word!r} is no NAME=VALUE; write, for instance, --option layer=3")
-        try:
-            value = json.loads(text)
-        except ValueError:
-            value = text
-        options[name.replace("-", "_")] = tuple(value) if isinstance(value, list) else value
-    return options
 
 
 def _wanted(

@@ -15,7 +15,7 @@ from kedit_memory.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from kedit_memory.evaluation.lifelong.run import LifelongPlan, LifelongReport
-    from kedit_memory.models.language import WhiteBoxModel
+    from kedit_memory.models.classifier import Editable
 
 _PRINTED_WIDTH = 140  # characters, where the output is no terminal
 _FAILED = 1  # exit status where a method did not come to the end of its stream
@@ -26,6 +26,7 @@ _COLUMNS = {
     ("arr", "all"): "ARR",
     ("generalization", "all"): "rephrased",
     ("locality", "all"): "local",
+    ("rate", "keys_per_edit"): "keys/edit",
     ("seconds", "per_edit"): "s/edit",
     ("ratio", "edits_per_second_of_grace"): "edits/s of grace",
     ("ratio", "time_per_answer_miss"): "miss",
@@ -38,13 +39,18 @@ def lifelong(
     stream: Annotated[
         str,
         typer.Option(
-            "--stream", help="world; zsre (T5 models too); or hallucination, which needs a --model trained on it."
+            "--stream",
+            help="world; zsre; hallucination; or scotus, on a classifier: for the last two, and zsre where it is to "
+            "keep what it knows, --model is a folder that scripts/train_stream_model.py made.",
         ),
     ],
     editors: Annotated[
         str,
         typer.Option(
-            "--editors", help="Editors by name and router:PATH, with commas between; the unedited model comes first."
+            "--editors",
+            help="Editors by name, options after it as in grace:stack=encoder, and router:PATH, with commas between; "
+            "the unedited model comes first.",
+
         ),
     ],
     edits: Annotated[int, typer.Option("--edits", help="How many edits are streamed.")] = 1000,
@@ -107,11 +113,11 @@ def lifelong(
 
 
 def _loader(model: str, device: str | None, dtype: str | None) -> "Any":
-    def load() -> "WhiteBoxModel":
-        from kedit_memory.models.language import load_model, white_box
+    def load() -> "Editable":
+        from kedit_memory.models.classifier import editable, load_editable
 
-        loaded = load_model(model, device=device, dtype=dtype, api_key=os.environ.get("KEDIT_API_KEY"))
-        return white_box(loaded, "a stream of edits")
+        loaded = load_editable(model, device=device, dtype=dtype, api_key=os.environ.get("KEDIT_API_KEY"))
+        return editable(loaded, "a stream of edits")
 
     return load
 

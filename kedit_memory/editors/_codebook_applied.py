@@ -12,9 +12,10 @@ import torch
 from kedit_memory.editors._codebook_adapter import Adapter
 from kedit_memory.editors._codebook_files import save_codebook
 from kedit_memory.editors._codebook_site import Sample
+from kedit_memory.editors._teaching import said_once_learned
 from kedit_memory.editors.base import Fact, Outcome, Wanted, facts
 from kedit_memory.errors import InvalidInputError, NotFoundError, PromptTooLongError
-from kedit_memory.models import prompts as formats
+from kedit_memory.models.classifier import ClassifierModel, Editable
 from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
 
@@ -47,7 +48,7 @@ class CodebookApplied:
     """
 
     def __init__(
-        self, model: WhiteBoxModel, adapter: Adapter, learn: Learn, record: Mapping[str, Any], *, paraphrases: bool
+        self, model: Editable, adapter: Adapter, learn: Learn, record: Mapping[str, Any], *, paraphrases: bool
     ) -> None:
         self.model = model
         self.adapter = adapter
@@ -179,12 +180,9 @@ class CodebookApplied:
         asked = [lesson.fact.asked for lesson in lessons]
         answers = self.model.answer_many(asked, max_new_tokens=longest)
         return [
-            answer == self._clean(lesson.fact) or not self.codebook.in_force(lesson.owner)
+            answer == said_once_learned(self.model, lesson.fact) or not self.codebook.in_force(lesson.owner)
             for answer, lesson in zip(answers, lessons, strict=True)
         ]
-
-    def _clean(self, fact: Fact) -> str:
-        return formats.clean(self.model.continuation(fact.asked, fact.target), fact.asked.cloze)
 
     def _now(self, owner: str, outcome: Outcome) -> Outcome:
         if outcome.learned and not self.codebook.in_force(owner):
@@ -211,13 +209,17 @@ class CodebookApplied:
         return f"#{number}"
 
 
-def sample_of(model: WhiteBoxModel, prompt: Prompt, target: str) -> Sample:
+def sample_of(model: Editable, prompt: Prompt, target: str) -> Sample:
     """The prompt as generation is given it, and the tokens that the model has to say, the end of text included.
 
+    Of a classifier, the text and the class of the label.
+
     Raises:
-        InvalidInputError: the target has no token.
+        InvalidInputError: the target has no token, or is no label.
         PromptTooLongError: prompt and target do not fit the model's window.
     """
+    if isinstance(model, ClassifierModel):
+        return Sample(prompt=tuple(model.encode(prompt)), target=(model.class_of(target),))
     given = model.encode(prompt)
     said = _continued(model, model.render(prompt), model.continuation(prompt, target))
     if not said:

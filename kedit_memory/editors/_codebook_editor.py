@@ -8,15 +8,13 @@ from typing import Any, ClassVar, get_args
 from kedit_memory.editors._codebook_adapter import Adapter, Replacement
 from kedit_memory.editors._codebook_applied import CodebookApplied, Lesson
 from kedit_memory.editors._codebook_files import load_codebook
-from kedit_memory.editors._codebook_site import KeyToken, Site, Stack, one_of
+from kedit_memory.editors._codebook_site import KeyToken, Site, Stack, one_of, usual_layer
 from kedit_memory.editors.base import Outcome, Wanted, undone_on_failure
 from kedit_memory.editors.codebook import Codebook, Distance, Found
 from kedit_memory.errors import EditorError, InvalidInputError
+from kedit_memory.models.classifier import Editable, editable
 from kedit_memory.models.families import encoder_of, family_of
-from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.records import Vectors
-
-_DEPTH = 0.75  # of the paper's models the codebook sits at about three quarters: 35 of 48, 10 of 12, 4 of 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +22,7 @@ class CodebookEditor:
     """An editor that learns values into a codebook at one layer; `Grace` and `GraceFast` say how.
 
     Attributes:
-        layer: Where the codebook sits; -1 is the last, None three quarters of the depth.
+        layer: Where the codebook sits; -1 is the last, None about three quarters of the depth.
         stack: Which half of an encoder-decoder the layer is counted in.
         distance: How keys are compared: "euclidean", or "cosine" (1 less the cosine).
         key_token: Whose state is the key: "last" of the prompt, or "first" (a classifier's [CLS]).
@@ -47,7 +45,7 @@ class CodebookEditor:
         one_of("key_token", self.key_token, get_args(KeyToken))
         self._positive("iterations")
 
-    def apply(self, model: WhiteBoxModel, edits: Sequence[Wanted]) -> CodebookApplied:
+    def apply(self, model: Editable, edits: Sequence[Wanted]) -> CodebookApplied:
         """Learn the edits; `add` of what comes back learns more of them into the same codebook.
 
         An edit that the model does not answer afterwards is taken out again, and its outcome says so.
@@ -62,22 +60,22 @@ class CodebookEditor:
             applied.add(edits)
         return applied
 
-    def open(self, model: WhiteBoxModel) -> CodebookApplied:
+    def open(self, model: Editable) -> CodebookApplied:
         """An empty codebook in the model, to be added to.
 
         Raises:
             InvalidInputError: the model has no such layer.
             CapabilityError: it does not show its states.
         """
-        return self._applied(white_box(model, f"the editor {self.name}"), codebook=None)
+        return self._applied(editable(model, f"the editor {self.name}"), codebook=None)
 
-    def load(self, model: WhiteBoxModel, folder: Path) -> CodebookApplied:
+    def load(self, model: Editable, folder: Path) -> CodebookApplied:
         """Put a saved codebook back, under the options that it was made with.
 
         Raises:
             EditorError: the folder holds no such codebook, a damaged one, or one for another model.
         """
-        codebook, outcomes, record = load_codebook(white_box(model, f"the editor {self.name}"), folder, self.name)
+        codebook, outcomes, record = load_codebook(editable(model, f"the editor {self.name}"), folder, self.name)
         try:
             editor = replace(self, **record["options"])
             applied = editor._applied(model, codebook)
@@ -102,11 +100,11 @@ class CodebookEditor:
     def _site(self, model: Any) -> Site:
         family = encoder_of(model) if self.stack == "encoder" else family_of(model)
         count = family.count(model)
-        layer = round(_DEPTH * (count - 1)) if self.layer is None else self.layer
+        layer = usual_layer(family, model) if self.layer is None else self.layer
         family.layer_name(model, layer)  # refuses one that is not there
         return Site(model=model, layer=layer % count, stack=self.stack, key_token=self.key_token)
 
-    def _applied(self, model: WhiteBoxModel, codebook: Codebook | None) -> CodebookApplied:
+    def _applied(self, model: Editable, codebook: Codebook | None) -> CodebookApplied:
         adapter = self.attach(model.model, codebook)
         record = {"method": self.name, "options": asdict(replace(self, layer=adapter.site.layer))}
         return CodebookApplied(model, adapter, self._learn, record, paraphrases=self.learns_paraphrases)

@@ -20,7 +20,7 @@ from kedit_memory.editors._weights import read_record, write_aside, write_record
 from kedit_memory.editors.base import Fact, Outcome
 from kedit_memory.editors.codebook import Change, Codebook
 from kedit_memory.errors import EditorError
-from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.models.classifier import Editable
 
 TENSORS = "codebook.safetensors"
 TEXTS = "texts.json.gz"
@@ -56,9 +56,7 @@ def save_codebook(codebook: Codebook, outcomes: Outcomes, folder: Path, about: M
     write_aside(Path(folder), write)
 
 
-def load_codebook(
-    model: WhiteBoxModel, folder: Path, method: str
-) -> tuple[Codebook, dict[str, Outcome], dict[str, Any]]:
+def load_codebook(model: Editable, folder: Path, method: str) -> tuple[Codebook, dict[str, Outcome], dict[str, Any]]:
     """The codebook that `method` saved for this model, its edits' outcomes, and what was said about it.
 
     Raises:
@@ -149,7 +147,7 @@ def _unpack(codebook: Codebook, arrays: Arrays, texts: Mapping[str, Any]) -> dic
     keys = iter(arrays["change_keys"])
     changes: dict[int, list[Change]] = {}
     rows = zip(arrays["changed"].tolist(), arrays["amounts"].tolist(), texts["changes"], strict=True)
-    names_of = {None: None, **dict(enumerate(edits))}
+    names_of: dict[int | None, str | None] = {None: None, **dict(enumerate(edits))}
     for entry, amount, (owner, effect, cause) in rows:
         key = next(keys) if effect == "grow" else None
         change = Change(owner=edits[owner], effect=effect, amount=amount, key=key, cause=names_of[cause])

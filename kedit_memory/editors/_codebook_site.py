@@ -22,6 +22,7 @@ KeyToken = Literal["last", "first"]
 Stack = Literal["decoder", "encoder"]
 
 _IGNORED = -100  # no target here
+_DEPTH = 0.75
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +190,16 @@ class Site:
     def _filler(self) -> int:
         pad_token = getattr(self.model.config, "pad_token_id", None)
         return 0 if pad_token is None else int(pad_token)
+
+
+def usual_layer(family: Family, model: Any) -> int:
+    """Three quarters of the depth, as in the paper's models: 35 of 48, 10 of 12, 4 of 6.
+
+    Never the last layer of several: no other token reads what comes out of it at the query token, neither the tokens
+    of a longer target nor the [CLS] of a classifier.
+    """
+    last = family.count(model) - 1
+    return min(round(_DEPTH * last), max(0, last - 1))
 
 
 def one_of(option: str, value: object, allowed: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from torch import nn
 
 from kedit_memory.editors._codebook_adapter import Adapter, _Pass, _present
 from kedit_memory.editors._codebook_applied import sample_of
-from kedit_memory.editors._codebook_site import KeyToken, Sample, Site, Stack, one_of
+from kedit_memory.editors._codebook_site import KeyToken, Sample, Site, Stack, one_of, usual_layer
 from kedit_memory.editors._codebook_tail import Tail
 from kedit_memory.editors._module_files import load_module, save_module
 from kedit_memory.editors._teaching import check_options, judged
@@ -26,11 +26,9 @@ from kedit_memory.editors._weights import outcome_from
 from kedit_memory.editors.base import Outcome, Wanted, facts, undone_on_failure
 from kedit_memory.editors.codebook import Codebook
 from kedit_memory.errors import EditorError
+from kedit_memory.models.classifier import Editable, editable
 from kedit_memory.models.families import encoder_of, family_of
-from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.prompts import Prompt
-
-_DEPTH = 0.75  # as for GRACE's codebook
 
 
 class Said(NamedTuple):
@@ -89,7 +87,7 @@ class ModuleApplied:
     """
 
     def __init__(
-        self, model: WhiteBoxModel, adapter: ModuleAdapter, editor: "ModuleEditor", outcomes: Sequence[Outcome]
+        self, model: Editable, adapter: ModuleAdapter, editor: "ModuleEditor", outcomes: Sequence[Outcome]
     ) -> None:
         self.model = model
         self.adapter = adapter
@@ -157,7 +155,7 @@ class ModuleEditor(ABC):
     """An editor that trains a module at one layer; `Defer` and `MemoryNetwork` say which.
 
     Attributes:
-        layer: Where the module sits; -1 is the last, None three quarters of the depth.
+        layer: Where the module sits; -1 is the last, None about three quarters of the depth.
         stack: Which half of an encoder-decoder the layer is counted in.
         key_token: Whose state it reads: "last" of the prompt, or "first" (a classifier's [CLS]).
         iterations: Steps of Adam for each call.
@@ -189,7 +187,7 @@ class ModuleEditor(ABC):
     def module(self, width: int, generator: torch.Generator) -> StateModule:
         """The module before it learned anything, for states of that width."""
 
-    def apply(self, model: WhiteBoxModel, edits: Sequence[Wanted]) -> ModuleApplied:
+    def apply(self, model: Editable, edits: Sequence[Wanted]) -> ModuleApplied:
         """Teach the edits, all at once; `add` of what comes back teaches the same module more.
 
         Errors as in `Editor.apply` and `ModuleApplied.add`.
@@ -199,19 +197,19 @@ class ModuleEditor(ABC):
             applied.add(edits)
         return applied
 
-    def open(self, model: WhiteBoxModel) -> ModuleApplied:
+    def open(self, model: Editable) -> ModuleApplied:
         """A module in the model that says nothing yet, to be added to.
 
         Raises:
             InvalidInputError: the model has no such layer.
             CapabilityError: it does not show its states.
         """
-        model = white_box(model, self.name)
+        model = editable(model, self.name)
         return ModuleApplied(model, self._adapter(model), self, ())
 
-    def load(self, model: WhiteBoxModel, folder: Path) -> ModuleApplied:
+    def load(self, model: Editable, folder: Path) -> ModuleApplied:
         """Put a saved module back, under the options that it was made with; errors as in `Editor.load`."""
-        tensors, record = load_module(white_box(model, self.name), folder, self.name)
+        tensors, record = load_module(editable(model, self.name), folder, self.name)
         damaged = f"the module saved in {folder} is damaged: make the edits again, or load another copy"
         try:
             editor = replace(self, **record["options"])
@@ -247,10 +245,10 @@ class ModuleEditor(ABC):
         if not all(bool(torch.isfinite(weight).all()) for weight in weights):
             raise EditorError(f"training of {self.name} ran into numbers that are none: take a smaller learning_rate")
 
-    def _adapter(self, model: WhiteBoxModel) -> ModuleAdapter:
+    def _adapter(self, model: Editable) -> ModuleAdapter:
         family = encoder_of(model.model) if self.stack == "encoder" else family_of(model.model)
         count = family.count(model.model)
-        layer = round(_DEPTH * (count - 1)) if self.layer is None else self.layer
+        layer = usual_layer(family, model.model) if self.layer is None else self.layer
         family.layer_name(model.model, layer)  # refuses one that is not there
         site = Site(model=model.model, layer=layer % count, stack=self.stack, key_token=self.key_token)
         generator = torch.Generator().manual_seed(self.seed)

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from kedit_memory.editors._weights import read_record, write_aside, write_record
 from kedit_memory.errors import EditorError
-from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.models.classifier import Editable
 
 TENSORS = "module.safetensors"
 RECORD = "module.json"
@@ -32,7 +32,7 @@ def save_module(module: torch.nn.Module, folder: Path, about: Mapping[str, Any])
     write_aside(Path(folder), write)
 
 
-def load_module(model: WhiteBoxModel, folder: Path, method: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+def load_module(model: Editable, folder: Path, method: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """The weights of the module that `method` saved for this model, and what was said about it.
 
     Raises:

@@ -11,7 +11,7 @@ import torch
 from kedit_memory.editors.base import Fact, Outcome
 from kedit_memory.errors import EditorError, InvalidInputError, PromptTooLongError
 from kedit_memory.models.batches import pad
-from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.models.classifier import ClassifierModel, Editable
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt, clean
 
 # Rows of one backward pass; more are split, and their gradients added.
@@ -37,18 +37,21 @@ class Descent:
 
 @dataclass(frozen=True, kw_only=True)
 class Lesson:
-    """The ids that the model is given, and those with which it should go on, the end of the text included."""
+    """The ids that the model is given, and those with which it should go on, the end included; or one class."""
 
     given: tuple[int, ...]
     wanted: tuple[int, ...]
 
 
-def lesson(model: WhiteBoxModel, prompt: Prompt, answer: str) -> Lesson:
+def lesson(model: Editable, prompt: Prompt, answer: str) -> Lesson:
     """What teaches the model to answer `prompt` with `answer` and to stop there.
 
     Raises:
         PromptTooLongError: both together do not fit the model's window.
+        InvalidInputError: the model is a classifier that has no such label.
     """
+    if isinstance(model, ClassifierModel):
+        return Lesson(given=tuple(model.encode(prompt)), wanted=(model.class_of(answer),))
     given, wanted = model.join(prompt, model.continuation(prompt, answer))
     wanted = [*wanted, int(model.tokenizer.eos_token_id)]
     if not model.fits(prompt, max_new_tokens=len(wanted)):
@@ -56,7 +59,7 @@ def lesson(model: WhiteBoxModel, prompt: Prompt, answer: str) -> Lesson:
     return Lesson(given=tuple(given), wanted=tuple(wanted))
 
 
-def lessons(model: WhiteBoxModel, facts: Iterable[Fact], *, paraphrases: bool = False) -> list[Lesson]:
+def lessons(model: Editable, facts: Iterable[Fact], *, paraphrases: bool = False) -> list[Lesson]:
     """A lesson for each fact, and for each of its paraphrases where they are taught too; errors as in `lesson`."""
     return [
         lesson(model, Prompt(question=question), fact.target)
@@ -65,7 +68,7 @@ def lessons(model: WhiteBoxModel, facts: Iterable[Fact], *, paraphrases: bool = 
     ]
 
 
-def losses(model: WhiteBoxModel, batch: Sequence[Lesson]) -> tuple[torch.Tensor, torch.Tensor]:
+def losses(model: Editable, batch: Sequence[Lesson]) -> tuple[torch.Tensor, torch.Tensor]:
     """The loss of each lesson, and the lead of its wanted tokens; both of shape (lessons,), float32.
 
     The loss is their mean negative log-probability (nats) and has a gradient. The lead is the least difference
@@ -83,7 +86,7 @@ def losses(model: WhiteBoxModel, batch: Sequence[Lesson]) -> tuple[torch.Tensor,
     return flat.sum(1) / asked.sum(1), lead.masked_fill(~asked, float("inf")).amin(1)
 
 
-def backpropagate(model: WhiteBoxModel, taught: Sequence[Lesson]) -> bool:
+def backpropagate(model: Editable, taught: Sequence[Lesson]) -> bool:
     """Add the gradient of the mean loss to the weights; whether each lesson is decoded greedily already.
 
     Raises:
@@ -102,7 +105,7 @@ def backpropagate(model: WhiteBoxModel, taught: Sequence[Lesson]) -> bool:
     return decoded
 
 
-def descend(model: WhiteBoxModel, weights: Weights, backward: Callable[[], bool], descent: Descent) -> int:
+def descend(model: Editable, weights: Weights, backward: Callable[[], bool], descent: Descent) -> int:
     """Adam steps on `weights` until `backward`, which leaves the gradients, says that all is learned.
 
     Half-precision weights have float32 copies that take the steps, or small ones would be rounded away.
@@ -126,7 +129,7 @@ def descend(model: WhiteBoxModel, weights: Weights, backward: Callable[[], bool]
 
 
 def learn(
-    model: WhiteBoxModel, weights: Weights, facts: Sequence[Fact], descent: Descent, *, paraphrases: bool = False
+    model: Editable, weights: Weights, facts: Sequence[Fact], descent: Descent, *, paraphrases: bool = False
 ) -> list[Outcome]:
     """Step `weights` until every fact is decoded greedily; how it went, by free generation.
 
@@ -137,19 +140,29 @@ def learn(
     return judged(model, facts, teach(model, weights, taught, descent), started)
 
 
-def teach(model: WhiteBoxModel, weights: Weights, taught: Sequence[Lesson], descent: Descent) -> int:
+def teach(model: Editable, weights: Weights, taught: Sequence[Lesson], descent: Descent) -> int:
     """Step `weights` until every lesson is decoded greedily; the number of steps. Errors as in `backpropagate`."""
     return descend(model, weights, lambda: backpropagate(model, taught), descent)
 
 
-def judged(model: WhiteBoxModel, facts: Sequence[Fact], steps: int, started: float) -> list[Outcome]:
+def judged(model: Editable, facts: Sequence[Fact], steps: int, started: float) -> list[Outcome]:
     """What free generation says of each fact; `started` is a reading of `time.perf_counter`.
 
     Each outcome has its share of the seconds, the steps were taken for all.
     """
     answers = _answers(model, facts)
     seconds = (time.perf_counter() - started) / len(facts)
-    return [_outcome(fact, answer, steps, seconds) for fact, answer in zip(facts, answers, strict=True)]
+    return [
+        _outcome(fact, answer, steps, seconds, said=said_once_learned(model, fact))
+        for fact, answer in zip(facts, answers, strict=True)
+    ]
+
+
+def said_once_learned(model: Editable, fact: Fact) -> str:
+    """The model's answer to the prompt that shows that it learned the fact; of a classifier, the label."""
+    if isinstance(model, ClassifierModel):
+        return model.labels[model.class_of(fact.target)]
+    return clean(model.continuation(fact.asked, fact.target), fact.asked.cloze)
 
 
 def check_options(method: str, **allowed: tuple[Any, float, float]) -> None:
@@ -167,7 +180,7 @@ def check_options(method: str, **allowed: tuple[Any, float, float]) -> None:
 
 
 @contextmanager
-def gradients(model: WhiteBoxModel, weights: Iterable[torch.nn.Parameter]) -> Iterator[None]:
+def gradients(model: Editable, weights: Iterable[torch.nn.Parameter]) -> Iterator[None]:
     """Within the block these weights of the model take gradients, and no other; nothing of it stays."""
     everything = list(model.model.parameters())
     needed = [weight.requires_grad for weight in everything]
@@ -196,12 +209,16 @@ def _precise(dtype: torch.dtype) -> torch.dtype:
     return torch.promote_types(dtype, torch.float32)
 
 
-def _scores(model: WhiteBoxModel, batch: Sequence[Lesson]) -> tuple[torch.Tensor, torch.Tensor]:
+def _scores(model: Editable, batch: Sequence[Lesson]) -> tuple[torch.Tensor, torch.Tensor]:
     """Scores and the ids that they should give, `_IGNORED` where none is wanted.
 
     Rows are padded on the right: positions then count from the first token in every family.
     """
     padding, device = int(model.tokenizer.pad_token_id), model.device
+    if isinstance(model, ClassifierModel):
+        ids, mask = pad([one.given for one in batch], padding, device=device)
+        labels, _ = pad([one.wanted for one in batch], _IGNORED, device=device)
+        return model.model(input_ids=ids, attention_mask=mask).logits[:, None], labels
     if model.model.config.is_encoder_decoder:
         ids, mask = pad([one.given for one in batch], padding, device=device)
         labels, _ = pad([one.wanted for one in batch], _IGNORED, device=device)
@@ -215,9 +232,11 @@ def _scores(model: WhiteBoxModel, batch: Sequence[Lesson]) -> tuple[torch.Tensor
     return scores[:, :-1], labels[:, 1:]
 
 
-def _answers(model: WhiteBoxModel, facts: Sequence[Fact]) -> list[str]:
+def _answers(model: Editable, facts: Sequence[Fact]) -> list[str]:
     sizes = [len(lesson(model, fact.asked, fact.target).wanted) for fact in facts]
     prompts = [fact.asked for fact in facts]
+    if isinstance(model, ClassifierModel):
+        return model.answer_many(prompts)
     room = max(MAX_NEW_TOKENS, *sizes)
     if all(model.fits(prompt, max_new_tokens=room) for prompt in prompts):
         return model.answer_many(prompts, max_new_tokens=room)
@@ -225,7 +244,7 @@ def _answers(model: WhiteBoxModel, facts: Sequence[Fact]) -> list[str]:
     return [model.answer_many([prompt], max_new_tokens=size)[0] for prompt, size in zip(prompts, sizes, strict=True)]
 
 
-def _outcome(fact: Fact, answer: str, steps: int, seconds: float) -> Outcome:
-    learned = answer == clean(fact.target, fact.asked.cloze)
+def _outcome(fact: Fact, answer: str, steps: int, seconds: float, *, said: str) -> Outcome:
+    learned = answer == said
     reason = "" if learned else f"after {steps} steps the model says {answer!r}"
     return Outcome(fact=fact, learned=learned, seconds=seconds, steps=steps, reason=reason)

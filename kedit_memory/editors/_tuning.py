@@ -9,7 +9,7 @@ from typing import ClassVar
 from kedit_memory.editors._teaching import Constrain, Descent, Pull, check_options, learn
 from kedit_memory.editors._weights import Snapshot, WeightChange, changing, load_change
 from kedit_memory.editors.base import Fact, Outcome, Wanted, facts
-from kedit_memory.models.language import WhiteBoxModel, white_box
+from kedit_memory.models.classifier import Editable, editable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,26 +32,26 @@ class Tuning(ABC):
         check_options(self.name, rate=(self.rate, 1e-12, 1.0), steps=(self.steps, 1, float("inf")))
 
     @abstractmethod
-    def names(self, model: WhiteBoxModel) -> Sequence[str]:
+    def names(self, model: Editable) -> Sequence[str]:
         """The weights that it changes.
 
         Raises:
             InvalidInputError: the model has no such layer.
         """
 
-    def apply(self, model: WhiteBoxModel, edits: Sequence[Wanted]) -> WeightChange:
+    def apply(self, model: Editable, edits: Sequence[Wanted]) -> WeightChange:
         """Tune the model on all edits at once; errors as in `Editor.apply`."""
         wanted = facts(edits)
-        model = white_box(model, self.name)
+        model = editable(model, self.name)
         with changing(model, self.names(model)) as weights:
             outcomes = self.tune(model, weights, wanted)
         return weights.change(self.name, asdict(self), outcomes)
 
-    def load(self, model: WhiteBoxModel, folder: Path) -> WeightChange:
+    def load(self, model: Editable, folder: Path) -> WeightChange:
         """Put a saved change back; errors as in `Editor.load`."""
         return load_change(model, folder, self.name)
 
-    def tune(self, model: WhiteBoxModel, weights: Snapshot, wanted: Sequence[Fact]) -> list[Outcome]:
+    def tune(self, model: Editable, weights: Snapshot, wanted: Sequence[Fact]) -> list[Outcome]:
         """Step the weights; the way in which kinds of fine-tuning differ."""
         return learn(model, weights, wanted, self.descent(), paraphrases=self.paraphrases)
 
@@ -60,6 +60,6 @@ class Tuning(ABC):
         return Descent(rate=self.rate, steps=self.steps, pull=pull, constrain=constrain)
 
 
-def every_weight(model: WhiteBoxModel) -> list[str]:
+def every_weight(model: Editable) -> list[str]:
     """The names of all weights; of tied ones, the first."""
     return [name for name, _ in model.model.named_parameters()]

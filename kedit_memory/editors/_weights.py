@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save_file
 
 from kedit_memory.editors.base import Fact, Outcome
 from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError
-from kedit_memory.models.language import WhiteBoxModel, white_box
+from kedit_memory.models.classifier import Editable, editable
 
 FORMAT = 1
 _TENSORS = "change.safetensors"
@@ -95,7 +95,7 @@ class WeightChange:
 class Snapshot(Mapping[str, torch.nn.Parameter]):
     """Weights by name, to be written in place, with the values that they had."""
 
-    def __init__(self, model: WhiteBoxModel, names: Iterable[str]) -> None:
+    def __init__(self, model: Editable, names: Iterable[str]) -> None:
         self.model = model
         self._weights = _parameters(model, names)
         self.fingerprint = model.fingerprint
@@ -138,7 +138,7 @@ class Snapshot(Mapping[str, torch.nn.Parameter]):
 
 
 @contextmanager
-def changing(model: WhiteBoxModel, names: Iterable[str]) -> Iterator[Snapshot]:
+def changing(model: Editable, names: Iterable[str]) -> Iterator[Snapshot]:
     """The named weights, to be changed in the block; a block that fails leaves them as they were.
 
     Names are those of `model.model.named_parameters()`; of tied weights, one name is enough.
@@ -148,7 +148,7 @@ def changing(model: WhiteBoxModel, names: Iterable[str]) -> Iterator[Snapshot]:
         InvalidInputError: there is no such weight.
         EditorError: the block left a value that is no number, as half precision does when it overflows.
     """
-    snapshot = Snapshot(white_box(model, "a change of weights"), names)
+    snapshot = Snapshot(editable(model, "a change of weights"), names)
     try:
         yield snapshot
         snapshot.check_finite()
@@ -157,14 +157,14 @@ def changing(model: WhiteBoxModel, names: Iterable[str]) -> Iterator[Snapshot]:
         raise
 
 
-def load_change(model: WhiteBoxModel, folder: Path, method: str) -> WeightChange:
+def load_change(model: Editable, folder: Path, method: str) -> WeightChange:
     """Put a saved change of `method` back into the model that it was made in.
 
     Raises:
         EditorError: the folder holds no such change, a damaged one, or one for another model.
     """
     folder = Path(folder)
-    record = read_record(folder / _RECORD, method, white_box(model, "a change of weights"))
+    record = read_record(folder / _RECORD, method, editable(model, "a change of weights"))
     tensors = _read_tensors(folder / _TENSORS, record)
     try:
         outcomes = [outcome_from(row) for row in record.pop("outcomes")]
@@ -207,7 +207,7 @@ def write_record(path: Path, record: Mapping[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
-def read_record(path: Path, method: str, model: WhiteBoxModel) -> dict[str, Any]:
+def read_record(path: Path, method: str, model: Editable) -> dict[str, Any]:
     """What a saved change is, known to be of `method` and for `model`.
 
     Raises:
@@ -240,7 +240,7 @@ def outcome_from(row: Mapping[str, Any]) -> Outcome:
     return Outcome(**{**row, "fact": Fact(**fact)})
 
 
-def _parameters(model: WhiteBoxModel, names: Iterable[str]) -> dict[str, torch.nn.Parameter]:
+def _parameters(model: Editable, names: Iterable[str]) -> dict[str, torch.nn.Parameter]:
     found: dict[str, torch.nn.Parameter] = {}
     for name in dict.fromkeys(names):
         try:

@@ -3,6 +3,7 @@
 An editor is a frozen dataclass whose fields are its options; it holds no state, so that one editor serves many models.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -144,3 +145,22 @@ def configured(editor: type[Any], name: str, options: dict[str, Any]) -> Any:
         if isinstance(default, bool | int | float | str) and isinstance(value, str) != isinstance(default, str):
             raise InvalidInputError(f"{option} of {name} is {value!r}; it takes a value like {default!r}")
     return editor(**options)
+
+
+def named_options(given: Sequence[str]) -> dict[str, Any]:
+    """Options by name, from words as users write them, NAME=VALUE; a value is JSON where it can be, else a text.
+
+    Raises:
+        InvalidInputError: a word has not that form.
+    """
+    options = {}
+    for word in given:
+        name, sign, text = word.partition("=")
+        if not sign or not name:
+            raise InvalidInputError(f"the option {word!r} is no NAME=VALUE; write, for instance, layer=3")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        options[name.replace("-", "_")] = tuple(value) if isinstance(value, list) else value
+    return options

@@ -10,8 +10,8 @@ from kedit_memory.editors._teaching import check_options, learn
 from kedit_memory.editors._tuning import Tuning, every_weight
 from kedit_memory.editors._weights import Snapshot
 from kedit_memory.editors.base import Fact, Outcome
+from kedit_memory.models.classifier import Editable
 from kedit_memory.models.families import family_of
-from kedit_memory.models.language import WhiteBoxModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class FineTuning(Tuning):
 
     name: ClassVar[str] = "ft"
 
-    def names(self, model: WhiteBoxModel) -> Sequence[str]:
+    def names(self, model: Editable) -> Sequence[str]:
         """Every weight."""
         return every_weight(model)
 
@@ -31,7 +31,7 @@ class LastLayer(Tuning):
 
     name: ClassVar[str] = "ft-last"
 
-    def names(self, model: WhiteBoxModel) -> Sequence[str]:
+    def names(self, model: Editable) -> Sequence[str]:
         """The last layer's weights; not the final norm or the head."""
         family = family_of(model.model)
         layer = family.layer_name(model.model, -1)
@@ -59,13 +59,13 @@ class ConstrainedLayer(Tuning):
         super().__post_init__()
         check_options(self.name, norm=(self.norm, 1e-12, float("inf")))
 
-    def names(self, model: WhiteBoxModel) -> Sequence[str]:
+    def names(self, model: Editable) -> Sequence[str]:
         """The one matrix."""
         family = family_of(model.model)
         layer = family.count(model.model) // 4 if self.layer is None else self.layer
         return [family.mlp_out_weight(model.model, layer)]
 
-    def tune(self, model: WhiteBoxModel, weights: Snapshot, wanted: Sequence[Fact]) -> list[Outcome]:
+    def tune(self, model: Editable, weights: Snapshot, wanted: Sequence[Fact]) -> list[Outcome]:
         """Step the matrix within the ball around what it was."""
 
         def constrain(name: str, weight: torch.Tensor) -> None:

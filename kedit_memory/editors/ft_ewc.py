@@ -11,6 +11,7 @@ from kedit_memory.editors._tuning import Tuning, every_weight
 from kedit_memory.editors._weights import Snapshot
 from kedit_memory.editors.base import Fact, Outcome
 from kedit_memory.errors import CapabilityError, InvalidInputError
+from kedit_memory.models.classifier import ClassifierModel, Editable
 from kedit_memory.models.language import WhiteBoxModel
 
 
@@ -50,11 +51,11 @@ class ElasticTuning(Tuning):
         if not all(text.strip() for text in self.texts):
             raise InvalidInputError(f"one of the texts of {self.name} is empty: leave it out")
 
-    def names(self, model: WhiteBoxModel) -> Sequence[str]:
+    def names(self, model: Editable) -> Sequence[str]:
         """Every weight."""
         return every_weight(model)
 
-    def tune(self, model: WhiteBoxModel, weights: Snapshot, wanted: Sequence[Fact]) -> list[Outcome]:
+    def tune(self, model: Editable, weights: Snapshot, wanted: Sequence[Fact]) -> list[Outcome]:
         """Step the weights against the pull of the penalty."""
         information = fisher(model, weights, self._texts(model))
 
@@ -67,7 +68,9 @@ class ElasticTuning(Tuning):
 
         return learn(model, weights, wanted, self.descent(pull=pull), paraphrases=self.paraphrases)
 
-    def _texts(self, model: WhiteBoxModel) -> list[Lesson]:
+    def _texts(self, model: Editable) -> list[Lesson]:
+        if isinstance(model, ClassifierModel):
+            raise CapabilityError(f"{self.name} takes texts that a model writes, and {model.name} is a classifier")
         if model.model.config.is_encoder_decoder:
             raise CapabilityError(f"{self.name} knows no way to take texts from the encoder-decoder {model.name}")
         if not self.texts:
@@ -77,7 +80,7 @@ class ElasticTuning(Tuning):
         return [_text(row if len(row) > 1 else [start, *row]) for row in rows]
 
 
-def fisher(model: WhiteBoxModel, weights: Weights, texts: Sequence[Lesson]) -> dict[str, torch.Tensor]:
+def fisher(model: Editable, weights: Weights, texts: Sequence[Lesson]) -> dict[str, torch.Tensor]:
     """The diagonal of the Fisher information, float32, of each weight's shape: mean squares over the texts."""
     found = {name: torch.zeros_like(weight, dtype=torch.float32) for name, weight in weights.items()}
     with gradients(model, weights.values()):

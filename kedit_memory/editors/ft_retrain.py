@@ -9,7 +9,7 @@ from kedit_memory.editors._teaching import check_options, judged, lessons, teach
 from kedit_memory.editors._tuning import Tuning, every_weight
 from kedit_memory.editors._weights import Snapshot
 from kedit_memory.editors.base import Fact, Outcome, Wanted, facts
-from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.models.classifier import Editable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +40,11 @@ class RetrainedTuning(Tuning):
         if self.past:
             facts(self.past)
 
-    def names(self, model: WhiteBoxModel) -> Sequence[str]:
+    def names(self, model: Editable) -> Sequence[str]:
         """Every weight."""
         return every_weight(model)
 
-    def tune(self, model: WhiteBoxModel, weights: Snapshot, wanted: Sequence[Fact]) -> list[Outcome]:
+    def tune(self, model: Editable, weights: Snapshot, wanted: Sequence[Fact]) -> list[Outcome]:
         """Step the weights on each edit in turn, and on all so far where one is due."""
         started = time.perf_counter()
         past = facts(self.past) if self.past else []
@@ -56,5 +56,5 @@ class RetrainedTuning(Tuning):
                 taken += self._teach(model, weights, stream[:count])
         return judged(model, wanted, taken, started)
 
-    def _teach(self, model: WhiteBoxModel, weights: Snapshot, stream: Sequence[Fact]) -> int:
+    def _teach(self, model: Editable, weights: Snapshot, stream: Sequence[Fact]) -> int:
         return teach(model, weights, lessons(model, stream, paraphrases=self.paraphrases), self.descent())

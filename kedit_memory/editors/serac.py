@@ -10,9 +10,10 @@ No weight of the base model is read or written. `Serac.apply` has the counterfac
 whose weights are at hand, as every editor does; `Serac.wrap` puts a model in front of any other, one behind an
 endpoint included.
 
-Readings of the paper. The counterfactual model reads the edit as a fact before the question, as the embedded model was
-trained to; any language model will do, one trained by `scripts/train_serac.py` included. Of several edits of one
-prompt the newest is in force, since the classifier gives them one place.
+Readings of the paper. The counterfactual model reads the edit as a fact before the question (`substitution.told`). The
+shipped one was trained to answer from it (equation 4, by `scripts/train_serac.py`) on the embedded model; any language
+model will do, less surely where it knows better. Of several edits of one prompt the newest is in force, since the
+classifier gives them one place.
 """
 
 import hashlib
@@ -35,7 +36,8 @@ from kedit_memory.editors._weights import outcome_from, read_record, write_aside
 from kedit_memory.editors.base import Fact, Outcome, Wanted, facts, undone_on_failure
 from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError, NotFoundError
 from kedit_memory.memory.add import statement_of
-from kedit_memory.models.language import TextModel, WhiteBoxModel, load_model
+from kedit_memory.models.classifier import ClassifierModel
+from kedit_memory.models.language import COUNTERFACTUAL, TextModel, WhiteBoxModel, load_model, white_box
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt, clean
 from kedit_memory.models.substitution import StandIn, Substitute, SubstitutedModel, told
 from kedit_memory.records import Vectors
@@ -52,14 +54,14 @@ class Serac:
     Attributes:
         scope: The classifier (see `editors/_scope_classifier.py`): "embedding", which ships, or the folder of one in
             either form that `scripts/train_serac.py` wrote.
-        counterfactual: The model that reads an edit: a name or folder as `load_model` takes it.
+        counterfactual: The model that reads an edit, as `load_model` takes it; the shipped one was trained to.
         threshold: The probability from which on an edit covers a question.
     """
 
     name: ClassVar[str] = "serac"
 
     scope: str = "embedding"
-    counterfactual: str = "kedit-mini"
+    counterfactual: str = COUNTERFACTUAL
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
@@ -113,9 +115,11 @@ class Serac:
             wrapped.add(edits)
         return wrapped
 
-    def _inside(self, model: TextModel) -> WhiteBoxModel:
+    def _inside(self, model: TextModel | ClassifierModel) -> WhiteBoxModel:
         if isinstance(model, WhiteBoxModel):
             return model
+        if isinstance(model, ClassifierModel):
+            return white_box(model, self.name)  # which says what it lacks
         raise CapabilityError(
             f"{self.name} needs a model with hidden states and weights to be put inside it, which {model.name!r} is "
             f"not: put it in front instead, by Serac().wrap(model, edits)"

@@ -41,6 +41,19 @@ def interval(cases: ArrayLike, statistic: Statistic, *, seed: int = 0) -> tuple[
     return float(low), float(high)
 
 
+def widened(bounds: tuple[float, float], value: float, cases: int) -> tuple[float, float]:
+    """The interval, or, where it has no width, one that tells how few cases it is of.
+
+    Cases that are all alike show no spread when they are drawn again, be they three or a thousand. Of so many without
+    an exception up to `wilson(0, cases)[1]` of all cases may be exceptions, and a figure that an exception moves by 1
+    at most is then off by no more than that.
+    """
+    if bounds[1] > bounds[0]:
+        return bounds
+    unseen = wilson(0, cases)[1]
+    return value - unseen, value + unseen
+
+
 def ratio_of_means(above: Sequence[float], below: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
     """The interval of the mean of some cases over that of others, both drawn again."""
     rng = np.random.default_rng(seed)

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from kedit_memory.models.substitution import StandIn
 
 # Models that the project ships: a name here stands for a function that gives the model's folder.
-EMBEDDED = {"kedit-mini": "kedit_memory.shipped:embedded_model"}
+EMBEDDED = {
+    "kedit-mini": "kedit_memory.shipped:embedded_model",
+    "kedit-mini-counterfactual": "kedit_memory.shipped:counterfactual_model",
+}
+COUNTERFACTUAL = "kedit-mini-counterfactual"  # trained to read an edit and to answer from it, as SERAC wants it
 
 _REMOTE_PREFIX = "openai:"
 
@@ -182,8 +186,9 @@ def load_model(
     """The model that `name` stands for.
 
     Args:
-        name: "kedit-mini" (shipped), a folder, a Hugging Face Hub name, or "openai:NAME@URL" for an
-            OpenAI-compatible endpoint whose URL ends where "/chat/completions" would follow.
+        name: "kedit-mini" or "kedit-mini-counterfactual" (shipped), a folder, of a model or of a low-rank adapter as
+            peft saves it, a Hugging Face Hub name, or "openai:NAME@URL" for an OpenAI-compatible endpoint whose URL
+            ends where "/chat/completions" would follow.
         device: "cpu", "cuda", "cuda:1"…; None takes an accelerator where there is one.
         dtype: "float32", "bfloat16" or "float16"; None is float32 on a CPU, the checkpoint's elsewhere.
         device_map: Spreads layers over devices, as transformers does; excludes `device`.
@@ -201,12 +206,21 @@ def load_model(
         return _remote(name, api_key)
     source: str | Path = name
     if name in EMBEDDED:
-        source = Path(registry.load("embedded model", name, EMBEDDED)())
+        source = embedded_folder(name)
     else:
         refuse_misspelt("embedded model", name, EMBEDDED)
     from kedit_memory.models.huggingface import HuggingFaceModel  # loads torch
 
     return HuggingFaceModel.load(source, name=name, device=device, dtype=dtype, device_map=device_map)
+
+
+def embedded_folder(name: str) -> Path:
+    """The folder of a model that ships.
+
+    Raises:
+        UnknownNameError: none has this name.
+    """
+    return Path(registry.load("embedded model", name, EMBEDDED)())
 
 
 def _remote(name: str, api_key: str | None) -> TextModel:

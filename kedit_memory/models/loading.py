@@ -28,6 +28,7 @@ from kedit_memory.errors import (
     ModelError,
     UnknownNameError,
 )
+from kedit_memory.models.adapter import adapter_in
 from kedit_memory.models.sources import find_source
 
 if TYPE_CHECKING:
@@ -49,8 +50,11 @@ def load_checkpoint(
 ) -> tuple[PreTrainedModel, Any]:
     """The model, in evaluation mode, and its tokenizer, from a folder or a Hub name.
 
+    The folder of a low-rank adapter gives the model that it is of, with the adapter in its weights.
+
     Raises:
-        ModelError: There is no such model, it lacks weights or an EOS token, or it cannot generate.
+        ModelError: There is no such model, it lacks weights or an EOS token, or it cannot generate; or the adapter
+            does not fit its base.
         InvalidInputError: Both `device` and `device_map` are given.
         UnknownNameError: `dtype` is not one of `DTYPES`.
         MissingDependencyError: `device_map` is given and accelerate is not installed.
@@ -61,12 +65,15 @@ def load_checkpoint(
         raise MissingDependencyError("device_map needs accelerate, which is not installed: pip install accelerate")
     where = None if device_map else choose_device(device)
     precision = _choose_dtype(dtype, where)
-    found, local = find_source(source, "model")
+    adapter = adapter_in(source)
+    found, local = find_source(adapter.base_source if adapter else source, "model")
     with _quiet(bars=not local), _one_line(f"the model {found}"):
         options: dict[str, Any] = {**_SAFE, "local_files_only": local}
         config = _generating_config(found, options)
         tokenizer = _load_tokenizer(found, options)
         model = _load_model(found, config, options | {"dtype": precision, "device_map": device_map})
+        if adapter is not None:
+            adapter.merge(model)
         if where is not None:
             model.to(where)  # type: ignore[arg-type]
     model.eval()  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.add import LONGEST_NAME, clean
-from kedit_memory.models.language import TextModel, load_model
+from kedit_memory.models.language import COUNTERFACTUAL, TextModel, load_model
 from kedit_memory.models.prompts import MAX_NEW_TOKENS
 from kedit_memory.records import (
     DEFAULT_NAMESPACE,
@@ -100,7 +100,8 @@ class Router:
         popularity: tiers by name, by which alone the gate then decides; by default those of the shipped world, beside
             which a calibrated gate weighs more.
         verifier: weighs the edits that a question may mean; by default the shipped one, with the store's thresholds.
-        counterfactual: what reads an edit on the path `serac`; given and loaded as `model` is.
+        counterfactual: what reads an edit on the path `serac`, by default the shipped one, which was trained to;
+            given and loaded as `model` is.
         config: see `RouterConfig`.
     """
 
@@ -113,7 +114,7 @@ class Router:
         reranker: str | PairScorer | None = None,
         popularity: PopularityTable | None = None,
         verifier: ScopeVerifier | None = None,
-        counterfactual: str | TextModel | Callable[[], TextModel] = "kedit-mini",
+        counterfactual: str | TextModel | Callable[[], TextModel] = COUNTERFACTUAL,
         config: RouterConfig | None = None,
     ) -> None:
         self.memory = memory

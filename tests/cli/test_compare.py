@@ -54,7 +54,7 @@ def test_people_get_tables_pictures_and_a_report_that_needs_nothing(
     assert "## 2 sequential edits" in outcome.out
     assert "s left" in outcome.err
     assert {path.name for path in out.iterdir() if path.is_file()} == {
-        "plan.json", "rows.jsonl", "cells.jsonl", "compare.md", "report.html", "compare-radar.png",
+        "plan.json", "rows.jsonl", "outcomes.jsonl", "compared.jsonl", "cells.jsonl", "compare.md", "report.html", "compare-radar.png",
         "compare-edits.png", "compare-collapse.png",
     }  # fmt: skip
     report = (out / "report.html").read_text("utf-8")
@@ -68,6 +68,9 @@ def test_people_get_tables_pictures_and_a_report_that_needs_nothing(
     again = run(kedit, *words)
     assert (again.status, again.out) == (0, outcome.out)
     assert "measurements" not in again.err, "all of it was there"
+    for text in (page.read_text("utf-8"), report):
+        assert "way from" in text
+        assert "harmonic mean" in text
     changed = run(kedit, *words, "--questions", 7)
     assert changed.status == 2
     assert "holds a run with questions 100, and now it is 7" in changed.err
@@ -79,7 +82,7 @@ def test_machines_get_rows(kedit: Kedit, tiny_gpt2_folder: Path) -> None:
     assert outcome.status == 0, outcome.err
     document = json.loads(outcome.out)
     assert set(document) == {"rows", "meta"}
-    assert {row["seed"] for row in document["rows"]} == {1, 2}
+    assert {row["seed"] for row in document["rows"]} == {1, 2, None}, "none of what is of all seeds"
     assert {row["method"] for row in document["rows"]} == {"oracle-scope"}
     assert document["meta"]["plan"]["modes"] == ["batch"]
     assert {cell["status"] for cell in document["meta"]["cells"]} == {"done"}
@@ -96,7 +99,7 @@ def test_a_method_that_fails_is_told_and_ends_with_1(
     outcome = run(kedit, *words, "--encoder", "hashing")
     assert outcome.status == 1
     assert "failed: MemoryError: no room" in outcome.out
-    assert "| unedited | 1 |" in outcome.out
+    assert "| *unedited* | *1* | " in outcome.out
 
 
 @pytest.mark.parametrize(
@@ -105,9 +108,11 @@ def test_a_method_that_fails_is_told_and_ends_with_1(
         (("--methods", "rom"), "no method named 'rom'; did you mean 'rome'?"),
         (("--methods", " , "), "nothing to compare"),
         (("--edits", "1,many"), "--edits '1,many' is no list of whole numbers"),
-        (("--edits", "0"), "edits and questions must be 1 or more"),
+        (("--edits", "0"), "edits, single edits and questions must be 1 or more"),
         (("--mode", "bacth"), "no mode named 'bacth'; did you mean 'batch'?"),
         (("--seeds", "x"), "--seeds 'x' is no list of whole numbers"),
+        (("--singles", "0"), "edits, single edits and questions must be 1 or more"),
+        (("--against", "rome", "--methods", "ft"), "nothing can be tested against 'rome', which is not compared"),
         (("--limit", "-1"), "a limit of -1 seconds leaves no time"),
         (("--dataset", "zsr"), "no dataset named 'zsr'; did you mean 'zsre'?"),
         (("--dataset", "zsre"), "neither --path nor KEDIT_DATA is given"),

@@ -83,6 +83,8 @@ def test_a_method_that_fails_is_told_and_gives_status_1(kedit: Kedit, monkeypatc
         (("--stream", "world", "--editors", "ft", "--picture", "a.txt"), "a.txt is no picture's name"),
         (("--stream", "zsre", "--editors", "ft", "--path", "nowhere"), "no folder nowhere"),
         (("--stream", "world", "--editors", "ft", "--model", "openai:x@http://127.0.0.1:9/v1"), "needs a model with"),
+        (("--stream", "scotus", "--editors", "ft", "--path", "."), "scotus needs a classifier, and kedit-mini is none"),
+        (("--stream", "world", "--editors", "grace:depth=3"), "grace has no option 'depth'; it has layer"),
         (("--stream", "world"), "Missing option '--editors'"),
     ],
 )
@@ -91,6 +93,12 @@ def test_bad_input_is_one_line(kedit: Kedit, words: tuple[str, ...], message: st
     assert (outcome.status, outcome.out) == (2, "")
     assert message in outcome.err
     assert outcome.err.strip().splitlines()[-1].startswith("kedit") or message in outcome.err.splitlines()[-1]
+
+
+def test_a_classifier_is_found_by_its_folder(kedit: Kedit, tiny_classifier_folder: Path) -> None:
+    outcome = evaluate(kedit, "--stream", "world", "--editors", "ft", "--model", tiny_classifier_folder)
+    assert (outcome.status, outcome.out) == (2, "")
+    assert "the stream world needs a model that generates text" in outcome.err
 
 
 def test_a_file_of_something_else_is_not_written_over(kedit: Kedit, tmp_path: Path) -> None:

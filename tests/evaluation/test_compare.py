@@ -216,6 +216,10 @@ def test_controls_and_methods_stand_where_they_must(load):
         assert tuned[RELIABILITY, ALL]["n"] == size
         assert tuned[RELIABILITY, ALL]["edits"] == (1 if mode == "single" else size)
         assert tuned["perplexity", "before"]["value"] == unedited["perplexity", ALL]["value"]
+    way = [row for row in found.compared if (row["method"], row["kind"]) == ("memory:direct", "way/reliability")]
+    assert {(row["mode"], row["value"], row["cases"]) for row in way} == {
+        ("single", 1, 2), ("sequential", 1, 2), ("batch", 1, 2),
+    }  # fmt: skip
     retrieved = values(found, "retrieve-edits", "batch", 2)
     assert retrieved[LOCALITY, "logits"]["value"] == 0, "an edit stands before every question"
     row = found.rows[0]
@@ -313,6 +317,27 @@ def test_rows_add_up():
     assert 0 < rows[LOCALITY, "negation"].low < rows[LOCALITY, "negation"].high == 1
 
 
+def test_a_share_of_tokens_is_told_of_all_answers_or_not_at_all():
+    """Where only the answers that no edit gave can be read, their share would be one of misses."""
+    run = Run(task="compare", dataset="world", commit=None, config=None, data=None, model=None, machine="m")
+    summary = Summary(run=run, method="memory:serac", edits=2, seed=1, memory_seconds=0.5)
+    free = [Observation(metric=RELIABILITY, kind=ALL, case=place, total=1.0) for place in range(2)]
+    forced = [Observation(metric=RELIABILITY, kind="teacher_forced", case=place, total=0.0) for place in range(2)]
+    assert {row.kind for row in summary.rows([*free, *forced])} == {ALL, "teacher_forced"}
+    assert {row.kind for row in summary.rows([*free, *forced[1:]])} == {ALL}
+
+
+def test_a_method_with_fewer_edits_is_asked_what_others_are_asked_about_them():
+    """So that pairs are found: of the first four edits, six are asked nothing that four are not."""
+    few, many = (
+        {(one.case.prompt, one.probe.metric, one.place) for one in chosen_questions(CASES[:count], 3, seed=1)}
+        for count in (4, 6)
+    )
+    of_the_first = {one for one in many if one[0] in {case.prompt for case in CASES[:4]}}
+    assert of_the_first < few
+    assert len({one for one in many if one[1] == GENERALIZATION}) == 3
+
+
 def test_few_questions_of_a_kind_and_all_prompts():
     chosen = chosen_questions(CASES, 2, seed=1)
     kinds = [(one.probe.metric, one.probe.kind) for one in chosen]
@@ -374,6 +399,25 @@ def test_a_slow_method_makes_fewer_edits(load, monkeypatch):
     assert [cell.status for cell in found.cells] == ["done", "shortened", "done", "shortened", "shortened"]
 
 
+def test_what_is_asked_does_not_count_to_the_limit(load, monkeypatch):
+    def asked(*words):
+        Sleeps.now[0] += 100
+        return observe(*words)
+
+    observe = compare_measures.observe
+    monkeypatch.setattr(compare_measures, "observe", asked)
+    monkeypatch.setattr(compare_attempt, "perf_counter", lambda: Sleeps.now[0])
+    found = run_compare(plan("sleeps", edits=(2, 4), singles=3, limit=7, modes=("single", "sequential")), load=load)
+    assert [cell.edits for cell in found.cells] == [3, 2, 4]
+
+
+def test_a_batch_that_cannot_grow_is_not_measured_again(load, monkeypatch):
+    monkeypatch.setattr(compare_attempt, "perf_counter", lambda: Sleeps.now[0])
+    found = run_compare(plan("sleeps", edits=(3, 6), limit=5, modes=("batch",)), load=load)
+    assert [(cell.status, cell.edits) for cell in found.cells] == [("shortened", 2), ("shortened", 0)]
+    assert {row["planned"] for row in found.rows} == {3}
+
+
 # A run that was stopped
 
 
@@ -381,14 +425,15 @@ def test_a_finished_cell_is_not_run_again(load, tmp_path):
     one = plan("told", "unedited", edits=(1, 2), modes=("sequential", "batch"))
     whole = run_compare(one, output=tmp_path / "out", load=load)
     files = {path.name: path.read_text() for path in (tmp_path / "out").glob("*.json*")}
-    assert set(files) == {"plan.json", "rows.jsonl", "cells.jsonl"}
+    assert set(files) == {"plan.json", "rows.jsonl", "outcomes.jsonl", "cells.jsonl", "compared.jsonl"}
+    assert [json.loads(line) for line in files["compared.jsonl"].splitlines()] == list(whole.compared)
     Told.log.clear()
 
     def never():
         raise AssertionError("there is nothing to measure")
 
     again = run_compare(one, output=tmp_path / "out", load=never)
-    assert again.rows == whole.rows
+    assert (again.rows, again.compared) == (whole.rows, whole.compared)
     assert Told.log == []
 
     lines = files["cells.jsonl"].splitlines(keepends=True)
@@ -459,8 +504,10 @@ def test_all_stands_for_every_method():
         ({"methods": ("rom",)}, "no method named 'rom'"),
         ({"methods": ()}, "nothing to compare"),
         ({"edits": ()}, "nothing to compare"),
-        ({"edits": (0, 5)}, "edits and questions must be 1 or more"),
-        ({"questions": 0}, "edits and questions must be 1 or more"),
+        ({"edits": (0, 5)}, "edits, single edits and questions must be 1 or more"),
+        ({"singles": 0}, "edits, single edits and questions must be 1 or more"),
+        ({"against": ("rome",)}, "nothing can be tested against 'rome', which is not compared; take of ft"),
+        ({"questions": 0}, "edits, single edits and questions must be 1 or more"),
         ({"modes": ("bacth",)}, "no mode named 'bacth'; did you mean 'batch'"),
         ({"dataset": "zsr"}, "no dataset named 'zsr'"),
         ({"limit": 0.0}, "a limit of 0 seconds leaves no time"),

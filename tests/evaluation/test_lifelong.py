@@ -15,6 +15,7 @@ from kedit_memory.errors import InvalidInputError, NotFoundError, UnknownNameErr
 from kedit_memory.evaluation import bootstrap
 from kedit_memory.evaluation.lifelong import run as lifelong
 from kedit_memory.evaluation.lifelong import timing as lifelong_timing
+from kedit_memory.evaluation.lifelong.hallucination import hallucination_stream, passage_pairs
 from kedit_memory.evaluation.lifelong.log import RowLog
 from kedit_memory.evaluation.lifelong.measures import Measures
 from kedit_memory.evaluation.lifelong.methods import PlainModel, Setting, check_method, opened
@@ -25,12 +26,10 @@ from kedit_memory.evaluation.lifelong.streams import (
     Stream,
     StreamEdit,
     Wanted,
-    hallucination_stream,
-    passage_pairs,
-    world_stream,
-    zsre_stream,
 )
 from kedit_memory.evaluation.lifelong.timing import EditClock, answer_times, time_row
+from kedit_memory.evaluation.lifelong.world import world_stream
+from kedit_memory.evaluation.lifelong.zsre import trained_questions, zsre_stream
 from kedit_memory.evaluation.metrics import is_answer, wilson
 from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.models.language import load_model
@@ -208,8 +207,14 @@ def write_zsre(folder, count=3):
         for i in range(count)
     ]  # fmt: skip
     (folder / "zsre" / "ZsRE-test-all.json").write_text(json.dumps(rows), "utf-8")
-    open_questions = [{"loc": f"nq question: who sang song {i}", "loc_ans": "Ann"} for i in range(5)]
-    (folder / "zsre" / "zsre_mend_train-1k.json").write_text(json.dumps(open_questions), "utf-8")
+    training = [
+        {
+            "src": f"Who wrote Zag {i}?", "rephrase": f"Zag {i} was written by whom?", "answers": [f"Pen {i}", "Ann"],
+            "loc": f"nq question: who sang song {i}", "loc_ans": "Ann",
+        }
+        for i in range(5)
+    ]  # fmt: skip
+    (folder / "zsre" / "zsre_mend_train-1k.json").write_text(json.dumps(training), "utf-8")
 
 
 def test_zsre_edits_with_their_rephrasings_and_other_properties(mini, tmp_path):
@@ -219,8 +224,19 @@ def test_zsre_edits_with_their_rephrasings_and_other_properties(mini, tmp_path):
     assert all(one.rephrasings[0].accepted == (one.target,) for one in stream.edits)
     assert {probe.question for probe in stream.outside} == {f"The colour of Zog {i} is" for i in range(3)}
     kinds = [probe.kind for probe in stream.tests]
-    assert (kinds.count("open_question"), len(kinds)) == (3, 6)
+    assert (kinds.count("open_question"), kinds.count("trained"), len(kinds)) == (2, 2, 6)
     assert any(probe.question.startswith("Who sang song") and probe.question.endswith("?") for probe in stream.tests)
+
+
+def test_what_a_trained_model_knows_of_zsre(tmp_path):
+    write_zsre(tmp_path)
+    probes = trained_questions(tmp_path / "zsre")
+    assert len(probes) == 15
+    assert [(probe.question, probe.kind, probe.accepted) for probe in probes[:3]] == [
+        ("Who wrote Zag 0?", "trained", ("Pen 0", "Ann")),
+        ("Zag 0 was written by whom?", "rephrasing", ("Pen 0", "Ann")),
+        ("Who sang song 0?", "open_question", ("Ann",)),
+    ]
 
 
 def test_an_absent_or_damaged_set_is_said(mini, tmp_path):
@@ -279,7 +295,7 @@ def test_hallucinations_are_corrected_and_what_was_right_stays(tmp_path):
 # Methods
 
 
-@pytest.mark.parametrize("name", ["grace-fast", "ft", "router:direct", "router:grace"])
+@pytest.mark.parametrize("name", ["grace-fast", "grace-fast:layer=3", "ft", "router:direct", "router:grace"])
 def test_methods_take_edits_one_by_one_and_answer_them(name, mini):
     setting = Setting(load=load, encoder="hashing", max_new_tokens=24)
     question = "What is the capital of Japan?"
@@ -332,6 +348,11 @@ def test_names_are_refused_before_anything_is_loaded():
         check_method("grase")
     with pytest.raises(InvalidInputError, match="no path 'magic'"):
         check_method("router:magic")
+    with pytest.raises(InvalidInputError, match="grace has no option 'depth'; it has layer"):
+        check_method("grace:depth=3")
+    with pytest.raises(InvalidInputError, match="the option 'deep' is no NAME=VALUE"):
+        check_method("grace:deep")
+    check_method("grace-fast:stack=encoder:radius=0.1")
     check_method("unedited")
 
 
@@ -524,6 +545,41 @@ def test_the_report_says_what_was_promised_and_whether_it_was_kept(tmp_path, mon
     )
     assert "| grace-fast | ratio/edits_per_second_of_grace | ≥ 10 | 12.500 (12.490 to 12.500) | 500 | reached |" in text
     assert (output.parent / "lifelong-world.png").stat().st_size > 5000
+
+
+def test_the_report_shows_several_streams_each_with_its_model(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    for name, dataset, model, value in (("a", "zsre", "m1", 0.25), ("b", "zsre", "m2", 0.5), ("c", "scotus", "m3", 1)):
+        row = {**result("grace", "err", value, edits=100), "dataset": dataset, "model": model}
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
+    output = tmp_path / "lifelong.md"
+    given = [f"a small T5={tmp_path / 'a.jsonl'}", f"the embedded model={tmp_path / 'b.jsonl'}", tmp_path / "c.jsonl"]
+    monkeypatch.setattr("sys.argv", ["report", "--output", str(output), "--rows", *map(str, given)])
+    lifelong_report.main()
+    text = output.read_text("utf-8")
+    heads = [line for line in text.splitlines() if line.startswith("## ")]
+    assert heads == [
+        "## zsre on a small T5: 100 edits", "## zsre on the embedded model: 100 edits", "## scotus: 100 edits",
+    ]  # fmt: skip
+    assert text.index("| grace | 0.250 |") < text.index("| grace | 0.500 |") < text.index("| grace | 1.000 |")
+    assert text.count("Edits are questions of zsRE") == 2
+    assert "Edits are labels of opinions" in text
+    for picture in ("lifelong-zsre.png", "lifelong-zsre-1.png", "lifelong-scotus.png"):
+        assert f"({picture})" in text
+        assert (tmp_path / picture).stat().st_size > 5000
+
+
+def test_rows_of_one_run_in_two_files_are_one_section(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    for seed, value in ((1, 1.0), (2, 0.5)):
+        (tmp_path / f"{seed}.jsonl").write_text(json.dumps(result("grace", "err", value, seed)) + "\n", "utf-8")
+    output = tmp_path / "lifelong.md"
+    files = [str(tmp_path / f"{seed}.jsonl") for seed in (1, 2)]
+    monkeypatch.setattr("sys.argv", ["report", "--output", str(output), "--rows", *files])
+    lifelong_report.main()
+    text = output.read_text("utf-8")
+    assert text.count("## ") == 1
+    assert "| grace | 0.750 |" in text
 
 
 def test_the_report_refuses_what_is_no_row(tmp_path):

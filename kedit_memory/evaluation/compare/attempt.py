@@ -11,6 +11,7 @@ from kedit_memory.evaluation.compare.ledger import DONE, FAILED, SHORTENED, Cell
 from kedit_memory.evaluation.compare.measures import Observation, Summary, regrouped
 from kedit_memory.evaluation.compare.methods import Method, methods
 from kedit_memory.evaluation.compare.model import Bench, peak_memory
+from kedit_memory.evaluation.compare.outcomes import Outcomes, outcomes_of
 from kedit_memory.evaluation.rows import Run
 
 SINGLE, SEQUENTIAL, BATCH = "single", "sequential", "batch"
@@ -58,6 +59,7 @@ class Attempt:
         self._done: list[Cell] = []
         self._first: list[Observation] = []  # of the edit before all others, which are told with the first cell
         self._seconds: float | None = None  # of an edit, once a batch has to know
+        self._spent = 0.0  # seconds, on edits alone
         self._progress: Progress = lambda _: None
         self._started = self._told = perf_counter()
 
@@ -107,8 +109,13 @@ class Attempt:
 
     def batch(self) -> None:
         """All edits at once, as many as a slow method has time for."""
+        before = 0
         while self._waiting:
             count = self._affordable(self._waiting[0].planned)
+            if count == before:
+                self._keep(Cell(key=self._waiting.pop(0), status=SHORTENED))  # no more edits than before
+                continue
+            before = count
             cases = self._cases[:count]
             found = measures.timed_unedited(self._bench, cases)
             self._method.prepare()
@@ -141,14 +148,16 @@ class Attempt:
         return min(planned, max(1, int(self._setting.limit / self._seconds)))
 
     def _late(self) -> bool:
-        return self._setting.limit is not None and perf_counter() - self._started > self._setting.limit
+        return self._setting.limit is not None and self._spent > self._setting.limit
 
     def _edit(self, cases: Sequence[Case]) -> list[Observation]:
         """Put edits in; how long that took, and how much memory, for each of them."""
         with peak_memory(self._bench.model.device) as peak:
             started = perf_counter()
             self._method.add(cases)
-            seconds = (perf_counter() - started) / len(cases)
+            taken = perf_counter() - started
+        self._spent += taken
+        seconds = taken / len(cases)
         if not self._method.learns:
             return []
         self._tell(f"{seconds:.2f} s an edit")
@@ -181,11 +190,12 @@ class Attempt:
         self._first = []
         status = DONE if made == key.planned else SHORTENED
         cell = Cell(key=key, status=status, edits=made, seconds=round(perf_counter() - self._started, 2))
-        self._keep(cell, [row.flat() | {"mode": key.mode, "planned": key.planned} for row in rows])
+        flat = [row.flat() | {"mode": key.mode, "planned": key.planned} for row in rows]
+        self._keep(cell, flat, outcomes_of(found, key.seed))
 
-    def _keep(self, cell: Cell, rows: Sequence[Mapping[str, object]] = ()) -> None:
+    def _keep(self, cell: Cell, rows: Sequence[Mapping[str, object]] = (), outcomes: Outcomes | None = None) -> None:
         self._done.append(cell)
-        self._ledger.record(cell, rows)
+        self._ledger.record(cell, rows, outcomes)
 
     def _fail(self, error: Exception) -> None:
         """All cells that wait have failed."""
@@ -208,7 +218,7 @@ class Attempt:
             trace = f"left a trace in the model, which was taken anew: {'; '.join(left)}"
             self._done = [replace(cell, trace=trace) for cell in self._done]
             for cell in self._done:
-                self._ledger.record(cell, ())
+                self._ledger.record(cell)
             self._progress(f"{self._name}: {trace}")
 
 

@@ -8,7 +8,8 @@ from kedit_memory.evaluation.compare.attempt import SEQUENTIAL
 from kedit_memory.evaluation.compare.cases import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
 from kedit_memory.evaluation.compare.measures import PERPLEXITY, RATIO
 from kedit_memory.evaluation.compare.methods import CONTROLS
-from kedit_memory.evaluation.compare.tables import Figure, JsonRow, Setup, setups
+from kedit_memory.evaluation.compare.outcomes import Figure
+from kedit_memory.evaluation.compare.tables import JsonRow, Setup, setups
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
@@ -40,7 +41,8 @@ _RADARS = 6  # in a row
 
 def pictures(rows: Sequence[JsonRow]) -> dict[str, "Callable[[], Picture]"]:
     """What can be drawn of these rows, by the name of the picture."""
-    found = setups(rows)
+    measured = setups(rows)
+    found = [one for one in measured if one.enough] or measured
     sequences = [one for one in found if one.mode == SEQUENTIAL]
     drawn: dict[str, Callable[[], Picture]] = {}
     if found:

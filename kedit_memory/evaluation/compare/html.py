@@ -8,22 +8,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kedit_memory.errors import InvalidInputError, MissingDependencyError
+from kedit_memory.evaluation.compare.against import ENOUGH, FIRST, LAST
 from kedit_memory.evaluation.compare.figures import pictures
+from kedit_memory.evaluation.compare.layout import Entry, Table, markdown
 from kedit_memory.evaluation.compare.run import Comparison
-from kedit_memory.evaluation.compare.tables import Entry, Table, markdown, tables
+from kedit_memory.evaluation.compare.tables import tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAGE, REPORT = "compare.md", "report.html"
 _CAPTIONS = {
-    "radar": "Each method with the most edits that it made. The unedited model has no edit and all of its locality.",
-    "edits": "Measured after the last edit, over all edits so far. Controls are grey.",
+    "radar": "Each method with the most edits that it made, where these are enough; portability is that of all kinds.",
+    "edits": "Measured after the last edit, over all edits so far. Controls are grey; portability is that of all kinds.",
     "collapse": "Perplexity of shipped passages; above the dotted line a model reads running text 10% worse.",
 }
 _HOW = (
     "Success is the target, or another name of it, in the model's own greedy answer; `teacher-forced` is the share of "
-    "the target's tokens that come first when those before them are given. Locality is the share of answers that are "
+    "the target's tokens that come first when those before them are given, told where it can be read of all answers. "
+    "Locality is the share of answers that are "
     "word for word the unedited model's; `same logits` asks for the same scores bit for bit. A share stands with its "
     "95% interval (cases drawn again; Wilson's where all are alike) and the number of questions. Times are medians; "
     "`edit time / memory` is over what a memory takes for an edit in the same run, `answer time / unedited` that of a "
@@ -35,6 +38,30 @@ _CONTROLS = (
     "Controls: `unedited` learns nothing; `retrieve-edits` puts the nearest edit before every question; `oracle-edit` "
     "puts the right edit before every question of its case, in scope or out; `oracle-scope` is told the scope and says "
     "the stored answer within it. `memory:` is the router with an edit memory and no other passages."
+)
+_READ_AGAINST = (
+    "`score` is the harmonic mean of reliability, generalization and locality, as Meng et al. (2022) sum up efficacy, "
+    "paraphrases and neighbourhood in their Score S; theirs compare the probabilities of two answers and these are "
+    "free answers, so it is no figure to set beside published ones. A share of the way tells where a method stands "
+    f"between `{FIRST}` (0) and `{LAST}` (1) on the questions that all three were asked; there is none where the oracle "
+    "is not surely ahead, and none of locality, all of which the unedited model has. A table against a method gives the "
+    "differences from it on the questions that both were asked: their 95% interval (edits drawn again), the number of "
+    "questions, and the p-value of an exact randomisation test over edits (McNemar's where an edit has one question), "
+    "adjusted by Holm's procedure over the methods of the column; bold where it is below 0.05."
+)
+_FEW = (
+    f"Controls come first, then methods by their score. Those that made fewer than {ENOUGH} edits come last, in italics "
+    "and without a score: their counts say that they ran, and nothing can be concluded from them. A method that stopped "
+    "early had fewer edits in force when it was asked, which is the easier task, so its shares may flatter it."
+)
+_PORTABILITY = (
+    "Of portability, `alias` asks the edit's own question by another name of the subject; `one_hop` asks something of "
+    "the new object by way of the subject; `reversed` asks for the subject by the new object, which relations with an "
+    "inverse alone allow. The kinds measure different things and are not averaged in tables."
+)
+_SEEDS = (
+    "Of several seeds a share is the mean, with the lowest and the highest in place of an interval; scores, shares of "
+    "the way and differences are of the edits of all seeds together."
 )
 
 
@@ -79,7 +106,7 @@ def write_report(comparison: Comparison, path: Path, *, command: str) -> None:
     for name, draw in pictures(comparison.rows).items():
         body.append(f"<figure>{_svg(draw)}<figcaption>{html.escape(_CAPTIONS[name])}</figcaption></figure>")
     found = tables(comparison)
-    links = "".join(f'<li><a href="#t{n}">{html.escape(table.title)}</a></li>' for n, table in enumerate(found))
+    links = "".join(f'<li><a href="#t{n}">{_marked(table.heading)}</a></li>' for n, table in enumerate(found))
     body.append(f"<nav><ul>{links}</ul></nav>")
     body += [_table(table, f"t{number}") for number, table in enumerate(found)]
     try:
@@ -99,7 +126,10 @@ def _preface(comparison: Comparison, command: str) -> list[str]:
         )
     if plan.limit is not None:
         made.append(f"The edits of a measurement have {plan.limit:g} s; a slow method makes fewer of them.")
-    return [" ".join(made), _HOW, _CONTROLS]
+    absent = [name for name in (FIRST, LAST) if name not in plan.methods]
+    if absent:
+        made.append(f"No share of the way is told: `{'` and `'.join(absent)}` were not among the methods.")
+    return [" ".join(made), _HOW, _CONTROLS, _READ_AGAINST, _FEW, _PORTABILITY, *([_SEEDS] if plan.seeds[1:] else [])]
 
 
 def _svg(draw: "Callable[[], Figure]") -> str:
@@ -114,20 +144,19 @@ def _table(table: Table, anchor: str) -> str:
     head = "".join(f"<th>{html.escape(name)}</th>" for name in table.head)
     rows = "".join(f"<tr>{''.join(_cell(cell, place) for place, cell in enumerate(row))}</tr>" for row in table.rows)
     note = f"<p>{_marked(table.note)}</p>" if table.note else ""
-    title = html.escape(table.title[:1].upper() + table.title[1:])
     return (
-        f'<section id="{anchor}"><h2>{title}</h2>{note}'
+        f'<section id="{anchor}"><h2>{_marked(table.heading)}</h2>{note}'
         f"<div><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>"
     )
 
 
 def _cell(cell: Entry, place: int) -> str:
-    if place == 0:
-        return f"<th>{html.escape(cell.text)}</th>"
+    kind = ' class="faint"' if cell.faint else ""
     shade = "" if cell.share is None else f' style="--s:{round(100 * cell.share)}"'
-    value, gap, rest = cell.text.partition(" (")
-    detail = f" <small>({html.escape(rest)}</small>" if gap and cell.share is not None else html.escape(gap + rest)
-    return f"<td{shade}>{html.escape(value)}{detail}</td>"
+    text = f"<b>{html.escape(cell.text)}</b>" if cell.strong else html.escape(cell.text)
+    detail = f" <small>{html.escape(cell.detail)}</small>" if cell.detail else ""
+    tag = "td" if place else "th"
+    return f"<{tag}{kind}{shade}>{text}{detail}</{tag}>"
 
 
 def _marked(text: str) -> str:
@@ -156,7 +185,7 @@ th, td { padding: .28rem .6rem; border-bottom: 1px solid var(--line); text-align
 thead th { vertical-align: bottom; border-bottom: 2px solid var(--ink); white-space: normal; }
 tbody th, thead th:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
 td[style] { background: rgba(var(--good), calc(var(--s) * .0045)); }
-td small { color: #56635f; }
+td small { color: #56635f; } tbody .faint { color: #7d8984; font-weight: normal; font-style: italic; }
 tbody tr:hover th, tbody tr:hover td { outline: 1px solid var(--line); }
 </style>
 </head>

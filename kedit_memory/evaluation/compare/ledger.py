@@ -1,4 +1,4 @@
-"""The folder of a comparison: its plan, its rows as they come, and what is done, so that a stopped run goes on."""
+"""The folder of a comparison: plan, rows and answers as they come, and what is done, so that a stopped run goes on."""
 
 import json
 import os
@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError
+from kedit_memory.evaluation.compare.outcomes import Outcomes, as_json, from_json
 
-_PLAN, ROWS, CELLS = "plan.json", "rows.jsonl", "cells.jsonl"
+_PLAN, ROWS, CELLS, OUTCOMES, COMPARED = "plan.json", "rows.jsonl", "cells.jsonl", "outcomes.jsonl", "compared.jsonl"
+_FORMAT = 2  # of the folder; the first one kept no answers, and other questions were drawn
 DONE, FAILED, SHORTENED = "done", "failed", "shortened"
 
 
@@ -41,23 +43,25 @@ class Cell:
 
 
 class Ledger:
-    """Rows and cells, kept in a folder where one is given.
+    """Rows, answers and cells, kept in a folder where one is given.
 
-    Rows are JSON objects as `Row.flat` gives them, with `mode` and `planned` beside. A cell is written after its rows,
-    in one piece each, so that rows without their cell are those of a run that was stopped: they are dropped.
+    Rows are JSON objects as `Row.flat` gives them, with `mode` and `planned` beside. A cell is written after its rows
+    and answers, in one piece each, so that those without their cell are of a run that was stopped: they are dropped.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         self.rows: list[dict[str, Any]] = []
         self.cells: list[Cell] = []
+        self.outcomes: dict[CellKey, Outcomes] = {}
 
     @classmethod
     def open(cls, folder: Path | None, plan: Mapping[str, Any]) -> "Ledger":
         """The ledger in a folder, which is made if absent, with what is there of the same plan.
 
         Raises:
-            InvalidInputError: the folder holds another plan or something else, or cannot be written.
+            InvalidInputError: the folder holds another plan, one of an earlier format, or something else, or it cannot
+                be written.
         """
         ledger = cls(folder)
         if folder is None:
@@ -74,14 +78,30 @@ class Ledger:
         """Whether a cell was measured, and need not be measured again; one that failed is tried again."""
         return any(cell.key == key and cell.status != FAILED for cell in self.cells)
 
-    def record(self, cell: Cell, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Keep a cell with its rows; they are on the disk when this returns."""
+    def record(self, cell: Cell, rows: Sequence[Mapping[str, Any]] = (), outcomes: Outcomes | None = None) -> None:
+        """Keep a cell with its rows and answers; they are on the disk when this returns."""
         self.cells = [one for one in self.cells if one.key != cell.key]
         self.cells.append(cell)
         self.rows += [dict(row) for row in rows]
+        if outcomes is not None:
+            self.outcomes[cell.key] = outcomes
         if self.folder is not None:
             _append(self.folder / ROWS, rows)
+            _append(self.folder / OUTCOMES, [] if outcomes is None else [_line_of(cell.key, outcomes)])
             _append(self.folder / CELLS, [asdict(cell)])
+
+    def keep_compared(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write the rows that set cells against each other, in place of those of an earlier call.
+
+        Raises:
+            InvalidInputError: they cannot be written.
+        """
+        if self.folder is None:
+            return
+        try:
+            _rewrite(self.folder / COMPARED, rows)
+        except OSError as error:
+            raise InvalidInputError(f"{self.folder} cannot be used for --output ({error.strerror or error})") from error
 
     def _read(self, folder: Path) -> None:
         cells: dict[CellKey, Cell] = {}
@@ -96,7 +116,17 @@ class Ledger:
         kept = {key for key, cell in cells.items() if cell.status != FAILED}
         self.cells = list(cells.values())
         self.rows = [row for _, row in _lines(folder / ROWS) if _key_of(row) in kept]
+        for number, line in _lines(folder / OUTCOMES):
+            try:
+                key, outcomes = _key_of(line), from_json(line["answers"], line["seed"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise InvalidInputError(
+                    f"{folder / OUTCOMES}, line {number}, holds no answers; take another --output"
+                ) from error
+            if key in kept:
+                self.outcomes[key] = outcomes
         _rewrite(folder / ROWS, self.rows)
+        _rewrite(folder / OUTCOMES, [_line_of(key, outcomes) for key, outcomes in self.outcomes.items()])
         _rewrite(folder / CELLS, [asdict(cell) for cell in self.cells])
 
 
@@ -104,10 +134,14 @@ def _key_of(row: Mapping[str, Any]) -> CellKey:
     return CellKey(**{name: row.get(name) for name in CellKey.__dataclass_fields__})  # type: ignore[arg-type]
 
 
+def _line_of(key: CellKey, outcomes: Outcomes) -> dict[str, Any]:
+    return asdict(key) | {"answers": as_json(outcomes)}
+
+
 def _agree(folder: Path, plan: Mapping[str, Any]) -> None:
     """Write the plan into a new folder; refuse a folder of another one."""
     path = folder / _PLAN
-    text = json.dumps(plan, indent=1, sort_keys=True)
+    text = json.dumps({"format": _FORMAT, **plan}, indent=1, sort_keys=True)
     if not path.exists():
         aside = path.with_suffix(".new")  # what is left of a run that was stopped in its first moment
         if strangers := sorted(file.name for file in folder.iterdir() if file != aside):
@@ -121,6 +155,13 @@ def _agree(folder: Path, plan: Mapping[str, Any]) -> None:
         there = json.loads(path.read_text("utf-8"))
     except ValueError as error:
         raise InvalidInputError(f"{path} is damaged ({error}); take another --output") from error
+    if not isinstance(there, dict):
+        raise InvalidInputError(f"{path} holds no plan; take another --output")
+    if (found := there.get("format", 1)) != _FORMAT:
+        raise InvalidInputError(
+            f"{folder} holds a run in format {found}, and this version reads format {_FORMAT}: remove the folder, or "
+            "take another --output"
+        )
     wanted = json.loads(text)
     changed = [name for name in sorted(wanted.keys() | there.keys()) if wanted.get(name) != there.get(name)]
     if changed:
@@ -140,11 +181,14 @@ def _lines(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
         if not line.strip():
             continue
         try:
-            yield number, json.loads(line)
+            found = json.loads(line)
         except ValueError as error:
             if number == len(lines):
                 return
             raise InvalidInputError(f"{path}, line {number}, is damaged; take another --output") from error
+        if not isinstance(found, dict):
+            raise InvalidInputError(f"{path}, line {number}, is damaged; take another --output")
+        yield number, found
 
 
 def _rewrite(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

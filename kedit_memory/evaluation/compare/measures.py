@@ -10,7 +10,7 @@ import statistics
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -50,26 +50,35 @@ Drawn = NDArray[np.float64]  # (draws, cases, 2): totals and counts
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """What one case added to a figure: a total over so many values."""
+    """What one case added to a figure: a total over so many values.
+
+    `question` is the place of the question among those of its case, None where the figure is no answer's.
+    """
 
     metric: str
     kind: str
     case: int
     total: float
     count: float = 1.0
+    question: int | None = None
 
 
 def chosen_questions(cases: Sequence[Case], most: int, seed: int) -> list[Question]:
-    """Every edit's own prompt, and of each other kind at most so many questions."""
-    groups: dict[tuple[str, str], list[Question]] = defaultdict(list)
-    for case in cases:
-        for probe in case.probes:
-            groups[probe.metric, probe.kind].append(Question(probe=probe, case=case))
+    """Every edit's own prompt, and of each other kind at most so many questions.
+
+    Each question draws a number of its own and the lowest are kept. Of the first edits of a longer sequence no other
+    questions are kept than of these edits alone, so that a method that had no time for all edits is asked what others
+    are asked about the edits that it made.
+    """
+    groups: dict[tuple[str, str], list[tuple[float, Question]]] = defaultdict(list)
+    for number, case in enumerate(cases):
+        for place, probe in enumerate(case.probes):
+            drawn = random.Random(f"{probe.metric}:{probe.kind}:{seed}:{number}:{place}").random()  # noqa: S311 - a sample
+            groups[probe.metric, probe.kind].append((drawn, Question(probe=probe, case=case, place=place)))
     found = []
-    for (metric, kind), questions in groups.items():
-        rng = random.Random(f"{metric}:{kind}:{seed}")  # noqa: S311 - a sample, no secret
-        kept = questions if metric == RELIABILITY else rng.sample(questions, min(most, len(questions)))
-        found += kept
+    for (metric, _), questions in groups.items():
+        highest = sorted(drawn for drawn, _ in questions)[: len(questions) if metric == RELIABILITY else most][-1]
+        found += [question for drawn, question in questions if drawn <= highest]
     return found
 
 
@@ -88,7 +97,8 @@ def observe(
     found = []
     for question, said in zip(questions, method.ask(questions), strict=True):
         for metric, kind, total in _judged(method, question, said):
-            found.append(Observation(metric=metric, kind=kind, case=place[id(question.case)], total=total))
+            case = place[id(question.case)]
+            found.append(Observation(metric=metric, kind=kind, case=case, total=total, question=question.place))
     written = method.bench.model.generate(
         [case.edit.subject or case.prompt for case in cases[-_WRITTEN:]], max_new_tokens=_LONGEST_TEXT
     )
@@ -199,10 +209,7 @@ def memory_edit_seconds(bench: Bench, cases: Sequence[Case]) -> float:
 
 def regrouped(observations: Iterable[Observation], case: int) -> list[Observation]:
     """What was observed while one edit was alone in force, as what its case added."""
-    return [
-        Observation(metric=one.metric, kind=one.kind, case=case, total=one.total, count=one.count)
-        for one in observations
-    ]
+    return [replace(one, case=case) for one in observations]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,6 +231,10 @@ class Summary:
                 groups[one.metric, ALL].append(one)
             elif one.metric in _POOLED:
                 groups[one.metric, LOGITS].append(one)
+        for metric in _FORCED:
+            if len(groups.get((metric, TEACHER_FORCED), ())) < len(groups.get((metric, ALL), ())):
+                # What could be read are the answers that the model gave without an edit: a share of misses alone.
+                groups.pop((metric, TEACHER_FORCED), None)
         rows = [self._row(metric, kind, found) for (metric, kind), found in groups.items()]
         return rows + self._ratios({(row.metric, row.kind): row for row in rows})
 

@@ -36,10 +36,14 @@ Reading = Prompt | str | None
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """A probe with the case that it belongs to, which only the controls that are told it may look at."""
+    """A probe with the case that it belongs to, which only the controls that are told it may look at.
+
+    `place` is the probe's among those of its case.
+    """
 
     probe: Probe
     case: Case
+    place: int = 0
 
     @property
     def text(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation.compare import measures
+from kedit_memory.evaluation.compare.against import REFERENCES, compared_rows, standings
 from kedit_memory.evaluation.compare.attempt import BATCH, SEQUENTIAL, SINGLE, Attempt, Setting
 from kedit_memory.evaluation.compare.cases import Case, draw_cases
 from kedit_memory.evaluation.compare.ledger import FAILED, Cell, CellKey, Ledger
@@ -41,12 +42,14 @@ class ComparePlan:
     Attributes:
         methods: names, see `compare.methods.methods`.
         dataset: a name in `scope.sets.SETS`.
-        edits: how many edits are in force when a sequence or a batch is measured; single edits are the most of them.
+        edits: how many edits are in force when a sequence or a batch is measured.
+        singles: how many edits are made alone, one after another; None takes as many as the most of `edits`.
         modes: of `MODES`.
         seeds: each draws other edits, in another order.
         questions: the most that are asked of one kind in a measurement; every edit's own prompt is asked.
-        limit: the most seconds that the edits of a measurement may take, of single edits with what is asked about each;
-            a slow method then makes fewer of them, but one at least. None sets no limit.
+        limit: the most seconds that the edits of a measurement may take, without what is asked about them; a slow
+            method then makes fewer of them, but one at least. None sets no limit.
+        against: the methods that others are tested against; None takes those of `against.REFERENCES` that are measured.
         model: the name of the model.
         encoder: of the memories, None for the default one.
         device: where the model runs, None for an accelerator where there is one.
@@ -56,41 +59,57 @@ class ComparePlan:
     methods: tuple[str, ...]
     dataset: str = "world"
     edits: tuple[int, ...] = (1, 10, 100)
+    singles: int | None = None
     modes: tuple[str, ...] = MODES
     seeds: tuple[int, ...] = (1,)
     questions: int = 100
     limit: float | None = None
+    against: tuple[str, ...] | None = None
     model: str = "kedit-mini"
     encoder: str | None = None
     device: str | None = None
     dtype: str | None = None
 
     def __post_init__(self) -> None:
-        known = methods()
-        for name in self.methods:
-            if name not in known:
-                raise UnknownNameError("method", name, known)
-        if self.dataset not in SETS:
-            raise UnknownNameError("dataset", self.dataset, SETS)
-        for mode in self.modes:
-            if mode not in MODES:
-                raise UnknownNameError("mode", mode, MODES)
         if not (self.methods and self.edits and self.modes and self.seeds):
             raise InvalidInputError("nothing to compare: give methods, numbers of edits, modes and seeds")
-        if min(self.edits) < 1 or self.questions < 1:
-            raise InvalidInputError("edits and questions must be 1 or more")
+        for what, given, known in (
+            ("method", self.methods, methods()),
+            ("dataset", (self.dataset,), SETS),
+            ("mode", self.modes, MODES),
+        ):
+            for name in given:
+                if name not in known:
+                    raise UnknownNameError(what, name, known)
+        if min(*self.edits, self.alone, self.questions) < 1:
+            raise InvalidInputError("edits, single edits and questions must be 1 or more")
         if self.limit is not None and not self.limit > 0:
             raise InvalidInputError(f"a limit of {self.limit:g} seconds leaves no time; give more, or none at all")
+        for name in self.against or ():
+            if name not in self.methods:
+                raise InvalidInputError(
+                    f"nothing can be tested against {name!r}, which is not compared; take of {', '.join(self.methods)}"
+                )
+
+    @property
+    def alone(self) -> int:
+        """How many edits are made alone."""
+        return max(self.edits) if self.singles is None else self.singles
 
     @property
     def most(self) -> int:
         """How many edits are drawn."""
-        return max(self.edits)
+        return max(*self.edits, self.alone)
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The methods that others are tested against."""
+        return tuple(name for name in REFERENCES if name in self.methods) if self.against is None else self.against
 
     @property
     def kept(self) -> dict[str, Any]:
-        """What may not change when a run goes on; methods may be added to it."""
-        return {name: value for name, value in asdict(self).items() if name != "methods"}
+        """What may not change when a run goes on; methods may be added to it, and any be tested against."""
+        return {name: value for name, value in asdict(self).items() if name not in {"methods", "against"}}
 
     def cells(self) -> list[CellKey]:
         """All measurements, a method after the other."""
@@ -99,16 +118,20 @@ class ComparePlan:
             for method in self.methods
             for seed in self.seeds
             for mode in self.modes
-            for size in ([self.most] if mode == SINGLE else sorted(set(self.edits)))
+            for size in ([self.alone] if mode == SINGLE else sorted(set(self.edits)))
         ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Rows as `Row.flat` gives them, with `mode` and `planned`, and how each measurement went."""
+    """Rows as `Row.flat` gives them, with `mode` and `planned`, and how each measurement went.
+
+    `rows` are of one measurement each; `compared` set them against each other, see `against.compared_rows`.
+    """
 
     plan: ComparePlan
     rows: tuple[Mapping[str, Any], ...]
+    compared: tuple[Mapping[str, Any], ...]
     cells: tuple[Cell, ...]
 
     @property
@@ -154,7 +177,10 @@ def run_compare(
         _Runner(plan, bench, ledger, data, progress).run(left)
     asked = set(plan.cells())
     rows = tuple(row for row in ledger.rows if row["method"] in plan.methods)
-    return Comparison(plan=plan, rows=rows, cells=tuple(cell for cell in ledger.cells if cell.key in asked))
+    compared = compared_rows(standings(rows, ledger.outcomes), plan.references)
+    ledger.keep_compared(compared)
+    cells = tuple(cell for cell in ledger.cells if cell.key in asked)
+    return Comparison(plan=plan, rows=rows, compared=tuple(compared), cells=cells)
 
 
 def _loaded(plan: ComparePlan) -> WhiteBoxModel:

@@ -4,8 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from kedit_memory.evaluation.compare.against import ENOUGH, FIRST, LAST, OVER, RATE, SCORE, TESTED, WAY
 from kedit_memory.evaluation.compare.attempt import SEQUENTIAL, SINGLE
-from kedit_memory.evaluation.compare.cases import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
+from kedit_memory.evaluation.compare.cases import ALIAS, ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
+from kedit_memory.evaluation.compare.layout import Entry, Table
+from kedit_memory.evaluation.compare.ledger import SHORTENED
 from kedit_memory.evaluation.compare.measures import (
     ANSWER_TIME,
     BYTES,
@@ -18,24 +21,30 @@ from kedit_memory.evaluation.compare.measures import (
     PERPLEXITY,
     RATIO,
     SECONDS,
-    SHARES,
     TEACHER_FORCED,
 )  # fmt: skip
+from kedit_memory.evaluation.compare.methods import CONTROLS
+from kedit_memory.evaluation.compare.outcomes import Figure
 from kedit_memory.evaluation.compare.run import Comparison
 from kedit_memory.evaluation.scope.rows import DIALOGUE
 
 JsonRow: TypeAlias = Mapping[str, Any]
-Figure: TypeAlias = tuple[str, str]  # a metric and its kind
 
 _MAIN: Mapping[str, Figure] = {
+    "score": (RATE, SCORE),
     "reliability": (RELIABILITY, ALL),
     "generalization": (GENERALIZATION, ALL),
     "in a dialogue": (GENERALIZATION, DIALOGUE),
     "locality": (LOCALITY, ALL),
     "same logits": (LOCALITY, LOGITS),
-    "portability": (PORTABILITY, ALL),
     "reliability, teacher-forced": (RELIABILITY, TEACHER_FORCED),
     "generalization, teacher-forced": (GENERALIZATION, TEACHER_FORCED),
+}
+_WAYS: Mapping[str, Figure] = {
+    "reliability": (RATIO, f"{WAY}{RELIABILITY}"),
+    "generalization": (RATIO, f"{WAY}{GENERALIZATION}"),
+    "in a dialogue": (RATIO, f"{WAY}{GENERALIZATION}/{DIALOGUE}"),
+    "portability, alias": (RATIO, f"{WAY}{PORTABILITY}/{ALIAS}"),
 }
 _COSTS: Mapping[str, Figure] = {
     "perplexity": (PERPLEXITY, ALL),
@@ -47,6 +56,10 @@ _COSTS: Mapping[str, Figure] = {
     "peak MB an edit": (BYTES, PEAK),
     "answer time / unedited": (RATIO, ANSWER_TIME),
 }
+_SHARES = frozenset({"share", "share of the way"})  # units of what stands with its interval
+_MODES = (SINGLE, SEQUENTIAL, "batch")
+_SURE = 0.05  # an adjusted p-value below it is told by a bold difference
+_LEAST, _ROUGH = 0.001, 0.1  # p-values below and from which fewer digits are told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,83 +70,85 @@ class Value:
     low: float | None
     high: float | None
     n: int
+    unit: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """The figures of a method in a mode with so many edits planned; `edits` are those that it made."""
+    """The figures of a method in a mode with so many edits planned.
+
+    Attributes:
+        edits: how many were in force when it was asked.
+        made: how many were made, in the order of the seed where that was fewest.
+        cases: how many were made and asked about, of all seeds.
+    """
 
     method: str
     mode: str
     planned: int
     edits: int
+    made: int
+    cases: int
     figures: Mapping[Figure, Value]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """What stands in a table's cell; `share` is 0 to 1 where a colour can tell it."""
-
-    text: str
-    share: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """A table with a title and what has to be said of it."""
-
-    title: str
-    note: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[Entry, ...], ...]
+    @property
+    def enough(self) -> bool:
+        """Whether it is of enough edits to be weighed against others."""
+        return self.cases >= ENOUGH
 
 
 def setups(rows: Iterable[JsonRow]) -> list[Setup]:
-    """What was measured, in the order in which it came."""
+    """What was measured, in the order in which it came; `rows` may hold those of `compared_rows`, too."""
     found: dict[tuple[str, str, int], list[JsonRow]] = {}
     for row in rows:
         found.setdefault((row["method"], row["mode"], row["planned"]), []).append(row)
-    return [
-        Setup(
-            method=method,
-            mode=mode,
-            planned=planned,
-            edits=min(row["edits"] for row in held),
-            figures={figure: _over_seeds(same) for figure, same in _by_figure(held).items()},
-        )
-        for (method, mode, planned), held in found.items()
-    ]
+    return [_setup(*place, held) for place, held in found.items()]
+
+
+def _setup(method: str, mode: str, planned: int, held: Sequence[JsonRow]) -> Setup:
+    asked = [row["n"] for row in held if (row["metric"], row["kind"]) == (RELIABILITY, ALL)]  # every edit's own prompt
+    return Setup(
+        method=method,
+        mode=mode,
+        planned=planned,
+        edits=min(row["edits"] for row in held),
+        made=min(asked, default=0),
+        cases=sum(asked),
+        figures={figure: _over_seeds(same) for figure, same in _by_figure(held).items()},
+    )
 
 
 def tables(comparison: Comparison) -> list[Table]:
     """What was reached and what it cost for each mode and number of edits, the kinds, and at the end what failed."""
-    found = setups(comparison.rows)
     groups: dict[tuple[str, int], list[Setup]] = {}
-    for one in found:
+    for one in setups([*comparison.rows, *comparison.compared]):
         groups.setdefault((one.mode, one.planned), []).append(one)
     listed: list[Table] = []
     for (mode, planned), held in sorted(groups.items(), key=lambda item: (_MODES.index(item[0][0]), item[0][1])):
-        title = "single edits" if mode == SINGLE else f"{planned:,} {mode} edit{'s' if planned > 1 else ''}"
-        listed.append(_table(title, held, _MAIN))
-        listed.append(_table(f"{title}: what they cost and what they break", held, _COSTS))
-        for metric in (LOCALITY, PORTABILITY):
-            listed.append(_kinds(f"{title}: {metric} by kind", held, metric))
+        listed += _of_setting(comparison, mode, planned, sorted(held, key=_rank))
     return [one for one in listed if one.rows] + list(_troubles(comparison))
 
 
-_MODES = (SINGLE, SEQUENTIAL, "batch")
+def _of_setting(comparison: Comparison, mode: str, planned: int, held: Sequence[Setup]) -> Iterator[Table]:
+    """The tables of one mode and number of edits."""
+    title = f"{planned:,} {mode} edit{'s' if planned > 1 else ''}"
+    yield _table(title, _missing(comparison, mode, planned), held, _MAIN)
+    yield _table(f"{title}: share of the way from `{FIRST}` to `{LAST}`", "", held, _WAYS, only=True)
+    for reference in comparison.plan.references:
+        yield _against(title, reference, held, comparison.compared)
+    for metric in (LOCALITY, PORTABILITY):
+        kinds = dict.fromkeys(kind for one in held for name, kind in one.figures if name == metric)
+        plain = {kind: (metric, kind) for kind in kinds if kind not in {ALL, LOGITS} and "/" not in kind}
+        yield _table(f"{title}: {metric} by kind", "", held, plain, only=True)
+    yield _table(f"{title}: what they cost and what they break", "", held, _COSTS)
 
 
-def markdown(table: Table, level: int = 2) -> str:
-    """A table as Markdown, with its title."""
-    lines = [table.head, ["---"] * len(table.head), *([cell.text for cell in row] for row in table.rows)]
-    text = "\n".join(f"| {' | '.join(_safe(cell) for cell in cells)} |" for cells in lines)
-    note = f"{table.note}\n\n" if table.note else ""
-    return f"{'#' * level} {table.title[:1].upper()}{table.title[1:]}\n\n{note}{text}\n"
-
-
-def _safe(cell: str) -> str:
-    return cell.replace("|", "\\|")
+def _rank(one: Setup) -> tuple[bool, int, float]:
+    """Controls in their order, then methods by their score, those with too few edits last."""
+    if one.method in CONTROLS:
+        return False, list(CONTROLS).index(one.method), 0.0
+    score = one.figures.get((RATE, SCORE))
+    return not one.enough, len(CONTROLS), -score.value if score else 0.0
 
 
 def _by_figure(rows: Iterable[JsonRow]) -> dict[Figure, list[JsonRow]]:
@@ -144,42 +159,51 @@ def _by_figure(rows: Iterable[JsonRow]) -> dict[Figure, list[JsonRow]]:
 
 
 def _over_seeds(rows: Sequence[JsonRow]) -> Value:
-    n = sum(row["n"] for row in rows)
+    n, unit = sum(row["n"] for row in rows), rows[0]["unit"]
     if len(rows) == 1:
-        return Value(value=rows[0]["value"], low=rows[0]["low"], high=rows[0]["high"], n=n)
+        return Value(value=rows[0]["value"], low=rows[0]["low"], high=rows[0]["high"], n=n, unit=unit)
     values = [row["value"] for row in rows]
     mean = sum(row["value"] * row["n"] for row in rows) / n
-    return Value(value=mean, low=min(values), high=max(values), n=n)
+    return Value(value=mean, low=min(values), high=max(values), n=n, unit=unit)
 
 
-def _table(title: str, held: Sequence[Setup], columns: Mapping[str, Figure]) -> Table:
+def _table(title: str, note: str, held: Sequence[Setup], columns: Mapping[str, Figure], *, only: bool = False) -> Table:
+    """A row for each setup, with `only` for each that has such a figure; a column for each figure that one has."""
     shown = {name: figure for name, figure in columns.items() if any(figure in one.figures for one in held)}
     rows = [
-        (Entry(text=one.method), Entry(text=f"{one.edits:,}"), *(_entry(one, figure) for figure in shown.values()))
+        (*_names(one), *(_entry(one, figure) for figure in shown.values()))
         for one in held
-        if shown.keys()
+        if shown and (not only or any(figure in one.figures for figure in shown.values()))
     ]
-    return Table(title=title, note=_shortened(held), head=("method", "edits", *shown), rows=tuple(rows))
+    return Table(title=title, note=note, head=("method", "edits", *shown), rows=tuple(rows))
 
 
-def _kinds(title: str, held: Sequence[Setup], metric: str) -> Table:
-    kinds = dict.fromkeys(
-        kind for one in held for name, kind in one.figures if name == metric and kind not in {ALL, LOGITS}
-    )
-    plain = {kind: (metric, kind) for kind in kinds if "/" not in kind}
-    return _table(title, held, plain) if plain else Table(title=title, note="", head=(), rows=())
+def _names(one: Setup) -> tuple[Entry, Entry]:
+    made = f"{one.made:,}" if one.made == one.planned else f"{one.made:,} of {one.planned:,}"
+    return Entry(text=one.method, faint=not one.enough), Entry(text=made, faint=not one.enough)
 
 
 def _entry(one: Setup, figure: Figure) -> Entry:
     value = one.figures.get(figure)
     if value is None:
         return Entry(text="")
-    if figure[0] in SHARES:
-        interval = "" if value.low is None or value.high is None else f"{value.low:.2f} to {value.high:.2f}; "
-        return Entry(text=f"{value.value:.2f} ({interval}{value.n:,})", share=value.value)
+    if value.unit in _SHARES:
+        return _share(one, figure, value)
     if figure[0] == BYTES:
-        return Entry(text=f"{value.value / 1e6:,.1f}")
-    return Entry(text=_number(value.value))
+        return Entry(text=f"{value.value / 1e6:,.1f}", faint=not one.enough)
+    return Entry(text=_number(value.value), faint=not one.enough)
+
+
+def _share(one: Setup, figure: Figure, value: Value) -> Entry:
+    """A share with its interval and n; of too few edits or questions how many they are, and nothing that is a ratio."""
+    if one.enough and value.n >= ENOUGH:
+        interval = "" if value.low is None or value.high is None else f"{value.low:.2f} to {value.high:.2f}; "
+        return Entry(
+            text=f"{value.value:.2f}", detail=f"({interval}{value.n:,})", share=min(1.0, max(0.0, value.value))
+        )
+    if figure[0] in {RATE, RATIO} or figure[1] == TEACHER_FORCED:
+        return Entry(text="")
+    return Entry(text=f"{round(value.value * value.n)} of {value.n}", faint=True)
 
 
 def _number(value: float) -> str:
@@ -189,12 +213,58 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _shortened(held: Sequence[Setup]) -> str:
-    """Which methods had no time for all edits, and how many they made."""
-    asked = {one.method: one.figures[RELIABILITY, ALL].n for one in held if (RELIABILITY, ALL) in one.figures}
-    most = max(asked.values(), default=0)
-    few = [f"`{method}` ({count:,})" for method, count in asked.items() if count < most]
-    return f"Stopped at the limit of time with fewer edits: {', '.join(few)}." if few else ""
+def _against(title: str, reference: str, held: Sequence[Setup], compared: Iterable[JsonRow]) -> Table:
+    """The differences from a reference, of the methods that have enough edits in common with it."""
+    setting = (held[0].mode, held[0].planned)
+    found = {
+        (row["method"], row["metric"], row["kind"]): row
+        for row in compared
+        if (row["mode"], row["planned"]) == setting and row["kind"].endswith(f"{OVER}{reference}")
+    }
+    columns = {
+        name: (metric, f"{OVER}{reference}" if kind == ALL else f"{kind}/{OVER}{reference}")
+        for name, (metric, kind) in TESTED.items()
+        if any(tested == metric for _, tested, _ in found)
+    }
+    rows = []
+    for one in held:
+        row = [found.get((one.method, *figure)) for figure in columns.values()]
+        if any(row):
+            common = max(cell["cases"] for cell in row if cell)
+            rows.append((Entry(text=one.method), Entry(text=f"{common:,}"), *map(_difference, row)))
+    few = [
+        f"`{one.method}`"
+        for one in held
+        if one.method != reference
+        and (one.method, RELIABILITY) not in {(method, metric) for method, metric, _ in found}
+    ]
+    note = f"Not tested for want of {ENOUGH} edits in common: {', '.join(few)}." if few else ""
+    return Table(
+        title=f"{title}: against `{reference}`",
+        note=note,
+        head=("method", "edits in common", *columns),
+        rows=tuple(rows),
+    )
+
+
+def _difference(row: JsonRow | None) -> Entry:
+    """How much more than the reference, bold where the adjusted test is sure of it."""
+    if row is None:
+        return Entry(text="")
+    p = row["p_holm"]
+    chance = "p < 0.001" if p < _LEAST else f"p {p:.3f}" if p < _ROUGH else f"p {p:.2f}"
+    detail = f"({row['low']:+.2f} to {row['high']:+.2f}; {row['n']:,}; {chance})"
+    return Entry(text=f"{row['value']:+.2f}", detail=detail, strong=p < _SURE)
+
+
+def _missing(comparison: Comparison, mode: str, planned: int) -> str:
+    """Which methods made no more edits than with a smaller number planned, where their figures stand."""
+    gone = [
+        f"`{cell.key.method}`"
+        for cell in comparison.cells
+        if (cell.key.mode, cell.key.planned, cell.status, cell.edits) == (mode, planned, SHORTENED, 0)
+    ]
+    return f"No time for more edits than in the table of fewer: {', '.join(dict.fromkeys(gone))}." if gone else ""
 
 
 def _troubles(comparison: Comparison) -> Iterator[Table]:

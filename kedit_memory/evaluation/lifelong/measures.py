@@ -20,7 +20,7 @@ from kedit_memory.evaluation.lifelong.methods import Method, PlainModel
 from kedit_memory.evaluation.lifelong.streams import Probe, Stream, StreamEdit, Text
 from kedit_memory.evaluation.metrics import is_answer
 from kedit_memory.evaluation.rows import Row, Run
-from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.models.classifier import Editable
 
 EARLY = "early"  # the edits before the first measurement, tested again at each later one
 AT_ONCE = "at_once"  # right after the edit, before any later one
@@ -32,9 +32,7 @@ _Loss = tuple[float, int]  # of one text: the sum of negative log-probabilities,
 class Measures:
     """Asks one method after the other the same questions; the unedited model's answers are asked once."""
 
-    def __init__(
-        self, stream: Stream, plain: WhiteBoxModel, run: Run, *, questions: int, early: int, seed: int
-    ) -> None:
+    def __init__(self, stream: Stream, plain: Editable, run: Run, *, questions: int, early: int, seed: int) -> None:
         self.stream = stream
         self.row = Row(run=run, method="", metric="rate", value=0.0, n=0, unit="share", seed=seed)
         self._questions = questions

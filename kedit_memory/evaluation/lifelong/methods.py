@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from kedit_memory.editors import Editor, Outcome, load_editor
-from kedit_memory.editors.base import Wanted
+from kedit_memory.editors.base import Wanted, named_options
 from kedit_memory.evaluation.lifelong.streams import Text
 from kedit_memory.memory import EditMemory
-from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.models.classifier import ClassifierModel, Editable
+from kedit_memory.models.language import white_box
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
 from kedit_memory.routing.router import Router, RouterConfig
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 UNEDITED = "unedited"
 ROUTER = "router:"  # before the path by which an edit in scope answers
 
-LoadModel = Callable[[], WhiteBoxModel]
+LoadModel = Callable[[], Editable]
 
 
 @runtime_checkable
@@ -65,7 +66,7 @@ class Method(Protocol):
         ...
 
     def answer_many(self, questions: Sequence[str], max_new_tokens: int) -> list[str]:
-        """Free greedy answers, in order."""
+        """Free greedy answers, in order; of a classifier, labels."""
         ...
 
     def score(self, text: Text) -> list[float] | None:
@@ -73,7 +74,7 @@ class Method(Protocol):
         ...
 
     def logits(self, question: str) -> "torch.Tensor | None":
-        """Scores of the question's tokens, of shape (tokens, vocabulary); None where they cannot be had."""
+        """Scores of the question's tokens, of shape (tokens, vocabulary), or of labels; None where there are none."""
         ...
 
     @property
@@ -97,7 +98,7 @@ class PlainModel:
     keys: int | None = None
     vector_bytes: int | None = None
 
-    def __init__(self, model: WhiteBoxModel) -> None:
+    def __init__(self, model: Editable) -> None:
         self.model = model
 
     def put(self, edits: Sequence[EditRequest]) -> None:
@@ -108,12 +109,14 @@ class PlainModel:
         return self.model.answer_many([Prompt(question=text) for text in questions], max_new_tokens=max_new_tokens)
 
     def score(self, text: Text) -> list[float] | None:
-        """The log-probability of each token of a text's second part after its first."""
+        """The log-probability of each token of a text's second part after its first; None of a classifier."""
+        if isinstance(self.model, ClassifierModel):
+            return None
         asked = Prompt(question=text[0])
         return self.model.log_probability(asked, self.model.continuation(asked, text[1]))
 
     def logits(self, question: str) -> "torch.Tensor | None":
-        """Scores of the question's tokens, of shape (tokens, vocabulary)."""
+        """Scores of the question's tokens, of shape (tokens, vocabulary); of a classifier, of shape (labels,)."""
         return self.model.logits(Prompt(question=question))
 
     def stored_bytes(self) -> int:
@@ -124,9 +127,9 @@ class PlainModel:
 class EditedModel(PlainModel):
     """A model of its own into which an editor puts the edits."""
 
-    def __init__(self, model: WhiteBoxModel, editor: Editor) -> None:
+    def __init__(self, model: Editable, editor: Any) -> None:
         super().__init__(model)
-        self._editor = editor
+        self._editor = editor  # an `Editor`, which refuses a model that is too weak for it
         self._applied: Any = None  # an `Applied`, of which some can do more
         self._past: list[EditRequest] = []
 
@@ -167,13 +170,11 @@ class EditedModel(PlainModel):
             self._applied.save(Path(aside) / "saved")
             return _size(Path(aside))
 
-    def _informed(self) -> Editor:
+    def _informed(self) -> Any:
         """The editor, told of the edits so far where it asks for them (see `RetrainedTuning`)."""
-        editor: Any = self._editor
-        if any(field.name == "past" for field in fields(editor)):
-            editor = replace(editor, past=tuple(self._past))
-        found: Editor = editor
-        return found
+        if any(field.name == "past" for field in fields(self._editor)):
+            return replace(self._editor, past=tuple(self._past))
+        return self._editor
 
 
 class RoutedModel(PlainModel):
@@ -182,10 +183,10 @@ class RoutedModel(PlainModel):
     An edit counts as taken in once it has answered its own question: some paths learn what they need only then.
     """
 
-    def __init__(self, model: WhiteBoxModel, memory: EditMemory, config: RouterConfig) -> None:
+    def __init__(self, model: Editable, memory: EditMemory, config: RouterConfig) -> None:
         super().__init__(model)
         self._memory = memory
-        self._router = Router(memory, model, config=config)
+        self._router = Router(memory, white_box(model, "the router"), config=config)
 
     def put(self, edits: Sequence[EditRequest]) -> None:
         """Store the edits, and ask each once."""
@@ -228,12 +229,12 @@ def check_method(name: str) -> None:
 
     Raises:
         UnknownNameError: no editor has the name.
-        InvalidInputError: the router has no such path.
+        InvalidInputError: the router has no such path, or the editor no such option.
     """
     if name.startswith(ROUTER):
         _router_config(name, 1)
     elif name != UNEDITED:
-        load_editor(name)
+        _editor(name)
 
 
 @contextmanager
@@ -249,7 +250,13 @@ def opened(name: str, setting: Setting) -> Iterator[Method]:
             memory = stack.enter_context(EditMemory.open(Path(folder) / "store", encoder=setting.encoder))
             yield RoutedModel(model, memory, config)
     else:
-        yield EditedModel(model, load_editor(name))
+        yield EditedModel(model, _editor(name))
+
+
+def _editor(name: str) -> Editor:
+    """The editor of a name, whose options may follow it: `grace:stack=encoder:initial_radius=3`."""
+    editor, *options = name.split(":")
+    return load_editor(editor, **named_options(options))
 
 
 def _router_config(name: str, max_new_tokens: int) -> RouterConfig:

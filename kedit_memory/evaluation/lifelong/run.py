@@ -15,10 +15,10 @@ from kedit_memory.evaluation import bootstrap
 from kedit_memory.evaluation.lifelong.log import RowLog
 from kedit_memory.evaluation.lifelong.measures import AT_ONCE, Measures
 from kedit_memory.evaluation.lifelong.methods import UNEDITED, LoadModel, Method, Setting, check_method, opened
-from kedit_memory.evaluation.lifelong.streams import STREAMS, Stream, Wanted
+from kedit_memory.evaluation.lifelong.streams import STREAMS, Stream, Wanted, load_stream
 from kedit_memory.evaluation.lifelong.timing import EditClock, answer_times, time_row
 from kedit_memory.evaluation.rows import Row, Run, describe_run
-from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.models.classifier import Editable
 
 LAST = ("seconds", "stream")  # metric and kind of the row that closes the rows of a method and seed
 _TRIED = 10  # times as many of the newest edits are asked again as are timed
@@ -35,7 +35,8 @@ class LifelongPlan:
 
     Attributes:
         stream: a name in `lifelong.streams.STREAMS`.
-        methods: editors by name, `router:PATH` for a path of the router, `unedited`; the last is always measured.
+        methods: editors by name, with options as in `grace:stack=encoder`; `router:PATH` for a path of the router;
+            `unedited`, which is always measured.
         edits: how many are streamed.
         every: after how many edits everything is measured.
         batch: how many edits are handed over at once; one is the protocol of the paper.
@@ -124,7 +125,7 @@ class _Seed:
 
     plan: LifelongPlan
     stream: Stream
-    plain: WhiteBoxModel
+    plain: Editable
     setting: Setting
     measures: Measures
 
@@ -134,7 +135,7 @@ class _Seed:
     ) -> "_Seed":
         plain = load()
         wanted = Wanted(edits=plan.edits, questions=plan.questions, phrasings=plan.phrasings, seed=seed)
-        stream = STREAMS[plan.stream](plain, wanted, data)
+        stream = load_stream(plan.stream)(plain, wanted, data)
         run = _run(plan, encoder, data=stream.data, model=plain.fingerprint)
         measures = Measures(stream, plain, run, questions=plan.questions, early=plan.every, seed=seed)
         setting = Setting(load=load, encoder=encoder, max_new_tokens=stream.max_new_tokens)

@@ -4,14 +4,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import mean, median
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
-from kedit_memory.editors import Editor, load_editor
+from kedit_memory.editors import load_editor
 from kedit_memory.evaluation import bootstrap
 from kedit_memory.evaluation.lifelong.methods import Method, PlainModel
 from kedit_memory.evaluation.rows import Row
-from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.models.classifier import ClassifierModel, Editable
+from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
 
 PEER = "grace"  # what edits a second are compared with: the authors' method, one edit at a time
@@ -30,12 +32,12 @@ class EditClock:
         peer: the editor that is timed beside the method.
     """
 
-    plain: WhiteBoxModel
+    plain: Editable
     edits: int
     timed: int
     seconds: list[float] = field(default_factory=list)  # of each call, by edit
     peer_seconds: list[float] = field(default_factory=list)
-    peer: Editor = field(default_factory=lambda: load_editor(PEER))
+    peer: Any = field(default_factory=lambda: load_editor(PEER))  # an `Editor`
     _put: int = 0
 
     def put(self, method: Method, edits: Sequence[EditRequest]) -> None:
@@ -78,7 +80,7 @@ class EditClock:
 
 
 def answer_times(
-    method: Method, plain: WhiteBoxModel, questions: Sequence[str], *, timed: int, max_new_tokens: int
+    method: Method, plain: Editable, questions: Sequence[str], *, timed: int, max_new_tokens: int
 ) -> list[float]:
     """For each of so many questions, the method's time for an answer over the unedited model's.
 
@@ -90,11 +92,8 @@ def answer_times(
     for question in questions[: _TRIED * timed]:
         if len(found) == timed:
             break
-        lengths = {
-            len(plain.tokenizer(one.answer_many([question], max_new_tokens)[0])["input_ids"])
-            for one in (method, unedited)
-        }
-        if len(lengths) == 1:
+        answers = [one.answer_many([question], max_new_tokens)[0] for one in (method, unedited)]
+        if len({_steps(plain, question, answer) for answer in answers}) == 1:
             found.append(_compared(method, unedited, question, max_new_tokens))
     return found
 
@@ -107,6 +106,17 @@ def time_row(row: Row, kind: str, ratios: Sequence[float]) -> Iterator[Row]:
         yield replace(
             row, metric="ratio", kind=kind, value=median(ratios), low=low, high=high, n=len(ratios), unit=unit
         )
+
+
+def _steps(plain: Editable, question: str, answer: str) -> int:
+    """How many tokens are generated after the question: not those of the answer alone, which is cut otherwise.
+
+    Every label of a classifier is one choice.
+    """
+    if isinstance(plain, ClassifierModel):
+        return 1
+    asked = Prompt(question=question)
+    return len(plain.log_probability(asked, plain.continuation(asked, answer))) if answer else 0
 
 
 def _compared(method: Method, unedited: Method, question: str, max_new_tokens: int) -> float:

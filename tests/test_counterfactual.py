@@ -1,0 +1,163 @@
+"""SERAC's counterfactual model: what it reads in training, its training, and how it is measured."""
+
+import argparse
+import json
+from itertools import islice
+
+import counterfactual_adapter as training
+import evaluate_counterfactual as evaluation
+import pytest
+import torch
+from counterfactual_edits import EditReader
+from scope_wordings import worded
+from torch.nn import functional
+
+from kedit_memory.editors._teaching import lesson
+from kedit_memory.evaluation.rows import describe_run
+from kedit_memory.evaluation.scope.sets import TRAINING, part_of
+from kedit_memory.models.language import load_model
+from kedit_memory.models.prompts import Prompt
+from kedit_memory.models.substitution import told
+from kedit_memory.shipped import embedded_model
+from kedit_memory.world import UNSEEN_TIER, load_world
+
+READ = 4000
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return EditReader(seed=3)
+
+
+@pytest.fixture(scope="module")
+def readings(reader):
+    return list(islice(reader.readings(), READ))
+
+
+def texts(reading):
+    return (*reading.prompt.facts, reading.prompt.question)
+
+
+def test_a_reading_is_one_edit_that_holds_the_answer_and_a_question_that_does_not_give_it_away(readings):
+    given_away = 0
+    for prompt, answer in readings:
+        assert (len(prompt.facts), prompt.passages) == (1, ())
+        assert answer.casefold() in prompt.facts[0].casefold(), prompt
+        given_away += answer.casefold() in prompt.question.casefold()
+    assert given_away < READ / 50  # a short answer such as a letter, or a name with the object in it
+
+
+def test_most_questions_are_in_other_words_than_the_edit_and_both_have_both_forms(readings):
+    same = sum(prompt.facts[0].startswith(prompt.question) for prompt, _ in readings)
+    assert READ / 20 < same < READ / 4
+    assert READ / 4 < sum(prompt.cloze for prompt, _ in readings) < 3 * READ / 4
+    assert READ / 5 < sum("? " in prompt.facts[0] for prompt, _ in readings) < READ / 2
+
+
+def test_no_relation_of_a_report_and_no_held_out_phrasing_occurs(reader):
+    world = load_world()
+    assert {part_of(name) for name in reader.world.relations} == {TRAINING}
+    hidden = {
+        text
+        for relation in world.relations.values()
+        for text in (
+            (*relation.statements, *relation.questions, *relation.clozes)
+            if part_of(relation.name) != TRAINING
+            else relation.held_out
+        )
+    }
+    shown = {
+        text
+        for relation in reader.world.relations.values()
+        for text in (*relation.phrasings(held_out=False), *relation.training_statements())
+    }
+    assert shown.isdisjoint(hidden)
+    asked = {text.replace("{s}", "{}").casefold() for text in hidden}
+    assert asked.isdisjoint(text.casefold() for _, one in reader.worded for text in one.wordings)
+    domains = {one.name for relations in worded(for_calibration=True).values() for one in relations}
+    kept = {one.name for relations in worded(for_calibration=False).values() for one in relations}
+    assert {one.name for _, one in reader.worded} <= kept
+    assert domains - kept  # so that there is something to measure on
+    assert all(entity.tier < UNSEEN_TIER for entity in reader.names)
+    assert all(fact.tier < UNSEEN_TIER for fact in reader.facts)
+
+
+def test_what_the_model_knows_is_contradicted(monkeypatch):
+    reader, drawn = EditReader(seed=4), []
+    monkeypatch.setattr(reader, "_of_world", drawn.append)
+    for _ in range(500):
+        reader.known_subject()
+    world = load_world()
+    names = {name: entity.name for entity in world.entities.values() for name in (entity.name, *entity.aliases)}
+    assert {names[fact.subject] for fact in drawn} <= world.by_subject.keys()
+    assert set(drawn).isdisjoint(world.facts)
+    assert sum(fact.tier == 1 for fact in drawn) > 300
+
+
+def test_the_same_seed_draws_the_same_readings(readings):
+    assert list(islice(EditReader(seed=3).readings(), 50)) == readings[:50]
+
+
+def test_only_the_tokens_of_answers_count_in_the_loss():
+    model = load_model("kedit-mini", device="cpu")
+    pairs = [("Where was Ann born? Rome", "Rome"), ("In which year was Bob born? 1711", "1711 or so, or 1712")]
+    taught = [lesson(model, told(Prompt(question=text.split("?")[0] + "?"), text), answer) for text, answer in pairs]
+    tokens, total = 0, 0.0
+    with torch.no_grad():
+        for one in taught:
+            logits = model.model(torch.tensor([[*one.given, *one.wanted]])).logits[0, len(one.given) - 1 : -1]
+            total += float(functional.cross_entropy(logits, torch.tensor(one.wanted), reduction="sum"))
+            tokens += len(one.wanted)
+        assert float(training._reading_loss(model, taught)) == pytest.approx(total / tokens, rel=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # peft's own
+def test_training_writes_an_adapter_that_reads_better(tmp_path):
+    options = argparse.Namespace(rank=2, batch=8, seed=5, minutes=1.0, learning_rate=5e-3)
+    held = next(training._lessons(load_model("kedit-mini", device="cpu"), 8, seed=99))
+    training.train_counterfactual(tmp_path / "made", options, [0.0, 0.1, 0.2, 0.3])
+    record = json.loads((tmp_path / "made" / "training.json").read_text())
+    assert (record["steps"], record["seed"], record["rank"]) == (4, 5, 2)
+    assert str(embedded_model()) not in (tmp_path / "made" / "adapter_config.json").read_text()
+    before, after = (load_model(name, device="cpu") for name in ("kedit-mini", str(tmp_path / "made")))
+    assert before.fingerprint != after.fingerprint
+    with torch.no_grad():
+        assert not torch.equal(training._reading_loss(before, held), training._reading_loss(after, held))
+
+
+# How it is measured
+
+
+class Says:
+    name, fingerprint = "says", "s"
+
+
+def test_shares_by_kind_are_those_counted_by_hand():
+    cases = [
+        evaluation.Case("A?", "A? the X", ("X", "Ex"), ("prompt", "unseen_relation")),
+        evaluation.Case("B?", "A? X", ("X",), ("held_out",)),
+        evaluation.Case("C is", "A? X", ("X",), ("held_out", "unseen_relation")),
+    ]
+    assert cases[0].asked == Prompt(question="A?", facts=("A? the X",))
+    run = describe_run("counterfactual", "world")
+    rows = list(evaluation.measured(Says(), cases, ["ex", "no", "the X"], run))
+    found = {(row.metric, row.kind): (row.value, row.n) for row in rows}
+    assert found == {
+        ("reliability", "all"): (1.0, 1),
+        ("generalization", "unseen_relation"): (1.0, 2),
+        ("generalization", "held_out"): (0.5, 2),
+    }
+
+
+def test_the_card_takes_its_figures_from_rows_and_the_record(tmp_path, monkeypatch):
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"0" * 4096)
+    record = {"rank": 3, "minutes": 2.0, "seed": 1, "steps": 4321, "batch": 5, "seconds": 6}
+    (tmp_path / "training.json").write_text(json.dumps(record))
+    monkeypatch.setattr(evaluation, "counterfactual_model", lambda: tmp_path)
+    row = {"dataset": "world", "metric": "reliability", "kind": "all", "low": 0.1, "high": 0.9, "n": 30}
+    models = {"kedit-mini": (0.25, 0.5), "kedit-mini-counterfactual": (0.75,)}
+    evaluation.write_card([row | {"method": name, "value": v} for name, values in models.items() for v in values])
+    card = (tmp_path / "README.md").read_text()
+    assert "| world | own prompt | 30 | 0.500 | 0.100 to 0.900 | 0.750 | 0.100 to 0.900 |" in card
+    assert "4,321 steps" in card
+    assert "rank 3 at all projections, 4 kB" in card
