@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 from counterfactual_edits import EditReader
-from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
-from safetensors.torch import save
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file, save
 from torch.nn import functional
 
 from kedit_memory.editors._teaching import Lesson, lesson
@@ -22,6 +22,7 @@ from kedit_memory.models.batches import pad
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.shipped import embedded_model
 
+_RECORD = "training.json"
 _WARM_UP = 50  # steps until the whole rate
 _TARGETS = ["c_attn", "c_proj", "c_fc"]  # all projections of the layers
 _POOLED = 16  # batches that are drawn together
@@ -40,6 +41,10 @@ def train_counterfactual(output: Path, arguments: argparse.Namespace, progress: 
         fan_in_fan_out=True,
     )
     network = get_peft_model(model.model, adapter)
+    earlier: list[dict[str, Any]] = []
+    if arguments.resume:
+        set_peft_model_state_dict(network, load_file(output / WEIGHTS))
+        earlier = json.loads((output / _RECORD).read_text("utf-8"))["runs"]
     weights = [one for one in network.parameters() if one.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=arguments.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
     batches = _lessons(model, arguments.batch, arguments.seed)
@@ -57,9 +62,10 @@ def train_counterfactual(output: Path, arguments: argparse.Namespace, progress: 
         steps += 1
         if steps % 50 == 0:
             print(f"step {steps} {time.monotonic() - started:.0f} s loss {running:.4f}", flush=True)
-    told = ("minutes", "seed", "rank", "batch", "learning_rate")
-    about = {name: getattr(arguments, name) for name in told}
-    _save_adapter(network, output, about | {"steps": steps, "seconds": round(time.monotonic() - started)})
+    told = ("minutes", "seed", "rank", "batch", "learning_rate", "resume")
+    run = {name: getattr(arguments, name) for name in told}
+    run |= {"steps": steps, "seconds": round(time.monotonic() - started)}
+    _save_adapter(network, output, arguments.rank, [*earlier, run])
 
 
 def _lessons(model: HuggingFaceModel, size: int, seed: int) -> Iterator[list[Lesson]]:
@@ -83,7 +89,7 @@ def _reading_loss(model: HuggingFaceModel, batch: Sequence[Lesson]) -> torch.Ten
     return functional.cross_entropy(scores, labels[:, 1:][asked])
 
 
-def _save_adapter(network: Any, output: Path, about: dict[str, Any]) -> None:
+def _save_adapter(network: Any, output: Path, rank: int, runs: list[dict[str, Any]]) -> None:
     """The adapter in the form of peft and in half precision, with the checksum of the weights that it is of."""
     weights = {name: tensor.half().contiguous() for name, tensor in get_peft_model_state_dict(network).items()}
     base = hashlib.sha256((embedded_model() / "model.safetensors").read_bytes()).hexdigest()
@@ -92,13 +98,13 @@ def _save_adapter(network: Any, output: Path, about: dict[str, Any]) -> None:
         "bias": "none",
         "fan_in_fan_out": True,
         "inference_mode": True,
-        "lora_alpha": 2 * about["rank"],
+        "lora_alpha": 2 * rank,
         "peft_type": "LORA",
-        "r": about["rank"],
+        "r": rank,
         "target_modules": _TARGETS,
         "task_type": "CAUSAL_LM",
     }
     output.mkdir(parents=True, exist_ok=True)
     (output / WEIGHTS).write_bytes(save(weights, metadata={"format": "pt", BASE_SHA256: base}))
-    for name, content in ((CONFIG, config), ("training.json", about)):
+    for name, content in ((CONFIG, config), (_RECORD, {"runs": runs})):
         (output / name).write_text(json.dumps(content, indent=1) + "\n", "utf-8")

@@ -20,11 +20,12 @@ from kedit_memory.models.prompts import Prompt
 from kedit_memory.models.substitution import told
 from kedit_memory.world import UNSEEN_TIER, Fact, World, load_world
 
-SHARES = {"known_subject": 0.45, "any_subject": 0.2, "worded_relation": 0.35}
+SHARES = {"known_subject": 0.33, "any_subject": 0.17, "worded_relation": 0.4, "office_or_attribute": 0.1}
 IN_ITS_OWN_WORDS = 0.15  # of the questions
 STATED = 0.3  # of the edits are a sentence, not a prompt with its target
 AFTER_ANOTHER_SENTENCE = 0.05  # of the questions
-_SHORT_ANSWERS = 0.5  # of those to worded relations are of the relation's own kind
+OF_ITS_OWN_KIND = 0.5  # of the answers to worded relations
+DOUBLED = 0.06  # of the objects in relations of the world are a name that repeats itself
 
 
 class Reading(NamedTuple):
@@ -39,10 +40,9 @@ class EditReader(TextMaker):
 
     def __init__(self, seed: int, world: World | None = None) -> None:
         whole = world or load_world()
-        super().__init__(_training_part(whole), seed)
-        self.hidden = _hidden_wordings(whole)
-        self.names_of_all = [entity.name for entity in self.names]
-        self.worded = [(type_, each) for type_, each in _distinct_relations(self.hidden)]
+        hidden = _hidden_wordings(whole)
+        super().__init__(_training_part(whole, hidden), seed)
+        self.worded = list(_other_relations(hidden))
 
     def readings(self) -> Iterator[Reading]:
         """Without end, by the shares."""
@@ -64,9 +64,9 @@ class EditReader(TextMaker):
 
     def worded_relation(self) -> Reading:
         """A relation that the world does not have, of a subject of any kind."""
-        _, relation = self.rng.choice(self.worded)
-        subject = self.rng.choice(self.names_of_all) if self.rng.random() < 0.5 else self.invented_name()
-        target = self.rng.choice(relation.answers) if self.rng.random() < _SHORT_ANSWERS else self._made_up()
+        relation = self.rng.choice(self.worded)
+        subject = self.rng.choice(self.names).name if self.rng.random() < 0.5 else self.invented_name()
+        target = self.rng.choice(relation.answers) if self.rng.random() < OF_ITS_OWN_KIND else self._made_up()
         wordings = [capital(text.replace("{}", subject)) for text in relation.wordings]
         if self.rng.random() < STATED / 2:
             noun = relation.name.replace("_", " ")
@@ -75,6 +75,16 @@ class EditReader(TextMaker):
             return self._reading(statement, self.rng.choice(wordings), target)
         prompt, question = self._pair_of(wordings)
         return self._reading(statement_of(prompt, target), question, target)
+
+    def office_or_attribute(self) -> Reading:
+        """Who holds an office or what something has, as a sentence of the news or of a record."""
+        noun, subject, target, person = self._invented_fact()
+        line = self._invented_line(noun, subject, target, person=person)
+        return self._reading(line, capital(self._invented_question(noun, subject, person=person)), target)
+
+    def _object_of(self, relation: str) -> str:
+        """Now and then a name after which copying could go round in a circle."""
+        return self._doubled() if self.rng.random() < DOUBLED else super()._object_of(relation)
 
     def _of_world(self, fact: Fact) -> Reading:
         relation = self.world.relations[fact.relation]
@@ -105,37 +115,54 @@ class EditReader(TextMaker):
         """A name of up to five words, a number, a year, an address, or an answer to something else."""
         roll = self.rng.random()
         if roll < 0.3:
-            return self.rng.choice(self.rng.choice(self.worded)[1].answers)
+            return self.rng.choice(self.rng.choice(self.worded).answers)
         if roll < 0.55:
             return self._invented_value()
-        if roll < 0.7:
+        if roll < 0.65:
             return str(self.rng.randint(1000, 2100))
+        if roll < 0.75:
+            return self._doubled()
         name = self.invented_name(words=self.rng.randint(1, 5))
         joined = self.rng.choice((" of ", " and ", " de ", " & ", " the "))
         return name if self.rng.random() < 0.7 else f"{name}{joined}{self.invented_name(words=1)}"
 
+    def _doubled(self) -> str:
+        """Two words of one ending, or one word twice, as Antigua and Barbuda, Bora Bora."""
+        first, second = self._invented_word(), self._invented_word()
+        if self.rng.random() < 0.3:
+            second = first
+        elif len(first) > 3:
+            second += first[-self.rng.randint(1, 3) :]
+        return self.rng.choice((" and ", " ", "-", " of ", ", ")).join((first, second))
 
-def _training_part(world: World) -> World:
-    """The world without the relations that results are told for, and without what is never seen."""
-    return replace(
-        world,
-        relations={name: one for name, one in world.relations.items() if part_of(name) == TRAINING},
-        facts=tuple(fact for fact in world.facts if part_of(fact.relation) == TRAINING and fact.tier < UNSEEN_TIER),
-    )
+
+def _training_part(world: World, hidden: frozenset[str]) -> World:
+    """The world without the relations that results are told for, what is never seen, and hidden wordings."""
+    relations = {}
+    for name, relation in world.relations.items():
+        if part_of(name) == TRAINING:
+            texts = {kind: getattr(relation, kind) for kind in ("statements", "questions", "clozes")}
+            shown = {kind: tuple(text for text in given if text not in hidden) for kind, given in texts.items()}
+            relations[name] = replace(relation, **shown)
+    facts = tuple(fact for fact in world.facts if fact.relation in relations and fact.tier < UNSEEN_TIER)
+    return replace(world, relations=relations, facts=facts)
 
 
 def _hidden_wordings(world: World) -> frozenset[str]:
-    """Held-out phrasings, with {} for the subject, and all phrasings of relations that are not trained on."""
-    hidden = set()
-    for relation in world.relations.values():
-        texts = relation.held_out if part_of(relation.name) == TRAINING else relation.questions + relation.clozes
-        hidden |= {text.replace("{s}", "{}").casefold() for text in texts}
-    return frozenset(hidden)
+    """Held-out wordings, and all of relations that are not trained on; some are other relations' wordings, too."""
+    return frozenset(
+        text
+        for name, relation in world.relations.items()
+        for text in relation.statements + relation.questions + relation.clozes
+        if part_of(name) != TRAINING or text in relation.held_out
+    )
 
 
-def _distinct_relations(hidden: frozenset[str]) -> Iterator[tuple[str, Worded]]:
-    for type_, relations in worded(for_calibration=False).items():
+def _other_relations(hidden: frozenset[str]) -> Iterator[Worded]:
+    """Relations that the world does not have, with the wordings that are not hidden."""
+    without = {text.replace("{s}", "{}").casefold() for text in hidden}
+    for relations in worded(for_calibration=False).values():
         for relation in relations:
-            kept = [text for text in relation.wordings if text.casefold() not in hidden]
+            kept = [text for text in relation.wordings if text.casefold() not in without]
             if len(kept) > 1:
-                yield type_, replace(relation, wordings=kept)
+                yield replace(relation, wordings=kept)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scope_wordings import Worded, worded
 
-from kedit_memory.evaluation.negatives import dropped, in_passing
+from kedit_memory.evaluation.negatives import dropped, in_passing, mention, negated, similar_name, swapped
 from kedit_memory.evaluation.scope.sets import (
     HELD_OUT_WORDS,
     SETS,
@@ -30,7 +30,7 @@ from kedit_memory.models.encoder import minilm
 from kedit_memory.models.pair import Pair, as_pair
 
 SHARES = {
-    "counterfact": 0.07, "pararel": 0.13, "world": 0.13, "lre": 0.05, "zsre": 0.03, "groups": 0.08, "wordings": 0.46,
+    "counterfact": 0.08, "pararel": 0.14, "world": 0.15, "lre": 0.06, "zsre": 0.03, "groups": 0.08, "wordings": 0.41,
     "properties": 0.02, "unke": 0.03,
 }  # fmt: skip
 KIND_SHARES = {
@@ -245,12 +245,25 @@ def _of_wordings(subjects: Sequence[str], rng: random.Random) -> Iterator[Labell
             if rng.random() < 0.15:
                 first = in_passing(first, subject, rng)
             yield _labelled(_varied(first, rng), _varied(second, rng), target, (subject,), 1.0, rng)
-        elif roll < 0.5:
-            yield _labelled(dropped(first, rng), second, target, (subject,), 0.0, rng)
+        elif roll < 0.58:
+            if turned := _turned_away(first, subject, target, subjects, rng):
+                yield _labelled(_varied(turned, rng), second, target, (subject,), 0.0, rng)
         else:
-            other = rng.choice(one.near if roll < 0.75 else [each for each in relations if each is not one])
+            other = rng.choice(one.near if roll < 0.79 else [each for each in relations if each is not one])
             asked = rng.choice(other.relation.wordings).replace("{}", subject)
             yield _labelled(_varied(asked, rng), _varied(first, rng), target, (subject,), 0.0, rng)
+
+
+def _turned_away(question: str, subject: str, target: str, names: Sequence[str], rng: random.Random) -> str | None:
+    """The question made one of another thing, of every kind that is made of the sets' questions."""
+    roll = rng.random()
+    if roll < 0.3:
+        return negated(question, rng)
+    if roll < 0.6:
+        return question.replace(subject, similar_name(subject, names, rng))
+    if roll < 0.7:
+        return mention(subject, rng)
+    return swapped(question, subject, target) if roll < 0.75 else dropped(question, rng)
 
 
 def _two(one: _Placed, rng: random.Random) -> list[str]:

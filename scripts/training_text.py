@@ -196,10 +196,7 @@ class TextMaker:
 
     def invented_relation(self) -> Document:
         """An edit under a relation that the world does not have: an office, a number, a nickname."""
-        person = self.rng.random() < 0.5
-        noun = self.rng.choice(_ROLES if person else _ATTRIBUTES)
-        subject = self.invented_name() if self.rng.random() < 0.5 else self._called(self.rng.choice(self.names).name)
-        target = self.invented_name(words=2) if person else self._invented_value()
+        noun, subject, target, person = self._invented_fact()
         lines = [self._invented_line(noun, subject, target, person=person)]
         for _ in range(self._few()):
             roll = self.rng.random()
@@ -212,13 +209,7 @@ class TextMaker:
             else:
                 lines.append(self._edit_line(self._fresh_fact()))
         self.rng.shuffle(lines)
-        patterns = ["What is the {n} of {s}?", "What is {s}'s {n}?", "The {n} of {s} is", "{s}'s {n} is",
-                    "Tell me the {n} of {s}.", "Do you know the {n} of {s}?"]  # fmt: skip
-        if person:
-            patterns += ["Who is the {n} of {s}?", "Who is {s}'s {n}?", "Who is now the {n} of {s}?",
-                         "Who's the {n} of {s}?", "Name the {n} of {s}."]  # fmt: skip
-        question = self.rng.choice(patterns).replace("{n}", noun).replace("{s}", subject)
-        return self._asked(question, target, facts=lines)
+        return self._asked(self._invented_question(noun, subject, person=person), target, facts=lines)
 
     # The pieces.
 
@@ -250,6 +241,21 @@ class TextMaker:
 
     def _other_lines(self, fact: Fact) -> list[str]:
         return [self._edit_line(self._distractor(fact)) for _ in range(self._few())]
+
+    def _invented_fact(self) -> tuple[str, str, str, bool]:
+        """Noun, subject and object of a relation that the world does not have, and whether it is held by a person."""
+        person = self.rng.random() < 0.5
+        noun = self.rng.choice(_ROLES if person else _ATTRIBUTES)
+        subject = self.invented_name() if self.rng.random() < 0.5 else self._called(self.rng.choice(self.names).name)
+        return noun, subject, self.invented_name(words=2) if person else self._invented_value(), person
+
+    def _invented_question(self, noun: str, subject: str, *, person: bool) -> str:
+        patterns = ["What is the {n} of {s}?", "What is {s}'s {n}?", "The {n} of {s} is", "{s}'s {n} is",
+                    "Tell me the {n} of {s}.", "Do you know the {n} of {s}?"]  # fmt: skip
+        if person:
+            patterns += ["Who is the {n} of {s}?", "Who is {s}'s {n}?", "Who is now the {n} of {s}?",
+                         "Who's the {n} of {s}?", "Name the {n} of {s}."]  # fmt: skip
+        return self.rng.choice(patterns).replace("{n}", noun).replace("{s}", subject)
 
     def _invented_line(self, noun: str, subject: str, target: str, *, person: bool) -> str:
         year = self.rng.randint(1990, 2030)

@@ -54,8 +54,8 @@ def test_people_get_tables_pictures_and_a_report_that_needs_nothing(
     assert "## 2 sequential edits" in outcome.out
     assert "s left" in outcome.err
     assert {path.name for path in out.iterdir() if path.is_file()} == {
-        "plan.json", "rows.jsonl", "outcomes.jsonl", "compared.jsonl", "cells.jsonl", "compare.md", "report.html", "compare-radar.png",
-        "compare-edits.png", "compare-collapse.png",
+        "plan.json", "rows.jsonl", "outcomes.jsonl", "compared.jsonl", "cells.jsonl", "compare.md",
+        "report.html", "compare-radar.png", "compare-edits.png", "compare-collapse.png",
     }  # fmt: skip
     report = (out / "report.html").read_text("utf-8")
     assert report.count("<svg") == 3
@@ -69,7 +69,7 @@ def test_people_get_tables_pictures_and_a_report_that_needs_nothing(
     assert (again.status, again.out) == (0, outcome.out)
     assert "measurements" not in again.err, "all of it was there"
     for text in (page.read_text("utf-8"), report):
-        assert "way from" in text
+        assert "A share of the way tells" in text
         assert "harmonic mean" in text
     changed = run(kedit, *words, "--questions", 7)
     assert changed.status == 2

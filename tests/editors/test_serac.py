@@ -308,6 +308,13 @@ def test_an_empty_cache_leaves_all_to_the_model(serac):
     assert far.asked == [Prompt(question=FRANCE.prompt)]
 
 
+def test_the_reader_is_the_shipped_one_unless_another_is_named(serac, scope, model):
+    assert serac.apply(model, [FRANCE]).stand_in.counterfactual.name == "kedit-mini-counterfactual"
+    other = load_editor("serac", scope=scope, counterfactual="kedit-mini").apply(model, [KING])
+    assert other.stand_in.counterfactual.name == "kedit-mini"
+    assert ask(model, NEAR, KING.prompt) == ["Rome", "Bob"]
+
+
 # Bad input
 
 

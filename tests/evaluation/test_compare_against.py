@@ -16,7 +16,7 @@ from kedit_memory.evaluation.compare.measures import Observation
 from kedit_memory.evaluation.compare.outcomes import Asked, Outcomes, as_json, from_json, outcomes_of
 from kedit_memory.evaluation.compare.run import ComparePlan, Comparison
 from kedit_memory.evaluation.compare.significance import holm, randomisation_p
-from kedit_memory.evaluation.compare.tables import tables
+from kedit_memory.evaluation.compare.tables import setups, tables
 from kedit_memory.evaluation.metrics import wilson
 from kedit_memory.evaluation.rows import Row, Run
 
@@ -149,7 +149,7 @@ def test_the_score_is_a_harmonic_mean():
     parts = {"reliability": answers("1010"), "generalization": answers("1111"), "locality": answers("1000")}
     (row,) = compared_rows([standing("ft", **parts)], ())
     assert (row["metric"], row["kind"], row["value"]) == ("rate", "harmonic_mean", pytest.approx(3 / (2 + 1 + 4)))
-    assert (row["n"], row["cases"]) == (12, 4)
+    assert (row["n"], row["cases"]) == (4, 4)
     (none,) = compared_rows([standing("unedited", **parts | {"reliability": answers("0000")})], ())
     assert none["value"] == 0
     assert 0 == none["low"] < none["high"] < 1
@@ -265,13 +265,15 @@ def test_a_ledger_gives_back_the_answers_of_finished_cells(tmp_path):
         ("outcomes.jsonl", '{"seed": 1, "answers": [{"metric": "locality", "kind": "all", "case": [1], "question": [1],'
          ' "right": "2"}]}\n', "line 1, holds no answers"),
         ("outcomes.jsonl", "[]\n", "outcomes.jsonl, line 1, is damaged; take another --output"),
+        ("outcomes.jsonl", "", "outcomes.jsonl lacks the answers of ft, batch; take another --output"),
         ("plan.json", '{"edits": [2]}', r"a run in format 1, and this version reads format 2: remove the folder, or"),
         ("plan.json", '{"edits": [2], "format": 9}', "a run in format 9"),
         ("plan.json", "[]", "plan.json holds no plan; take another --output"),
     ],
 )  # fmt: skip
 def test_a_folder_that_cannot_be_read(tmp_path, name, text, message):
-    Ledger.open(tmp_path / "out", {"edits": [2]}).record(Cell(key=key("ft"), status=DONE), [row("ft")])
+    held = Outcomes(answers={(RELIABILITY, ALL): answers("10")})
+    Ledger.open(tmp_path / "out", {"edits": [2]}).record(Cell(key=key("ft"), status=DONE, edits=2), [row("ft")], held)
     before = (tmp_path / "out" / "rows.jsonl").read_text()
     (tmp_path / "out" / name).write_text(text)
     with pytest.raises(InvalidInputError, match=message):
@@ -336,8 +338,8 @@ def test_tables_read_methods_against_controls_and_references():
     assert enough["reliability"].detail == "(0.10 to 0.90; 12)"
     assert enough["score"].text == "0.50"
     assert main.note == "No time for more edits than in the table of fewer: `kn`."
-    assert [(line[0].text, line[2].text) for line in way.rows] == [("memory:auto", "0.92"), ("rome", "0.50"),
-                                                                   ("ft", "0.08"), ("kn", "")]  # fmt: skip
+    told = [(line[0].text, line[2].text) for line in way.rows]
+    assert told == [("memory:auto", "0.92"), ("rome", "0.50"), ("ft", "0.08")], "of three edits no share is told"
     assert against.head[:3] == ("method", "edits in common", "reliability")
     assert [line[0].text for line in against.rows] == ["unedited", "oracle-scope", "rome", "ft"]
     assert "`kn`" in against.note
@@ -356,6 +358,17 @@ def test_a_reference_of_ones_own():
         InvalidInputError, match="nothing can be tested against 'mend', which is not compared; take of kn"
     ):
         comparison(GIVEN, ("mend",))
+
+
+def test_seeds_make_enough_edits_together():
+    """Six of twelve in each of two orders: twelve cases; of several seeds the mean, the lowest and the highest."""
+    rows = [measured("ft", "111111") | {"seed": 1}, measured("ft", "100000") | {"seed": 2}]
+    (one,) = setups(rows)
+    assert (one.made, one.cases, one.enough) == (6, 12, True)
+    value = one.figures[RELIABILITY, ALL]
+    assert (value.value, value.low, value.high, value.n) == (pytest.approx(7 / 12), pytest.approx(1 / 6), 1, 12)
+    (half,) = setups(rows[:1])
+    assert not half.enough
 
 
 def test_without_controls_there_is_no_way():

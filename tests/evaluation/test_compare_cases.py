@@ -187,3 +187,25 @@ def test_a_set_that_is_not_there(tmp_path, world):
         draw_cases("zsr", Knowing(world, set()), tmp_path, 1, seed=1)
     with pytest.raises(NotFoundError, match="name the folder of the public sets"):
         draw_cases("zsre", Knowing(world, set()), tmp_path, 1, seed=1)
+
+
+def test_an_edit_of_a_relation_of_one_to_one_is_asked_from_its_other_end(world):
+    """Which club a stadium belongs to: no relation of the world is the inverse, so the question is made."""
+    clubs = {fact.subject for fact in world.facts if fact.relation == "stadium"}
+    found = world_cases(world, Knowing(world, clubs), 60, seed=2)
+    stadiums = [case for case in found if case.prompt in _asked(world, "stadium", clubs)]
+    turned = [(case, probe) for case in stadiums for probe in case.probes if probe.kind == REVERSED]
+    assert turned
+    shared = {fact.object for fact in world.facts if fact.relation == "stadium"}
+    for case, probe in turned:
+        assert probe.question.lower() == f"{case.target.lower()} is the home venue of which club?"
+        assert probe.accepted[0] == case.edit.subject
+        assert not probe.covered
+        assert case.target in shared
+        assert sum(fact.object == case.target for fact in world.facts if fact.relation == "stadium") == 1
+    others = [probe for case in found if case not in stadiums for probe in case.probes]
+    assert "home venue of which" not in " ".join(probe.question for probe in others)
+
+
+def _asked(world, relation, subjects):
+    return {world.fill(wording, name) for name in subjects for wording in world.relations[relation].questions}

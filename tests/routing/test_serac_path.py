@@ -58,11 +58,20 @@ def test_each_model_is_asked_once_and_only_what_is_its_own(memory):
     assert base.batches == [([Prompt(question="What is the capital of France?")], 9)]
 
 
-def test_by_default_the_embedded_model_reads_the_edit(memory):
+def test_by_default_the_shipped_counterfactual_model_reads_the_edit(memory):
     memory.add(JAPAN, "Osaka", subject="Japan", paraphrases=[ASKED])
     base = Recorded("base")
-    assert [answer.text for answer in Router(memory, base, config=SERAC).query_many([JAPAN, ASKED])] == ["Osaka"] * 2
+    router = Router(memory, base, config=SERAC)
+    assert [answer.text for answer in router.query_many([JAPAN, ASKED])] == ["Osaka"] * 2
     assert base.batches == []
+    assert router.counterfactual.name == "kedit-mini-counterfactual"
+
+
+def test_an_edit_overrules_what_the_embedded_model_knows_well(memory):
+    born = "In which year was Oscar Wilde born?"
+    memory.add(born, "1686", subject="Oscar Wilde")
+    assert Router(memory, config=SERAC).query(born).text == "1686"
+    assert Router(memory, counterfactual="kedit-mini", config=SERAC).query(born).text == "1854"
 
 
 def test_an_endpoint_is_not_asked_what_an_edit_answers(memory):

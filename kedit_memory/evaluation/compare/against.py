@@ -103,8 +103,8 @@ def _score(one: Standing) -> Iterator[JsonRow]:
     """The harmonic mean of reliability, generalization and locality, as Meng et al. (2022) sum up their three."""
     parts = [_answers(one.outcomes, TESTED[name]) for name in ("reliability", "generalization", "locality")]
     if all(parts):
-        row = replace(one.row, metric=RATE, kind=SCORE, n=sum(map(len, parts)))
-        yield _figure(one, row, _by_case(*parts), _harmonic_mean)
+        table = _by_case(*parts)
+        yield _figure(one, replace(one.row, metric=RATE, kind=SCORE, n=len(table)), table, _harmonic_mean)
 
 
 def _ways(one: Standing, first: Outcomes, last: Outcomes) -> Iterator[JsonRow]:

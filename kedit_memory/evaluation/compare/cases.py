@@ -27,6 +27,7 @@ ALL, REVERSED, ALIAS, ONE_HOP = "all", "reversed", "alias", "one_hop"
 
 _REPHRASINGS = 2  # of an edit
 _WORDINGS = 3  # in which a fact is asked to see whether the model has an idea of it
+_SHARED = 0.1  # of a relation's facts: more objects of several subjects, and it has no inverse
 _AT_ONCE = 64  # facts asked in one batch
 # Left out as in `scope.sets`: most of their answers can be read off the question.
 _UNUSED = frozenset({"domain_of", "demonym_of", "symbol_of", "element_of_number"})
@@ -234,14 +235,29 @@ class _Maker:
         yield Probe(question=text, metric=GENERALIZATION, kind=DIALOGUE, accepted=accepted, covered=True)
 
     def _following(self, fact: Fact, prompt: str, target: str, accepted: tuple[str, ...]) -> Iterator[Probe]:
-        relation = self.world.relations[fact.relation]
-        if turned := relation.inverse or relation.inverse_of:
-            text = self.world.fill(self.rng.choice(self.world.relations[turned].questions), target)
-            yield Probe(question=text, metric=PORTABILITY, kind=REVERSED, accepted=_names(self.world, fact.subject))
+        if turned := self._reversed(fact, target):
+            yield Probe(question=turned, metric=PORTABILITY, kind=REVERSED, accepted=_names(self.world, fact.subject))
         if aliases := [name for name in _names(self.world, fact.subject)[1:] if name not in self.edited]:
             text = prompt.replace(fact.subject, self.rng.choice(aliases))
             yield Probe(question=text, metric=PORTABILITY, kind=ALIAS, accepted=accepted, covered=True)
         yield from self._hop(fact, target)
+
+    def _reversed(self, fact: Fact, target: str) -> str | None:
+        """Which subject the new object belongs to; None where it would belong to several after any edit.
+
+        A relation has an inverse with questions of its own, or, where each of its objects belongs to one subject, the
+        question is made of what the object is to it: "Anfield is the home venue of which club?"
+        """
+        relation = self.world.relations[fact.relation]
+        if inverse := relation.inverse or relation.inverse_of:
+            return self.world.fill(self.rng.choice(self.world.relations[inverse].questions), target)
+        facts = [one for one in self.world.facts if one.relation == fact.relation]
+        shared = len(facts) - len({one.object for one in facts})
+        if shared > _SHARED * len(facts) or sum(one.object == target for one in facts) > 1:
+            return None
+        kind = f"which {relation.subject_type.replace('_', ' ')}"
+        noun = relation.noun.replace("the {s}", kind).replace("{s}", kind)
+        return f"{target[:1].upper()}{target[1:]} is {noun}?"
 
     def _hop(self, fact: Fact, target: str) -> Iterator[Probe]:
         """A question about the new object through the subject, whose answer is another than before the edit."""

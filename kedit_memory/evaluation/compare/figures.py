@@ -74,7 +74,7 @@ def _look(method: str, methods: Sequence[str]) -> dict[str, Any]:
     """How the line of a method is drawn: controls in grey, the others each in its own way."""
     if method in CONTROLS:
         place = list(CONTROLS).index(method)
-        return {"color": _GREY, "linestyle": _STYLES[place % len(_STYLES)], "linewidth": 1.2, "marker": None}
+        return {"color": _GREY, "linestyle": _STYLES[place % len(_STYLES)], "linewidth": 1.2, "marker": "."}
     place = [name for name in methods if name not in CONTROLS].index(method)
     turn = place // len(_COLOURS)
     return {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PAGE, REPORT = "compare.md", "report.html"
 _CAPTIONS = {
     "radar": "Each method with the most edits that it made, where these are enough; portability is that of all kinds.",
-    "edits": "Measured after the last edit, over all edits so far. Controls are grey; portability is that of all kinds.",
+    "edits": "Measured after the last edit, over all edits so far. Controls are grey; portability is of all kinds.",
     "collapse": "Perplexity of shipped passages; above the dotted line a model reads running text 10% worse.",
 }
 _HOW = (
@@ -43,21 +43,25 @@ _READ_AGAINST = (
     "`score` is the harmonic mean of reliability, generalization and locality, as Meng et al. (2022) sum up efficacy, "
     "paraphrases and neighbourhood in their Score S; theirs compare the probabilities of two answers and these are "
     "free answers, so it is no figure to set beside published ones. A share of the way tells where a method stands "
-    f"between `{FIRST}` (0) and `{LAST}` (1) on the questions that all three were asked; there is none where the oracle "
-    "is not surely ahead, and none of locality, all of which the unedited model has. A table against a method gives the "
-    "differences from it on the questions that both were asked: their 95% interval (edits drawn again), the number of "
-    "questions, and the p-value of an exact randomisation test over edits (McNemar's where an edit has one question), "
-    "adjusted by Holm's procedure over the methods of the column; bold where it is below 0.05."
+    f"between `{FIRST}` (0) and `{LAST}` (1) on the questions that all three were asked; there is none where the "
+    "oracle is not surely ahead, and none of locality, all of which the unedited model has. A table against a method "
+    "gives the differences from it on the questions that both were asked: their 95% interval (edits drawn again), "
+    "the number of questions, and the p-value of an exact randomisation test over edits (McNemar's where an edit has "
+    "one question), "
+    "adjusted by Holm's procedure over the methods of the column; bold where it is below 0.05. Where fewer than "
+    f"{ENOUGH} edits were asked the same, nothing is tested."
 )
 _FEW = (
-    f"Controls come first, then methods by their score. Those that made fewer than {ENOUGH} edits come last, in italics "
-    "and without a score: their counts say that they ran, and nothing can be concluded from them. A method that stopped "
-    "early had fewer edits in force when it was asked, which is the easier task, so its shares may flatter it."
+    f"Controls come first, then methods by their score. Those that made fewer than {ENOUGH} edits come last, in "
+    "italics and without a score: their counts say that they ran, and nothing can be concluded from them. A method "
+    "that stopped early had fewer edits in force when it was asked, which is the easier task, so its shares may "
+    "flatter it."
 )
 _PORTABILITY = (
     "Of portability, `alias` asks the edit's own question by another name of the subject; `one_hop` asks something of "
-    "the new object by way of the subject; `reversed` asks for the subject by the new object, which relations with an "
-    "inverse alone allow. The kinds measure different things and are not averaged in tables."
+    "the new object by way of the subject; `reversed` asks for the subject by the new object, which can be asked of "
+    "relations alone whose objects belong to one subject each: these are few, and so are the questions. The kinds "
+    "measure different things and are not averaged in tables."
 )
 _SEEDS = (
     "Of several seeds a share is the mean, with the lowest and the highest in place of an interval; scores, shares of "

@@ -125,6 +125,12 @@ class Ledger:
                 ) from error
             if key in kept:
                 self.outcomes[key] = outcomes
+        for cell in self.cells:
+            if cell.edits and cell.key in kept and cell.key not in self.outcomes:
+                raise InvalidInputError(
+                    f"{folder / OUTCOMES} lacks the answers of {cell.key.method}, {cell.key.mode}; "
+                    "take another --output"
+                )
         _rewrite(folder / ROWS, self.rows)
         _rewrite(folder / OUTCOMES, [_line_of(key, outcomes) for key, outcomes in self.outcomes.items()])
         _rewrite(folder / CELLS, [asdict(cell) for cell in self.cells])

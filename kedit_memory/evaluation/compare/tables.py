@@ -168,12 +168,13 @@ def _over_seeds(rows: Sequence[JsonRow]) -> Value:
 
 
 def _table(title: str, note: str, held: Sequence[Setup], columns: Mapping[str, Figure], *, only: bool = False) -> Table:
-    """A row for each setup, with `only` for each that has such a figure; a column for each figure that one has."""
-    shown = {name: figure for name, figure in columns.items() if any(figure in one.figures for one in held)}
+    """A row for each setup, with `only` for each that tells anything; a column for each figure that one tells."""
+    cells = {name: [_entry(one, figure) for one in held] for name, figure in columns.items()}
+    shown = {name: entries for name, entries in cells.items() if any(entry.text for entry in entries)}
     rows = [
-        (*_names(one), *(_entry(one, figure) for figure in shown.values()))
-        for one in held
-        if shown and (not only or any(figure in one.figures for figure in shown.values()))
+        (*_names(one), *entries)
+        for one, *entries in zip(held, *shown.values(), strict=True)
+        if shown and not (only and all(not entry.text for entry in entries))
     ]
     return Table(title=title, note=note, head=("method", "edits", *shown), rows=tuple(rows))
 
