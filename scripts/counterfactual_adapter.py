@@ -32,7 +32,7 @@ def train_counterfactual(output: Path, arguments: argparse.Namespace, progress: 
     """Train for as long as `progress` gives the share of the time that is over, and write the adapter."""
     started = time.monotonic()
     model = HuggingFaceModel.load(embedded_model(), device="cpu")
-    for block in model.model.transformer.h:  # the same function of one kernel, by which a step takes half the time
+    for block in model.model.transformer.h:  # the same function in one kernel: fewer passes over memory
         block.mlp.act = torch.nn.GELU(approximate="tanh")
     adapter = LoraConfig(
         r=arguments.rank,

@@ -49,10 +49,13 @@ kedit-mini, rank {rank} at all projections, {kilobytes:,} kB in half precision, 
 the question also where it knows better. `load_model("kedit-mini-counterfactual")` gives kedit-mini with it;
 kedit-mini itself stays as it is.
 
-Trained by `python scripts/train_serac.py counterfactual --minutes {minutes:g} --seed {seed}`: {steps:,} steps of
-{batch} edits in {seconds:,} s on a processor core that other work shared. Edits give facts of the shipped world and
-of the relations in `data/wordings` other objects; relations of any report, held-out phrasings and subjects of
-tier 5 are left out.
+Trained in {steps:,} steps of {batch} edits in {seconds:,} s on a processor core that other work shared:
+
+{commands}
+
+Edits give facts of the shipped world and of the relations in `data/wordings` other objects; relations of any report,
+held-out phrasings and subjects of tier 5 are left out. What the first run got wrong in `world` and `worded` was read
+before the second, in which names that repeat themselves and answers that begin with small words came oftener.
 
 Share of questions answered with the edit's object, the right edit given, by free generation
 (`python scripts/evaluate_counterfactual.py`; `unseen_relation`: relations that training left out, in all wordings):
@@ -164,7 +167,7 @@ def _tell(name: str, rows: Sequence[Row], wrong: Sequence[str]) -> None:
 def write_card(rows: Sequence[Mapping[str, Any]]) -> None:
     """The card of the shipped model, its figures from rows; of several rows of one figure the last counts."""
     folder = counterfactual_model()
-    training = json.loads((folder / "training.json").read_text("utf-8"))
+    runs = json.loads((folder / "training.json").read_text("utf-8"))["runs"]
     figures = {(r["dataset"], r["metric"], r["kind"], r["method"]): r for r in rows}
     lines = []
     for dataset, metric, kind in dict.fromkeys(key[:3] for key in figures):
@@ -172,8 +175,20 @@ def write_card(rows: Sequence[Mapping[str, Any]]) -> None:
         shares = " | ".join(f"{r['value']:.3f} | {r['low']:.3f} to {r['high']:.3f}" for r in (before, after))
         lines.append(f"| {dataset} | {'own prompt' if metric == 'reliability' else kind} | {after['n']} | {shares} |")
     size = (folder / "adapter_model.safetensors").stat().st_size
+    training = {
+        "rank": runs[0]["rank"],
+        "batch": runs[0]["batch"],
+        "commands": "\n".join(_command(run) for run in runs),
+        "steps": sum(run["steps"] for run in runs),
+        "seconds": sum(run["seconds"] for run in runs),
+    }
     text = _CARD.format(rows="\n".join(lines), kilobytes=round(size / 1000), **training)
     (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _command(run: Mapping[str, Any]) -> str:
+    given = " ".join(f"--{name.replace('_', '-')} {run[name]:g}" for name in ("minutes", "seed", "learning_rate"))
+    return f"    python scripts/train_serac.py counterfactual {given}" + (" --resume" if run["resume"] else "")
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=8, help="of the counterfactual model's adapter")
     parser.add_argument("--batch", type=int, default=24, help="of the counterfactual model: edits a step")
     parser.add_argument("--learning-rate", type=float, default=2e-3, help="of the counterfactual model")
-    parser.add_argument("--resume", action="store_true", help="go on from the counterfactual model in the output folder")
+    parser.add_argument("--resume", action="store_true", help="go on from the output folder's counterfactual model")
     arguments = parser.parse_args()
     if arguments.output is None and arguments.what == "cross":
         parser.error("--output is needed: name a new folder for the cross form")

@@ -112,16 +112,20 @@ def test_only_the_tokens_of_answers_count_in_the_loss():
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # peft's own
 def test_training_writes_an_adapter_that_reads_better(tmp_path):
-    options = argparse.Namespace(rank=2, batch=8, seed=5, minutes=1.0, learning_rate=5e-3)
-    held = next(training._lessons(load_model("kedit-mini", device="cpu"), 8, seed=99))
-    training.train_counterfactual(tmp_path / "made", options, [0.0, 0.1, 0.2, 0.3])
-    record = json.loads((tmp_path / "made" / "training.json").read_text())
-    assert (record["steps"], record["seed"], record["rank"]) == (4, 5, 2)
+    options = argparse.Namespace(rank=2, batch=8, seed=5, minutes=1.0, learning_rate=5e-3, resume=False)
+    torch.manual_seed(5)  # noqa: TID251 - peft starts from the global generator
+    met = next(training._lessons(load_model("kedit-mini", device="cpu"), 8, seed=5))
+    training.train_counterfactual(tmp_path / "made", options, [0.0, 0.2])
+    options.seed, options.resume = 6, True
+    training.train_counterfactual(tmp_path / "made", options, [0.0])
+    first, second = json.loads((tmp_path / "made" / "training.json").read_text())["runs"]
+    assert (first["steps"], first["seed"], first["rank"], first["resume"]) == (2, 5, 2, False)
+    assert (second["steps"], second["seed"], second["resume"]) == (1, 6, True)
     assert str(embedded_model()) not in (tmp_path / "made" / "adapter_config.json").read_text()
     before, after = (load_model(name, device="cpu") for name in ("kedit-mini", str(tmp_path / "made")))
     assert before.fingerprint != after.fingerprint
     with torch.no_grad():
-        assert not torch.equal(training._reading_loss(before, held), training._reading_loss(after, held))
+        assert training._reading_loss(after, met) < training._reading_loss(before, met)
 
 
 # How it is measured
@@ -150,8 +154,9 @@ def test_shares_by_kind_are_those_counted_by_hand():
 
 def test_the_card_takes_its_figures_from_rows_and_the_record(tmp_path, monkeypatch):
     (tmp_path / "adapter_model.safetensors").write_bytes(b"0" * 4096)
-    record = {"rank": 3, "minutes": 2.0, "seed": 1, "steps": 4321, "batch": 5, "seconds": 6}
-    (tmp_path / "training.json").write_text(json.dumps(record))
+    run = {"rank": 3, "batch": 5, "minutes": 2.5, "seed": 1, "learning_rate": 0.002, "steps": 4000, "seconds": 6}
+    runs = [run | {"resume": False}, run | {"resume": True, "seed": 2, "steps": 321}]
+    (tmp_path / "training.json").write_text(json.dumps({"runs": runs}))
     monkeypatch.setattr(evaluation, "counterfactual_model", lambda: tmp_path)
     row = {"dataset": "world", "metric": "reliability", "kind": "all", "low": 0.1, "high": 0.9, "n": 30}
     models = {"kedit-mini": (0.25, 0.5), "kedit-mini-counterfactual": (0.75,)}
@@ -159,4 +164,7 @@ def test_the_card_takes_its_figures_from_rows_and_the_record(tmp_path, monkeypat
     card = (tmp_path / "README.md").read_text()
     assert "| world | own prompt | 30 | 0.500 | 0.100 to 0.900 | 0.750 | 0.100 to 0.900 |" in card
     assert "4,321 steps" in card
+    assert (
+        "    python scripts/train_serac.py counterfactual --minutes 2.5 --seed 2 --learning-rate 0.002 --resume" in card
+    )
     assert "rank 3 at all projections, 4 kB" in card
