@@ -224,7 +224,7 @@ class Router:
         """Whether the pair model decides about scope, rather than the radius."""
         if self.config.scope != "auto":
             return self.config.scope == "verified"
-        return self._verifier is not None or (ScopeVerifier.available() and self.memory.encoder.name != "hashing")
+        return self._verifier is not None or ScopeVerifier.serves(self.memory.encoder)
 
     def _decide(
         self, questions: Sequence[str], as_of: str | None, namespace: str, *, near: bool = False

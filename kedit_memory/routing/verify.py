@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kedit_memory.models.encoder import minilm_folder
-from kedit_memory.records import Edit, Match
+from kedit_memory.records import Edit, Encoder, Match
 from kedit_memory.routing.calibration import EXACT, Calibration
 from kedit_memory.routing.link import fold
 from kedit_memory.shipped import scope_verifier
@@ -79,6 +79,9 @@ class PairScorer(Protocol):
         ...
 
 
+_NO_WEIGHTS = "hashing"  # the encoder of words and pieces of words
+
+
 class ScopeVerifier:
     """A pair model with the thresholds of its strata: by default the shipped one with those it is shipped with.
 
@@ -89,10 +92,13 @@ class ScopeVerifier:
         self._model = model
         self.calibration = calibration or (_shipped_calibration() if model is None else None)
 
-    @staticmethod
-    def available() -> bool:
-        """Whether the encoder's package, which holds most of the model's weights, is installed."""
-        return minilm_folder() is not None
+    @classmethod
+    def serves(cls, encoder: Encoder) -> bool:
+        """Whether the shipped one decides in a store of this encoder.
+
+        Not where a store makes do without weights, nor where the package is not installed that holds most of its own.
+        """
+        return encoder.name != _NO_WEIGHTS and minilm_folder() is not None
 
     @property
     def model(self) -> PairScorer:

@@ -60,8 +60,7 @@ class Bench:
     @cached_property
     def verifier(self) -> ScopeVerifier | None:
         """The verifier of memories; None where its weights or those of its encoder are not installed."""
-        usable = ScopeVerifier.available() and self.encoder.name != "hashing"
-        return ScopeVerifier() if usable else None
+        return ScopeVerifier() if ScopeVerifier.serves(self.encoder) else None
 
     def answers(self, questions: Sequence[str]) -> list[str]:
         """What the unedited model says; each question is asked once, while no edit is in force."""
