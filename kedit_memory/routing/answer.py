@@ -88,9 +88,9 @@ def _by_values(
     for i, decision in enumerate(decisions):
         if decision.route is Route.GRACE:
             places[decision.edits[0].edit.id].append(i)
-    for edit_id, asked in places.items():
-        prompts = [prompt_of(decisions[i]) for i in asked]
-        yield from zip(asked, values().answer_many(edit_id, prompts, max_new_tokens=max_new_tokens), strict=True)
+    for asked in places.values():
+        edit, prompts = decisions[asked[0]].edits[0].edit, [prompt_of(decisions[i]) for i in asked]
+        yield from zip(asked, values().answer_many(edit, prompts, max_new_tokens=max_new_tokens), strict=True)
 
 
 def prompt_of(decision: Decision) -> Prompt:

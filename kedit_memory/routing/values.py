@@ -3,16 +3,23 @@
 The codebook (Hartvigsen et al. 2023) keeps the values; which edit answers is decided by the router, not by the distance
 of states. Values are learned when an edit is first needed, kept beside the store for each model, and out of the model
 but while such an answer is generated, so that no other route can meet them. They can always be learned again.
+
+A value that was learned from one wording does not always make the model say the target in another one. Such a wording
+learns a value of its own, the first time that it is asked.
 """
 
+import hashlib
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 from kedit_memory.editors._codebook_applied import CodebookApplied
 from kedit_memory.editors._codebook_editor import CodebookEditor
+from kedit_memory.editors._teaching import said_once_learned
+from kedit_memory.editors.base import facts
 from kedit_memory.editors.grace_fast import GraceFast
 from kedit_memory.errors import EditorError
 from kedit_memory.memory.store import VALUES
@@ -21,6 +28,10 @@ from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Edit
 
 _REST = 9.0  # times as long as writing all values took, nothing is written: of a stream, a tenth of the time at most
+
+MOST_WORDINGS = 64  # of one edit that learn a value of their own; any other is answered by the edit's
+
+_OF = ":"  # between the id of an edit and what names one of its wordings
 
 _LOG = logging.getLogger(__name__)
 
@@ -53,10 +64,49 @@ class LearnedValues:
         outcomes = {name: self._codebook.outcome_of(name) for name in wanted}
         return {name: one.reason for name, one in outcomes.items() if one is not None and not one.learned}
 
-    def answer_many(self, edit_id: str, prompts: Sequence[Prompt], *, max_new_tokens: int) -> list[str]:
-        """The answers to prompts that one learned edit covers, in order."""
-        with self._codebook.awake(), self._codebook.using(edit_id):
-            return self.model.answer_many(prompts, max_new_tokens=max_new_tokens)
+    def answer_many(self, edit: Edit, prompts: Sequence[Prompt], *, max_new_tokens: int) -> list[str]:
+        """The answers to prompts that one learned edit covers, in order.
+
+        Raises:
+            EditorError: a value cannot be written beside the store.
+        """
+        wordings = [_wording(edit, prompt) for prompt in prompts]
+        names = [one.id if self._has_learned(one) else edit.id for one in wordings]
+        texts = self._said(names, prompts, max_new_tokens)
+        new = {
+            one.id: one
+            for one, text in zip(wordings, texts, strict=True)
+            if not self._knows(one) and text != said_once_learned(self.model, facts([one])[0])
+        }
+        room = MOST_WORDINGS - self._count_of(edit) if new else 0
+        if room <= 0:
+            return texts
+        failed = self.learn(list(new.values())[:room])
+        again = [place for place, one in enumerate(wordings) if one.id in new and self._has_learned(one)]
+        said = self._said([wordings[i].id for i in again], [prompts[i] for i in again], max_new_tokens)
+        for place, text in zip(again, said, strict=True):
+            texts[place] = text
+        _LOG.debug("%s learned %d other wordings, and %d not", edit.id, len(again), len(failed))
+        return texts
+
+    def _said(self, names: Sequence[str], prompts: Sequence[Prompt], max_new_tokens: int) -> list[str]:
+        """The answer to each prompt by the value of that name."""
+        texts = [""] * len(prompts)
+        for name in dict.fromkeys(names):
+            mine = [place for place, one in enumerate(names) if one == name]
+            with self._codebook.awake(), self._codebook.using(name):
+                said = self.model.answer_many([prompts[i] for i in mine], max_new_tokens=max_new_tokens)
+            for place, text in zip(mine, said, strict=True):
+                texts[place] = text
+        return texts
+
+    def _has_learned(self, edit: Edit) -> bool:
+        outcome = self._codebook.outcome_of(edit.id)
+        return outcome is not None and outcome.learned and self._knows(edit)
+
+    def _count_of(self, edit: Edit) -> int:
+        """How many other wordings of an edit were tried."""
+        return sum(name.startswith(f"{edit.id}{_OF}") for name in self._codebook.owners)
 
     def _knows(self, edit: Edit) -> bool:
         known = self._codebook.outcome_of(edit.id)
@@ -100,3 +150,9 @@ class LearnedValues:
         self._saved = True
         now = perf_counter()
         self._due = now + _REST * (now - began)
+
+
+def _wording(edit: Edit, prompt: Prompt) -> Edit:
+    """The edit as it is learned for another wording, under a name of its own."""
+    digest = hashlib.sha256(prompt.question.encode()).hexdigest()[:16]
+    return replace(edit, id=f"{edit.id}{_OF}{digest}", prompt=prompt.question, paraphrases=())

@@ -19,6 +19,7 @@ from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.values import LearnedValues
 
 JAPAN = "What is the capital of Japan?"
+FAR = ["Japan", "capital", "Japan, please"]  # what a value learned for the question does not answer
 ASKED = "Japan has as its capital the city of"
 
 
@@ -113,3 +114,28 @@ def test_a_remote_model_has_no_states_to_replace(memory):
     router = Router(memory, "openai:x@http://127.0.0.1:9/v1", config=RouterConfig(path="grace"))
     with pytest.raises(CapabilityError, match="the path grace needs a model with hidden states"):
         router.query(JAPAN)
+
+
+def test_a_wording_in_which_the_value_fails_learns_its_own(memory, router, model, monkeypatch):
+    odd = FAR[0]
+    edit = memory.add(JAPAN, "Osaka", subject="Japan")
+    router.query(JAPAN)
+    alone = router.values._said([edit.id], [Prompt(question=odd)], 12)
+    assert alone != ["Osaka"]
+    prompts = [Prompt(question=odd), Prompt(question=JAPAN)]
+    assert router.values.answer_many(edit, prompts, max_new_tokens=12) == ["Osaka", "Osaka"]
+    again = LearnedValues(memory.path, model)
+    monkeypatch.setattr(LearnedValues, "learn", lambda *_: pytest.fail("it was learned a second time"))
+    assert again.answer_many(edit, prompts, max_new_tokens=12) == ["Osaka", "Osaka"]
+
+
+def test_no_edit_learns_more_wordings_than_there_is_room_for(memory, router, monkeypatch):
+    monkeypatch.setattr("kedit_memory.routing.values.MOST_WORDINGS", 1)
+    edit = memory.add(JAPAN, "Osaka", subject="Japan")
+    router.query(JAPAN)
+    odd = [Prompt(question=text) for text in FAR]
+    said = router.values.answer_many(edit, odd, max_new_tokens=12)
+    assert said[0] == "Osaka"
+    assert "Osaka" not in said[1:]
+    assert said[1:] == router.values._said([edit.id] * 2, odd[1:], 12)
+    assert len(router.values._codebook.owners) == 2
