@@ -1,7 +1,7 @@
 """Carry a decision out: say the stored answer, ask the model with or without context, or refuse."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -43,17 +43,17 @@ def carry_out(
     decisions: Sequence[Decision],
     model: Callable[[], TextModel],
     max_new_tokens: int,
-    values: "Callable[[], LearnedValues] | None" = None,
+    said: Mapping[int, str] | None = None,
     counterfactual: Callable[[], TextModel] | None = None,
 ) -> list[str]:
     """The text for each decision, in order; a model is got and asked once, in a batch, if one needs it.
 
-    `values` gives what the route grace answers by, `counterfactual` the model that answers on the route serac.
+    `said` holds the texts that are there already, by place; `counterfactual` gives the model that answers on the route
+    serac.
     """
-    texts = [_without_model(decision) for decision in decisions]
-    if values is not None:
-        for i, text in _by_values(decisions, values, max_new_tokens):
-            texts[i] = text
+    texts = [
+        _without_model(decision) if said is None or i not in said else said[i] for i, decision in enumerate(decisions)
+    ]
     waiting = [i for i, text in enumerate(texts) if text is None]
     asked = [decisions[i] for i in waiting]
     prompts = [prompt_of(decision) for decision in asked]
@@ -68,29 +68,36 @@ def carry_out(
     return [text or "" for text in texts]
 
 
-def taught(decisions: Sequence[Decision], values: "Callable[[], LearnedValues]") -> list[Decision]:
-    """The decisions, with every value learned that they need; an edit that cannot be learned goes into the context."""
-    needed = [one.edits[0].edit for one in decisions if one.route is Route.GRACE]
-    failed = values().learn(needed) if needed else {}
-    return [
-        replace(one, route=Route.CONTEXT, reason=f"{one.reason}; {why}: it is put before the question instead")
-        if one.route is Route.GRACE and (why := failed.get(one.edits[0].edit.id))
-        else one
-        for one in decisions
-    ]
-
-
-def _by_values(
+def by_values(
     decisions: Sequence[Decision], values: "Callable[[], LearnedValues]", max_new_tokens: int
-) -> Iterator[tuple[int, str]]:
-    """The places and texts of what goes by learned values, an edit at a time."""
+) -> tuple[list[Decision], dict[int, str]]:
+    """The decisions, and by place the texts of those that go by learned values, which are learned where needed.
+
+    An edit that cannot be learned, or not in the wording of a question, goes into the context.
+    """
     places: dict[str, list[int]] = defaultdict(list)
     for i, decision in enumerate(decisions):
         if decision.route is Route.GRACE:
             places[decision.edits[0].edit.id].append(i)
-    for asked in places.values():
+    if not places:
+        return list(decisions), {}
+    failed = values().learn([decisions[asked[0]].edits[0].edit for asked in places.values()])
+    found, texts = list(decisions), {}
+    for name, asked in places.items():
         edit, prompts = decisions[asked[0]].edits[0].edit, [prompt_of(decisions[i]) for i in asked]
-        yield from zip(asked, values().answer_many(edit, prompts, max_new_tokens=max_new_tokens), strict=True)
+        said = (
+            [None] * len(asked)
+            if name in failed
+            else values().answer_many(edit, prompts, max_new_tokens=max_new_tokens)
+        )
+        for i, text in zip(asked, said, strict=True):
+            if text is None:
+                why = failed.get(name, "no value makes the model say the target in this wording")
+                reason = f"{decisions[i].reason}; {why}: it is put before the question instead"
+                found[i] = replace(decisions[i], route=Route.CONTEXT, reason=reason)
+            else:
+                texts[i] = text
+    return found, texts
 
 
 def prompt_of(decision: Decision) -> Prompt:

@@ -24,7 +24,7 @@ from kedit_memory.records import (
 )
 from kedit_memory.retrieval.base import Retriever
 from kedit_memory.retrieval.rerank import PairScorer
-from kedit_memory.routing.answer import carry_out, fitted, taught
+from kedit_memory.routing.answer import by_values, carry_out, fitted
 from kedit_memory.routing.calibration import EXACT, Calibration
 from kedit_memory.routing.gate import Gate
 from kedit_memory.routing.gate_calibration import NOTE as GATE
@@ -169,10 +169,8 @@ class Router:
         decisions = self._decide(questions, as_of, namespace)
         started = perf_counter()
         decisions = fitted(decisions, lambda: self.model, self.config.max_new_tokens)
-        decisions = taught(decisions, lambda: self.values)
-        texts = carry_out(
-            decisions, lambda: self.model, self.config.max_new_tokens, lambda: self.values, lambda: self.counterfactual
-        )
+        decisions, said = by_values(decisions, lambda: self.values, self.config.max_new_tokens)
+        texts = carry_out(decisions, lambda: self.model, self.config.max_new_tokens, said, lambda: self.counterfactual)
         share = (perf_counter() - started) / max(1, len(decisions))
         return [_answer(decision, text, share) for decision, text in zip(decisions, texts, strict=True)]
 

@@ -64,8 +64,8 @@ class LearnedValues:
         outcomes = {name: self._codebook.outcome_of(name) for name in wanted}
         return {name: one.reason for name, one in outcomes.items() if one is not None and not one.learned}
 
-    def answer_many(self, edit: Edit, prompts: Sequence[Prompt], *, max_new_tokens: int) -> list[str]:
-        """The answers to prompts that one learned edit covers, in order.
+    def answer_many(self, edit: Edit, prompts: Sequence[Prompt], *, max_new_tokens: int) -> list[str | None]:
+        """The answers to prompts that one learned edit covers, in order; None where no value makes the model say them.
 
         Raises:
             EditorError: a value cannot be written beside the store.
@@ -79,15 +79,16 @@ class LearnedValues:
             if not self._knows(one) and text != said_once_learned(self.model, facts([one])[0])
         }
         room = MOST_WORDINGS - self._count_of(edit) if new else 0
-        if room <= 0:
-            return texts
-        failed = self.learn(list(new.values())[:room])
-        again = [place for place, one in enumerate(wordings) if one.id in new and self._has_learned(one)]
-        said = self._said([wordings[i].id for i in again], [prompts[i] for i in again], max_new_tokens)
-        for place, text in zip(again, said, strict=True):
-            texts[place] = text
-        _LOG.debug("%s learned %d other wordings, and %d not", edit.id, len(again), len(failed))
-        return texts
+        if room > 0:
+            self.learn(list(new.values())[:room])
+            again = [place for place, one in enumerate(wordings) if one.id in new and self._has_learned(one)]
+            said = self._said([wordings[i].id for i in again], [prompts[i] for i in again], max_new_tokens)
+            for place, text in zip(again, said, strict=True):
+                texts[place] = text
+        return [
+            None if self._knows(one) and not self._has_learned(one) else text
+            for one, text in zip(wordings, texts, strict=True)
+        ]
 
     def _said(self, names: Sequence[str], prompts: Sequence[Prompt], max_new_tokens: int) -> list[str]:
         """The answer to each prompt by the value of that name."""

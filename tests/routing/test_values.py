@@ -3,18 +3,21 @@
 import gzip
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from kedit_memory.editors._codebook_applied import CodebookApplied
+from kedit_memory.editors.grace_fast import GraceFast
 from kedit_memory.errors import CapabilityError
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.models.language import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Route
+from kedit_memory.routing.answer import by_values
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.values import LearnedValues
 
@@ -139,3 +142,16 @@ def test_no_edit_learns_more_wordings_than_there_is_room_for(memory, router, mon
     assert "Osaka" not in said[1:]
     assert said[1:] == router.values._said([edit.id] * 2, odd[1:], 12)
     assert len(router.values._codebook.owners) == 2
+
+
+def test_a_wording_that_cannot_be_learned_goes_into_the_context(memory, router, model):
+    edit = memory.add(JAPAN, "Osaka", subject="Japan", paraphrases=[FAR[0]])
+    asked = replace(router.explain(JAPAN), question=FAR[0])
+    router.values.learn([replace(edit, paraphrases=())])  # the value is learned for the question alone
+    router.values._codebook._learn = GraceFast(iterations=1, learning_rate=1e-6)._learn
+    (found,), texts = by_values([asked], lambda: router.values, 12)
+    assert (found.route, texts) == (Route.CONTEXT, {})
+    assert "no value makes the model say the target in this wording" in found.reason
+    own = replace(asked, question=JAPAN)
+    assert by_values([own], lambda: router.values, 12) == ([own], {0: "Osaka"})
+    assert model.answer(JAPAN) == "Tokyo"
