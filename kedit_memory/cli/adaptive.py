@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.output import command_line, emit, say, table_console
+from kedit_memory.cli.output import emit_rows, say, table_console
 from kedit_memory.cli.public_sets import public_sets
 
 if TYPE_CHECKING:
@@ -66,12 +66,7 @@ def adaptive_retrieval(
     for line in _hurt(report, worst):
         say(line)
     if as_json:
-        meta = {
-            "command": command_line(),
-            "plan": asdict(plan),
-            "left_out": dict(report.left_out),
-        }
-        emit(as_json=True, document={"rows": [row.flat() for row in report.rows], "meta": meta}, lines=())
+        emit_rows(report.rows, plan=asdict(plan), left_out=dict(report.left_out))
     else:
         _print_tables(report)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.output import command_line, emit, say, table_console
+from kedit_memory.cli.output import emit_rows, say, table_console
 from kedit_memory.cli.public_sets import public_sets
 from kedit_memory.errors import InvalidInputError
 
@@ -145,13 +145,8 @@ def _tell(report: "DefinitionReport", plan: "DefinitionPlan", *, worst: int, as_
         for line in _extremes(outcome, worst):
             say(line)
     if as_json:
-        meta = {
-            "command": command_line(),
-            "plan": asdict(plan),
-            "left_out": dict(report.left_out),
-            "refused": {name: dict(reasons) for name, reasons in report.refused.items()},
-        }
-        emit(as_json=True, document={"rows": [row.flat() for row in report.rows], "meta": meta}, lines=())
+        refused = {name: dict(reasons) for name, reasons in report.refused.items()}
+        emit_rows(report.rows, plan=asdict(plan), left_out=dict(report.left_out), refused=refused)
     else:
         _print_table(report)
 

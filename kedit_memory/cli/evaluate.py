@@ -11,7 +11,7 @@ from kedit_memory.cli import options as o
 from kedit_memory.cli.adaptive import adaptive_retrieval
 from kedit_memory.cli.definitions import ecbd, entity_inferences
 from kedit_memory.cli.lifelong import lifelong
-from kedit_memory.cli.output import command_line, emit, say, table_console
+from kedit_memory.cli.output import emit_rows, say, table_console
 from kedit_memory.cli.public_sets import public_sets
 
 if TYPE_CHECKING:
@@ -85,21 +85,18 @@ def scope(
     for line in _worst(report.wrong, worst):
         say(line)
     if as_json:
-        emit(as_json=True, document=_document(report, asdict(plan), note), lines=())
+        emit_rows(report.rows, plan=asdict(plan), note=note, **_meta(report))
     else:
         _print_tables(report.rows, note)
 
 
-def _document(report: "ScopeReport", plan: dict[str, Any], note: str | None) -> dict[str, Any]:
-    meta = {
-        "command": command_line(),
-        "plan": plan,
-        "note": note,
+def _meta(report: "ScopeReport") -> dict[str, Any]:
+    """What a report holds beside its rows."""
+    return {
         "operating": asdict(report.operating),
         "curves": {name: [[p.false, p.coverage] for p in points] for name, points in report.curves.items()},
         "reliability": [asdict(one) for one in report.bins],
     }
-    return {"rows": [row.flat() for row in report.rows], "meta": meta}
 
 
 def _worst(wrong: "tuple[Wrong, ...]", count: int) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.output import command_line, emit, say, table_console
+from kedit_memory.cli.output import emit_rows, say, table_console
 from kedit_memory.cli.public_sets import public_sets
 from kedit_memory.errors import InvalidInputError
 
@@ -103,7 +103,7 @@ def lifelong(
     if picture:
         save_picture([row.flat() for row in report.rows], picture)
     if as_json:
-        emit(as_json=True, document=_document(report, plan), lines=())
+        emit_rows(report.rows, plan=asdict(plan), failures=dict(report.failures))
     else:
         _print_table(report, plan)
     for who, why in report.failures.items():
@@ -140,15 +140,6 @@ def _numbers(text: str) -> tuple[int, ...]:
         return tuple(int(word) for word in text.split(",") if word.strip())
     except ValueError:
         raise InvalidInputError(f"--seeds is {text!r}; give whole numbers with commas between, such as 1,2,3") from None
-
-
-def _document(report: "LifelongReport", plan: "LifelongPlan") -> dict[str, Any]:
-    meta = {
-        "command": command_line(),
-        "plan": asdict(plan),
-        "failures": dict(report.failures),
-    }
-    return {"rows": [row.flat() for row in report.rows], "meta": meta}
 
 
 def _print_table(report: "LifelongReport", plan: "LifelongPlan") -> None:

@@ -12,6 +12,8 @@ from kedit_memory.records import Edit, Match, Revision, Status
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from kedit_memory.evaluation.rows import Row
+
 
 def emit(*, as_json: bool, document: Mapping[str, Any], lines: Iterable[str]) -> None:
     """Print the document, or the lines."""
@@ -20,6 +22,12 @@ def emit(*, as_json: bool, document: Mapping[str, Any], lines: Iterable[str]) ->
     else:
         for line in lines:
             print(line)
+
+
+def emit_rows(rows: "Iterable[Row]", **meta: Any) -> None:
+    """Print measured rows as one JSON document, with the command that made them and what else is to be said."""
+    document = {"rows": [row.flat() for row in rows], "meta": {"command": command_line(), **meta}}
+    emit(as_json=True, document=document, lines=())
 
 
 def say(line: str) -> None:

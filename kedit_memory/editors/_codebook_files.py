@@ -5,7 +5,6 @@ number, and its label is written only where it is not the target of its edit.
 """
 
 import gzip
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from kedit_memory.editors.base import Fact, Outcome
 from kedit_memory.editors.codebook import Change, Codebook
 from kedit_memory.errors import EditorError
 from kedit_memory.models.classifier import Editable
+from kedit_memory.models.sources import sha256_of
 
 TENSORS = "codebook.safetensors"
 TEXTS = "texts.json.gz"
@@ -49,7 +49,7 @@ def save_codebook(codebook: Codebook, outcomes: Outcomes, folder: Path, about: M
             "distance": codebook.distance,
             "tolerance": codebook.tolerance,
             "count": len(codebook),
-            "checksums": {name: _checksum(place / name) for name in (TENSORS, TEXTS)},
+            "checksums": {name: sha256_of(place / name) for name in (TENSORS, TEXTS)},
         }
         write_record(place / RECORD, {**about, "codebook": what})
 
@@ -68,7 +68,7 @@ def load_codebook(model: Editable, folder: Path, method: str) -> tuple[Codebook,
         saved = about.pop("codebook")
         if saved["version"] != VERSION:
             raise EditorError(f"{folder} holds a codebook of version {saved['version']}; this one reads {VERSION}")
-        if any(_checksum(folder / name) != checksum for name, checksum in saved["checksums"].items()):
+        if any(sha256_of(folder / name) != checksum for name, checksum in saved["checksums"].items()):
             raise _damaged(folder)
         codebook = Codebook(saved["width"], distance=saved["distance"], tolerance=saved["tolerance"])
         texts = json.loads(gzip.decompress((folder / TEXTS).read_bytes()))
@@ -154,11 +154,6 @@ def _unpack(codebook: Codebook, arrays: Arrays, texts: Mapping[str, Any]) -> dic
         changes.setdefault(entry, []).append(change)
     codebook.restore_changes(changes)
     return outcomes
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _damaged(folder: Path) -> EditorError:

@@ -1,6 +1,5 @@
 """What trained networks that turn gradients into updates share: their matrices, their files, the model they are for."""
 
-import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from torch import nn
 from kedit_memory.editors._hyper_gradients import Site, last_sites
 from kedit_memory.errors import EditorError
 from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.models.sources import sha256_of
 
 CONFIG = "config.json"
 WEIGHTS = "network.safetensors"
@@ -74,7 +74,7 @@ class HyperNetwork(nn.Module, ABC):
             "method": self.method,
             "sizes": self.sizes,
             "sites": [asdict(site) for site in self.sites],
-            "sha256": _checksum(folder / WEIGHTS),
+            "sha256": sha256_of(folder / WEIGHTS),
             "training": dict(record or {}),
         }
         (folder / f"{CONFIG}.part").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
@@ -91,7 +91,7 @@ class HyperNetwork(nn.Module, ABC):
         config = _read_config(folder, cls.method)
         try:
             sites = tuple(Site(**site) for site in config["sites"])
-            intact = _checksum(folder / WEIGHTS) == config["sha256"]
+            intact = sha256_of(folder / WEIGHTS) == config["sha256"]
             tensors = load_file(folder / WEIGHTS) if intact else {}
             likeness = tensors[_LIKENESS]
         except (OSError, KeyError, TypeError, SafetensorError) as error:
@@ -140,11 +140,6 @@ def _likeness(model: WhiteBoxModel) -> torch.Tensor:
     weight: torch.Tensor = model.model.get_input_embeddings().weight.detach().reshape(-1)
     places = torch.linspace(0, len(weight) - 1, _SAMPLED, dtype=torch.float64).long()
     return weight[places.to(weight.device)].float().cpu()
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _damaged(folder: Path) -> EditorError:

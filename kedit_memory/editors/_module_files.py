@@ -1,6 +1,5 @@
 """A trained module as files: its weights as safetensors, what it is as JSON."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from kedit_memory.editors._weights import read_record, write_aside, write_record
 from kedit_memory.errors import EditorError
 from kedit_memory.models.classifier import Editable
+from kedit_memory.models.sources import sha256_of
 
 TENSORS = "module.safetensors"
 RECORD = "module.json"
@@ -27,7 +27,7 @@ def save_module(module: torch.nn.Module, folder: Path, about: Mapping[str, Any])
 
     def write(place: Path) -> None:
         save_file(tensors, place / TENSORS)
-        write_record(place / RECORD, {**about, "checksum": _checksum(place / TENSORS)})
+        write_record(place / RECORD, {**about, "checksum": sha256_of(place / TENSORS)})
 
     write_aside(Path(folder), write)
 
@@ -41,16 +41,11 @@ def load_module(model: Editable, folder: Path, method: str) -> tuple[dict[str, t
     folder = Path(folder)
     record = read_record(folder / RECORD, method, model)
     try:
-        if record["checksum"] == _checksum(folder / TENSORS):
+        if record["checksum"] == sha256_of(folder / TENSORS):
             return load_file(folder / TENSORS), record
     except (OSError, KeyError, SafetensorError) as error:
         raise _damaged(folder) from error
     raise _damaged(folder)
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _damaged(folder: Path) -> EditorError:

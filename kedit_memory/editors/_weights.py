@@ -8,7 +8,6 @@ Every editor that writes weights does it in this way:
     return weights.change(self.name, asdict(self), outcomes)
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -26,6 +25,7 @@ from safetensors.torch import load_file, save_file
 from kedit_memory.editors.base import Fact, Outcome
 from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError
 from kedit_memory.models.classifier import Editable, editable
+from kedit_memory.models.sources import sha256_of
 
 FORMAT = 1
 _TENSORS = "change.safetensors"
@@ -85,7 +85,7 @@ class WeightChange:
 
         def write(place: Path) -> None:
             save_file(tensors, place / _TENSORS)
-            checksum = _checksum(place / _TENSORS)
+            checksum = sha256_of(place / _TENSORS)
             outcomes = [asdict(outcome) for outcome in self.outcomes]
             write_record(place / _RECORD, {**self.record, "checksum": checksum, "outcomes": outcomes})
 
@@ -267,16 +267,11 @@ def _equal(weight: torch.Tensor, value: torch.Tensor) -> bool:
 
 def _read_tensors(path: Path, record: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     try:
-        if _checksum(path) != record["checksum"]:
+        if sha256_of(path) != record["checksum"]:
             raise _damaged(path.parent)
         return load_file(path)
     except (OSError, KeyError, SafetensorError) as error:
         raise _damaged(path.parent) from error
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _damaged(folder: Path) -> EditorError:

@@ -4,7 +4,6 @@ A folder with `adapter_config.json` and `adapter_model.safetensors` names the mo
 matrices; peft itself is not needed to read it. Nothing of the model's own files is changed.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from transformers.pytorch_utils import Conv1D
 
 from kedit_memory.errors import ModelError
 from kedit_memory.models.language import EMBEDDED, embedded_folder
+from kedit_memory.models.sources import sha256_of
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -59,7 +59,7 @@ class Adapter:
             return self.base
         folder = embedded_folder(self.base)
         if self.base_sha256:
-            found = hashlib.sha256((folder / _BASE_WEIGHTS).read_bytes()).hexdigest()
+            found = sha256_of(folder / _BASE_WEIGHTS)
             if found != self.base_sha256:
                 raise ModelError(
                     f"the adapter in {self.folder} was trained on other weights of {self.base} "

@@ -1,5 +1,6 @@
 """Tells a folder of a model from a Hub name, and checks that it holds what is needed; loads no torch."""
 
+import hashlib
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -56,3 +57,9 @@ def _check_folder(path: Path, kind: str) -> None:
             f"{path} holds no weights: there is no *.safetensors in it "
             "(pickled .bin and .pt files are not read; convert them with save_pretrained)"
         )
+
+
+def sha256_of(file: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal digits."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

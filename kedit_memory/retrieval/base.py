@@ -28,3 +28,8 @@ def digest_of(passages: Sequence[Passage]) -> str:
     for passage in passages:
         known.update(f"{passage.id}\0{passage.title}\0{passage.text}\0".encode())
     return known.hexdigest()[:16]
+
+
+def titled(passage: Passage) -> str:
+    """What is read of a passage where its meaning counts: its title, then its text."""
+    return f"{passage.title}. {passage.text}" if passage.title else passage.text

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kedit_memory.errors import EncoderMismatchError, ModelError, NotFoundError, StoreError
 from kedit_memory.records import Encoder, Passage, RetrievedPassage, Vectors
-from kedit_memory.retrieval.base import Progress, digest_of, silent
+from kedit_memory.retrieval.base import Progress, digest_of, silent, titled
 from kedit_memory.retrieval.corpus import Corpus
 
 Ints = NDArray[np.int64]
@@ -122,7 +122,7 @@ class DenseRetriever:
         self._loaded = None
         missing = np.setdiff1d(self._alive(), self._encoded(), assume_unique=True).tolist()
         parts = [missing[start : start + _BATCH] for start in range(0, len(missing), _BATCH)]
-        texts = ([_text(self._passage(row)) for row in part] for part in parts)
+        texts = ([titled(self._passage(row)) for row in part] for part in parts)
         done = 0
         for part, vectors in zip(parts, (encode or self._encode)(texts), strict=True):
             if vectors.shape != (len(part), self._encoder.dimension) or not np.isfinite(vectors).all():
@@ -252,8 +252,3 @@ def has_vectors(folder: Path) -> bool:
     """Whether passages of this store were ever encoded."""
     with Corpus(folder) as corpus:
         return any(True for _ in corpus.query("SELECT 1 FROM vectors LIMIT 1"))
-
-
-def _text(passage: Passage) -> str:
-    """What is encoded of a passage."""
-    return f"{passage.title}. {passage.text}" if passage.title else passage.text

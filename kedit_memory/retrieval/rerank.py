@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kedit_memory.errors import InvalidInputError, ModelError
-from kedit_memory.records import Passage, RetrievedPassage
-from kedit_memory.retrieval.base import Retriever
+from kedit_memory.records import RetrievedPassage
+from kedit_memory.retrieval.base import Retriever, titled
 
 DEPTH = 30  # passages read for one question: on a processor some tenths of a second with a small cross-encoder
 
@@ -65,7 +65,7 @@ class RerankedRetriever:
         found = self._retriever.search(question, max(k, self._depth)) if k > 0 else []
         if not found:
             return []
-        scores = np.asarray(self._scorer.scores(question, [_text(one.passage) for one in found]))  # (found,)
+        scores = np.asarray(self._scorer.scores(question, [titled(one.passage) for one in found]))  # (found,)
         if scores.shape != (len(found),) or not np.isfinite(scores).all():
             raise ModelError(
                 f"{self._scorer.name} gave scores of shape {scores.shape} or NaN for {len(found)} passages; "
@@ -73,8 +73,3 @@ class RerankedRetriever:
             )
         order = np.argsort(-scores, kind="stable")[:k]
         return [replace(found[i], score=float(scores[i])) for i in order]
-
-
-def _text(passage: Passage) -> str:
-    """What is read of a passage."""
-    return f"{passage.title}. {passage.text}" if passage.title else passage.text

@@ -81,15 +81,14 @@ def by_values(
             places[decision.edits[0].edit.id].append(i)
     if not places:
         return list(decisions), {}
-    failed = values().learn([decisions[asked[0]].edits[0].edit for asked in places.values()])
+    edits = {name: decisions[asked[0]].edits[0].edit for name, asked in places.items()}
+    failed = values().learn(list(edits.values()))
     found, texts = list(decisions), {}
     for name, asked in places.items():
-        edit, prompts = decisions[asked[0]].edits[0].edit, [prompt_of(decisions[i]) for i in asked]
-        said = (
-            [None] * len(asked)
-            if name in failed
-            else values().answer_many(edit, prompts, max_new_tokens=max_new_tokens)
-        )
+        said: Sequence[str | None] = [None] * len(asked)
+        if name not in failed:
+            prompts = [prompt_of(decisions[i]) for i in asked]
+            said = values().answer_many(edits[name], prompts, max_new_tokens=max_new_tokens)
         for i, text in zip(asked, said, strict=True):
             if text is None:
                 why = failed.get(name, "no value makes the model say the target in this wording")

@@ -19,7 +19,7 @@ from time import perf_counter
 from kedit_memory.editors._codebook_applied import CodebookApplied
 from kedit_memory.editors._codebook_editor import CodebookEditor
 from kedit_memory.editors._teaching import said_once_learned
-from kedit_memory.editors.base import facts
+from kedit_memory.editors.base import Outcome, facts
 from kedit_memory.editors.grace_fast import GraceFast
 from kedit_memory.errors import EditorError
 from kedit_memory.memory.store import VALUES
@@ -54,9 +54,9 @@ class LearnedValues:
             EditorError: the values cannot be written beside the store.
         """
         if self._purged():
-            self._held, self._saved = None, False
+            self._held, self._saved, self._due = None, False, 0.0
         wanted = {edit.id: edit for edit in edits}
-        new = [edit for edit in wanted.values() if not self._knows(edit)]
+        new = [edit for edit in wanted.values() if self._outcome(edit) is None]
         if new:
             with self._codebook.awake():
                 self._codebook.add(new)
@@ -71,29 +71,30 @@ class LearnedValues:
             EditorError: a value cannot be written beside the store.
         """
         wordings = [_wording(edit, prompt) for prompt in prompts]
-        names = [one.id if self._has_learned(one) else edit.id for one in wordings]
+        names = [self._name_for(edit, one) for one in wordings]
         texts = self._said(names, prompts, max_new_tokens)
-        new = {
-            one.id: one
-            for one, text in zip(wordings, texts, strict=True)
-            if not self._knows(one) and text != said_once_learned(self.model, facts([one])[0])
-        }
-        room = MOST_WORDINGS - self._count_of(edit) if new else 0
-        if room > 0:
-            self.learn(list(new.values())[:room])
-            again = [place for place, one in enumerate(wordings) if one.id in new and self._has_learned(one)]
-            said = self._said([wordings[i].id for i in again], [prompts[i] for i in again], max_new_tokens)
-            for place, text in zip(again, said, strict=True):
-                texts[place] = text
-        return [
-            None if self._knows(one) and not self._has_learned(one) else text
-            for one, text in zip(wordings, texts, strict=True)
+        new = [
+            one
+            for one, name, text in zip(wordings, names, texts, strict=True)
+            if name == edit.id and text != said_once_learned(self.model, facts([one])[0])
         ]
+        room = MOST_WORDINGS - self._count_of(edit) if new else 0
+        if room <= 0:
+            return texts
+        self.learn(list({one.id: one for one in new}.values())[:room])
+        now = [self._name_for(edit, one) for one in wordings]
+        changed = [place for place, name in enumerate(now) if name != names[place]]
+        again = self._said([now[i] for i in changed], [prompts[i] for i in changed], max_new_tokens)
+        for place, text in zip(changed, again, strict=True):
+            texts[place] = text
+        return texts
 
-    def _said(self, names: Sequence[str], prompts: Sequence[Prompt], max_new_tokens: int) -> list[str]:
-        """The answer to each prompt by the value of that name."""
-        texts = [""] * len(prompts)
+    def _said(self, names: Sequence[str | None], prompts: Sequence[Prompt], max_new_tokens: int) -> list[str | None]:
+        """The answer to each prompt by the value of that name; None where there is no name."""
+        texts: list[str | None] = [None] * len(prompts)
         for name in dict.fromkeys(names):
+            if name is None:
+                continue
             mine = [place for place, one in enumerate(names) if one == name]
             with self._codebook.awake(), self._codebook.using(name):
                 said = self.model.answer_many([prompts[i] for i in mine], max_new_tokens=max_new_tokens)
@@ -101,17 +102,22 @@ class LearnedValues:
                 texts[place] = text
         return texts
 
-    def _has_learned(self, edit: Edit) -> bool:
-        outcome = self._codebook.outcome_of(edit.id)
-        return outcome is not None and outcome.learned and self._knows(edit)
+    def _name_for(self, edit: Edit, wording: Edit) -> str | None:
+        """Whose value answers a wording: its own where it needed one, else the edit's; None if it cannot be learned."""
+        outcome = self._outcome(wording)
+        if outcome is None:
+            return edit.id
+        return wording.id if outcome.learned else None
 
     def _count_of(self, edit: Edit) -> int:
         """How many other wordings of an edit were tried."""
         return sum(name.startswith(f"{edit.id}{_OF}") for name in self._codebook.owners)
 
-    def _knows(self, edit: Edit) -> bool:
-        known = self._codebook.outcome_of(edit.id)
-        return known is not None and (known.fact.prompt, known.fact.target) == (edit.prompt, edit.target)
+    def _outcome(self, edit: Edit) -> Outcome | None:
+        """How learning an edit went; None where it, or what it says by now, was never tried."""
+        outcome = self._codebook.outcome_of(edit.id)
+        same = outcome is not None and (outcome.fact.prompt, outcome.fact.target) == (edit.prompt, edit.target)
+        return outcome if same else None
 
     @property
     def _codebook(self) -> CodebookApplied:

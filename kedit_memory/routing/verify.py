@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kedit_memory.models.encoder import minilm_folder
+from kedit_memory.models.encoder import HashingEncoder, minilm_folder
 from kedit_memory.records import Edit, Encoder, Match
 from kedit_memory.routing.calibration import EXACT, Calibration
 from kedit_memory.routing.link import fold
@@ -79,9 +79,6 @@ class PairScorer(Protocol):
         ...
 
 
-_NO_WEIGHTS = "hashing"  # the encoder of words and pieces of words
-
-
 class ScopeVerifier:
     """A pair model with the thresholds of its strata: by default the shipped one with those it is shipped with.
 
@@ -98,7 +95,7 @@ class ScopeVerifier:
 
         Not where a store makes do without weights, nor where the package is not installed that holds most of its own.
         """
-        return encoder.name != _NO_WEIGHTS and minilm_folder() is not None
+        return encoder.name != HashingEncoder.name and minilm_folder() is not None
 
     @property
     def model(self) -> PairScorer:

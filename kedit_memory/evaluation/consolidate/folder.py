@@ -7,7 +7,6 @@
 Folders are written aside and renamed, so that FOLDER is whole or not there.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -26,6 +25,7 @@ from kedit_memory.evaluation.rows import Row
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.models.loading import DTYPES
+from kedit_memory.models.sources import sha256_of
 from kedit_memory.records import Edit
 
 FORMAT = 1
@@ -106,7 +106,7 @@ def write_aside(model: WhiteBoxModel, changes: Sequence[WeightChange], record: R
     try:
         (aside / _PART).mkdir()
         save_file(_weights_before(changes), aside / _PART / _BEFORE)
-        fields = asdict(record) | {"checksum": _checksum(aside / _PART / _BEFORE)}
+        fields = asdict(record) | {"checksum": sha256_of(aside / _PART / _BEFORE)}
         text = json.dumps({"format": FORMAT, **fields}, indent=1, ensure_ascii=False, default=str)
         (aside / _PART / _RECORD).write_text(text, encoding="utf-8")
         with (aside / "README.md").open("a", encoding="utf-8") as card:
@@ -229,7 +229,7 @@ def _weights_before(changes: Sequence[WeightChange]) -> dict[str, torch.Tensor]:
 def _read_before(folder: Path, record: Record) -> dict[str, torch.Tensor]:
     path = folder / _PART / _BEFORE
     try:
-        if _checksum(path) != record.checksum:
+        if sha256_of(path) != record.checksum:
             raise _damaged(folder)
         return load_file(path)
     except (OSError, SafetensorError) as error:
@@ -265,11 +265,6 @@ def plain(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options as JSON gives them back: tuples as lists."""
     found: dict[str, Any] = json.loads(json.dumps(options, default=str))
     return found
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _damaged(folder: Path) -> EditorError:
