@@ -34,10 +34,11 @@ SHARES = {
     "properties": 0.02, "unke": 0.03,
 }  # fmt: skip
 KIND_SHARES = {
-    "prompt": 0.03, "rephrasing": 0.38, "dialogue": 0.08,
+    "prompt": 0.03, "rephrasing": 0.46,
     "same_subject": 0.27, "same_relation": 0.04, "similar_name": 0.04, "swapped": 0.02, "negation": 0.05,
     "mention": 0.04, "prefix": 0.05,
 }  # fmt: skip
+IN_PASSING = 0.15  # of questions come after other words, whatever their label, or these words would tell it
 RAW_SHARE = 0.08  # of pairs whose subject is left as it is, for questions that do not name it as the edit does
 WITHOUT_TARGET = 0.2  # of edits are shown as an erasure, which has no answer
 
@@ -73,10 +74,14 @@ def _of_set(one: ScopeSet, hidden: set[str], rng: random.Random) -> Iterator[Lab
     weights = [KIND_SHARES[kind] for kind in known]
     while True:
         question, edit, covered = rng.choice(kinds[rng.choices(known, weights)[0]])
-        if rng.random() < 0.1:
-            question = in_passing(question, edit.subject, rng)
+        asked = _asked(question, edit.subject, rng)
         names = () if rng.random() < RAW_SHARE else (edit.subject, *edit.aliases)
-        yield _labelled(_varied(question, rng), _varied(edit.prompt, rng), edit.target, names, float(covered), rng)
+        yield _labelled(asked, _varied(edit.prompt, rng), edit.target, names, float(covered), rng)
+
+
+def _asked(question: str, subject: str, rng: random.Random) -> str:
+    """The question as it comes: now and then after other words."""
+    return _varied(in_passing(question, subject, rng) if rng.random() < IN_PASSING else question, rng)
 
 
 def _varied(text: str, rng: random.Random) -> str:
@@ -184,14 +189,14 @@ def _of_groups(found: Sequence[Group], subjects: Sequence[str], rng: random.Rand
         first, second = (text.replace("{}", subject) for text in rng.sample(one.wordings, 2))
         roll = rng.random()
         if roll < 0.45:
-            yield _labelled(_varied(first, rng), _varied(second, rng), None, (subject,), 1.0, rng)
+            yield _labelled(_asked(first, subject, rng), _varied(second, rng), None, (subject,), 1.0, rng)
         elif roll < 0.5:
             yield _labelled(dropped(first, rng), second, None, (subject,), 0.0, rng)
         else:
             other = rng.choice(found)
             if one.unlike(other):
-                asked = rng.choice(other.wordings).replace("{}", subject)
-                yield _labelled(_varied(asked, rng), _varied(first, rng), None, (subject,), 0.0, rng)
+                asked = _asked(rng.choice(other.wordings).replace("{}", subject), subject, rng)
+                yield _labelled(asked, _varied(first, rng), None, (subject,), 0.0, rng)
 
 
 # Relations that the project words itself, with their near neighbours.
@@ -242,16 +247,14 @@ def _of_wordings(subjects: Sequence[str], rng: random.Random) -> Iterator[Labell
         first, second = (text.replace("{}", subject) for text in _two(one, rng))
         roll = rng.random()
         if roll < 0.45:
-            if rng.random() < 0.15:
-                first = in_passing(first, subject, rng)
-            yield _labelled(_varied(first, rng), _varied(second, rng), target, (subject,), 1.0, rng)
+            yield _labelled(_asked(first, subject, rng), _varied(second, rng), target, (subject,), 1.0, rng)
         elif roll < 0.58:
             if turned := _turned_away(first, subject, target, subjects, rng):
-                yield _labelled(_varied(turned, rng), second, target, (subject,), 0.0, rng)
+                yield _labelled(_asked(turned, subject, rng), second, target, (subject,), 0.0, rng)
         else:
             other = rng.choice(one.near if roll < 0.79 else [each for each in relations if each is not one])
-            asked = rng.choice(other.relation.wordings).replace("{}", subject)
-            yield _labelled(_varied(asked, rng), _varied(first, rng), target, (subject,), 0.0, rng)
+            asked = _asked(rng.choice(other.relation.wordings).replace("{}", subject), subject, rng)
+            yield _labelled(asked, _varied(first, rng), target, (subject,), 0.0, rng)
 
 
 def _turned_away(question: str, subject: str, target: str, names: Sequence[str], rng: random.Random) -> str | None:
@@ -286,6 +289,8 @@ def _of_properties(data: Path, subjects: Sequence[str], rng: random.Random) -> I
         one, other = rng.sample(names, 2)
         subject = rng.choice(subjects)
         edited, asked = (form.replace("{s}", subject) for form in rng.sample(_FORMS, 2))
+        if rng.random() < IN_PASSING:
+            asked = in_passing(asked, subject, rng)
         if rng.random() < 0.45:
             yield _labelled(asked.replace("{p}", one), edited.replace("{p}", one), None, (subject,), 1.0, rng)
         elif not same_property(one, other):

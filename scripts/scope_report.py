@@ -24,13 +24,14 @@ AT_MOST = {
     ("false_fire", "negation"): 0.02,
     ("false_fire", "mention"): 0.02,
     ("false_fire", "prefix"): 0.02,
+    ("false_fire", "in_passing"): 0.02,
 }
 SIMPLE = ("own_radius", "radius", "bm25")
 ABLATIONS = ("no_cross_encoder", "no_link", "no_verifier", "one_key")
 ABLATED = (
     "generalization/rephrasing", "generalization/dialogue", "fire/wrong_edit", "false_fire/same_relation",
     "false_fire/same_subject", "false_fire/similar_name", "false_fire/swapped", "false_fire/negation",
-    "false_fire/mention", "false_fire/prefix", "false_fire/open_question",
+    "false_fire/mention", "false_fire/prefix", "false_fire/in_passing", "false_fire/open_question",
 )  # fmt: skip
 CONTROLS = ("unedited", "oracle")
 ALONE = "question_only"
@@ -53,7 +54,8 @@ relation (texts to be continued, such as "One can get to X by navigating").
 last column of the first table is the AUC of a classifier that sees the question alone and tells rephrasings from that
 kind: 0.5 is chance, and where it is near 1 the kind looks different from a rephrasing, so a low false-fire rate there
 shows little. Kinds that show in the question itself (a negation, a mention, a question that is dropped for another) are
-told from dialogues, which hold the same words before a question that is still asked.
+told from dialogues, which hold the same words before a question that is still asked. `in_passing` is the other half of
+these dialogues: the same words before a question about another subject, or about another relation of the subject.
 
 "Without a part" takes one part out at a time: the cross-encoder, so that the plain cosine of the texts without their
 subject decides; the link, so that the nearest keys are read instead of the edits about a name; the verifier, so that

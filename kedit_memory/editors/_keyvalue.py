@@ -26,6 +26,8 @@ from kedit_memory.models.hooks import Side, capture
 from kedit_memory.models.language import WhiteBoxModel
 
 _ROWS = 32  # texts in one forward pass that keeps no gradient
+_OPENINGS = ("The", "In", "It", "A", "When")  # of the texts that a model says of itself
+_LIKELIEST = 5  # tokens, from which the next one is drawn
 
 
 class Memory:
@@ -164,21 +166,29 @@ def texts_of(model: WhiteBoxModel, facts: Sequence[Fact], editor: KeyValueEditor
     ]
 
 
-@torch.no_grad()
 def sample(model: WhiteBoxModel, count: int, length: int, generator: torch.Generator) -> list[str]:
-    """So many texts that the model says of itself, each of `length` tokens and in one line."""
-    if not count or not length:
-        return []
-    end = int(model.tokenizer.eos_token_id)
-    ids = torch.tensor([model.encode("")[:1]] * count, device=model.device)  # (count, 1)
+    """So many texts that the model says of itself, each in one line: an opening word and `length` tokens after it.
+
+    They are drawn as Meng et al. 2022 draw theirs, from the few likeliest tokens, and lose their last word where it
+    may have been cut off. A word opens them, since not every model was trained to begin after its first special token.
+    """
+    texts = [_continued(model, _OPENINGS[i % len(_OPENINGS)], length, generator) for i in range(count)]
+    return [text for text in texts if text]
+
+
+@torch.no_grad()
+def _continued(model: WhiteBoxModel, opening: str, length: int, generator: torch.Generator) -> str:
+    """The opening with what the model says after it, in whole words."""
+    ids = torch.tensor([model.encode(opening)], device=model.device)  # (1, tokens)
     for _ in range(length):
         output = model.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
-        scores = output.logits[:, -1].float().cpu()
-        scores[:, end] = -torch.inf
-        chosen = torch.multinomial(scores.softmax(-1), 1, generator=generator)
-        ids = torch.cat([ids, chosen.to(ids.device)], dim=1)
-    texts = model.tokenizer.batch_decode(ids[:, 1:], skip_special_tokens=True)
-    return [" ".join(text.split()) for text in texts if text.strip()]
+        scores = output.logits[0, -1].float().cpu()
+        scores[int(model.tokenizer.eos_token_id)] = -torch.inf
+        best = scores.topk(min(_LIKELIEST, len(scores)))
+        chosen = best.indices[torch.multinomial(best.values.softmax(-1), 1, generator=generator)]
+        ids = torch.cat([ids, chosen[None].to(ids.device)], dim=1)
+    words = model.tokenizer.decode(ids[0], skip_special_tokens=True).split()
+    return " ".join(words[:-1] or words)
 
 
 @torch.no_grad()

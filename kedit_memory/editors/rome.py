@@ -41,7 +41,7 @@ class Rome(KeyValueEditor):
         model = white_box(model, self.name)
         wanted = facts(edits, subjects=True)
         family = decoder_family(model, self.name)
-        chosen = round(_DEPTH * (family.count(model.model) - 1)) if self.layer is None else self.layer
+        chosen = default_layer(family.count(model.model)) if self.layer is None else self.layer
         (layer,) = layer_indices(model, family, [chosen])
         texts = texts_of(model, wanted, self)
         moment = self.moments_of(model, family, [layer])[layer]
@@ -56,6 +56,11 @@ class Rome(KeyValueEditor):
                 weights.check_finite()
                 outcomes += judged(model, [one.fact], values.steps[0], started)
         return weights.change(self.name, self.options, outcomes)
+
+
+def default_layer(count: int) -> int:
+    """The layer that is written where none is named, of so many."""
+    return round(_DEPTH * (count - 1))
 
 
 def rank_one(key: torch.Tensor, delta: torch.Tensor, moment: torch.Tensor) -> torch.Tensor:

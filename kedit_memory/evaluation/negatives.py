@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 KINDS = (
     "same_relation", "same_subject", "similar_name", "swapped", "negation", "mention", "unrelated", "prefix",
-    "open_question",
+    "in_passing", "open_question",
 )  # fmt: skip
 
 _ASIDES = (

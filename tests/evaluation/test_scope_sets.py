@@ -182,7 +182,7 @@ def test_a_vague_prompt_is_stored_and_nothing_is_made_of_it(data: Path) -> None:
     one = counterfact_set(data)
     (place,) = [n for n, edit in enumerate(one.edits) if edit.subject == "Kim"]
     assert one.edits[place].relation == ""
-    assert {case.kind for case in one.cases if case.edit == place} == {"prompt", "same_relation"}
+    assert {case.kind for case in one.cases if case.edit == place} == {"prompt", "same_relation", "in_passing"}
 
 
 def test_a_wording_that_two_stored_edits_answer_is_taken_out(data: Path) -> None:
@@ -232,6 +232,17 @@ def test_the_world_has_all_three_parts() -> None:
     assert {part_of(edit.relation) == edit.part for edit in one.edits} == {True}
     assert set(kinds(one)) >= COVERED | {"same_subject", "similar_name", "negation", "mention", "prefix"}
     assert any(edit.aliases for edit in one.edits)
+
+
+def test_questions_of_other_things_come_in_dialogues_too() -> None:
+    one = world_set(seed=2)
+    plain = [case for case in one.cases if case.kind in {"same_subject", "same_relation"}]
+    after = [case for case in one.cases if case.kind == "in_passing"]
+    assert len(plain) == len(after) > 100
+    for before, case in zip(plain, after, strict=True):
+        assert case.question.endswith(before.question)
+        assert case.question != before.question
+        assert (case.edit, case.part, case.covered) == (before.edit, before.part, False)
 
 
 def test_a_relation_belongs_to_one_part() -> None:

@@ -36,7 +36,7 @@ class Question:
     covered: bool
 
 
-SPOKEN = ("negation", "mention", "prefix")  # kinds that show in the question itself
+SPOKEN = ("negation", "mention", "prefix", "in_passing")  # kinds that show in the question itself
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,7 @@ _ALSO = {
     "The {s} is a kind of": ("animal_family", "diet"),
 }
 
+_ALSO_IN_PASSING = frozenset({"same_relation", "same_subject"})
 _MADE_SHARE = 0.25  # of the edits of a large set get a question of every kind that the factory makes
 _TURNED = 0.5  # of zsRE's subjects have their other property stored, so that its questions are negatives
 _SHARED = 5  # subjects that two relations of ParaRel have both, from which on one can be asked where the other can
@@ -220,7 +221,14 @@ class SetBuilder:
             if case.kind == "prompt" or not self._of_another(case, asked)
         ]
         dropped = self.dropped + len(self.cases) - len(cases)
+        cases += [self._in_passing(case) for case in cases if case.kind in _ALSO_IN_PASSING and not case.covered]
         return ScopeSet(name=self.name, edits=tuple(self.edits), cases=tuple(cases), dropped=dropped)
+
+    def _in_passing(self, case: ScopeCase) -> ScopeCase:
+        """The case after other words, as a dialogue has a covered one, so that these words do not give a class away."""
+        rng = random.Random(case.question)  # noqa: S311 - a reproducible sample
+        text = in_passing(case.question, self.edits[case.edit].subject, rng)
+        return replace(case, kind="in_passing", question=text)
 
     def _of_another(self, case: ScopeCase, asked: frozenset[str]) -> bool:
         """Whether another edit has the question as its prompt, or is about a subject and relation that it asks for."""

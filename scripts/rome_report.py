@@ -1,0 +1,304 @@
+"""Write the report on what `rome` reaches, with its two pictures, from saved rows: no figure is typed.
+
+python scripts/ablate_rome.py --rows rome.jsonl
+python scripts/rome_report.py --rows rome.jsonl --output docs/results/rome.md
+"""
+
+import argparse
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ablate_rome import MOST_TOKENS, ONE_TOKEN, POSITIONS, SEVERAL
+
+from kedit_memory.errors import KeditError
+from kedit_memory.evaluation.pictures import save_figure
+from kedit_memory.evaluation.trace.run import KINDS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Row: TypeAlias = Mapping[str, Any]
+Figures: TypeAlias = Mapping[tuple[str, str, str], Row]  # by method, metric and kind
+
+# What was promised of single edits, by metric and kind.
+TARGETS = {("reliability", "all"): 0.95, ("generalization", "held_out"): 0.90, ("locality", "all"): 0.95}
+STRATA = {
+    "all": "all",
+    "reachable": "reachable",
+    "unreachable": "not reachable",
+    "said": "the model says it of some fact",
+    "never_said": "the model says it of none",
+    **{f"tokens_{size}": f"{size} token{'s' if size > 1 else ''}" for size in range(1, MOST_TOKENS)},
+    f"tokens_{MOST_TOKENS}_or_more": f"{MOST_TOKENS} tokens or more",
+}
+COLUMNS = {
+    ("reliability", "all"): "reliability",
+    ("generalization", "held_out"): "held-out wordings",
+    ("generalization", "rephrasing"): "wordings of its training",
+    ("locality", "same_relation"): "locality, same relation",
+    ("locality", "unrelated"): "locality, unrelated",
+}
+GROUPS = {ONE_TOKEN: "answers of one token", SEVERAL: "answers of several tokens"}
+HEAD = """# What `rome` reaches on the embedded model
+
+Written by `python scripts/rome_report.py` from rows of `scripts/ablate_rome.py`; no figure is typed by hand. Edits are
+counterfactual objects of facts of the shipped world, as many of each tier, which the model does not give before. Each
+is made alone, in each layer in turn, with the editor's defaults otherwise, asked by free greedy generation and undone.
+Locality is the share of questions about other subjects, of facts of the two best-known tiers, whose answer stays the
+same word for word. Intervals are 95%, by drawing the edits again, Wilson's where all are alike.
+
+A target is **reachable** when, in at least one layer, a search without the bounds that keep an edit small (no
+divergence, no decay, no clamp, one prompt alone) finds a change of the state at the subject's last token with which
+greedy decoding gives the target. What no such change brings about, no editor that writes there can: adding to the
+output of a layer's MLP at that token is adding to the state after the layer. The search is by gradient, so that "not
+reachable" means that none was found.
+"""
+REACH = """## Which targets can be reached
+
+A target of several tokens is spelled at the prompt's end, each token read from the one state at the subject and from
+the tokens before it. A model that has learned a name goes on with it after its beginning; of a name that it has not
+learned, the state has to hold every token. "Says" is whether the unedited model gives the target as its answer to any
+question of which it is the true one.
+"""
+TRACES = """## Where facts are read from
+
+Causal traces (Meng et al. 2022, section 2) of facts that the model answers rightly: noise on the subject's embeddings,
+then one position gets back the state after a layer, or what the MLPs or the attention around it give, of the clean run.
+The average indirect effect is what comes back of the answer's probability.
+"""
+
+
+def main() -> None:
+    """Read, draw, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=Path, required=True, help="as scripts/ablate_rome.py keeps them")
+    parser.add_argument("--output", type=Path, required=True, help="the Markdown file to write; pictures go beside it")
+    arguments = parser.parse_args()
+    rows = read(arguments.rows)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    pictures = {name: arguments.output.with_name(f"{arguments.output.stem}-{name}.png") for name in ("layers", "trace")}
+    figures = by_figure(rows)
+    try:
+        save_figure(lambda: layers_figure(figures), pictures["layers"])
+        save_figure(lambda: trace_figure(figures), pictures["trace"])
+    except KeditError as error:
+        raise SystemExit(str(error)) from None
+    arguments.output.write_text(page(rows, {name: path.name for name, path in pictures.items()}), "utf-8")
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a whole run.
+
+    Raises:
+        SystemExit: the file holds something else, rows of several runs, or of one that was stopped.
+    """
+    try:
+        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"{path} holds no rows ({error}); give those of scripts/ablate_rome.py") from None
+    rows = [row for row in rows if isinstance(row, dict) and row.get("task") == "ablation"]
+    missing = {"search", "rome", "trace"} - {row["method"] for row in rows}
+    if missing:
+        raise SystemExit(
+            f"{path} has no rows of {', '.join(sorted(missing))}: let scripts/ablate_rome.py finish its run"
+        )
+    if len({(row["config"], row["data"], row["model"], row["seed"]) for row in rows}) > 1:
+        raise SystemExit(f"{path} holds rows of several runs; give those of one")
+    return rows
+
+
+def by_figure(rows: Iterable[Row]) -> Figures:
+    """Rows by method, metric and kind."""
+    return {(row["method"], row["metric"], row["kind"]): row for row in rows}
+
+
+def page(rows: Sequence[Row], pictures: Mapping[str, str]) -> str:
+    """The whole text."""
+    figures = by_figure(rows)
+    chosen = default(figures)
+    return "\n".join([
+        HEAD,
+        _origin(rows),
+        "",
+        f"## The targets, in layer {chosen}, the default",
+        "",
+        *_table(["edits", "metric", "figure", "95% interval", "n", "promised", ""], promised(figures, chosen)),
+        "",
+        "## By layer",
+        "",
+        f"![reliability, generalization and locality by layer]({pictures['layers']})",
+        "",
+        *_table(["layer", "edits", "reached by a free search", *COLUMNS.values()], by_layer(figures)),
+        "",
+        REACH,
+        *_table(["target", "n", "reachable", f"`rome` in layer {chosen}"], by_target(figures, chosen)),
+        "",
+        TRACES,
+        f"![average indirect effect by position and layer]({pictures['trace']})",
+        "",
+        *_table(["answers", "n", "clean", "with noise", "restored", "most, at", "layer", "effect"], peaks(figures)),
+        "",
+    ])  # fmt: skip
+
+
+def default(figures: Figures) -> int:
+    """The layer that the editor writes where none is named."""
+    return int(figures["rome", "rate", "default_layer"]["value"])
+
+
+def layers(figures: Figures) -> list[int]:
+    """All layers, in order."""
+    return sorted(
+        int(m.removeprefix("rome:")) for m, metric, _ in figures if m.startswith("rome:") and metric == "seconds"
+    )
+
+
+def promised(figures: Figures, layer: int) -> Iterable[Sequence[str]]:
+    """What was promised against what is, for all edits and for those that can be reached."""
+    for kind in ("all", "reachable"):
+        for (metric, own), least in TARGETS.items():
+            if row := figures.get((f"rome:{layer}", metric, _joined(own, kind))):
+                kept = "reached" if row["value"] >= least else "**missed**"
+                interval = f"{row['low']:.3f} to {row['high']:.3f}"
+                yield [kind, metric, f"{row['value']:.3f}", interval, str(row["n"]), f"≥ {least:.2f}", kept]
+
+
+def by_layer(figures: Figures) -> Iterable[Sequence[str]]:
+    """A line for each layer, of all edits, and one of those that can be reached."""
+    for layer in layers(figures):
+        for kind in ("all", "reachable"):
+            cells = [_cell(figures.get((f"rome:{layer}", metric, _joined(own, kind)))) for metric, own in COLUMNS]
+            searched = _cell(figures[f"search:{layer}", "reliability", "all"]) if kind == "all" else ""
+            yield [str(layer), kind, searched, *cells]
+
+
+def by_target(figures: Figures, layer: int) -> Iterable[Sequence[str]]:
+    """A line for each stratum of targets."""
+    for kind, label in STRATA.items():
+        row = figures.get((f"rome:{layer}", "reliability", kind))
+        if row:
+            yield [label, str(row["n"]), _cell(figures.get(("search", "reliability", kind))), _cell(row)]
+
+
+def peaks(figures: Figures) -> Iterable[Sequence[str]]:
+    """Where most comes back, before the prompt's last token, and at that token."""
+    for group, label in GROUPS.items():
+        clean, noised = (figures.get(("trace", "rate", f"{name}/{group}")) for name in ("clean", "noised"))
+        if not clean or not noised:
+            continue
+        for kind in KINDS:
+            found = effects(figures, kind, group)
+            for where in (POSITIONS[:-1], POSITIONS[-1:]):
+                cells = [(row["value"], place, at, row) for (place, at), row in found.items() if place in where]
+                _, place, at, row = max(cells, key=lambda cell: cell[0])
+                at_most = [place.replace("_", " "), str(at), _cell(row)]
+                yield [label, str(row["n"]), _cell(clean), _cell(noised), kind, *at_most]
+
+
+def effects(figures: Figures, kind: str, group: str) -> dict[tuple[str, int], Row]:
+    """The average indirect effects of a kind, by position and layer."""
+    found = {}
+    for (method, _, name), row in figures.items():
+        parts = name.split("/")
+        if method == "trace" and parts[:2] == [kind, group]:
+            found[parts[2], int(parts[3])] = row
+    return found
+
+
+def _joined(own: str, kind: str) -> str:
+    """The kind of a row from the question's kind and the stratum of its edit, as `ablate_rome.edited` writes it."""
+    return kind if own == "all" else own if kind == "all" else f"{own}/{kind}"
+
+
+def _cell(row: Row | None) -> str:
+    return f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})" if row else ""
+
+
+def _origin(rows: Sequence[Row]) -> str:
+    first = rows[0]
+    edits = sum(row["method"] == "search:0" and row["kind"].startswith("edit_") for row in rows)
+    commits = ", ".join(sorted({str(row["commit"]) for row in rows}))
+    return (
+        f"{edits} edits, seed {first['seed']}; commit {commits}, data {first['data']}, configuration "
+        f"{first['config']}, model {first['model']}, {first['machine']}."
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+
+
+# The pictures
+
+
+def layers_figure(figures: Figures) -> "Figure":
+    """Each metric against the layer: of all edits, and of those that can be reached."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(13, 4.2), layout="constrained")
+    panels = figure.subplots(1, len(TARGETS), sharey=True)
+    for axes, ((metric, own), least) in zip(panels, TARGETS.items(), strict=True):
+        for shift, (kind, colour, mark) in enumerate((("all", "#0072b2", "o"), ("reachable", "#009e73", "D"))):
+            _curve(axes, figures, (metric, _joined(own, kind)), ("rome", f"{kind} edits", colour, mark), 0.12 * shift)
+        if metric == "reliability":
+            _curve(axes, figures, (metric, "all"), ("search", "free search, all edits", "#d55e00", "s"), -0.12)
+        axes.axhline(least, color="black", linestyle=":", linewidth=1, label="promised")
+        axes.axvline(default(figures), color="grey", linestyle="--", linewidth=1, label="default layer")
+        title = f"{metric}, held-out wordings" if own == "held_out" else metric
+        axes.set(title=title, xlabel="layer", ylim=(-0.02, 1.02), xticks=layers(figures))
+        axes.grid(alpha=0.3)
+        axes.legend(loc="lower left", fontsize=8)
+    return figure
+
+
+def _curve(axes: Any, figures: Figures, name: tuple[str, str], look: tuple[str, str, str, str], shift: float) -> None:
+    method, label, colour, mark = look
+    points = [(layer, row) for layer in layers(figures) if (row := figures.get((f"{method}:{layer}", *name)))]
+    if not points:
+        return
+    values = [row["value"] for _, row in points]
+    errors = [
+        [max(0.0, row["value"] - row["low"]) for _, row in points],
+        [max(0.0, row["high"] - row["value"]) for _, row in points],
+    ]
+    axes.errorbar(
+        [layer + shift for layer, _ in points], values, yerr=errors, color=colour, marker=mark, capsize=3,
+        linewidth=1.6, elinewidth=0.8, label=label,
+    )  # fmt: skip
+
+
+def trace_figure(figures: Figures) -> "Figure":
+    """The average indirect effect: positions against layers, each kind, by how long answers are."""
+    from matplotlib.figure import Figure
+
+    groups = [group for group in GROUPS if ("trace", "rate", f"clean/{group}") in figures]
+    figure = Figure(figsize=(13, 0.6 + 3.2 * len(groups)), layout="constrained")
+    panels = figure.subplots(len(groups), len(KINDS), sharey=True, squeeze=False)
+    for line, group in zip(panels, groups, strict=True):
+        clean, noised = (figures["trace", "rate", f"{name}/{group}"] for name in ("clean", "noised"))
+        most = max(row["value"] for kind in KINDS for row in effects(figures, kind, group).values())
+        for axes, kind, colours in zip(line, KINDS, ("Purples", "Greens", "Reds"), strict=True):
+            _heat(figure, axes, effects(figures, kind, group), colours, most)
+            axes.set_title(f"{kind} restored", fontsize=10)
+        line[0].set_ylabel(
+            f"{GROUPS[group]}, n {clean['n']}\nclean {clean['value']:.2f}, with noise {noised['value']:.2f}", fontsize=9
+        )
+    for axes in panels[-1]:
+        axes.set_xlabel("layer")
+    return figure
+
+
+def _heat(figure: "Figure", axes: Any, found: Mapping[tuple[str, int], Row], colours: str, most: float) -> None:
+    places = [place for place in POSITIONS if (place, 0) in found]
+    count = 1 + max(layer for _, layer in found)
+    table = [[found[place, layer]["value"] for layer in range(count)] for place in places]
+    image = axes.imshow(table, aspect="auto", cmap=colours, interpolation="nearest", vmin=0.0, vmax=most)
+    axes.set_xticks(range(count))
+    axes.set_yticks(range(len(places)), [place.replace("_", " ") for place in places])
+    figure.colorbar(image, ax=axes, label="average indirect effect")
+
+
+if __name__ == "__main__":
+    main()
