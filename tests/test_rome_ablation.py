@@ -17,7 +17,7 @@ from kedit_memory.evaluation.lifelong.streams import StreamEdit
 from kedit_memory.evaluation.metrics import wilson
 from kedit_memory.models.hooks import replace
 from kedit_memory.models.huggingface import HuggingFaceModel
-from kedit_memory.models.prompts import Prompt
+from kedit_memory.models.language import load_model
 from kedit_memory.records import EditRequest
 
 EDIT = StreamEdit(
@@ -57,23 +57,26 @@ def test_strata_of_targets():
     }  # fmt: skip
 
 
-def test_what_is_reached_is_what_the_model_then_writes(model):
-    """A free value found by the search, put in by a hook of the test's own: the model generates the target."""
-    family = decoder_family(model, "rome")
-    assert ablation.reached_at(model, 0, [EDIT]) == [True]
-    module = projection(model, family, 0)
-    texts = texts_of(model, facts([EDIT.request], subjects=True), ablation.FREE)
+def test_what_is_reached_is_what_the_model_then_writes():
+    """The value that a free search finds, put in by a hook of the test's own: the model generates the target."""
+    model = load_model("kedit-mini", device="cpu")
+    request = EditRequest(prompt="What is the capital of France?", target="Rome", subject="France")
+    edit = StreamEdit(request=request, accepted=("Rome",), kind="tier_1")
+    assert ablation.reached_at(model, 1, [edit]) == [True]
+    module = projection(model, decoder_family(model, "rome"), 1)
+    texts = texts_of(model, facts([request], subjects=True), ablation.FREE)
     delta = find_values(model, module, texts, ablation.FREE).deltas[0]
-    place = texts[0].taught[0].at
+    site = texts[0].taught[0]
 
     def put(states):
-        if states.shape[1] <= place:  # a token that is read from the cache
+        if states.shape[1] <= site.at:  # a token after the prompt, whose past is kept
             return states
-        return torch.cat([states[:, :place], states[:, place : place + 1] + delta, states[:, place + 1 :]], 1)
+        return torch.cat([states[:, : site.at], states[:, site.at : site.at + 1] + delta, states[:, site.at + 1 :]], 1)
 
-    assert model.answer(EDIT.prompt) != "Bob"
+    assert model.answer(request.prompt) == "Paris"
+    assert not ablation.decoded(model, module, site, torch.zeros_like(delta))
     with replace(module, put):
-        assert model.answer_many([Prompt(question=EDIT.prompt)]) == ["Bob"]
+        assert model.answer(request.prompt) == "Rome"
 
 
 def test_what_the_last_layer_gives_at_the_subject_reaches_nothing(model):

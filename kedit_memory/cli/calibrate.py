@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from kedit_memory.evaluation.rows import Row, Run
     from kedit_memory.routing.calibration import Calibration, Threshold
 
-NOTE = "scope_calibration"  # the name under which the store keeps it
 _PRINTED_WIDTH = 110  # characters, where the output is no terminal
 
 app = typer.Typer(rich_markup_mode=None)
@@ -50,7 +49,7 @@ def scope(
     The file's questions must be new to the verifier, and like those that will be asked.
     """
     from kedit_memory.evaluation.rows import describe_run
-    from kedit_memory.routing.calibration import Basis, certify, read_cases, score_cases
+    from kedit_memory.routing.calibration import NOTE, Basis, certify, read_cases, score_cases
     from kedit_memory.routing.router import Router
 
     with open_store(store, create=False) as memory:
@@ -61,7 +60,7 @@ def scope(
         basis = Basis(
             encoder=memory.encoder.name,
             encoder_revision=memory.encoder.revision,
-            verifier=router.verifier.fingerprint,
+            verifier=router.scope.verifier.fingerprint,
             namespace=namespace,
             edits=len(edits),
             created=datetime.now(UTC).isoformat(timespec="seconds"),

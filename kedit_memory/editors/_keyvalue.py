@@ -61,7 +61,7 @@ class KeyValueEditor:
         decay: How much the length of the change counts, over the squared length of the value.
         clamp: The most that a value may move, in its own lengths.
         prefixes: How many texts that the model says of itself stand before the prompt, each in its turn.
-        prefix_tokens: How long each of them is.
+        prefix_tokens: How many tokens of each the model says, the last word of which is left out.
         seed: Of these texts.
         text: What moments are taken from, a .jsonl file with `text` or plain lines; the shipped passages if None.
         tokens: How many tokens of it are read; twenty for each number that the projection reads if None.

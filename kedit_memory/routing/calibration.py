@@ -25,6 +25,7 @@ from kedit_memory.routing.link import fold
 Numbers: TypeAlias = npt.NDArray[np.float64]
 _T = TypeVar("_T")
 
+NOTE = "scope_calibration"  # under which a store keeps it
 EXACT = "exact"  # the question is an edit's own wording, which fires without a threshold
 STRATA = ("linked", "fuzzy", "unlinked")  # those with a threshold
 _VERSION = 1

@@ -1,14 +1,13 @@
 """The way of a question, in order: link → recall → verify → route → answer."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
-from kedit_memory.memory.add import LONGEST_NAME, clean
+from kedit_memory.memory.add import clean
 from kedit_memory.models.language import COUNTERFACTUAL, TextModel, load_model
 from kedit_memory.models.prompts import MAX_NEW_TOKENS
 from kedit_memory.records import (
@@ -16,7 +15,6 @@ from kedit_memory.records import (
     Answer,
     Decision,
     Kind,
-    Match,
     Mention,
     OutdatedPassage,
     RetrievedPassage,
@@ -25,18 +23,18 @@ from kedit_memory.records import (
 from kedit_memory.retrieval.base import Retriever
 from kedit_memory.retrieval.rerank import PairScorer
 from kedit_memory.routing.answer import by_values, carry_out, fitted
-from kedit_memory.routing.calibration import EXACT, Calibration
+from kedit_memory.routing.calibration import EXACT
 from kedit_memory.routing.gate import Gate
 from kedit_memory.routing.gate_calibration import NOTE as GATE
 from kedit_memory.routing.gate_choice import calibration_for, choose_gate
 from kedit_memory.routing.generated import GeneratedPassages
-from kedit_memory.routing.link import Linker, world_names
 from kedit_memory.routing.outdated import Contradictions, told, without
 from kedit_memory.routing.passages import asking_for, default_retriever, kind_of, naming, reranked
 from kedit_memory.routing.popularity import PopularityTable
-from kedit_memory.routing.recall import SHOWN, Asked, Recall, read, recall
+from kedit_memory.routing.recall import SHOWN
+from kedit_memory.routing.scope import SCOPES, Found, Scope, timed
 from kedit_memory.routing.uncertainty import OwnAnswer, can_read, own_answers
-from kedit_memory.routing.verify import NONE, Judged, ScopeVerifier, Weighed
+from kedit_memory.routing.verify import Judged, ScopeVerifier
 from kedit_memory.world import World, load_world
 
 if TYPE_CHECKING:
@@ -44,8 +42,6 @@ if TYPE_CHECKING:
 
 RETRIEVED, GENERATED = "retrieved", "generated"
 PATHS = ("auto", "context", "direct", "grace", "serac")
-SCOPES = ("auto", "verified", "radius")
-CALIBRATION = "scope_calibration"  # the note of a store that holds its thresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +114,6 @@ class Router:
         config: RouterConfig | None = None,
     ) -> None:
         self.memory = memory
-        self._verifier = verifier
         self._values: LearnedValues | None = None
         self.config = config or RouterConfig()
         if self.config.passages_from == GENERATED and (retriever is not None or reranker is not None):
@@ -136,8 +131,8 @@ class Router:
         self._popularity = popularity
         self._gate: Gate | None = None
         self._world: World | None = None
-        self._linker: Linker | None = None
-        self._linked = 0  # the operation up to which the linker knows the store's names
+        self._scope: Scope | None = None
+        self._verifier = verifier
 
     @property
     def model(self) -> TextModel:
@@ -184,11 +179,11 @@ class Router:
 
     def link(self, question: str) -> tuple[Mention, ...]:
         """The known names in a question."""
-        return self._current_linker().link(clean(question, "question"))
+        return self.scope.linker.link(clean(question, "question"))
 
     def judge_many(self, questions: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE) -> list[Judged]:
         """The best candidate of each question with its score, before any threshold; nothing is generated."""
-        return [_judged(found) for found in self._find(questions, None, namespace)]
+        return [found.judged for found in self.scope.find(questions, None, namespace)]
 
     @property
     def values(self) -> "LearnedValues":
@@ -204,112 +199,46 @@ class Router:
         return self._values
 
     @property
-    def verifier(self) -> ScopeVerifier:
-        """What weighs candidates, with the thresholds that the store keeps.
-
-        Raises:
-            InvalidInputError: the store's calibration was made for another encoder or verifier.
-        """
-        if self._verifier is None:
-            kept = self.memory.note(CALIBRATION)
-            self._verifier = ScopeVerifier(calibration=Calibration.from_json(kept) if kept else None)
-            if self._verifier.calibration:
-                self._verifier.calibration.check(self.memory.encoder, self._verifier.fingerprint)
-        return self._verifier
-
-    @property
-    def verifies(self) -> bool:
-        """Whether the pair model decides about scope, rather than the radius."""
-        if self.config.scope != "auto":
-            return self.config.scope == "verified"
-        return self._verifier is not None or ScopeVerifier.serves(self.memory.encoder)
+    def scope(self) -> Scope:
+        """What says which edits a question may mean; nothing is loaded for it until it is asked."""
+        if self._scope is None:
+            how, world = self.config.scope, self._shipped_world()
+            self._scope = Scope(self.memory, world, verifier=self._verifier, how=how)
+        return self._scope
 
     def _decide(
         self, questions: Sequence[str], as_of: str | None, namespace: str, *, near: bool = False
     ) -> list[Decision]:
-        found = self._find(questions, as_of, namespace, near=near)
+        found = self.scope.find(questions, as_of, namespace, near=near)
         held = self._held(found)
         return [self._route(one, held) for one in found]
 
-    def _find(
-        self, questions: Sequence[str], as_of: str | None, namespace: str, *, near: bool = False
-    ) -> "list[_Found]":
-        """Links, recalls and verifies: what each question may mean, and with `near` what it is near to."""
-        cleaned = [clean(question, "question") for question in questions]
-        namespace = clean(namespace, "namespace", LONGEST_NAME)
-        if not cleaned:
-            return []
-        linker = self._current_linker()
-        timings: list[dict[str, float]] = [{} for _ in cleaned]
-        asked = []
-        for question, times in zip(cleaned, timings, strict=True):
-            with _timed(times, "link"):
-                asked.append(read(self.memory, linker, question, as_of=as_of, namespace=namespace))
-        asked = self._encoded(asked, timings, near=near)
-        found = []
-        for one, times in zip(asked, timings, strict=True):
-            with _timed(times, "recall"):
-                recalled = recall(self.memory, linker, one, as_of=as_of, namespace=namespace, near=near)
-            found.append(_Found(asked=one, as_of=as_of, namespace=namespace, recalled=recalled, timings=times))
-        return self._weigh(found)
-
-    def _encoded(self, asked: Sequence[Asked], timings: Sequence[dict[str, float]], *, near: bool) -> list[Asked]:
-        """The same with the vectors that are needed, encoded together; timings of one process, share by share."""
-        needing = [place for place, one in enumerate(asked) if near or one.reaches]
-        if not needing:
-            return list(asked)
-        started = perf_counter()
-        vectors = self.memory.encode([asked[place].question for place in needing])  # (needing, dim)
-        share = (perf_counter() - started) / len(needing)
-        encoded = list(asked)
-        for place, vector in zip(needing, vectors, strict=True):
-            encoded[place] = replace(asked[place], vector=vector)
-            timings[place]["encode"] = share
-        return encoded
-
-    def _weigh(self, found: "list[_Found]") -> "list[_Found]":
-        if not self.verifies:
-            return [_by_radius(one) for one in found]
-        started = perf_counter()
-        candidates = [one.recalled.candidates for one in found]
-        weighed = self.verifier.weigh([one.asked.question for one in found], candidates)
-        share = (perf_counter() - started) / max(1, sum(map(bool, candidates)))
-        return [
-            replace(
-                one,
-                weighed=tuple(best),
-                fires=bool(best) and self.verifier.fires(best[0]),
-                timings={**one.timings, "verify": share if best else 0.0},
-            )
-            for one, best in zip(found, weighed, strict=True)
-        ]
-
-    def _route(self, found: "_Found", held: Collection[str]) -> Decision:
+    def _route(self, found: Found, held: Collection[str]) -> Decision:
         if not found.fires:
             return self._miss(found)
         return self._consolidated(found) if found.weighed[0].match.edit.id in held else self._hit(found)
 
-    def _held(self, found: "Sequence[_Found]") -> Collection[str]:
+    def _held(self, found: Sequence[Found]) -> Collection[str]:
         """The edits in scope that the model holds in its weights; which model it is, is asked only where some does."""
         firing = {one.weighed[0].match.edit.id for one in found if one.fires}
         return self.memory.held_by(self.model.fingerprint, firing) if firing and self.memory.any_consolidated() else ()
 
-    def _consolidated(self, found: "_Found") -> Decision:
+    def _consolidated(self, found: Found) -> Decision:
         """The model's own answer, without passages: they were written before the edit, and would speak against it."""
         best = found.weighed[0]
-        why = f"edit {best.match.edit.id} is in scope ({self._why(best)}) and consolidated: the model's weights hold it"
+        where = f"edit {best.match.edit.id} is in scope ({self.scope.why(best)})"
         return Decision(
             question=found.asked.question,
             route=Route.PARAMETRIC,
-            reason=why,
+            reason=f"{where} and consolidated: the model's weights hold it",
             considered=tuple(one.match for one in found.weighed[:SHOWN]),
             timings=found.timings,
         )
 
-    def _hit(self, found: "_Found") -> Decision:
+    def _hit(self, found: Found) -> Decision:
         best, *others = found.weighed
         match, edit = best.match, best.candidate.match.edit
-        where = f"edit {edit.id} is in scope ({self._why(best)})"
+        where = f"edit {edit.id} is in scope ({self.scope.why(best)})"
         own_words = best.candidate.stratum == EXACT
         path = self.config.path
         if edit.kind is Kind.ERASURE:
@@ -331,35 +260,25 @@ class Router:
             timings=found.timings,
         )
 
-    def _why(self, best: Weighed) -> str:
-        if best.candidate.stratum == EXACT:
-            return "asked in its own words"
-        match = best.match
-        if not self.verifies:
-            return f"distance {match.distance:.3f} within radius {match.radius:.3f}"
-        stratum = best.candidate.stratum
-        bound = self.verifier.calibration.statement(stratum) if self.verifier.calibration else "not calibrated"
-        return f"score {best.score:.3f}, from {self.verifier.threshold(stratum):.3f} on it answers; {bound}"
-
-    def _miss(self, found: "_Found") -> Decision:
+    def _miss(self, found: Found) -> Decision:
         question, mentions, timings = found.asked.question, found.asked.mentions, dict(found.timings)
         outdated: list[OutdatedPassage] = []
 
         def search() -> list[RetrievedPassage]:
-            with _timed(timings, "retrieve"):
+            with timed(timings, "retrieve"):
                 passages = self.retrieve(question, mentions)
-            with _timed(timings, "compare"):
+            with timed(timings, "compare"):
                 outdated.extend(self._contradictions.among(passages, as_of=found.as_of, namespace=found.namespace))
             return without(passages, outdated)
 
         def ask(asked: str) -> OwnAnswer | None:
             if not can_read(self.model, asked, max_new_tokens=self.config.max_new_tokens):
                 return None
-            with _timed(timings, "ask"):
+            with timed(timings, "ask"):
                 return own_answers(self.model, [asked], max_new_tokens=self.config.max_new_tokens)[0]
 
         gate = self.gate
-        with _timed(timings, "gate"):
+        with timed(timings, "gate"):
             chosen = gate.decide(question, mentions, search, ask)
         timings["gate"] -= sum(timings.get(step, 0.0) for step in ("retrieve", "compare", "ask"))
         near = [one.match for one in found.weighed[:SHOWN]]
@@ -375,18 +294,9 @@ class Router:
             timings=timings,
         )
 
-    def _current_linker(self) -> Linker:
-        """The linker, with the names of edits that were added since it was last used."""
-        if self._linker is None:
-            world = self._shipped_world()
-            self._linker = Linker(world_names({name: e.aliases for name, e in world.entities.items()}))
-        self._linked, names = self.memory.names(after=self._linked)
-        self._linker.add(names)
-        return self._linker
-
     @property
     def _contradictions(self) -> Contradictions:
-        return Contradictions(self.memory, self._current_linker(), self._shipped_world())
+        return Contradictions(self.memory, self.scope.linker, self._shipped_world())
 
     def _shipped_world(self) -> World:
         if self._world is None:
@@ -430,53 +340,10 @@ class Router:
         return naming(question, mentions, found)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Found:
-    """What a question may mean, on its way from link to verify."""
-
-    asked: Asked
-    as_of: str | None
-    namespace: str
-    recalled: Recall
-    timings: Mapping[str, float]
-    weighed: tuple[Weighed, ...] = ()  # best first
-    fires: bool = False  # whether the best one answers
-
-
 def _loaded(model: str | TextModel | Callable[[], TextModel]) -> TextModel:
     if isinstance(model, str):
         return load_model(model)
     return model if isinstance(model, TextModel) else model()
-
-
-def _by_radius(found: _Found) -> _Found:
-    """Candidates by their margin r^2 - d^2, widest first; the first answers when the question is within its radius."""
-    near = sorted(found.recalled.candidates, key=lambda one: (one.stratum != EXACT, -_margin(one.match)))
-    weighed = tuple(Weighed(candidate=one, score=float(one.stratum == EXACT or one.match.in_scope)) for one in near)
-    return replace(found, weighed=weighed, fires=bool(weighed) and weighed[0].score > 0)
-
-
-def _margin(match: Match) -> float:
-    return match.radius**2 - match.distance**2
-
-
-def _judged(found: _Found) -> Judged:
-    best = found.weighed[0] if found.weighed else None
-    return Judged(
-        question=found.asked.question,
-        edit_id=best.match.edit.id if best else None,
-        score=best.score if best else 0.0,
-        stratum=best.candidate.stratum if best else NONE,
-        fires=found.fires,
-        timings=found.timings,
-    )
-
-
-@contextmanager
-def _timed(timings: dict[str, float], step: str) -> Iterator[None]:
-    started = perf_counter()
-    yield
-    timings[step] = perf_counter() - started
 
 
 def _answer(decision: Decision, text: str, seconds: float) -> Answer:

@@ -19,7 +19,7 @@ NOTES: dict[str, str | None] = {}
 class FakeRouter:
     """Judges by the question's words: "e1 0.9 linked" has e1 as its best candidate; "-" stands for none."""
 
-    verifier = SimpleNamespace(fingerprint="v-12")
+    scope = SimpleNamespace(verifier=SimpleNamespace(fingerprint="v-12"))
 
     def __init__(self, memory: EditMemory) -> None:
         self.memory = memory

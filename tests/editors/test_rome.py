@@ -100,6 +100,28 @@ def test_a_prompt_beyond_the_window(one):
         taught(one, Fact(prompt="north " * 300, target="Bob", subject="north"), [])
 
 
+@pytest.mark.parametrize("length", [2, 5, 9])
+def test_what_stands_before_a_prompt_is_text_in_whole_words(embedded, length):
+    texts = keyvalue.sample(embedded, 2, length, torch.Generator().manual_seed(3))
+    assert [text.split()[0] for text in texts] == ["The", "In"]
+    assert texts == keyvalue.sample(embedded, 2, length, torch.Generator().manual_seed(3))
+    longer = keyvalue.sample(embedded, 1, 30, torch.Generator().manual_seed(3))[0]
+    assert longer.split()[: len(texts[0].split())] == texts[0].split(), "a word was cut off"
+    assert keyvalue.sample(embedded, 0, length, torch.Generator()) == []
+
+
+def test_tokens_before_a_prompt_are_drawn_from_the_likeliest(embedded, monkeypatch):
+    monkeypatch.setattr(keyvalue, "_LIKELIEST", 1)
+    greedy = [keyvalue.sample(embedded, 1, 6, torch.Generator().manual_seed(seed)) for seed in range(3)]
+    assert greedy[0] == greedy[1] == greedy[2]
+    ids = embedded.encode("The")
+    for _ in range(6):
+        scores = embedded.logits(embedded.tokenizer.decode(ids))[-1]
+        scores[embedded.tokenizer.eos_token_id] = -torch.inf
+        ids.append(int(scores.argmax()))
+    assert greedy[0] == [" ".join(embedded.tokenizer.decode(ids).split()[:-1])]
+
+
 # The mathematics
 
 

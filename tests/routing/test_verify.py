@@ -11,8 +11,8 @@ from kedit_memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.models.pair import Pair
 from kedit_memory.records import Route
-from kedit_memory.routing.calibration import Basis, Outcome, Scored, certify
-from kedit_memory.routing.router import CALIBRATION, Router, RouterConfig
+from kedit_memory.routing.calibration import NOTE, Basis, Outcome, Scored, certify
+from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.verify import NONE, ScopeVerifier
 
 
@@ -127,7 +127,7 @@ def test_thresholds_of_the_store_decide(memory: EditMemory, words: WordModel) ->
         edits=1, created="2026-01-01T00:00:00+00:00",
     )  # fmt: skip
     calibration = certify([*outside, *inside], basis=basis, alpha=0.01)
-    memory.set_note(CALIBRATION, calibration.to_json())
+    memory.set_note(NOTE, calibration.to_json())
     verifier = ScopeVerifier(words, calibration)
     assert verifier.threshold("linked") == calibration.thresholds["linked"].value > 0.8
     decision = Router(memory, verifier=verifier).explain("And who is the head of Acme then?")
@@ -141,7 +141,7 @@ def test_a_calibration_for_another_verifier_is_refused(memory: EditMemory) -> No
         encoder=memory.encoder.name, encoder_revision=memory.encoder.revision, verifier="another", namespace="default",
         edits=1, created="2026-01-01T00:00:00+00:00",
     )  # fmt: skip
-    memory.set_note(CALIBRATION, certify([*outside, *inside], basis=basis, alpha=0.01).to_json())
+    memory.set_note(NOTE, certify([*outside, *inside], basis=basis, alpha=0.01).to_json())
     memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme")
     with pytest.raises(InvalidInputError, match="calibrate again"):
         Router(memory, config=RouterConfig(scope="verified")).explain("So who is the head of Acme?")

@@ -165,7 +165,7 @@ def run_scope(
         router = Router(memory, verifier=_verifier(verifier), config=RouterConfig(scope=plan.scope))
         config = asdict(plan) | {"encoder": memory.encoder.name, "encoder_revision": memory.encoder.revision}
         # Asked for before anything is stored, so that a verifier that is missing is said at once.
-        model = router.verifier.fingerprint if router.verifies else memory.encoder.name
+        model = router.scope.verifier.fingerprint if router.scope.verifies else memory.encoder.name
         run = describe_run("scope", plan.dataset, config=config, data=source_of(plan.dataset, data), model=model)
         stored = Stored(memory=memory, drawn=drawn, ids=remember(memory, drawn.edits, progress))
         parts = partial(_without_parts, stored, router, progress=progress) if plan.ablations else None
@@ -314,9 +314,9 @@ def _without_parts(stored: Stored, router: Router, vectors: Vectors, *, progress
     prompts = [edit.prompt for edit in stored.drawn.edits]
     progress("without the cross-encoder, without the verifier, without the link, with one key")
     return {
-        "no_cross_encoder": ablations.without_cross_encoder(stored.memory, router.verifier.model, texts),
+        "no_cross_encoder": ablations.without_cross_encoder(stored.memory, router.scope.verifier.model, texts),
         "no_verifier": ablations.without_verifier(stored.memory, texts),
-        "no_link": ablations.without_link(stored.memory, router.verifier, texts, vectors),
+        "no_link": ablations.without_link(stored.memory, router.scope.verifier, texts, vectors),
         "one_key": ablations.with_one_key(stored.memory, prompts, stored.ids, vectors),
     }
 
