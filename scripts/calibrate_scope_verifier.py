@@ -115,7 +115,11 @@ def _stated(calibration: Calibration) -> list[str]:
     lines = []
     for stratum in (*calibration.thresholds, *calibration.uncertified):
         value = calibration.threshold(stratum)
-        lines.append(f"{stratum}: answers from {value:.4f} on; {calibration.statement(stratum)}")
+        line = f"{stratum}: answers from {value:.4f} on; {calibration.statement(stratum)}"
+        if held := calibration.thresholds.get(stratum):
+            right, wrong = f"{held.answered:,} fired with their edit", f"{held.other_fired:,} with another"
+            line += f"; of {held.covered:,} covered questions {right}, {wrong}"
+        lines.append(line)
     return lines
 
 

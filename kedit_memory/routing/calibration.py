@@ -242,9 +242,10 @@ def certify(
 
     Thresholds of the grid are tested from the strictest on, each at the full level (Learn then Test, Algorithm 1 with
     one start), until one is not rejected; the last before it is taken. The null hypothesis of a threshold says that
-    the false-fire rate is above alpha, over the questions that no edit answers, or over these and those whose best
-    candidate is a wrong edit: it is rejected when both exact binomial tests reject, an intersection-union test, so
-    neither kind of error can hide behind the other. The strata share 1 - confidence equally (Bonferroni).
+    the false-fire rate is above alpha, over the questions that no edit answers, or that over all questions the share
+    which an edit answers that is not theirs is: it is rejected when both exact binomial tests reject, an
+    intersection-union test, so neither kind of error can hide behind the other. The strata share 1 - confidence
+    equally (Bonferroni).
 
     A stratum without cases, with too few, or with false fires at every threshold is not certified, and why is said.
     Which strata have enough cases is decided by their numbers alone, before any score is looked at.
@@ -437,9 +438,9 @@ def _most_lenient(scores: Mapping[Outcome, Numbers], ladder: Numbers, alpha: flo
     fired = _reaching(scores[Outcome.OUTSIDE], ladder)  # (thresholds,)
     wrong = fired + _reaching(scores[Outcome.OTHER], ladder)
     outside = len(scores[Outcome.OUTSIDE])
-    both = outside + len(scores[Outcome.OTHER])
+    asked = sum(map(len, scores.values()))
     p_values = np.maximum(
-        binomial_tails(outside, alpha, int(fired.max()))[fired], binomial_tails(both, alpha, int(wrong.max()))[wrong]
+        binomial_tails(outside, alpha, int(fired.max()))[fired], binomial_tails(asked, alpha, int(wrong.max()))[wrong]
     )
     rejected = int(np.logical_and.accumulate(p_values <= level).sum())
     return float(ladder[rejected - 1]) if rejected else None
