@@ -40,8 +40,8 @@ base_model: sentence-transformers/all-MiniLM-L6-v2
 # kedit-scope
 
 Says whether an edit answers a question. A low-rank adapter of rank {rank} and a head for {base}, which comes from its
-own package; {pairs:,} pairs in {minutes:.0f} minutes, seed {seed} (`scripts/train_scope_verifier.py`). The subject is
-masked on both sides, and the plain encoder's cosine stands in the sum.
+own package; {pairs:,} pairs in {minutes:.0f} minutes on one core (`scripts/train_scope_verifier.py`{runs}). The subject
+is masked on both sides, and the plain encoder's cosine stands in the sum.
 
 Trained on the training part of CounterFact, ParaRel, LRE, zsRE, UnKE, KnowEdit, mLAKE, MQuAKE, EntityQuestions, the
 shipped world and the project's own wordings (`data/wordings`), split by relation and by subject. English; questions and
@@ -103,10 +103,15 @@ def main() -> None:
 def card(folder: Path, calibration: Calibration) -> str:
     """The verifier's card, from what its training and its calibration wrote."""
     config = json.loads((folder / CONFIG).read_text("utf-8"))
+    runs = [*config["earlier"], config]
+    seeds = ", ".join(str(run["seed"]) for run in runs)
     return CARD.format(
-        **config,
+        rank=config["rank"],
+        base=config["base"],
+        pairs=sum(run["pairs"] for run in runs),
+        minutes=sum(run["seconds"] for run in runs) / 60,
+        runs=f", {len(runs)} runs with `--start`, seeds {seeds}" if len(runs) > 1 else f", seed {seeds}",
         edits=calibration.basis.edits,
-        minutes=config["seconds"] / 60,
         thresholds="\n".join(f"- {line}" for line in _stated(calibration)),
     )
 

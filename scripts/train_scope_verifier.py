@@ -151,10 +151,16 @@ def save(network: PairNetwork, arguments: argparse.Namespace, record: dict[str, 
     config = {
         "base": "all-MiniLM-L6-v2", "base_sha256": MINILM_SHA256, "width": 384, "scale": 2.0, "rank": arguments.rank,
         "seed": arguments.seed, "learning_rate": arguments.learning_rate, **record,
-        **({"started_from": json.loads((arguments.start / CONFIG).read_text())["sha256"]} if arguments.start else {}),
+        "earlier": _runs(arguments.start) if arguments.start else [],
     }  # fmt: skip
     config["sha256"] = hashlib.sha256((arguments.output / WEIGHTS).read_bytes()).hexdigest()
     (arguments.output / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
+def _runs(folder: Path) -> list[dict[str, Any]]:
+    """The trainings that made a folder, the first one first."""
+    made = json.loads((folder / CONFIG).read_text())
+    return [*made.get("earlier", []), {name: made[name] for name in ("seed", "learning_rate", "pairs", "seconds")}]
 
 
 if __name__ == "__main__":
