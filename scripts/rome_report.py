@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ablate_rome import MOST_TOKENS, ONE_TOKEN, POSITIONS, SEVERAL
+from ablate_rome import MOST_TOKENS, ONE_TOKEN, POSITIONS, SAYINGS, SEVERAL
 
 from kedit_memory.errors import KeditError
 from kedit_memory.evaluation.pictures import save_figure
@@ -44,7 +44,7 @@ GROUPS = {ONE_TOKEN: "answers of one token", SEVERAL: "answers of several tokens
 HEAD = """# What `rome` reaches on the embedded model
 
 Written by `python scripts/rome_report.py` from rows of `scripts/ablate_rome.py`; no figure is typed by hand. Edits are
-counterfactual objects of facts of the shipped world, as many of each tier, which the model does not give before. Each
+counterfactual objects of facts of the shipped world, in turn from each tier, that the model does not give before. Each
 is made alone, in each layer in turn, with the editor's defaults otherwise, asked by free greedy generation and undone.
 Locality is the share of questions about other subjects, of facts of the two best-known tiers, whose answer stays the
 same word for word. Intervals are 95%, by drawing the edits again, Wilson's where all are alike.
@@ -55,12 +55,12 @@ greedy decoding gives the target. What no such change brings about, no editor th
 output of a layer's MLP at that token is adding to the state after the layer. The search is by gradient, so that "not
 reachable" means that none was found.
 """
-REACH = """## Which targets can be reached
+REACH = f"""## Which targets can be reached
 
 A target of several tokens is spelled at the prompt's end, each token read from the one state at the subject and from
 the tokens before it. A model that has learned a name goes on with it after its beginning; of a name that it has not
 learned, the state has to hold every token. "Says" is whether the unedited model gives the target as its answer to any
-question of which it is the true one.
+question of which it is the true one, of up to {SAYINGS} facts.
 """
 TRACES = """## Where facts are read from
 
@@ -122,6 +122,8 @@ def page(rows: Sequence[Row], pictures: Mapping[str, str]) -> str:
         HEAD,
         _origin(rows),
         "",
+        *(f"- {line}" for line in summary(figures, chosen)),
+        "",
         f"## The targets, in layer {chosen}, the default",
         "",
         *_table(["edits", "metric", "figure", "95% interval", "n", "promised", ""], promised(figures, chosen)),
@@ -141,6 +143,45 @@ def page(rows: Sequence[Row], pictures: Mapping[str, str]) -> str:
         *_table(["answers", "n", "clean", "with noise", "restored", "most, at", "layer", "effect"], peaks(figures)),
         "",
     ])  # fmt: skip
+
+
+def summary(figures: Figures, chosen: int) -> Iterable[str]:
+    """What the tables come to, in sentences."""
+    ceiling, least = figures["search", "reliability", "all"], TARGETS["reliability", "all"]
+    known = {kind: figures.get(("search", "reliability", kind)) for kind in ("said", "never_said")}
+    yield (
+        f"A free search reaches {_cell(ceiling)} of the targets in some layer: so much reliability, and no more, was "
+        f"found to be possible by a change of the state at the subject. It is "
+        f"{'less than' if ceiling['value'] < least else 'enough for'} the {least:.2f} promised."
+    )
+    if known["said"] and known["never_said"]:
+        yield (
+            f"Of targets that the model says of some fact it reaches {_cell(known['said'])}, of those that it says of "
+            f"none {_cell(known['never_said'])}."
+        )
+    reached = {layer: row for layer in layers(figures) if (row := _reachable(figures, layer))}
+    if reached:
+        best = max(reached, key=lambda layer: reached[layer]["value"])
+        yield (
+            f"Of the edits that can be reached `rome` makes {_cell(reached[chosen])} in layer {chosen} and most, "
+            f"{_cell(reached[best])}, in layer {best}."
+        )
+    for group, label in GROUPS.items():
+        if found := effects(figures, "state", group):
+            (place, layer), row = max(_before_last(found), key=lambda cell: cell[1]["value"])
+            yield (
+                f"Of {label}, the state that brings back most before the prompt's last token is that of the position "
+                f"“{_words(place)}” after layer {layer}: {_cell(row)} of a probability of "
+                f"{_cell(figures['trace', 'rate', f'clean/{group}'])}."
+            )
+
+
+def _reachable(figures: Figures, layer: int) -> Row | None:
+    return figures.get((f"rome:{layer}", "reliability", "reachable"))
+
+
+def _before_last(found: Mapping[tuple[str, int], Row]) -> list[tuple[tuple[str, int], Row]]:
+    return [cell for cell in found.items() if cell[0][0] != POSITIONS[-1]]
 
 
 def default(figures: Figures) -> int:
@@ -190,11 +231,10 @@ def peaks(figures: Figures) -> Iterable[Sequence[str]]:
             continue
         for kind in KINDS:
             found = effects(figures, kind, group)
-            for where in (POSITIONS[:-1], POSITIONS[-1:]):
-                cells = [(row["value"], place, at, row) for (place, at), row in found.items() if place in where]
-                _, place, at, row = max(cells, key=lambda cell: cell[0])
-                at_most = [place.replace("_", " "), str(at), _cell(row)]
-                yield [label, str(row["n"]), _cell(clean), _cell(noised), kind, *at_most]
+            last = [cell for cell in found.items() if cell[0][0] == POSITIONS[-1]]
+            for cells in (_before_last(found), last):
+                (place, layer), row = max(cells, key=lambda cell: cell[1]["value"])
+                yield [label, str(row["n"]), _cell(clean), _cell(noised), kind, _words(place), str(layer), _cell(row)]
 
 
 def effects(figures: Figures, kind: str, group: str) -> dict[tuple[str, int], Row]:
@@ -205,6 +245,10 @@ def effects(figures: Figures, kind: str, group: str) -> dict[tuple[str, int], Ro
         if method == "trace" and parts[:2] == [kind, group]:
             found[parts[2], int(parts[3])] = row
     return found
+
+
+def _words(position: str) -> str:
+    return position.replace("_", " ")
 
 
 def _joined(own: str, kind: str) -> str:
@@ -296,7 +340,7 @@ def _heat(figure: "Figure", axes: Any, found: Mapping[tuple[str, int], Row], col
     table = [[found[place, layer]["value"] for layer in range(count)] for place in places]
     image = axes.imshow(table, aspect="auto", cmap=colours, interpolation="nearest", vmin=0.0, vmax=most)
     axes.set_xticks(range(count))
-    axes.set_yticks(range(len(places)), [place.replace("_", " ") for place in places])
+    axes.set_yticks(range(len(places)), [_words(place) for place in places])
     figure.colorbar(image, ax=axes, label="average indirect effect")
 
 

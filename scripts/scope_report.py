@@ -8,8 +8,9 @@ A file holds documents of `kedit evaluate scope --json` or bare rows, one a line
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,16 @@ these dialogues: the same words before a question about another subject, or abou
 subject decides; the link, so that the nearest keys are read instead of the edits about a name; the verifier, so that
 the radius decides between the edits that a name brings up; and of `radius` the key of the statement (`one_key`). Each
 stands at the threshold that gives it as many false fires as the router has, but `no_verifier`, which has its own.
+
+"With another threshold" is what stricter and more lenient ones would give: the share of covered questions (own prompts
+left out) that their edit answers, when so many of all the others fire. It is for reading only; the thresholds are those
+of the [verifier's card](../../data/models/kedit-scope/README.md), which were chosen on other relations. The worst cases
+are shown of the shipped world alone: questions of public sets are not repeated here, `--worst` prints them.
 """
+
+FALSE = (0.001, 0.003, 0.01, 0.03)  # shares of questions without an edit that fire, at which coverage is read
+SHOWN = 2  # wrong cases of a kind
+OWN_DATA = frozenset({"world"})  # sets whose questions are the project's own
 
 Row = Mapping[str, Any]
 
@@ -73,6 +83,8 @@ class Measurement:
     command: str
     note: str | None
     rows: Sequence[Row]
+    curves: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)
+    worst: Sequence[Row] = ()
 
 
 def main() -> None:
@@ -99,7 +111,8 @@ def read(path: Path) -> list[Measurement]:
             raise SystemExit(f"{path}, line {number}: no JSON ({error}); give rows, one a line") from None
         if "rows" in given:
             meta = given.get("meta", {})
-            found.append(Measurement(command=meta.get("command", ""), note=meta.get("note"), rows=given["rows"]))
+            said = {name: meta[name] for name in ("note", "curves", "worst") if name in meta}
+            found.append(Measurement(command=meta.get("command", ""), rows=given["rows"], **{"note": None, **said}))
         else:
             key = tuple(given.get(name) for name in ("task", "dataset", "commit", "config", "seed", "machine"))
             bare.setdefault(key, []).append(given)
@@ -112,7 +125,7 @@ def report(measurements: Iterable[Measurement]) -> str:
     for one in measurements:
         rows = [row for row in one.rows if row["task"] == "scope"]
         if rows:
-            parts.append(_section(Measurement(command=one.command, note=one.note, rows=rows)))
+            parts.append(_section(replace(one, rows=rows)))
     return "\n".join(parts)
 
 
@@ -148,7 +161,33 @@ def _section(one: Measurement) -> str:
     parts = [name for name in ABLATIONS if any(row["method"] == name for row in one.rows)]
     if parts:
         lines += ["", "Without a part:", "", *_ablated(own, parts, value)]
+    if one.curves:
+        lines += ["", "With another threshold:", "", *_read_off(one.curves)]
+    if one.worst and first["dataset"] in OWN_DATA:
+        lines += ["", "The worst:", "", *_worst(one.worst)]
     return "\n".join([*lines, ""])
+
+
+def _read_off(curves: Mapping[str, Sequence[Sequence[float]]]) -> list[str]:
+    """Coverage at a few false-fire rates: of the last point that has no more of them."""
+    rows = []
+    for name, points in curves.items():
+        most = [max((covered for false, covered in points if false <= rate), default=0.0) for rate in FALSE]
+        rows.append([name, *(f"{covered:.4f}" for covered in most)])
+    return _table(["method", *(f"false fires ≤ {rate:g}" for rate in FALSE)], rows)
+
+
+def _worst(wrong: Sequence[Row]) -> list[str]:
+    """The first few of each kind: what was asked, and the prompt of the edit that came out best."""
+    seen: Counter[str] = Counter()
+    rows = []
+    for one in wrong:
+        seen[one["kind"]] += 1
+        if seen[one["kind"]] <= SHOWN:
+            did = "fired" if one["fired"] else "silent"
+            best = "the right one" if one["best"] and one["best"] == one["wanted"] else one["best"] or "none"
+            rows.append([one["kind"], did, f"{one['score']:.3f}", one["question"].replace("|", "\\|"), best])
+    return _table(["kind", "", "score", "question", "best edit"], rows)
 
 
 def _ablated(own: str, parts: Sequence[str], value: Mapping[tuple[str, ...], float]) -> list[str]:

@@ -63,7 +63,10 @@ def scope(
         Path | None,
         typer.Option("--picture", parser=o.path_of, metavar="<path>", help="Draw coverage against false fires here."),
     ] = None,
-    worst: Annotated[int, typer.Option("--worst", min=0, help="Show so many wrong cases of a kind on stderr.")] = 0,
+    worst: Annotated[
+        int,
+        typer.Option("--worst", min=0, help="Show so many wrong cases of a kind on stderr, and in the JSON."),
+    ] = 0,
     as_json: o.Json = False,
 ) -> None:
     """Measure which questions an edit answers: held-out ones, by kind, with all edits of a set in one store."""
@@ -82,10 +85,12 @@ def scope(
     report = run_scope(plan, data, encoder=encoder, verifier=verifier, progress=say)
     if picture:
         save_picture(report, picture)
-    for line in _worst(report.wrong, worst):
+    wrong = _by_kind(report.wrong)
+    for line in _worst(wrong, worst):
         say(line)
     if as_json:
-        emit_rows(report.rows, plan=asdict(plan), note=note, **_meta(report))
+        shown = [asdict(one) for found in wrong.values() for one in found[:worst]]
+        emit_rows(report.rows, plan=asdict(plan), note=note, worst=shown, **_meta(report))
     else:
         _print_tables(report.rows, note)
 
@@ -99,13 +104,18 @@ def _meta(report: "ScopeReport") -> dict[str, Any]:
     }
 
 
-def _worst(wrong: "tuple[Wrong, ...]", count: int) -> list[str]:
-    """So many wrong cases of each kind, with how many there are."""
+def _by_kind(wrong: "tuple[Wrong, ...]") -> "dict[str, list[Wrong]]":
+    """Wrong cases by kind, those that are furthest off first."""
     by_kind: dict[str, list[Wrong]] = defaultdict(list)
     for one in wrong:
         by_kind[one.kind].append(one)
+    return by_kind
+
+
+def _worst(wrong: "dict[str, list[Wrong]]", count: int) -> list[str]:
+    """So many wrong cases of each kind, with how many there are."""
     lines = []
-    for kind, found in by_kind.items() if count else ():
+    for kind, found in wrong.items() if count else ():
         lines.append(f"{kind}: {len(found)} wrong, {sum(one.fired for one in found)} of them fired")
         for one in found[:count]:
             lines.append(f"  {one.score:.3f} {one.stratum:<8} {'FIRED' if one.fired else 'silent'}  {one.question!r}")

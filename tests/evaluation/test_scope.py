@@ -313,7 +313,12 @@ def test_the_report_is_made_from_rows(stored: Stored, tmp_path: Path, monkeypatc
     oracle = Oracle(stored.drawn, stored.ids)
     oracle.best["Where is Firm6?"] = (stored.ids[6], True)
     rows = [row.flat() for row in measured(stored, oracle).rows]
-    meta = {"command": "kedit evaluate scope --dataset firms --json", "note": "a note"}
+    curves = {"kedit": [[0.0, 0.5], [0.002, 0.7], [0.02, 0.9]]}
+    wrong = {"kind": "same_subject", "question": "Where | is it?", "best": "Firm6 is in", "wanted": None}
+    worst = [{**wrong, "fired": True, "score": score} for score in (0.9, 0.8, 0.7)]
+    command = "kedit evaluate scope --dataset firms --json"
+    meta = {"command": command, "note": "a note", "curves": curves, "worst": worst}
+    monkeypatch.setattr(scope_report, "OWN_DATA", {"firms"})
     (tmp_path / "one.jsonl").write_text(json.dumps({"rows": rows, "meta": meta}), "utf-8")
     (tmp_path / "bare.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n", "utf-8")
     target = tmp_path / "results" / "scope.md"
@@ -329,6 +334,12 @@ def test_the_report_is_made_from_rows(stored: Stored, tmp_path: Path, monkeypatc
     assert f"| false_fire/same_subject | ≤ 0.01 | 0.0250 | {low:.4f} to {high:.4f} | 40 | **missed** |" in text
     assert "| reliability/prompt | ≥ 0.995 | 1.0000 |" in text
     assert "| seconds/p50/total | 4.00 ms | 162 |" in text
+    assert "| kedit | 0.5000 | 0.7000 | 0.7000 | 0.9000 |" in text  # at 0.001, 0.003, 0.01 and 0.03
+    assert text.count("| same_subject | fired | 0.") == 2  # no more of a kind, and none of bare rows
+    assert "| 0.900 | Where \\| is it? | Firm6 is in |" in text
+    monkeypatch.setattr(scope_report, "OWN_DATA", set[str]())
+    scope_report.main()
+    assert "Where" not in target.read_text("utf-8")
 
 
 def test_a_broken_line_of_rows_is_named(tmp_path: Path) -> None:
