@@ -8,12 +8,11 @@ from typing import Any, ClassVar, get_args
 from kedit_memory.editors._codebook_adapter import Adapter, Replacement
 from kedit_memory.editors._codebook_applied import CodebookApplied, Lesson
 from kedit_memory.editors._codebook_files import load_codebook
-from kedit_memory.editors._codebook_site import KeyToken, Site, Stack, one_of, usual_layer
+from kedit_memory.editors._codebook_site import KeyToken, Site, Stack, one_of, site_of
 from kedit_memory.editors.base import Outcome, Wanted, undone_on_failure
 from kedit_memory.editors.codebook import Codebook, Distance, Found
 from kedit_memory.errors import EditorError, InvalidInputError
 from kedit_memory.models.classifier import Editable, editable
-from kedit_memory.models.families import encoder_of, family_of
 from kedit_memory.records import Vectors
 
 
@@ -23,7 +22,7 @@ class CodebookEditor:
 
     Attributes:
         layer: Where the codebook sits; -1 is the last, None about three quarters of the depth.
-        stack: Which half of an encoder-decoder the layer is counted in.
+        stack: Which half of an encoder-decoder the layer is counted in, None for the encoder.
         distance: How keys are compared: "euclidean", or "cosine" (1 less the cosine).
         key_token: Whose state is the key: "last" of the prompt, or "first" (a classifier's [CLS]).
         iterations: The most steps of Adam for a value.
@@ -33,14 +32,15 @@ class CodebookEditor:
     learns_paraphrases: ClassVar[bool] = False
 
     layer: int | None = None
-    stack: Stack = "decoder"
+    stack: Stack | None = None
     distance: Distance = "euclidean"
     key_token: KeyToken = "last"  # noqa: S105 - a place in the prompt
     iterations: int = 100
 
     def __post_init__(self) -> None:
         """Refuse options that mean nothing."""
-        one_of("stack", self.stack, get_args(Stack))
+        if self.stack is not None:
+            one_of("stack", self.stack, get_args(Stack))
         one_of("distance", self.distance, get_args(Distance))
         one_of("key_token", self.key_token, get_args(KeyToken))
         self._positive("iterations")
@@ -98,15 +98,12 @@ class CodebookEditor:
         return Adapter(site, codebook, self._finder(codebook), self._replaces())
 
     def _site(self, model: Any) -> Site:
-        family = encoder_of(model) if self.stack == "encoder" else family_of(model)
-        count = family.count(model)
-        layer = usual_layer(family, model) if self.layer is None else self.layer
-        family.layer_name(model, layer)  # refuses one that is not there
-        return Site(model=model, layer=layer % count, stack=self.stack, key_token=self.key_token)
+        return site_of(model, layer=self.layer, stack=self.stack, key_token=self.key_token)
 
     def _applied(self, model: Editable, codebook: Codebook | None) -> CodebookApplied:
         adapter = self.attach(model.model, codebook)
-        record = {"method": self.name, "options": asdict(replace(self, layer=adapter.site.layer))}
+        made = replace(self, layer=adapter.site.layer, stack=adapter.site.stack)
+        record = {"method": self.name, "options": asdict(made)}
         return CodebookApplied(model, adapter, self._learn, record, paraphrases=self.learns_paraphrases)
 
     def _positive(self, *options: str) -> None:

@@ -192,7 +192,23 @@ class Site:
         return 0 if pad_token is None else int(pad_token)
 
 
-def usual_layer(family: Family, model: Any) -> int:
+def site_of(model: Any, *, layer: int | None, stack: Stack | None, key_token: KeyToken) -> Site:
+    """The site that the options of an editor mean in a transformers model.
+
+    Where no half of an encoder-decoder is named it is the encoder, as for the T5 of Hartvigsen et al.: its states at
+    the prompt's tokens tell prompts apart, while a decoder begins every answer with the same token.
+
+    Raises:
+        InvalidInputError: the model has no such layer; those that it has are listed.
+    """
+    chosen = stack or ("encoder" if model.config.is_encoder_decoder else "decoder")
+    family = encoder_of(model) if chosen == "encoder" else family_of(model)
+    place = _usual_layer(family, model) if layer is None else layer
+    family.layer_name(model, place)  # refuses one that is not there
+    return Site(model=model, layer=place % family.count(model), stack=chosen, key_token=key_token)
+
+
+def _usual_layer(family: Family, model: Any) -> int:
     """Three quarters of the depth, as in the paper's models: 35 of 48, 10 of 12, 4 of 6.
 
     Never the last layer of several: no other token reads what comes out of it at the query token, neither the tokens

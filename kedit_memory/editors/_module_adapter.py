@@ -18,7 +18,7 @@ from torch import nn
 
 from kedit_memory.editors._codebook_adapter import Adapter, _Pass, _present
 from kedit_memory.editors._codebook_applied import sample_of
-from kedit_memory.editors._codebook_site import KeyToken, Sample, Site, Stack, one_of, usual_layer
+from kedit_memory.editors._codebook_site import KeyToken, Sample, Site, Stack, one_of, site_of
 from kedit_memory.editors._codebook_tail import Tail
 from kedit_memory.editors._module_files import load_module, save_module
 from kedit_memory.editors._teaching import check_options, judged
@@ -27,7 +27,6 @@ from kedit_memory.editors.base import Outcome, Wanted, facts, undone_on_failure
 from kedit_memory.editors.codebook import Codebook
 from kedit_memory.errors import EditorError
 from kedit_memory.models.classifier import Editable, editable
-from kedit_memory.models.families import encoder_of, family_of
 from kedit_memory.models.prompts import Prompt
 
 
@@ -137,7 +136,7 @@ class ModuleApplied:
         Raises:
             EditorError: the folder holds something already, or cannot be written.
         """
-        options = asdict(replace(self.editor, layer=self.adapter.site.layer))
+        options = asdict(replace(self.editor, layer=self.adapter.site.layer, stack=self.adapter.site.stack))
         outcomes = [asdict(outcome) for outcome in self.outcomes]
         record = {"method": self.editor.name, "fingerprint": self._fingerprint, "options": options}
         save_module(self.adapter.module, folder, {**record, "outcomes": outcomes})
@@ -156,7 +155,7 @@ class ModuleEditor(ABC):
 
     Attributes:
         layer: Where the module sits; -1 is the last, None about three quarters of the depth.
-        stack: Which half of an encoder-decoder the layer is counted in.
+        stack: Which half of an encoder-decoder the layer is counted in, None for the encoder.
         key_token: Whose state it reads: "last" of the prompt, or "first" (a classifier's [CLS]).
         iterations: Steps of Adam for each call.
         learning_rate: Of Adam.
@@ -166,7 +165,7 @@ class ModuleEditor(ABC):
     name: ClassVar[str]
 
     layer: int | None = None
-    stack: Stack = "decoder"
+    stack: Stack | None = None
     key_token: KeyToken = "last"  # noqa: S105 - a place in the prompt
     iterations: int = 100
     learning_rate: float = 0.1
@@ -174,7 +173,8 @@ class ModuleEditor(ABC):
 
     def __post_init__(self) -> None:
         """Refuse options that mean nothing."""
-        one_of("stack", self.stack, ("decoder", "encoder"))
+        if self.stack is not None:
+            one_of("stack", self.stack, ("decoder", "encoder"))
         one_of("key_token", self.key_token, ("last", "first"))
         check_options(
             self.name,
@@ -246,11 +246,7 @@ class ModuleEditor(ABC):
             raise EditorError(f"training of {self.name} ran into numbers that are none: take a smaller learning_rate")
 
     def _adapter(self, model: Editable) -> ModuleAdapter:
-        family = encoder_of(model.model) if self.stack == "encoder" else family_of(model.model)
-        count = family.count(model.model)
-        layer = usual_layer(family, model.model) if self.layer is None else self.layer
-        family.layer_name(model.model, layer)  # refuses one that is not there
-        site = Site(model=model.model, layer=layer % count, stack=self.stack, key_token=self.key_token)
+        site = site_of(model.model, layer=self.layer, stack=self.stack, key_token=self.key_token)
         generator = torch.Generator().manual_seed(self.seed)
         return ModuleAdapter(site, self.module(site.width, generator).to(site.device))
 

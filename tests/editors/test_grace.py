@@ -348,9 +348,10 @@ def test_causal_families(taught, kind):
         applied.undo()
 
 
-@pytest.mark.parametrize("stack", ["encoder", "decoder"])
+@pytest.mark.parametrize("stack", [None, "encoder", "decoder"])
 def test_encoder_decoders(taught, stack):
     model = taught("t5")
+    assert grace(stack=stack, layer=1).attach(model.model).site.stack == (stack or "encoder")
     old = answer(model, KING)
     miss = model.logits(Prompt(question=OTHER), "x")
     edit = replace(KING, target="France")
