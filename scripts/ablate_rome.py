@@ -15,19 +15,19 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from kedit_memory.editors._keyvalue import padded, projection, texts_of
+from kedit_memory.editors._keyvalue import layer_indices, padded, projection, texts_of
 from kedit_memory.editors._locate import Site, decoder_family
 from kedit_memory.editors._values import find_values
 from kedit_memory.editors.base import facts
 from kedit_memory.editors.rome import Rome, default_layer
 from kedit_memory.errors import KeditError
-from kedit_memory.evaluation.bootstrap import interval
+from kedit_memory.evaluation.bootstrap import interval, widened
 from kedit_memory.evaluation.lifelong.log import RowLog
 from kedit_memory.evaluation.lifelong.streams import StreamEdit, Wanted
 from kedit_memory.evaluation.lifelong.world import world_stream
@@ -68,6 +68,15 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What rows of one file share: how many edits and traced facts, and the seed of both."""
+
+    edits: int
+    facts: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Bench:
     """What every unit measures with."""
 
@@ -100,9 +109,11 @@ def main() -> None:
     parser.add_argument("--edits", type=at_least_one, default=40)
     parser.add_argument("--facts", type=at_least_one, default=20, help="that are traced, half with one-token answers")
     parser.add_argument("--seed", type=int, default=1, help="of edits, questions and facts")
+    parser.add_argument("--layers", type=int, nargs="+", help="in which edits are made; all if none is named")
     arguments = parser.parse_args()
+    plan = Plan(edits=arguments.edits, facts=arguments.facts, seed=arguments.seed)
     try:
-        measure(arguments.rows, arguments.model, arguments.edits, arguments.facts, arguments.seed)
+        measure(arguments.rows, arguments.model, plan, arguments.layers)
     except KeditError as error:
         raise SystemExit(str(error)) from None
 
@@ -114,24 +125,29 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
-def measure(path: Path, name: str, edits: int, traced: int, seed: int) -> None:
-    """Measure what is missing; errors as of the editor, the stream and `RowLog`."""
+def measure(path: Path, name: str, plan: Plan, chosen: Sequence[int] | None = None) -> None:
+    """Measure what is missing, edits in the chosen layers or in all; errors as of the editor, the stream and `RowLog`.
+
+    Raises:
+        InvalidInputError: the model has no such layer.
+    """
     log = RowLog(path, LAST)
     model = white_box(load_model(name, device="cpu"), "an ablation of rome")
-    layers = range(decoder_family(model, "rome").count(model.model))
-    config = {"edits": edits, "facts": traced, "seed": seed}
-    run = describe_run("ablation", "world", config=config, data=world_folder(), model=model.fingerprint)
+    family = decoder_family(model, "rome")
+    layers = range(family.count(model.model))
+    in_layers = layers if chosen is None else layer_indices(model, family, chosen)
+    run = describe_run("ablation", "world", config=asdict(plan), data=world_folder(), model=model.fingerprint)
     log.check(run)
     world = load_world()
-    bench = Bench(model=model, world=world, cases=draw(model, world, edits, seed), run=run, seed=seed)
+    bench = Bench(model=model, world=world, cases=draw(model, world, plan), run=run, seed=plan.seed)
     editor = Rome()
     units: dict[str, Callable[[], Iterable[Row]]] = {f"search:{i}": _later(search, bench, i) for i in layers}
     units["search"] = lambda: reachable_rows(bench, reachable(log.rows))
-    units |= {f"rome:{i}": _later(edited, bench, i, editor, log) for i in layers}
+    units |= {f"rome:{i}": _later(edited, bench, i, editor, log) for i in in_layers}
     units["rome"] = lambda: [bench.figure("rome", "rate", "default_layer", default_layer(len(layers)), "layer")]
-    units["trace"] = lambda: traces(bench, traced)
+    units["trace"] = lambda: traces(bench, plan.facts)
     for place, (method, rows) in enumerate(units.items(), start=1):
-        if not log.finished(method, seed):
+        if not log.finished(method, plan.seed):
             started = time.perf_counter()
             found = list(rows())
             seconds = time.perf_counter() - started
@@ -146,14 +162,14 @@ def _later(function: Callable[..., Iterable[Row]], *given: object) -> Callable[[
 # Cases and their strata
 
 
-def draw(model: WhiteBoxModel, world: World, count: int, seed: int) -> list[Case]:
+def draw(model: WhiteBoxModel, world: World, plan: Plan) -> list[Case]:
     """So many edits that the model does not answer already, with questions about other facts that it was taught.
 
     Raises:
         InvalidInputError: the world has fewer.
     """
-    stream = world_stream(model, Wanted(edits=count, questions=1, phrasings=0, seed=seed))
-    rng = random.Random(f"ablation:{seed}")
+    stream = world_stream(model, Wanted(edits=plan.edits, questions=1, phrasings=0, seed=plan.seed))
+    rng = random.Random(f"ablation:{plan.seed}")
     known = [f for f in world.facts if f.tier in KNOWN_TIERS and not world.relations[f.relation].inverse_of]
     return [
         Case(
@@ -303,12 +319,15 @@ def _asked(model: WhiteBoxModel, editor: Rome, case: Case) -> dict[tuple[str, st
 def share(hits: Sequence[Hit]) -> tuple[float, float, float]:
     """A share and its 95% interval: drawn again by edit, since an edit's questions stand and fall together.
 
-    Where all edits are alike, drawing them again would show no spread; it is Wilson's over the edits then.
+    Where all edits are alike, drawing them again would show no spread; it is then as wide as so many edits allow.
     """
     right, asked = (sum(side) for side in zip(*hits, strict=True))
+    value = right / asked
     if right in (0, asked):
-        return right / asked, *wilson(len(hits) if right else 0, len(hits))
-    return right / asked, *interval(hits, lambda drawn: drawn[..., 0].sum(-1) / drawn[..., 1].sum(-1))
+        return value, *wilson(len(hits) if right else 0, len(hits))
+    drawn = interval(hits, lambda sample: sample[..., 0].sum(-1) / sample[..., 1].sum(-1))
+    low, high = widened(drawn, value, len(hits))
+    return value, max(0.0, low), min(1.0, high)
 
 
 # The traces

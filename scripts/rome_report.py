@@ -28,11 +28,17 @@ STRATA = {
     "all": "all",
     "reachable": "reachable",
     "unreachable": "not reachable",
-    "said": "the model says it of some fact",
-    "never_said": "the model says it of none",
+    "said": "said of some fact",
+    "never_said": "said of none",
     **{f"tokens_{size}": f"{size} token{'s' if size > 1 else ''}" for size in range(1, MOST_TOKENS)},
     f"tokens_{MOST_TOKENS}_or_more": f"{MOST_TOKENS} tokens or more",
 }
+SUMMARISED = {
+    "reachable": "Of the edits whose target can be reached",
+    "said": "Of those whose target the model says of some fact",
+    "never_said": "Of those whose target it says of none",
+}
+LEARNED = (("reliability", "all"), ("generalization", "held_out"))  # of TARGETS, what says that an edit took
 COLUMNS = {
     ("reliability", "all"): "reliability",
     ("generalization", "held_out"): "held-out wordings",
@@ -59,8 +65,8 @@ REACH = f"""## Which targets can be reached
 
 A target of several tokens is spelled at the prompt's end, each token read from the one state at the subject and from
 the tokens before it. A model that has learned a name goes on with it after its beginning; of a name that it has not
-learned, the state has to hold every token. "Says" is whether the unedited model gives the target as its answer to any
-question of which it is the true one, of up to {SAYINGS} facts.
+learned, the state has to hold every token. "Said of some fact" is a target that the unedited model gives as its answer
+to a question of which it is the true one, of up to {SAYINGS} facts. Figures of `rome` are those of the default layer.
 """
 TRACES = """## Where facts are read from
 
@@ -99,7 +105,9 @@ def read(path: Path) -> list[Row]:
     except (OSError, ValueError) as error:
         raise SystemExit(f"{path} holds no rows ({error}); give those of scripts/ablate_rome.py") from None
     rows = [row for row in rows if isinstance(row, dict) and row.get("task") == "ablation"]
-    missing = {"search", "rome", "trace"} - {row["method"] for row in rows}
+    methods = {row["method"] for row in rows}
+    chosen = [f"rome:{int(row['value'])}" for row in rows if row["kind"] == "default_layer"]
+    missing = {"search", "rome", "trace", *chosen} - methods
     if missing:
         raise SystemExit(
             f"{path} has no rows of {', '.join(sorted(missing))}: let scripts/ablate_rome.py finish its run"
@@ -135,7 +143,7 @@ def page(rows: Sequence[Row], pictures: Mapping[str, str]) -> str:
         *_table(["layer", "edits", "reached by a free search", *COLUMNS.values()], by_layer(figures)),
         "",
         REACH,
-        *_table(["target", "n", "reachable", f"`rome` in layer {chosen}"], by_target(figures, chosen)),
+        *_table(["target", "n", "reachable", *(_named(key) for key in LEARNED)], by_target(figures, chosen)),
         "",
         TRACES,
         f"![average indirect effect by position and layer]({pictures['trace']})",
@@ -148,24 +156,18 @@ def page(rows: Sequence[Row], pictures: Mapping[str, str]) -> str:
 def summary(figures: Figures, chosen: int) -> Iterable[str]:
     """What the tables come to, in sentences."""
     ceiling, least = figures["search", "reliability", "all"], TARGETS["reliability", "all"]
-    known = {kind: figures.get(("search", "reliability", kind)) for kind in ("said", "never_said")}
     yield (
         f"A free search reaches {_cell(ceiling)} of the targets in some layer: so much reliability, and no more, was "
         f"found to be possible by a change of the state at the subject. It is "
         f"{'less than' if ceiling['value'] < least else 'enough for'} the {least:.2f} promised."
     )
-    if known["said"] and known["never_said"]:
-        yield (
-            f"Of targets that the model says of some fact it reaches {_cell(known['said'])}, of those that it says of "
-            f"none {_cell(known['never_said'])}."
-        )
-    reached = {layer: row for layer in layers(figures) if (row := _reachable(figures, layer))}
-    if reached:
-        best = max(reached, key=lambda layer: reached[layer]["value"])
-        yield (
-            f"Of the edits that can be reached `rome` makes {_cell(reached[chosen])} in layer {chosen} and most, "
-            f"{_cell(reached[best])}, in layer {best}."
-        )
+    for kind in ("reachable", "said", "never_said"):
+        made, worded = (figures.get((f"rome:{chosen}", *_of(key, kind))) for key in LEARNED)
+        if made and worded:
+            yield (
+                f"{SUMMARISED[kind]}, `rome` makes {_cell(made)} in layer {chosen}, and gives {_cell(worded)} of their "
+                "answers in held-out wordings."
+            )
     for group, label in GROUPS.items():
         if found := effects(figures, "state", group):
             (place, layer), row = max(_before_last(found), key=lambda cell: cell[1]["value"])
@@ -174,10 +176,6 @@ def summary(figures: Figures, chosen: int) -> Iterable[str]:
                 f"“{_words(place)}” after layer {layer}: {_cell(row)} of a probability of "
                 f"{_cell(figures['trace', 'rate', f'clean/{group}'])}."
             )
-
-
-def _reachable(figures: Figures, layer: int) -> Row | None:
-    return figures.get((f"rome:{layer}", "reliability", "reachable"))
 
 
 def _before_last(found: Mapping[tuple[str, int], Row]) -> list[tuple[tuple[str, int], Row]]:
@@ -189,28 +187,27 @@ def default(figures: Figures) -> int:
     return int(figures["rome", "rate", "default_layer"]["value"])
 
 
-def layers(figures: Figures) -> list[int]:
-    """All layers, in order."""
-    return sorted(
-        int(m.removeprefix("rome:")) for m, metric, _ in figures if m.startswith("rome:") and metric == "seconds"
-    )
+def layers(figures: Figures, method: str = "rome") -> list[int]:
+    """The layers that a method was measured in, in order."""
+    named = (name.split(":") for name, metric, _ in figures if metric == "seconds" and ":" in name)
+    return sorted(int(layer) for own, layer in named if own == method)
 
 
 def promised(figures: Figures, layer: int) -> Iterable[Sequence[str]]:
-    """What was promised against what is, for all edits and for those that can be reached."""
-    for kind in ("all", "reachable"):
-        for (metric, own), least in TARGETS.items():
-            if row := figures.get((f"rome:{layer}", metric, _joined(own, kind))):
-                kept = "reached" if row["value"] >= least else "**missed**"
+    """What was promised against what is, for all edits and for those whose target can be reached, or is known."""
+    for kind in ("all", "reachable", "said"):
+        for key, least in TARGETS.items():
+            if row := figures.get((f"rome:{layer}", *_of(key, kind))):
+                kept = "kept" if row["value"] >= least else "**missed**"
                 interval = f"{row['low']:.3f} to {row['high']:.3f}"
-                yield [kind, metric, f"{row['value']:.3f}", interval, str(row["n"]), f"≥ {least:.2f}", kept]
+                yield [STRATA[kind], key[0], f"{row['value']:.3f}", interval, str(row["n"]), f"≥ {least:.2f}", kept]
 
 
 def by_layer(figures: Figures) -> Iterable[Sequence[str]]:
-    """A line for each layer, of all edits, and one of those that can be reached."""
-    for layer in layers(figures):
+    """A line for each layer, of all edits, and one of those that can be reached; blank where no edit was made."""
+    for layer in layers(figures, "search"):
         for kind in ("all", "reachable"):
-            cells = [_cell(figures.get((f"rome:{layer}", metric, _joined(own, kind)))) for metric, own in COLUMNS]
+            cells = [_cell(figures.get((f"rome:{layer}", *_of(key, kind)))) for key in COLUMNS]
             searched = _cell(figures[f"search:{layer}", "reliability", "all"]) if kind == "all" else ""
             yield [str(layer), kind, searched, *cells]
 
@@ -220,7 +217,8 @@ def by_target(figures: Figures, layer: int) -> Iterable[Sequence[str]]:
     for kind, label in STRATA.items():
         row = figures.get((f"rome:{layer}", "reliability", kind))
         if row:
-            yield [label, str(row["n"]), _cell(figures.get(("search", "reliability", kind))), _cell(row)]
+            made = [_cell(figures.get((f"rome:{layer}", *_of(key, kind)))) for key in TARGETS]
+            yield [label, str(row["n"]), _cell(figures.get(("search", "reliability", kind))), *made]
 
 
 def peaks(figures: Figures) -> Iterable[Sequence[str]]:
@@ -251,9 +249,14 @@ def _words(position: str) -> str:
     return position.replace("_", " ")
 
 
-def _joined(own: str, kind: str) -> str:
-    """The kind of a row from the question's kind and the stratum of its edit, as `ablate_rome.edited` writes it."""
-    return kind if own == "all" else own if kind == "all" else f"{own}/{kind}"
+def _of(key: tuple[str, str], kind: str) -> tuple[str, str]:
+    """The metric and kind of a row of one stratum of edits, as `ablate_rome.edited` writes them."""
+    metric, own = key
+    return metric, kind if own == "all" else own if kind == "all" else f"{own}/{kind}"
+
+
+def _named(key: tuple[str, str]) -> str:
+    return key[0] if key[1] == "all" else f"{key[0]}, {key[1].replace('_', '-')} wordings"
 
 
 def _cell(row: Row | None) -> str:
@@ -283,15 +286,14 @@ def layers_figure(figures: Figures) -> "Figure":
 
     figure = Figure(figsize=(13, 4.2), layout="constrained")
     panels = figure.subplots(1, len(TARGETS), sharey=True)
-    for axes, ((metric, own), least) in zip(panels, TARGETS.items(), strict=True):
-        for shift, (kind, colour, mark) in enumerate((("all", "#0072b2", "o"), ("reachable", "#009e73", "D"))):
-            _curve(axes, figures, (metric, _joined(own, kind)), ("rome", f"{kind} edits", colour, mark), 0.12 * shift)
-        if metric == "reliability":
-            _curve(axes, figures, (metric, "all"), ("search", "free search, all edits", "#d55e00", "s"), -0.12)
+    for axes, (key, least) in zip(panels, TARGETS.items(), strict=True):
+        for shift, (kind, colour, mark) in enumerate((("all", "#0072b2", "o"), ("said", "#009e73", "D"))):
+            _curve(axes, figures, _of(key, kind), ("rome", f"edits: {STRATA[kind]}", colour, mark), 0.12 * shift)
+        if key[0] == "reliability":
+            _curve(axes, figures, key, ("search", "free search, all edits", "#d55e00", "s"), -0.12)
         axes.axhline(least, color="black", linestyle=":", linewidth=1, label="promised")
         axes.axvline(default(figures), color="grey", linestyle="--", linewidth=1, label="default layer")
-        title = f"{metric}, held-out wordings" if own == "held_out" else metric
-        axes.set(title=title, xlabel="layer", ylim=(-0.02, 1.02), xticks=layers(figures))
+        axes.set(title=_named(key), xlabel="layer", ylim=(-0.02, 1.02), xticks=layers(figures, "search"))
         axes.grid(alpha=0.3)
         axes.legend(loc="lower left", fontsize=8)
     return figure
@@ -299,7 +301,7 @@ def layers_figure(figures: Figures) -> "Figure":
 
 def _curve(axes: Any, figures: Figures, name: tuple[str, str], look: tuple[str, str, str, str], shift: float) -> None:
     method, label, colour, mark = look
-    points = [(layer, row) for layer in layers(figures) if (row := figures.get((f"{method}:{layer}", *name)))]
+    points = [(layer, row) for layer in layers(figures, method) if (row := figures.get((f"{method}:{layer}", *name)))]
     if not points:
         return
     values = [row["value"] for _, row in points]

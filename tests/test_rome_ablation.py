@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 
 import ablate_rome as ablation
 import pytest
@@ -20,6 +21,7 @@ from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.language import load_model
 from kedit_memory.records import EditRequest
 
+PLAN = ablation.Plan(edits=2, facts=1, seed=3)
 EDIT = StreamEdit(
     request=EditRequest(prompt="Who is the king of the north?", target="Bob", subject="the north"),
     accepted=("Bob",),
@@ -39,6 +41,8 @@ def test_a_share_is_drawn_again_by_edit():
     assert high == 1.0
     assert ablation.share([(2, 2), (3, 3)]) == (1.0, *wilson(2, 2))
     assert ablation.share([(0, 4)]) == (0.0, *wilson(0, 1))
+    value, low, high = ablation.share([(3, 4)] * 20)
+    assert low < value == 0.75 < high < 1.0, "twenty edits that are alike are still no more than twenty"
 
 
 @pytest.mark.parametrize("subject", [range(3, 7), range(2, 3), range(2), range(9, 10)])
@@ -109,7 +113,7 @@ def measured(tiny_folder, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ablation, "is_answer", lambda text, accepted: bool(text) and bool(accepted))
         patch.setattr(ablation, "NOISES", 1)
-        ablation.measure(path, str(tiny_folder("gpt2")), 2, 1, 3)
+        ablation.measure(path, str(tiny_folder("gpt2")), PLAN)
     return path
 
 
@@ -143,14 +147,16 @@ def test_a_run_that_was_stopped_goes_on(measured, tiny_folder, tmp_path, monkeyp
     monkeypatch.setattr(ablation, "search", pytest.fail)
     monkeypatch.setattr(ablation, "traces", lambda *_: [])
     monkeypatch.setattr(ablation, "is_answer", lambda text, accepted: bool(text) and bool(accepted))
-    ablation.measure(path, str(tiny_folder("gpt2")), 2, 1, 3)
+    ablation.measure(path, str(tiny_folder("gpt2")), PLAN)
 
     def shares(found):
         return {(r["method"], r["metric"], r["kind"]): r["value"] for r in found if r["unit"] == "share"}
 
     assert shares(rows_of(path)) == shares(rows)
     with pytest.raises(InvalidInputError, match="holds rows of config"):
-        ablation.measure(path, str(tiny_folder("gpt2")), 3, 1, 3)
+        ablation.measure(path, str(tiny_folder("gpt2")), replaced(PLAN, edits=3))
+    with pytest.raises(InvalidInputError, match="no layer 7"):
+        ablation.measure(tmp_path / "new.jsonl", str(tiny_folder("gpt2")), PLAN, [7])
 
 
 def test_the_page_is_written_from_rows(measured, tmp_path, monkeypatch):
