@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Row: TypeAlias = Mapping[str, Any]
+Cell: TypeAlias = tuple[tuple[str, int], Row]  # of a trace: position and layer, and what came back
 Figures: TypeAlias = Mapping[tuple[str, str, str], Row]  # by method, metric and kind
 
 # What was promised of single edits, by metric and kind.
@@ -170,16 +171,26 @@ def summary(figures: Figures, chosen: int) -> Iterable[str]:
             )
     for group, label in GROUPS.items():
         if found := effects(figures, "state", group):
-            (place, layer), row = max(_before_last(found), key=lambda cell: cell[1]["value"])
+            (place, layer), row = _most(_before_last(found))
+            (_, reading), read_by = _most(_at_last(effects(figures, "attention", group)))
             yield (
                 f"Of {label}, the state that brings back most before the prompt's last token is that of the position "
                 f"“{_words(place)}” after layer {layer}: {_cell(row)} of a probability of "
-                f"{_cell(figures['trace', 'rate', f'clean/{group}'])}."
+                f"{_cell(figures['trace', 'rate', f'clean/{group}'])}. The prompt's last token reads it most by the "
+                f"attention of layer {reading}: {_cell(read_by)}."
             )
 
 
-def _before_last(found: Mapping[tuple[str, int], Row]) -> list[tuple[tuple[str, int], Row]]:
+def _before_last(found: Mapping[tuple[str, int], Row]) -> list[Cell]:
     return [cell for cell in found.items() if cell[0][0] != POSITIONS[-1]]
+
+
+def _at_last(found: Mapping[tuple[str, int], Row]) -> list[Cell]:
+    return [cell for cell in found.items() if cell[0][0] == POSITIONS[-1]]
+
+
+def _most(cells: Iterable[Cell]) -> Cell:
+    return max(cells, key=lambda cell: cell[1]["value"])
 
 
 def default(figures: Figures) -> int:
@@ -217,7 +228,7 @@ def by_target(figures: Figures, layer: int) -> Iterable[Sequence[str]]:
     for kind, label in STRATA.items():
         row = figures.get((f"rome:{layer}", "reliability", kind))
         if row:
-            made = [_cell(figures.get((f"rome:{layer}", *_of(key, kind)))) for key in TARGETS]
+            made = [_cell(figures.get((f"rome:{layer}", *_of(key, kind)))) for key in LEARNED]
             yield [label, str(row["n"]), _cell(figures.get(("search", "reliability", kind))), *made]
 
 
@@ -229,9 +240,8 @@ def peaks(figures: Figures) -> Iterable[Sequence[str]]:
             continue
         for kind in KINDS:
             found = effects(figures, kind, group)
-            last = [cell for cell in found.items() if cell[0][0] == POSITIONS[-1]]
-            for cells in (_before_last(found), last):
-                (place, layer), row = max(cells, key=lambda cell: cell[1]["value"])
+            for cells in (_before_last(found), _at_last(found)):
+                (place, layer), row = _most(cells)
                 yield [label, str(row["n"]), _cell(clean), _cell(noised), kind, _words(place), str(layer), _cell(row)]
 
 
@@ -285,7 +295,7 @@ def layers_figure(figures: Figures) -> "Figure":
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 4.2), layout="constrained")
-    panels = figure.subplots(1, len(TARGETS), sharey=True)
+    panels = figure.subplots(1, len(TARGETS), sharex=True, sharey=True)
     for axes, (key, least) in zip(panels, TARGETS.items(), strict=True):
         for shift, (kind, colour, mark) in enumerate((("all", "#0072b2", "o"), ("said", "#009e73", "D"))):
             _curve(axes, figures, _of(key, kind), ("rome", f"edits: {STRATA[kind]}", colour, mark), 0.12 * shift)

@@ -107,14 +107,22 @@ def test_whether_the_model_ever_says_a_target():
 
 
 @pytest.fixture(scope="module")
-def measured(tiny_folder, tmp_path_factory):
-    """The rows of a whole run of two edits on a tiny model, which is said to answer every fact rightly."""
-    path = tmp_path_factory.mktemp("ablation") / "rows.jsonl"
+def runs(tiny_folder, tmp_path_factory):
+    """The rows of two edits on a tiny model that is said to answer every fact rightly: in one layer, then in all."""
+    folder = tmp_path_factory.mktemp("ablation")
+    first, path = folder / "first.jsonl", folder / "rows.jsonl"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ablation, "is_answer", lambda text, accepted: bool(text) and bool(accepted))
         patch.setattr(ablation, "NOISES", 1)
+        ablation.measure(path, str(tiny_folder("gpt2")), PLAN, [0])
+        first.write_bytes(path.read_bytes())
         ablation.measure(path, str(tiny_folder("gpt2")), PLAN)
-    return path
+    return first, path
+
+
+@pytest.fixture(scope="module")
+def measured(runs):
+    return runs[1]
 
 
 def rows_of(path):
@@ -136,6 +144,15 @@ def test_a_run_measures_every_layer_and_stratum(measured, tiny_folder):
     ) in figures  # fmt: skip
     model = HuggingFaceModel.load(tiny_folder("gpt2"), device="cpu")
     assert {row["model"] for row in figures.values()} == {model.fingerprint}
+
+
+def test_more_layers_are_added_to_a_file(runs):
+    first, path = map(rows_of, runs)
+    assert report.layers(report.by_figure(first)) == [0]
+    assert first == path[: len(first)]
+    assert {row["method"] for row in path[len(first) :]} == {"rome:1"}
+    cells = list(report.by_layer(report.by_figure(first)))
+    assert cells[-1] == ["1", "reachable", "", *[""] * len(report.COLUMNS)]
 
 
 def test_a_run_that_was_stopped_goes_on(measured, tiny_folder, tmp_path, monkeypatch):
