@@ -40,6 +40,7 @@ AT_MOST = {
     ("grace-fast", "ratio", "time_per_answer_hit"): 1.10,
     ("grace-fast", "bytes", "per_entry_beside_vectors"): 100.0,
 }
+PROMISED = ("promised of", "figure", "", "mean", "by seed, 95% interval", "n", "")
 COLUMNS: dict[Key, str] = {
     ("accuracy", "test_data"): "right on test data",
     ("trr", "all"): "TRR",
@@ -172,20 +173,22 @@ def section(rows: Sequence[Row], picture: str, title: str = "") -> str:
         f"{_origin(rows)} ![TRR and ERR against edits]({picture})",
         "",
         *_table(["method", *(COLUMNS[key] for key in columns)], table),
-        *(["", *_table(["promised of", "figure", "", "by seed, 95% interval", "n", ""], promises)] if promises else []),
+        *(["", *_table(PROMISED, promises)] if promises else []),
         "",
     ])  # fmt: skip
 
 
 def _promised(key: tuple[str, str, str], found: Sequence[Row]) -> Iterable[Sequence[str]]:
-    """A line for a figure of which something was promised, each seed by itself."""
+    """A line for a figure of which something was promised: its mean over the seeds decides, each is shown."""
     least, most = AT_LEAST.get(key), AT_MOST.get(key)
     if least is None and most is None:
         return
-    kept = all((least is None or row["value"] >= least) and (most is None or row["value"] <= most) for row in found)
+    value = mean(row["value"] for row in found)
+    kept = (least is None or value >= least) and (most is None or value <= most)
     each = "; ".join(_with_interval(row) for row in found)
     bound = f"≥ {least:g}" if least is not None else f"≤ {most:g}"
-    yield [key[0], f"{key[1]}/{key[2]}", bound, each, f"{found[0]['n']:,}", "reached" if kept else "**missed**"]
+    outcome = "reached" if kept else "**missed**"
+    yield [key[0], f"{key[1]}/{key[2]}", bound, f"{value:.4f}", each, f"{found[0]['n']:,}", outcome]
 
 
 def _with_interval(row: Row) -> str:
