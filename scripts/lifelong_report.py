@@ -162,7 +162,8 @@ def section(rows: Sequence[Row], picture: str, title: str = "") -> str:
         values[row["method"], row["metric"], row["kind"]].append(row)
     methods = list(dict.fromkeys(row["method"] for row in last))
     columns = [key for key in COLUMNS if any((name, *key) in values for name in methods)]
-    table = [[name, *(_mean(values.get((name, *key), ())) for key in columns)] for name in methods]
+    seeds = {name: len({row["seed"] for row in last if row["method"] == name}) for name in methods}
+    table = [[name, *(_mean(values.get((name, *key), ())) for key in columns), str(seeds[name])] for name in methods]
     stream = rows[0]["dataset"]
     due = stream == "world" and edits >= 1000
     promises = [line for key, found in values.items() if due for line in _promised(key, found)]
@@ -172,7 +173,7 @@ def section(rows: Sequence[Row], picture: str, title: str = "") -> str:
         *([STREAMS[stream], ""] if stream in STREAMS else []),
         f"{_origin(rows)} ![TRR and ERR against edits]({picture})",
         "",
-        *_table(["method", *(COLUMNS[key] for key in columns)], table),
+        *_table(["method", *(COLUMNS[key] for key in columns), "seeds"], table),
         *(["", *_table(PROMISED, promises)] if promises else []),
         "",
     ])  # fmt: skip

@@ -538,7 +538,7 @@ def test_the_report_says_what_was_promised_and_whether_it_was_kept(tmp_path, mon
     lifelong_report.main()
     text = output.read_text("utf-8")
     assert "## world: 1,000 edits" in text
-    assert "| router:grace | 1.000 | 0.990 |  |" in text  # the mean over the seeds
+    assert "| router:grace | 1.000 | 0.990 |  | 2 |" in text  # the mean over the seeds, and how many they are
     assert (
         "| router:grace | err/all | ≥ 0.99 | 0.9900 | 1.000 (0.990 to 1.000); 0.980 (0.970 to 0.980) | 500 | reached |"
         in text
