@@ -11,7 +11,7 @@ import numpy as np
 from kedit_memory.memory.index.base import Floats
 from kedit_memory.records import Vectors
 
-RANKS = (48, 64, 96, 128, 192)
+RANKS = (8, 16, 32, 48, 64, 96, 128, 192)
 SMALLEST = 4096  # keys below which a scan of the full vectors is fast enough
 
 _SAMPLE = 4096
