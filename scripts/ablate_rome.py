@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from kedit_memory.editors._keyvalue import layer_indices, padded, projection, texts_of
+from kedit_memory.editors._keyvalue import layer_indices, projection, texts_of
 from kedit_memory.editors._locate import Site, decoder_family
-from kedit_memory.editors._values import find_values
+from kedit_memory.editors._values import find_values, scores_with
 from kedit_memory.editors.base import facts
 from kedit_memory.editors.rome import Rome, default_layer
 from kedit_memory.errors import KeditError
@@ -34,7 +34,6 @@ from kedit_memory.evaluation.lifelong.world import world_stream
 from kedit_memory.evaluation.metrics import is_answer, wilson
 from kedit_memory.evaluation.rows import Row, Run, describe_run
 from kedit_memory.evaluation.trace.run import KINDS, Trace, trace
-from kedit_memory.models.hooks import replace
 from kedit_memory.models.language import WhiteBoxModel, load_model, white_box
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.shipped import world_folder
@@ -248,15 +247,7 @@ def reached_at(model: WhiteBoxModel, layer: int, edits: Sequence[StreamEdit]) ->
 @torch.no_grad()
 def decoded(model: WhiteBoxModel, module: torch.nn.Module, site: Site, delta: torch.Tensor) -> bool:
     """Whether each token of the target, the end included, is the best one with `delta` added at the subject."""
-    ids, mask = padded(model, [site])
-
-    def add(states: torch.Tensor) -> torch.Tensor:
-        changed = states.clone()
-        changed[0, site.at] += delta.to(states.dtype)
-        return changed
-
-    with replace(module, add):
-        scores = model.model(input_ids=ids, attention_mask=mask, use_cache=False).logits[0]
+    scores = scores_with(model, module, [site], delta[None])[0]
     return scores[site.target - 1 : -1].argmax(-1).tolist() == list(site.ids[site.target :])
 
 
@@ -291,7 +282,12 @@ def edited(bench: Bench, layer: int, editor: Rome, log: RowLog) -> Iterator[Row]
             for (metric, own), hit in hits[place].items():
                 tally.setdefault((metric, own), []).append(hit)
         for (metric, own), found in tally.items():
-            yield bench.row(method, metric, kind if own == "all" else own if kind == "all" else f"{own}/{kind}", found)
+            yield bench.row(method, metric, within(own, kind), found)
+
+
+def within(own: str, stratum: str) -> str:
+    """The kind of a row: of questions of one kind, to the edits of one stratum."""
+    return stratum if own == "all" else own if stratum == "all" else f"{own}/{stratum}"
 
 
 def _asked(model: WhiteBoxModel, editor: Rome, case: Case) -> dict[tuple[str, str], Hit]:

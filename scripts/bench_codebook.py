@@ -10,7 +10,7 @@ learned prompts (hits), and of questions about other facts (misses), which must 
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -48,6 +48,7 @@ def main() -> None:
     wanted = Wanted(edits=arguments.learned, questions=_SPREAD, phrasings=0, seed=arguments.seed)
     stream = load_stream("world")(plain, wanted, None)
     others = [probe.question for probe in stream.tests]
+    known = dict(zip(others, plain.answer_many([Prompt(question=text) for text in others]), strict=True))
     rows: list[Row] = []
     for name in arguments.editors:
         editor = load_editor(name)
@@ -62,7 +63,7 @@ def main() -> None:
             row = Row(run=run, method=name, metric="ratio", value=0.0, n=0, unit="", edits=entries, seed=arguments.seed)
             adapter = editor.attach(edited.model, book)
             try:
-                for kind, questions in (("hit", hits), ("miss", _untouched(edited, plain, others))):
+                for kind, questions in (("hit", hits), ("miss", _untouched(edited, known))):
                     found = answer_times(
                         PlainModel(edited), plain, questions, timed=arguments.timed, max_new_tokens=MAX_NEW_TOKENS
                     )
@@ -106,12 +107,11 @@ def _filled(learned: Codebook, states: Vectors, entries: int, rng: np.random.Gen
     return book
 
 
-def _untouched(edited: WhiteBoxModel, plain: WhiteBoxModel, questions: Sequence[str]) -> list[str]:
-    """The questions that no entry covers, so that the answer is the model's own."""
-    prompts = [Prompt(question=text) for text in questions]
-    same = zip(questions, edited.answer_many(prompts), plain.answer_many(prompts), strict=True)
-    found = [question for question, mine, theirs in same if mine == theirs]
-    print(f"{len(questions) - len(found)} of {len(questions)} other questions are covered", file=sys.stderr, flush=True)
+def _untouched(edited: WhiteBoxModel, known: Mapping[str, str]) -> list[str]:
+    """Of questions with the unedited model's answers, those that no entry covers, so that the answer stays."""
+    answers = edited.answer_many([Prompt(question=text) for text in known])
+    found = [question for question, answer in zip(known, answers, strict=True) if answer == known[question]]
+    print(f"{len(known) - len(found)} of {len(known)} other questions are covered", file=sys.stderr, flush=True)
     return found
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ablate_rome import MOST_TOKENS, ONE_TOKEN, POSITIONS, SAYINGS, SEVERAL
+from ablate_rome import MOST_TOKENS, ONE_TOKEN, POSITIONS, SAYINGS, SEVERAL, within
 
 from kedit_memory.errors import KeditError
 from kedit_memory.evaluation.pictures import save_figure
@@ -260,9 +260,8 @@ def _words(position: str) -> str:
 
 
 def _of(key: tuple[str, str], kind: str) -> tuple[str, str]:
-    """The metric and kind of a row of one stratum of edits, as `ablate_rome.edited` writes them."""
-    metric, own = key
-    return metric, kind if own == "all" else own if kind == "all" else f"{own}/{kind}"
+    """The metric and kind of a row of one stratum of edits."""
+    return key[0], within(key[1], kind)
 
 
 def _named(key: tuple[str, str]) -> str:

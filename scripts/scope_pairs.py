@@ -81,7 +81,11 @@ def _of_set(one: ScopeSet, hidden: set[str], rng: random.Random) -> Iterator[Lab
 
 def _asked(question: str, subject: str, rng: random.Random) -> str:
     """The question as it comes: now and then after other words."""
-    return _varied(in_passing(question, subject, rng) if rng.random() < IN_PASSING else question, rng)
+    return _varied(_after_others(question, subject, rng), rng)
+
+
+def _after_others(question: str, subject: str, rng: random.Random) -> str:
+    return in_passing(question, subject, rng) if rng.random() < IN_PASSING else question
 
 
 def _varied(text: str, rng: random.Random) -> str:
@@ -289,8 +293,7 @@ def _of_properties(data: Path, subjects: Sequence[str], rng: random.Random) -> I
         one, other = rng.sample(names, 2)
         subject = rng.choice(subjects)
         edited, asked = (form.replace("{s}", subject) for form in rng.sample(_FORMS, 2))
-        if rng.random() < IN_PASSING:
-            asked = in_passing(asked, subject, rng)
+        asked = _after_others(asked, subject, rng)
         if rng.random() < 0.45:
             yield _labelled(asked.replace("{p}", one), edited.replace("{p}", one), None, (subject,), 1.0, rng)
         elif not same_property(one, other):

@@ -81,8 +81,8 @@ class Measurement:
     """The rows of one run, with the command that made them."""
 
     command: str
-    note: str | None
     rows: Sequence[Row]
+    note: str | None = None
     curves: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)
     worst: Sequence[Row] = ()
 
@@ -112,11 +112,11 @@ def read(path: Path) -> list[Measurement]:
         if "rows" in given:
             meta = given.get("meta", {})
             said = {name: meta[name] for name in ("note", "curves", "worst") if name in meta}
-            found.append(Measurement(command=meta.get("command", ""), rows=given["rows"], **{"note": None, **said}))
+            found.append(Measurement(command=meta.get("command", ""), rows=given["rows"], **said))
         else:
             key = tuple(given.get(name) for name in ("task", "dataset", "commit", "config", "seed", "machine"))
             bare.setdefault(key, []).append(given)
-    return found + [Measurement(command=_command(rows[0]), note=None, rows=rows) for rows in bare.values()]
+    return found + [Measurement(command=_command(rows[0]), rows=rows) for rows in bare.values()]
 
 
 def report(measurements: Iterable[Measurement]) -> str:

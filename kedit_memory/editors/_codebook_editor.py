@@ -8,7 +8,7 @@ from typing import Any, ClassVar, get_args
 from kedit_memory.editors._codebook_adapter import Adapter, Replacement
 from kedit_memory.editors._codebook_applied import CodebookApplied, Lesson
 from kedit_memory.editors._codebook_files import load_codebook
-from kedit_memory.editors._codebook_site import KeyToken, Site, Stack, one_of, site_of
+from kedit_memory.editors._codebook_site import KeyToken, Stack, one_of, site_of
 from kedit_memory.editors.base import Outcome, Wanted, undone_on_failure
 from kedit_memory.editors.codebook import Codebook, Distance, Found
 from kedit_memory.errors import EditorError, InvalidInputError
@@ -90,15 +90,12 @@ class CodebookEditor:
         Raises:
             InvalidInputError: the model has no such layer.
         """
-        site = self._site(model)
+        site = site_of(model, layer=self.layer, stack=self.stack, key_token=self.key_token)
         if codebook is None:
             codebook = Codebook(site.width, distance=self.distance, tolerance=site.tolerance)
         elif codebook.width != site.width:
             raise EditorError(f"the codebook has keys of {codebook.width} coordinates; this model's have {site.width}")
         return Adapter(site, codebook, self._finder(codebook), self._replaces())
-
-    def _site(self, model: Any) -> Site:
-        return site_of(model, layer=self.layer, stack=self.stack, key_token=self.key_token)
 
     def _applied(self, model: Editable, codebook: Codebook | None) -> CodebookApplied:
         adapter = self.attach(model.model, codebook)

@@ -116,17 +116,21 @@ class _Search:
         return values, _last_words(self._scores(essences, torch.zeros_like(values)), essences)
 
     def _scores(self, sites: Sequence[Site], deltas: torch.Tensor) -> torch.Tensor:
-        """The model's scores, (sites, tokens, vocabulary), with each row's delta added at its subject."""
-        ids, mask = padded(self.model, sites)
-        rows = torch.arange(len(sites), device=deltas.device)
-        places = torch.tensor([site.at for site in sites], device=deltas.device)
+        return scores_with(self.model, self.module, sites, deltas)
 
-        def add(states: torch.Tensor) -> torch.Tensor:
-            return states.index_put((rows, places), deltas.to(states.dtype), accumulate=True)
 
-        with replace(self.module, add):
-            scores: torch.Tensor = self.model.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-        return scores
+def scores_with(model: WhiteBoxModel, module: nn.Module, sites: Sequence[Site], deltas: torch.Tensor) -> torch.Tensor:
+    """The model's scores, (sites, tokens, vocabulary), with each row's delta added at its subject."""
+    ids, mask = padded(model, sites)
+    rows = torch.arange(len(sites), device=deltas.device)
+    places = torch.tensor([site.at for site in sites], device=deltas.device)
+
+    def add(states: torch.Tensor) -> torch.Tensor:
+        return states.index_put((rows, places), deltas.to(states.dtype), accumulate=True)
+
+    with replace(module, add):
+        scores: torch.Tensor = model.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+    return scores
 
 
 def _target_loss(scores: torch.Tensor, sites: Sequence[Site]) -> torch.Tensor:
