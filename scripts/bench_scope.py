@@ -3,8 +3,9 @@
     python scripts/bench_scope.py --json
     python scripts/bench_scope.py --edits 10000
 
-Three kinds of question, each asked alone: one that names no subject of an edit, one that asks for an edit in other
-words, and one about another relation of an edit's subject. Names are invented; each subject has four edits.
+Questions of four kinds, each asked alone: nothing in it is linked to an edit; its invented name is spelt so like one of
+an edit that edits are weighed; it asks for an edit in other words; or about another relation of an edit's subject.
+Names are invented; each subject has four edits.
 """
 
 import argparse
@@ -34,6 +35,8 @@ STORED = (
 )
 OTHER = ("How many people work for {}?", "What does {} sell?", "Which bank does {} use?", "Who is suing {} now?")
 STEPS = ("link", "recall", "verify")  # of the decision; the encoder's time is its own affair
+STRANGERS = "nothing_linked"
+ALIKE = "name_alike"  # what becomes of a stranger whose name might be a misspelt one
 _BATCH = 5000
 
 
@@ -62,14 +65,14 @@ def main() -> None:
             rows = [
                 Row(run=run, method="kedit", metric="seconds", kind=f"p{percent}/{kind}/{step}", value=value, n=n,
                     unit="s", edits=len(memory))
-                for kind, texts in asked.items()
-                for step, percent, value, n in _timed(memory, texts)
+                for asked_as, texts in asked.items()
+                for kind, step, percent, value, n in _timed(memory, asked_as, texts)
             ]  # fmt: skip
     print(document(rows, encoder=arguments.encoder) if arguments.json else table(rows))
 
 
 def _questions(stored: Sequence[str], strangers: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    yield "nothing_linked", [STORED[n % len(STORED)][1].format(name) for n, name in enumerate(strangers)]
+    yield STRANGERS, [STORED[n % len(STORED)][1].format(name) for n, name in enumerate(strangers)]
     yield "rephrasing", [STORED[n % len(STORED)][1].format(name) for n, name in enumerate(stored)]
     yield "same_subject", [OTHER[n % len(OTHER)].format(name) for n, name in enumerate(stored)]
 
@@ -85,21 +88,23 @@ def _fill(memory: EditMemory, subjects: Sequence[str]) -> None:
         print(f"stored {len(memory):,} of {len(rows):,}", file=sys.stderr, flush=True)
 
 
-def _timed(memory: EditMemory, texts: Sequence[str]) -> Iterator[tuple[str, int, float, int]]:
+def _timed(memory: EditMemory, asked_as: str, texts: Sequence[str]) -> Iterator[tuple[str, str, int, float, int]]:
+    """Kind, step, percentile, seconds and number of questions: by what was linked, not by what was meant to be."""
     router = Router(memory, config=RouterConfig(scope="verified"))
     for text in texts[:20]:  # a warm-up: names are learnt and weights loaded at the first question
         router.judge_many([text])
-    spent: dict[str, list[float]] = {step: [] for step in (*STEPS, "decision")}
+    spent: dict[tuple[str, str], list[float]] = {}
     for text in texts:
         started = time.perf_counter()
         (judged,) = router.judge_many([text])
         whole = time.perf_counter() - started
+        kind = ALIKE if asked_as == STRANGERS and judged.edit_id else asked_as
         for step in STEPS:
-            spent[step].append(judged.timings.get(step, 0.0))
-        spent["decision"].append(whole - judged.timings.get("encode", 0.0))
-    for step, seconds in spent.items():
+            spent.setdefault((kind, step), []).append(judged.timings.get(step, 0.0))
+        spent.setdefault((kind, "decision"), []).append(whole - judged.timings.get("encode", 0.0))
+    for (kind, step), seconds in spent.items():
         for percent in (50, 99):
-            yield step, percent, float(np.percentile(seconds, percent)), len(seconds)
+            yield kind, step, percent, float(np.percentile(seconds, percent)), len(seconds)
 
 
 if __name__ == "__main__":

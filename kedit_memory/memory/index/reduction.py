@@ -12,7 +12,7 @@ from kedit_memory.memory.index.base import Floats
 from kedit_memory.records import Vectors
 
 RANKS = (8, 16, 32, 48, 64, 96, 128, 192)
-SMALLEST = 4096  # keys below which a scan of the full vectors is fast enough
+SMALLEST = 1024  # keys below which a scan of the full vectors is fast enough
 
 _SAMPLE = 4096
 _QUESTIONS = 64
