@@ -3,13 +3,14 @@
     kedit evaluate scope --dataset counterfact --json > counterfact.jsonl
     python scripts/scope_report.py --rows counterfact.jsonl zsre.jsonl --output docs/results/scope.md
 
-A file holds documents of `kedit evaluate scope --json` or bare rows, one a line.
+A file holds documents of `kedit evaluate scope --json` or bare rows, one a line. A picture `scope-SET.png` beside the
+output, made with `--picture` in the same run, is shown with its set.
 """
 
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,8 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, nargs="+", required=True, help="files of rows, one JSON object a line")
     parser.add_argument("--output", type=Path, required=True, help="the Markdown file to write")
     arguments = parser.parse_args()
-    text = report(one for path in arguments.rows for one in read(path))
+    pictures = {path.stem.removeprefix("scope-") for path in arguments.output.parent.glob("scope-*.png")}
+    text = report((one for path in arguments.rows for one in read(path)), pictures)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(text, "utf-8")
 
@@ -119,13 +121,13 @@ def read(path: Path) -> list[Measurement]:
     return found + [Measurement(command=_command(rows[0]), rows=rows) for rows in bare.values()]
 
 
-def report(measurements: Iterable[Measurement]) -> str:
-    """The whole document, a section a measurement."""
+def report(measurements: Iterable[Measurement], pictures: Collection[str] = ()) -> str:
+    """The whole document, a section a measurement; `pictures` names the sets that have one."""
     parts = [HEAD]
     for one in measurements:
         rows = [row for row in one.rows if row["task"] == "scope"]
         if rows:
-            parts.append(_section(replace(one, rows=rows)))
+            parts.append(_section(replace(one, rows=rows), pictures))
     return "\n".join(parts)
 
 
@@ -138,7 +140,7 @@ def verdict(metric: str, kind: str, value: float) -> tuple[str, str]:
     return "", ""
 
 
-def _section(one: Measurement) -> str:
+def _section(one: Measurement, pictures: Collection[str]) -> str:
     first = one.rows[0]
     own = first["method"]
     value = {(row["method"], row["metric"], row["kind"]): row["value"] for row in one.rows}
@@ -161,6 +163,8 @@ def _section(one: Measurement) -> str:
     parts = [name for name in ABLATIONS if any(row["method"] == name for row in one.rows)]
     if parts:
         lines += ["", "Without a part:", "", *_ablated(own, parts, value)]
+    if first["dataset"] in pictures:
+        lines += ["", f"![Coverage against false fires, and scores against shares](scope-{first['dataset']}.png)"]
     if one.curves:
         lines += ["", "With another threshold:", "", *_read_off(one.curves)]
     if one.worst and first["dataset"] in OWN_DATA:

@@ -23,7 +23,7 @@ def split_text(text: str, *, title: str, source: str | None, date: str | None = 
 
 def _windows(paragraph: str) -> Iterator[str]:
     window: list[str] = []
-    for sentence in _sentences(paragraph):
+    for sentence in sentences(paragraph):
         window.append(sentence)
         if sum(len(s.split()) for s in window) >= PASSAGE_WORDS:
             yield " ".join(window)
@@ -32,7 +32,8 @@ def _windows(paragraph: str) -> Iterator[str]:
         yield " ".join(window)
 
 
-def _sentences(paragraph: str) -> Iterator[str]:
+def sentences(paragraph: str) -> Iterator[str]:
+    """The sentences of a text; one longer than a passage, such as a table, in pieces."""
     for sentence in _SENTENCE.split(" ".join(paragraph.split())):
         words = sentence.split()
         for start in range(0, len(words), PASSAGE_WORDS):

@@ -9,6 +9,7 @@ from kedit_memory.models.language import TextModel, WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.models.substitution import divided
 from kedit_memory.records import Decision, RetrievedPassage, Route
+from kedit_memory.retrieval.splitting import sentences
 from kedit_memory.routing.serac import reading
 
 if TYPE_CHECKING:
@@ -20,23 +21,47 @@ REFUSAL = "I cannot answer that: the memory was told to forget it."
 def fitted(decisions: Sequence[Decision], model: Callable[[], TextModel], max_new_tokens: int) -> list[Decision]:
     """The decisions, with no more passages each than the model can read before the question.
 
-    Where not one fits the best stays, and the model says that it is too long.
+    Where not one fits the best is cut behind a sentence; where no sentence fits the model answers by itself.
     """
-    return [_fitted(one, model(), max_new_tokens) if len(one.passages) > 1 else one for one in decisions]
+    return [_fitted(one, model(), max_new_tokens) if one.passages else one for one in decisions]
 
 
 def _fitted(decision: Decision, model: TextModel, max_new_tokens: int) -> Decision:
-    if not isinstance(model, WhiteBoxModel) or model.fits(prompt_of(decision), max_new_tokens=max_new_tokens):
+    if not isinstance(model, WhiteBoxModel):
         return decision  # a model behind an endpoint does not tell its window
+
+    def fits(passages: tuple[RetrievedPassage, ...]) -> bool:
+        return model.fits(prompt_of(replace(decision, passages=passages)), max_new_tokens=max_new_tokens)
+
+    if fits(decision.passages):
+        return decision
+    best, *others = decision.passages
     kept: tuple[RetrievedPassage, ...] = ()
     for found in decision.passages:
-        longer = replace(decision, passages=(*kept, found))
-        if model.fits(prompt_of(longer), max_new_tokens=max_new_tokens):
-            kept = longer.passages
-    kept = kept or decision.passages[:1]
-    left_out = len(decision.passages) - len(kept)
-    reason = f"{decision.reason}; {left_out} of them left out, too long for the model's window"
-    return replace(decision, passages=kept, reason=reason)
+        if fits((*kept, found)):
+            kept = (*kept, found)
+    if kept:
+        reason = f"{len(decision.passages) - len(kept)} of them left out, too long for the model's window"
+    elif start := _start_of(best, lambda start: fits((start,))):
+        kept = (start,)
+        reason = f"the best cut to the model's window, {len(others)} left out"
+    else:
+        reason = "none has a sentence that fits the model's window, so the model answers by itself"
+    route = decision.route if kept else Route.PARAMETRIC
+    return replace(decision, route=route, passages=kept, reason=f"{decision.reason}; {reason}")
+
+
+def _start_of(found: RetrievedPassage, fits: Callable[[RetrievedPassage], bool]) -> RetrievedPassage | None:
+    """The passage's first sentences, as many as fit; None where not one does."""
+    start = None
+    text = ""
+    for sentence in sentences(found.passage.text):
+        text = f"{text} {sentence}".lstrip()
+        longer = replace(found, passage=replace(found.passage, text=text))
+        if not fits(longer):
+            break
+        start = longer
+    return start
 
 
 def carry_out(

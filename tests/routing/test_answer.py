@@ -98,8 +98,6 @@ def test_a_mixed_batch_keeps_its_order_and_asks_once():
         ([10, 10, 10], [0, 1, 2]),
         ([100, 100, 100], [0, 1]),
         ([300, 10, 10], [1, 2]),
-        ([300, 300], [0]),
-        ([300], [0]),
     ],
 )
 def test_passages_that_the_model_cannot_read_are_left_out(tiny_gpt2_folder, lengths, kept):
@@ -109,6 +107,28 @@ def test_passages_that_the_model_cannot_read_are_left_out(tiny_gpt2_folder, leng
     assert [found.passage.text for found in made.passages] == [texts[place] for place in kept]
     left_out = len(lengths) - len(kept)
     assert made.reason == (f"; {left_out} of them left out, too long for the model's window" if left_out else "")
+
+
+def test_a_passage_too_long_by_itself_is_cut_behind_a_sentence(tiny_gpt2_folder):
+    model = load_model(str(tiny_gpt2_folder))
+    sentences = [letter * 40 + "." for letter in "ABCDEFGH"]
+    passages = [" ".join(sentences), "x" * 300]
+    (made,) = fitted([decision(Route.RETRIEVAL, "Who?", passages=passages)], lambda: model, 4)
+    (kept,) = made.passages
+    assert kept.passage.id == passages[0]
+    count = kept.passage.text.count(".")
+    assert 0 < count < len(sentences)
+    assert kept.passage.text == " ".join(sentences[:count])
+    assert model.fits(prompt_of(made), max_new_tokens=4)
+    assert made.reason == "; the best cut to the model's window, 1 left out"
+    assert made.route is Route.RETRIEVAL
+
+
+def test_the_model_answers_by_itself_where_no_sentence_of_a_passage_fits(tiny_gpt2_folder):
+    model = load_model(str(tiny_gpt2_folder))
+    (made,) = fitted([decision(Route.RETRIEVAL, "Who?", passages=["x" * 300])], lambda: model, 4)
+    assert (made.route, made.passages) == (Route.PARAMETRIC, ())
+    assert made.reason.endswith("so the model answers by itself")
 
 
 def test_passages_stay_where_no_window_is_known_and_no_model_is_got_without_need():

@@ -65,6 +65,7 @@ _OVERLAPPING = (
     {"P937", "P108"},
     {"P279", "P31", "P361"},
     {"P190", "P530", "P47"},
+    {"P364", "P495"},  # "X, formulated in": in a language, or in a country
 )
 
 
