@@ -117,12 +117,17 @@ class Linker:
     def link(self, text: str, *, fuzzy: bool = True) -> tuple[Mention, ...]:
         """The names in `text`, left to right, longest first where they overlap.
 
-        A fuzzy match is tried only when no exact one is found.
+        A fuzzy match is tried when no exact one is found, and where an exact one may be the end of a longer name.
         """
         folded, offsets = fold_with_offsets(text)
         if not self._names or not folded:
             return ()
-        mentions = [self._mentions(text, offsets, *hit) for hit in self._exact(text, folded, offsets)]
+        exact = self._exact(text, folded, offsets)
+        longer = [self._longer(text, folded, offsets, *hit) if fuzzy else None for hit in exact]
+        mentions = [
+            self._mentions(text, offsets, *(better or hit), fuzzy=better is not None)
+            for hit, better in zip(exact, longer, strict=True)
+        ]
         if not mentions and fuzzy:
             mentions = [self._mentions(text, offsets, *hit, fuzzy=True) for hit in self._fuzzy(text, folded, offsets)]
         return tuple(mention for group in mentions for mention in group)
@@ -189,13 +194,30 @@ class Linker:
                     if 0 <= place < len(words)
                 ):
                     continue
-                for length in range(len(piece) - 2, len(piece) + 3):
-                    names = self._alike.get(_likeness(piece, length), ())
-                    for name, score, _ in process.extract(piece, names, scorer=fuzz.ratio, score_cutoff=FUZZY_SCORE):
-                        inflected = not any(capital[first : last + 1]) and _is_inflected(piece, name)
-                        if (best is None or score > best[0]) and not inflected and _is_misspelt(piece, name):
-                            best = (score, start, end, name)
+                for name, score in self._spelt_like(piece):
+                    inflected = not any(capital[first : last + 1]) and _is_inflected(piece, name)
+                    if (best is None or score > best[0]) and not inflected:
+                        best = (score, start, end, name)
         return [best[1:]] if best else []
+
+    def _longer(
+        self, text: str, folded: str, offsets: list[int], start: int, end: int, surface: str
+    ) -> tuple[int, int, str] | None:
+        """The misspelt name that ends with an exact one: in "the Democartic Republic of the Congo" another country."""
+        before = [word for word in _words(folded[:start]) if _has_capital(text, *_span(text, offsets, *word))]
+        if not before or folded[before[-1][1] : start] != " ":
+            return None
+        first = before[-1][0]
+        names = [(score, name) for name, score in self._spelt_like(folded[first:end]) if name.endswith(f" {surface}")]
+        return (first, end, max(names)[1]) if names else None
+
+    def _spelt_like(self, piece: str) -> Iterator[tuple[str, float]]:
+        """The names of which a piece of text may be a misspelling, each with its likeness."""
+        for length in range(len(piece) - 2, len(piece) + 3):
+            names = self._alike.get(_likeness(piece, length), ())
+            for name, score, _ in process.extract(piece, names, scorer=fuzz.ratio, score_cutoff=FUZZY_SCORE):
+                if _is_misspelt(piece, name):
+                    yield name, score
 
     def _mentions(
         self, text: str, offsets: list[int], start: int, end: int, surface: str, *, fuzzy: bool = False

@@ -293,3 +293,25 @@ def test_a_title_with_an_article_may_also_be_what_the_word_says():
 def test_a_slip_of_the_pen_is_forgiven(name, text, surface):
     (mention,) = linker(name).link(text)
     assert (mention.surface, mention.name, mention.fuzzy) == (surface, name, True)
+
+
+def test_an_exact_name_gives_way_to_a_longer_misspelt_one_that_ends_with_it():
+    known = linker("Republic of the Congo", "Democratic Republic of the Congo")
+    (mention,) = known.link("What is the capital of the Democartic Republic of the Congo?")
+    assert (mention.name, mention.surface) == ("Democratic Republic of the Congo", "Democartic Republic of the Congo")
+    assert mention.fuzzy
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Is the Republic of the Congo large?",
+        "Is the People's Republic of the Congo large?",  # no slip of the pen away
+        "Is the democartic Republic of the Congo large?",  # a word, where the writer uses capitals
+        "Democratic: Republic of the Congo",
+    ],
+)
+def test_an_exact_name_stays_where_no_longer_one_is_spelt_like_it(text):
+    (mention,) = linker("Republic of the Congo", "Democratic Republic of the Congo").link(text)
+    assert mention.name == "Republic of the Congo"
+    assert not mention.fuzzy
