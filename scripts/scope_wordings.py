@@ -56,7 +56,7 @@ MADE = 0.25  # of the edits get a question of every kind that the factory makes
 
 
 def worded_set(data: Path | None = None, *, seed: int = 1) -> ScopeSet:
-    """Made-up facts of many relations that training has no like of: thresholds are chosen on them, too."""
+    """Made-up facts of many relations that training has no like of: thresholds are put under stress with them."""
     del data
     builder = SetBuilder("worded", seed)
     rng = builder.rng
