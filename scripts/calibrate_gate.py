@@ -50,7 +50,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--model", default="kedit-mini", help="a model's name or folder")
     parser.add_argument("--policy", default="learned")
     parser.add_argument("--budget", type=float, default=0.6, help="the share of questions that may be searched for")
-    parser.add_argument("--questions", type=int, default=6000)
+    parser.add_argument("--questions", type=int, default=1600)
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--output", type=Path, default=embedded_model() / "gate.json")
     return parser.parse_args()
