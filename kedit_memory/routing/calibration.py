@@ -27,7 +27,8 @@ _T = TypeVar("_T")
 
 NOTE = "scope_calibration"  # under which a store keeps it
 EXACT = "exact"  # the question is an edit's own wording, which fires without a threshold
-STRATA = ("linked", "fuzzy", "unlinked")  # those with a threshold
+LINKED, FUZZY, UNLINKED = "linked", "fuzzy", "unlinked"
+STRATA = (LINKED, FUZZY, UNLINKED)  # those with a threshold: how the question names the edit's subject
 _VERSION = 1
 _AGAIN = "calibrate again with `kedit calibrate scope FILE`"
 
@@ -247,6 +248,9 @@ def certify(
     intersection-union test, so neither kind of error can hide behind the other. The strata share 1 - confidence
     equally (Bonferroni).
 
+    An edit whose name is merely like one in the question never needs less than one whose name is there: its threshold
+    is raised to that of `linked`, which can only lower both shares.
+
     A stratum without cases, with too few, or with false fires at every threshold is not certified, and why is said.
     Which strata have enough cases is decided by their numbers alone, before any score is looked at.
 
@@ -258,7 +262,8 @@ def certify(
     scores = {stratum: _by_outcome(case for case in cases if case.stratum == stratum) for stratum in STRATA}
     counts = {stratum: len(scores[stratum][Outcome.OUTSIDE]) for stratum in STRATA}
     tested = _testable(counts, alpha, confidence)
-    thresholds, uncertified = {}, {}
+    thresholds: dict[str, Threshold] = {}
+    uncertified: dict[str, str] = {}
     for stratum in STRATA:
         if stratum not in tested:
             needed = cases_needed(alpha, (1 - confidence) / (len(tested) + 1))
@@ -268,7 +273,8 @@ def certify(
         if value is None:
             uncertified[stratum] = _at_worst(_threshold(scores[stratum], float(ladder[0]), confidence))
         else:
-            thresholds[stratum] = _threshold(scores[stratum], value, confidence)
+            least = thresholds[LINKED].value if stratum == FUZZY and LINKED in thresholds else 0.0
+            thresholds[stratum] = _threshold(scores[stratum], max(value, least), confidence)
     if not thresholds:
         reasons = "; ".join(f"{stratum}: {reason}" for stratum, reason in uncertified.items())
         raise InvalidInputError(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from kedit_memory.memory import EditMemory
 from kedit_memory.records import Edit, KeyKind, Match, Mention, Vectors
-from kedit_memory.routing.calibration import EXACT
+from kedit_memory.routing.calibration import EXACT, FUZZY, LINKED, UNLINKED
 from kedit_memory.routing.link import Linker, fold
 from kedit_memory.routing.verify import MOST, Candidate, own_wording
 
@@ -116,9 +116,9 @@ def _candidate(match: Match, asked: Asked, names: "_Names") -> Candidate:
         return Candidate(match=match, stratum=EXACT)
     spelt = names.of_edit(match.edit)
     if not match.edit.subject:
-        stratum = "unlinked"
+        stratum = UNLINKED
     else:
-        stratum = "fuzzy" if spelt and all(mention.fuzzy for mention in spelt) else "linked"
+        stratum = FUZZY if spelt and all(mention.fuzzy for mention in spelt) else LINKED
     return Candidate(match=match, stratum=stratum, names=tuple(mention.surface for mention in spelt))
 
 

@@ -165,6 +165,16 @@ def test_strata_share_the_error():
     assert set(certified(few).thresholds) == {"linked"}
 
 
+def test_a_name_that_is_merely_alike_never_needs_less():
+    lenient = scored([0.1] * 600, stratum="fuzzy") + scored([0.5], Outcome.RIGHT, stratum="fuzzy")
+    strict = linked(outside=[0.1] * 590 + [0.8] * 10, right=[0.9])
+    alone = certified(linked(outside=[0.1] * 600) + lenient)
+    assert alone.thresholds["fuzzy"].value == alone.thresholds["linked"].value < 0.5
+    both = certified(strict + lenient)
+    assert both.thresholds["fuzzy"].value == both.thresholds["linked"].value > 0.8
+    assert (both.thresholds["fuzzy"].fired, both.thresholds["fuzzy"].answered) == (0, 0)  # counted where it now is
+
+
 def test_a_stratum_that_fires_falsely_at_every_threshold_says_so():
     cases = linked(outside=[1.0] * 20 + [0.0] * 480, other=[1.0] * 3) + scored([0.0] * 500, stratum="fuzzy")
     calibration = certified(cases)
@@ -259,7 +269,7 @@ def simulate(generator, shapes, n, alpha, grid):
     return max(rates) > alpha, max(rates)
 
 
-@pytest.mark.parametrize(("shapes", "n"), [((3.0,), 200), ((20.0,), 500), ((2.0, 8.0, 30.0), 150)])
+@pytest.mark.parametrize(("shapes", "n"), [((3.0,), 200), ((20.0,), 500), ((30.0, 8.0, 2.0), 150)])
 def test_the_share_of_broken_promises_is_at_most_one_minus_confidence(shapes, n):
     runs, alpha, confidence = 600, 0.05, 0.95
     generator = np.random.default_rng(20210)

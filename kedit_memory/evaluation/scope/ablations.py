@@ -9,6 +9,7 @@ from kedit_memory.evaluation.scope.controls import Verdict
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.pair import Pair
 from kedit_memory.records import Vectors
+from kedit_memory.routing.calibration import LINKED
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.verify import MOST, Candidate, Judged, PairScorer, ScopeVerifier
 
@@ -48,7 +49,7 @@ def without_link(
     memory: EditMemory, verifier: ScopeVerifier, questions: Sequence[str], vectors: Vectors
 ) -> list[Verdict]:
     """The nearest keys bring edits up, whatever the question names; the pair model reads both texts as they are."""
-    found = [[Candidate(match=match, stratum="linked") for match in memory.search(vector, MOST)] for vector in vectors]
+    found = [[Candidate(match=match, stratum=LINKED) for match in memory.search(vector, MOST)] for vector in vectors]
     best = [weighed[0] if weighed else None for weighed in verifier.weigh(questions, found)]
     return [
         Verdict(edit=one.match.edit.id, score=one.score, fires=False)
