@@ -3,12 +3,13 @@
     kedit evaluate adaptive-retrieval --dataset world --picture docs/results/adaptive_world.png --json > world.json
     python scripts/adaptive_report.py --rows world.json --output docs/results/adaptive.md
 
-A file holds one document of `kedit evaluate adaptive-retrieval --json`.
+A file holds one document of `kedit evaluate adaptive-retrieval --json`. A picture `adaptive_SET.png` beside the output,
+made with `--picture` in the same run, is shown with its set.
 """
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, nargs="+", required=True, help="documents of rows")
     parser.add_argument("--output", type=Path, required=True, help="the Markdown file to write")
     arguments = parser.parse_args()
-    sections = [section(read(path)) for path in arguments.rows]
+    pictures = {path.stem.removeprefix("adaptive_") for path in arguments.output.parent.glob("adaptive_*.png")}
+    sections = [section(read(path), pictures) for path in arguments.rows]
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text("\n".join([HEAD, *sections]), "utf-8")
 
@@ -61,14 +63,17 @@ def read(path: Path) -> Mapping[str, Any]:
     return {"rows": rows, "meta": document.get("meta", {})}
 
 
-def section(document: Mapping[str, Any]) -> str:
-    """What one run found."""
+def section(document: Mapping[str, Any], pictures: Collection[str] = ()) -> str:
+    """What one run found; `pictures` names the sets that have one."""
     rows, meta = document["rows"], document["meta"]
     value = {(row["method"], row["metric"], row["kind"]): row for row in rows}
     first = rows[0]
     origin = f"commit {first['commit']}, data {first['data']}, model {first['model']}"
     lines = [f"## {first['dataset']}", "", f"`{meta.get('command', '')}`, {origin}.", ""]
-    lines += [*_policies(rows, value), "", *_kinds(rows, value), "", *_rest(rows)]
+    lines += _policies(rows, value)
+    if first["dataset"] in pictures:
+        lines += ["", f"![Accuracy by popularity and by calls](adaptive_{first['dataset']}.png)"]
+    lines += ["", *_kinds(rows, value), "", *_rest(rows)]
     if first["dataset"] == "world":
         lines += ["", *_promised(value)]
     lines += [f"\n`{name}` was left out: {why}." for name, why in meta.get("left_out", {}).items()]
