@@ -46,8 +46,12 @@ edit that fires for another question counts as a false fire. Intervals are Wilso
 Questions of a kind that count as wrong although the edit that fired has the relation asked for, and its subject is in
 the question, are listed as `doubtful`: another edit of the set covers them too. They are not taken out of any figure.
 
+A sample with seed 1 was looked at while the labels and the make-up of the questions that thresholds are chosen on were
+settled; figures are of samples with another seed, of the same held-out relations.
+
 Left out: questions that another stored edit answers (of the open ones those that name an edit's subject and whose
-answer was the edit's own before it was made), a second answer to a relation of one subject, prompts that stand for
+answer was the edit's own before it was made) or may be read to ask for ("Hamlet, formulated in": a language, or a
+country), a second answer to a relation of one subject, prompts that stand for
 several relations ("Bob Cousy, the"), and of CounterFact's rephrasings those that do not end with a prompt of their
 relation (texts to be continued, such as "One can get to X by navigating").
 

@@ -52,7 +52,7 @@ def _draw_curves(axes: Any, report: ScopeReport) -> None:
         ylabel="covered questions for which the right edit fires",
     )
     axes.grid(alpha=0.3)
-    axes.legend(loc="center left")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, frameon=False)  # a curve may lie anywhere
 
 
 def _draw_bins(axes: Any, report: ScopeReport) -> None:
