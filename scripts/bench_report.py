@@ -65,10 +65,10 @@ SECTIONS = {
     "retrieval": Section(
         title="Passages",
         text="`python scripts/bench_retrieval.py --sizes 100000,1000000 --world --squad dev-v1.1.json --json`: a made "
-        "corpus with the word frequencies of running text for speed and memory, which counts the mapped files too; `cpu_` "
-        "stands before the processor's seconds, which others on the machine do not lengthen. Recall is the share of "
-        "questions whose passage is among the first five: of all shipped passages, and of all paragraphs of SQuAD's "
-        "development set.",
+        "corpus with the word frequencies of running text for speed and memory, which counts the mapped files too; "
+        "`cpu_` stands before the processor's seconds, which others on the machine do not lengthen. Recall is the "
+        "share of questions whose passage is among the first five: of all shipped passages, and of all paragraphs of "
+        "SQuAD's development set.",
         at_most={"build": 1800, "p50": 0.020, "peak_build": 3e9, "peak_query": 3e9},
         at_least={"bm25_at_5": 0.97},
     ),
