@@ -16,7 +16,6 @@ import json
 import random
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,7 +29,7 @@ from kedit_memory.evaluation.scope.sets import CALIBRATING, SETS, ScopeSet
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.pair import CONFIG, PairModel
 from kedit_memory.records import DEFAULT_NAMESPACE
-from kedit_memory.routing.calibration import Basis, Calibration, Outcome, Scored, certify
+from kedit_memory.routing.calibration import Basis, Calibration, Outcome, Scored, certify, threshold_at
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.verify import CALIBRATION, Judged, ScopeVerifier
 from kedit_memory.shipped import scope_verifier
@@ -137,13 +136,12 @@ def _stressed(calibration: Calibration, cases: Sequence[Scored]) -> Iterator[str
     """What the thresholds do to questions that they were not chosen on."""
     for stratum in calibration.thresholds:
         mine = [case for case in cases if case.stratum == stratum]
-        fired = Counter(case.outcome for case in mine if case.score >= calibration.threshold(stratum))
-        count = Counter(case.outcome for case in mine)
-        outside, covered = count[Outcome.OUTSIDE], count[Outcome.RIGHT] + count[Outcome.OTHER]
+        found = threshold_at(mine, calibration.threshold(stratum))
+        covered = max(1, found.covered)  # of a small sample there may be none
         yield (
-            f"{stratum}: {fired[Outcome.OUTSIDE] / outside:.1%} of {outside:,} out-of-scope questions fired; of "
-            f"{covered:,} covered ones {fired[Outcome.RIGHT] / covered:.1%} with their edit, "
-            f"{fired[Outcome.OTHER] / covered:.1%} with another"
+            f"{stratum}: {found.fired / found.outside:.1%} of {found.outside:,} out-of-scope questions fired; of "
+            f"{found.covered:,} covered ones {found.answered / covered:.1%} with their edit, "
+            f"{found.other_fired / covered:.1%} with another"
         )
 
 

@@ -63,7 +63,7 @@ def watch(
     names = tuple(inspect.signature(module.forward).parameters)
 
     def enter(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        before(dict(zip(names, args, strict=False), **kwargs))  # binding a signature costs ten times as much
+        before(dict(zip(names, args, strict=False), **kwargs))
 
     def leave(_: nn.Module, __: tuple[Any, ...], output: Any) -> None:
         after(output)

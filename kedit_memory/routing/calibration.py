@@ -292,6 +292,15 @@ def certify(
     )
 
 
+def threshold_at(cases: Iterable[Scored], value: float, confidence: float = 0.95) -> Threshold:
+    """What a threshold does to these cases, whether or not it was chosen on them; nothing is certified.
+
+    Raises:
+        InvalidInputError: none of the cases is out of scope.
+    """
+    return _threshold(_by_outcome(cases), value, confidence)
+
+
 def cases_needed(alpha: float, level: float) -> int:
     """The fewest out-of-scope questions that can certify `alpha` at an error `level`, if not one of them fires.
 

@@ -28,6 +28,7 @@ from kedit_memory.routing.calibration import (
     read_cases,
     reliability_bins,
     score_cases,
+    threshold_at,
     upper_bound,
 )
 
@@ -173,6 +174,15 @@ def test_a_name_that_is_merely_alike_never_needs_less():
     both = certified(strict + lenient)
     assert both.thresholds["fuzzy"].value == both.thresholds["linked"].value > 0.8
     assert (both.thresholds["fuzzy"].fired, both.thresholds["fuzzy"].answered) == (0, 0)  # counted where it now is
+
+
+def test_a_threshold_is_counted_on_cases_that_it_was_not_chosen_on():
+    cases = linked(outside=[0.1, 0.6, 0.9], right=[0.4, 0.6], other=[0.7])
+    found = threshold_at(cases, 0.6)
+    assert (found.outside, found.fired, found.other, found.other_fired) == (3, 2, 1, 1)
+    assert (found.covered, found.answered) == (3, 1)
+    with pytest.raises(InvalidInputError):
+        threshold_at([], 0.6)
 
 
 def test_a_stratum_that_fires_falsely_at_every_threshold_says_so():
