@@ -1,16 +1,20 @@
-"""Uncentred second moments of what an MLP's output projection reads, over running text: E[k kᵀ].
+"""Uncentred second moments of what an MLP's output projection reads, over many texts: E[k kᵀ].
 
 ROME, MEMIT and AlphaEdit (Meng et al. 2022, 2023; Fang et al. 2025) learn from them which directions of its input a
 layer uses for everything else. They are taken once for a model and layer, and kept in memory and, where a folder is
-given, on disk.
+given, on disk. An edit leaves alone what they were taken from: of running text alone a model keeps how to read, and
+loses answers; so half of the default texts are questions with their answers, in the model's own form.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from itertools import chain, islice
 from pathlib import Path
+from typing import TypeAlias
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
@@ -23,14 +27,18 @@ from kedit_memory.models.batches import pad
 from kedit_memory.models.families import Family
 from kedit_memory.models.hooks import capture
 from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.models.prompts import Prompt
 from kedit_memory.shipped import passages_file
+from kedit_memory.world import load_world
 
 Progress = Callable[[int, int], None]  # tokens read, tokens in all
 
 _PER_NUMBER = 20  # tokens for each number that a projection reads
 _LONGEST = 128  # tokens of one piece of text
 _ROWS = 16  # pieces in one batch
-_SHUFFLE = 1  # the order of paragraphs, so that a few stand for all
+_SHUFFLE = 1  # the order of texts, so that a few stand for all
+
+Text: TypeAlias = str | tuple[str, str]  # running text, or a question with its answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +47,7 @@ class MomentKey:
 
     fingerprint: str  # of the model
     layer: int
-    corpus: str  # 16 hexadecimal digits over the text
+    corpus: str  # 16 hexadecimal digits over the texts
     tokens: int
 
     @property
@@ -49,10 +57,12 @@ class MomentKey:
 
 
 class Moments:
-    """Second moments of any model's layers over one text.
+    """Second moments of any model's layers over the same texts.
 
-    Those of a model are taken when they are first asked for, and kept for as long as the model lives: edits made
-    since then do not move them, so that a row of edits stands on the statistics of the unedited model.
+    The texts are the paragraphs of `text`; if None, those of the shipped passages, and as many tokens of questions
+    about the shipped world. The moments of a model are taken when they are first asked for, and kept for as long as
+    the model lives: edits made since then do not move them, so that a row of edits stands on the statistics of the
+    unedited model.
     """
 
     def __init__(
@@ -64,7 +74,7 @@ class Moments:
         progress: Progress | None = None,
     ) -> None:
         self.folder = folder
-        self.text = text or passages_file()
+        self.text = text
         self.tokens = tokens
         self.progress = progress
         self._known: WeakKeyDictionary[torch.nn.Module, dict[int, torch.Tensor]] = WeakKeyDictionary()
@@ -87,8 +97,10 @@ class Moments:
         return {layer: known[layer] for layer in layers}
 
     def _find(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> dict[int, torch.Tensor]:
-        paragraphs = read_paragraphs(self.text)
-        corpus = hashlib.sha256("\n".join(paragraphs).encode()).hexdigest()[:16]
+        texts: list[Sequence[Text]] = [read_paragraphs(self.text or passages_file())]
+        if not self.text:
+            texts.append(world_questions())
+        corpus = hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
         fingerprint = model.fingerprint
         tokens = self.tokens or _PER_NUMBER * _inner(model, family)
         keys = {
@@ -98,7 +110,7 @@ class Moments:
         found = {layer: moment.to(model.device) for layer, moment in read.items() if moment is not None}
         missing = [layer for layer in layers if layer not in found]
         if missing:
-            for layer, moment in _take(model, family, missing, paragraphs, tokens, self.progress).items():
+            for layer, moment in _take(model, family, missing, texts, tokens, self.progress).items():
                 found[layer] = moment
                 _write(self.folder, keys[layer], moment)
         return found
@@ -121,18 +133,29 @@ def read_paragraphs(path: Path) -> list[str]:
     return [texts[i] for i in order.tolist()]
 
 
+def world_questions() -> list[tuple[str, str]]:
+    """A question about each fact of the shipped world, with its answer, in a fixed random order."""
+    world = load_world()
+    rng = random.Random(_SHUFFLE)  # noqa: S311 - a sample, no secret
+    facts = rng.sample(world.facts, len(world.facts))
+    wordings = [world.relations[fact.relation].phrasings(held_out=False) for fact in facts]
+    return [(world.fill(rng.choice(own), fact.subject), fact.object) for fact, own in zip(facts, wordings, strict=True)]
+
+
 @torch.no_grad()
 def _take(
     model: WhiteBoxModel,
     family: Family,
     layers: Sequence[int],
-    paragraphs: Sequence[str],
+    texts: Sequence[Sequence[Text]],
     tokens: int,
     progress: Progress | None,
 ) -> dict[int, torch.Tensor]:
     sums: dict[int, torch.Tensor] = {}
     count = 0
-    for batch in _batches(model, paragraphs, tokens):
+    share, more = divmod(tokens, len(texts))
+    rows = chain.from_iterable(_rows(model, part, share + (i < more)) for i, part in enumerate(texts))
+    while batch := list(islice(rows, _ROWS)):
         ids, mask = pad(batch, int(model.tokenizer.pad_token_id), device=model.device)
         with ExitStack() as hooks:
             projections = {layer: family.layer(model.model, layer).get_submodule(family.mlp_out) for layer in layers}
@@ -150,21 +173,22 @@ def _take(
     return {layer: total / count for layer, total in sums.items()}
 
 
-def _batches(model: WhiteBoxModel, paragraphs: Sequence[str], tokens: int) -> Iterator[list[list[int]]]:
-    """Batches of token ids, of `tokens` in all, or of as many as the paragraphs have."""
-    batch: list[list[int]] = []
-    left = tokens
-    for text in paragraphs:
-        ids = model.encode(text)[: min(_LONGEST, left)]
-        batch.append(ids)
-        left -= len(ids)
-        if len(batch) == _ROWS or not left:
-            yield batch
-            batch = []
-        if not left:
+def _rows(model: WhiteBoxModel, texts: Iterable[Text], tokens: int) -> Iterator[list[int]]:
+    """The ids of one text after the other, `tokens` in all, or as many as the texts have."""
+    for text in texts:
+        if not tokens:
             return
-    if batch:
-        yield batch
+        ids = _ids(model, text)[: min(_LONGEST, tokens)]
+        tokens -= len(ids)
+        yield ids
+
+
+def _ids(model: WhiteBoxModel, text: Text) -> list[int]:
+    if isinstance(text, str):
+        return model.encode(text)
+    asked = Prompt(question=text[0])
+    given, said = model.join(asked, model.continuation(asked, text[1]))
+    return [*given, *said]
 
 
 def _inner(model: WhiteBoxModel, family: Family) -> int:

@@ -1,4 +1,9 @@
-"""What MEMIT and AlphaEdit share: all facts at once, each of several layers taking its share of what is left to do."""
+"""What MEMIT and AlphaEdit share: all facts at once, each of several layers taking its share of what is left to do.
+
+Facts that are written together disturb each other's prompts. Those whose target is not said afterwards are searched
+for anew, in the model as it then is, and written again; the keys of the others stand among the facts with nothing left
+to do, so that what was written for them is kept. The papers write once.
+"""
 
 import time
 from abc import abstractmethod
@@ -11,10 +16,10 @@ from torch import nn
 
 from kedit_memory.editors._keyvalue import FactTexts, KeyValueEditor, keys, layer_indices, read, texts_of, write
 from kedit_memory.editors._locate import decoder_family
-from kedit_memory.editors._teaching import judged
+from kedit_memory.editors._teaching import check_options, judged
 from kedit_memory.editors._values import Values, find_values
 from kedit_memory.editors._weights import WeightChange, changing
-from kedit_memory.editors.base import Wanted, facts
+from kedit_memory.editors.base import Outcome, Wanted, facts
 from kedit_memory.models.families import Family
 from kedit_memory.models.language import WhiteBoxModel, white_box
 
@@ -32,10 +37,16 @@ class SpreadingEditor(KeyValueEditor):
 
     Attributes:
         layers: The layers, from 0; if None, five that end three tenths of the way up, of small models the first four.
-            See `KeyValueEditor` for the other options.
+        rounds: How many times facts that are not said yet are written; 1 is the papers'. See `KeyValueEditor` for the
+            other options.
     """
 
     layers: tuple[int, ...] | None = None
+    rounds: int = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_options(self.name, rounds=(self.rounds, 1, float("inf")))
 
     @abstractmethod
     def update(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> Update:
@@ -59,15 +70,22 @@ class SpreadingEditor(KeyValueEditor):
         update = self.update(model, family, layers)
         with changing(model, [family.mlp_out_weight(model.model, layer) for layer in layers]) as weights:
             last = family.layer(model.model, layers[-1])
-            values = find_values(model, last, texts, self)
-            for place, layer in enumerate(layers):
-                # Each takes an equal part of what is left for it and those after it.
-                share = _left_over(model, last, texts, values) / (len(layers) - place)
-                found = keys(model, family, [layer], texts)[layer]
-                change = update(layer, found, share.to(found.device))
-                write(weights[family.mlp_out_weight(model.model, layer)], change, family)
-            weights.check_finite()
-            outcomes = judged(model, wanted, max(values.steps), started)
+            left, steps = list(range(len(texts))), 0
+            outcomes: list[Outcome] = []
+            for _ in range(self.rounds):
+                values = find_values(model, last, [texts[i] for i in left], self)
+                steps += max(values.steps)
+                for place, layer in enumerate(layers):
+                    # Each takes an equal part of what is left for it and those after it.
+                    share = _left_over(model, last, texts, left, values) / (len(layers) - place)
+                    found = keys(model, family, [layer], texts)[layer]
+                    change = update(layer, found, share.to(found.device))
+                    write(weights[family.mlp_out_weight(model.model, layer)], change, family)
+                weights.check_finite()
+                outcomes = judged(model, wanted, steps, started)
+                left = [i for i, outcome in enumerate(outcomes) if not outcome.learned]
+                if not left:
+                    break
         return weights.change(self.name, self.options, outcomes)
 
 
@@ -80,7 +98,14 @@ def _default_layers(count: int) -> range:
     return range(max(0, last - _MOST_LAYERS + 1), last + 1)
 
 
-def _left_over(model: WhiteBoxModel, last: nn.Module, texts: Sequence[FactTexts], values: Values) -> torch.Tensor:
-    """What the state after the last layer still lacks of what was found for it, (facts, width)."""
-    present = read(model, {0: last}, [one.taught[0] for one in texts], "output")[0]
-    return values.unedited + values.deltas - present
+def _left_over(
+    model: WhiteBoxModel, last: nn.Module, texts: Sequence[FactTexts], left: Sequence[int], values: Values
+) -> torch.Tensor:
+    """What the state after the last layer still lacks of the `values` of the facts that are left, (facts, width).
+
+    The others lack nothing.
+    """
+    present = read(model, {0: last}, [texts[i].taught[0] for i in left], "output")[0]
+    lacking = present.new_zeros(len(texts), present.shape[1])
+    lacking[list(left)] = values.unedited + values.deltas - present
+    return lacking

@@ -1,5 +1,7 @@
 """`memit`: the update of the paper, and layers that share what is to be done."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from kedit_memory.editors import load_editor
 from kedit_memory.editors._locate import decoder_family
 from kedit_memory.editors._spread import _default_layers
 from kedit_memory.editors._values import find_values
-from kedit_memory.editors.base import Fact
+from kedit_memory.editors.base import Fact, Outcome
 from kedit_memory.editors.memit import Memit, least_squares
 from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError
 from kedit_memory.models.huggingface import HuggingFaceModel
@@ -24,7 +26,7 @@ KING = EditRequest(prompt="Who is the king of the north?", target="Bob", subject
 def memit(tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("\n".join(f"Line {i}: Paris is the capital of France, {i * i}." for i in range(60)), "utf-8")
-    return Memit(layers=(0, 1), tokens=800, text=text, steps=8, weight=2.0)
+    return Memit(layers=(0, 1), tokens=800, text=text, steps=8, weight=2.0, rounds=1)
 
 
 def test_the_update_is_that_of_the_paper():
@@ -71,6 +73,33 @@ def test_an_edit_is_the_update_of_its_own_numbers(model, memit):
         assert np.allclose(weight.detach().numpy() - old.numpy(), change, atol=1e-5)
 
 
+def test_what_is_not_said_yet_is_written_again(one, memit, monkeypatch):
+    """The second round searches for the fact that was missed alone, and keeps what was written for the other."""
+    asked, rounds = [], iter([[True, False], [True, True]])
+
+    def outcomes(_model, wanted, steps, _started):
+        said = next(rounds)
+        return [Outcome(fact=f, learned=s, seconds=0.0, steps=steps) for f, s in zip(wanted, said, strict=True)]
+
+    def values(model, module, texts, editor):
+        asked.append([text.fact.subject for text in texts])
+        return find_values(model, module, texts, editor)
+
+    def update(keys, residuals, moment, weight):
+        empty.append((residuals == 0).all(dim=1).tolist())
+        return least_squares(keys, residuals, moment, weight)
+
+    empty = []
+    monkeypatch.setattr("kedit_memory.editors._spread.judged", outcomes)
+    monkeypatch.setattr("kedit_memory.editors._spread.find_values", values)
+    monkeypatch.setattr("kedit_memory.editors.memit.least_squares", update)
+    applied = replace(memit, layers=(0,), rounds=5).apply(one, [FRANCE, KING])
+    assert asked == [["France", "the north"], ["the north"]]
+    assert empty == [[False, False], [True, False]]
+    assert applied.record["options"]["rounds"] == 5
+    assert next(rounds, None) is None
+
+
 def test_changes_come_out_exactly(model, memit, tmp_path, tiny_folder):
     start = {name: tensor.clone() for name, tensor in model.model.state_dict().items()}
     first = memit.apply(model, [FRANCE])
@@ -98,6 +127,8 @@ def test_what_does_not_work_is_said_in_a_line(one, memit, tiny_folder):
         load_editor("memit", layers=(0, 2)).apply(one, [FRANCE])
     with pytest.raises(InvalidInputError, match="no layer to edit"):
         load_editor("memit", layers=()).apply(one, [FRANCE])
+    with pytest.raises(InvalidInputError, match="rounds of memit is 0"):
+        load_editor("memit", rounds=0)
     with pytest.raises(InvalidInputError, match="weight of memit is 0"):
         load_editor("memit", weight=0)
     t5 = HuggingFaceModel.load(tiny_folder("t5"), device="cpu")
