@@ -16,17 +16,26 @@ from kedit_memory.models.families import Family
 from kedit_memory.models.language import WhiteBoxModel
 
 
-class WrittenKeys:
-    """The keys of facts in models, as they were when first asked for; a cache, taken anew whenever it is lost."""
+class Known:
+    """What was once taken from models; a cache, taken anew whenever it is lost."""
 
     def __init__(self) -> None:
-        self._known: WeakKeyDictionary[torch.nn.Module, dict[tuple[int, Fact], torch.Tensor]] = WeakKeyDictionary()
+        self._keys: WeakKeyDictionary[torch.nn.Module, dict[tuple[int, Fact], torch.Tensor]] = WeakKeyDictionary()
+        self._free: dict[tuple[int, float], tuple[torch.Tensor, torch.Tensor]] = {}
 
-    def of(
+    def free(self, moments: Mapping[int, torch.Tensor], threshold: float) -> Mapping[int, torch.Tensor]:
+        """By layer, the directions that are free by its moments; see `free_directions`."""
+        for layer, moment in moments.items():
+            kept = self._free.get((layer, threshold))
+            if kept is None or kept[0] is not moment:
+                self._free[layer, threshold] = moment, free_directions(moment, threshold)
+        return {layer: self._free[layer, threshold][1] for layer in moments}
+
+    def keys(
         self, model: WhiteBoxModel, family: Family, layers: Sequence[int], wanted: Sequence[Fact], editor: "AlphaEdit"
     ) -> Mapping[int, torch.Tensor]:
-        """By layer, the facts' keys, (facts, in), float32."""
-        known = self._known.setdefault(model.model, {})
+        """By layer, the facts' keys as they were when first asked for, (facts, in), float32."""
+        known = self._keys.setdefault(model.model, {})
         new = [fact for fact in wanted if any((layer, fact) not in known for layer in layers)]
         if new:
             for layer, found in keys(model, family, layers, texts_of(model, new, editor)).items():
@@ -49,7 +58,7 @@ class AlphaEdit(SpreadingEditor):
         ridge: How much the size of an update counts, in mean squared lengths of a key. More of it (0.1 to 0.3) keeps
             a small model whole under many edits, of which it then learns fewer.
         past: Edits of earlier calls that are in force in the model. See `SpreadingEditor` for the other options.
-        written: What is known of the keys of past edits; `dataclasses.replace` hands it on.
+        known: Free directions and the keys of past edits; `dataclasses.replace` hands it on.
     """
 
     name: ClassVar[str] = "alphaedit"
@@ -57,7 +66,7 @@ class AlphaEdit(SpreadingEditor):
     threshold: float = 0.2
     ridge: float = 0.05
     past: tuple[Wanted, ...] = ()
-    written: WrittenKeys = field(default_factory=WrittenKeys, compare=False, repr=False)
+    known: Known = field(default_factory=Known, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,15 +78,15 @@ class AlphaEdit(SpreadingEditor):
     @property
     def options(self) -> dict[str, Any]:
         """What a saved change says of how it was made: the number of past edits, not each of them."""
-        shown = {name: value for name, value in super().options.items() if name != "written"}
+        shown = {name: value for name, value in super().options.items() if name != "known"}
         return {**shown, "past": len(self.past)}
 
     def update(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> Update:
         """The projected least squares, against the keys of past edits alone."""
         moments = self.moments_of(model, family, layers)
-        free = {layer: free_directions(moment, self.threshold) for layer, moment in moments.items()}
+        free = self.known.free(moments, self.threshold)
         ridges = {layer: self.ridge * float(moment.diagonal().sum()) for layer, moment in moments.items()}
-        past = self.written.of(model, family, layers, facts(self.past, subjects=True), self) if self.past else {}
+        past = self.known.keys(model, family, layers, facts(self.past, subjects=True), self) if self.past else {}
         return lambda layer, keys, residuals: projected(
             keys, residuals, free[layer], past=past.get(layer, keys[:0]), ridge=ridges[layer]
         )

@@ -8,7 +8,7 @@ import torch
 
 from kedit_memory.editors import load_editor
 from kedit_memory.editors._locate import decoder_family
-from kedit_memory.editors.alphaedit import AlphaEdit, free_directions, projected
+from kedit_memory.editors.alphaedit import AlphaEdit, Known, free_directions, projected
 from kedit_memory.editors.base import facts
 from kedit_memory.errors import EditorError, InvalidInputError
 from kedit_memory.models.language import load_model
@@ -82,7 +82,7 @@ def test_past_edits_are_kept(one, alphaedit):
     weight = one.model.get_parameter(family.mlp_out_weight(one.model, 0))
     firm = replace(alphaedit, ridge=1e-4, threshold=2.0)
     firm.apply(one, [FRANCE])
-    key = firm.written.of(one, family, [0], facts([FRANCE]), firm)[0][0]
+    key = firm.known.keys(one, family, [0], facts([FRANCE]), firm)[0][0]
     moved = []
     for editor in (firm, replace(firm, past=(FRANCE,))):
         before = weight.detach().clone()
@@ -91,7 +91,16 @@ def test_past_edits_are_kept(one, alphaedit):
         assert second.record["options"]["past"] == len(editor.past)
         second.undo()
     assert moved[1] < 0.1 * moved[0]
-    assert firm.written is replace(firm, past=(FRANCE,)).written
+    assert firm.known is replace(firm, past=(FRANCE,)).known
+
+
+def test_free_directions_are_taken_once_for_a_moment():
+    known, moment = Known(), torch.diag(torch.tensor([5.0, 1e-3, 4.0]))
+    first = known.free({0: moment}, 0.5)[0]
+    assert torch.equal(first.abs(), torch.tensor([[0.0], [1.0], [0.0]], dtype=torch.float64))
+    assert known.free({0: moment}, 0.5)[0] is first
+    assert known.free({0: moment.flip(0).flip(1)}, 0.5)[0] is not first
+    assert known.free({0: moment}, 0.9)[0] is not first
 
 
 def test_changes_come_out_exactly(model, alphaedit, tmp_path):
