@@ -16,7 +16,11 @@ _TROUBLE = 1  # a method failed or left a trace; all else was measured
 
 def compare(
     methods: Annotated[
-        str, typer.Option("--methods", help="all, or names with commas: editors, memory:PATH, controls.")
+        str,
+        typer.Option(
+            "--methods",
+            help="all, or names with commas: editors, options after them as in memit:rounds=1, memory:PATH, controls.",
+        ),
     ] = "all",
     dataset: Annotated[str, typer.Option("--dataset", help="world, counterfact, zsre, pararel or lre.")] = "world",
     path: o.PublicSets = None,

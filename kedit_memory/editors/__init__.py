@@ -3,7 +3,7 @@
 from typing import Any
 
 from kedit_memory import registry
-from kedit_memory.editors.base import Applied, Editor, Fact, Outcome, configured
+from kedit_memory.editors.base import Applied, Editor, Fact, Outcome, configured, named_options
 
 # A line for each method: the name that users give, and where its class is.
 EDITORS: dict[str, str] = {
@@ -41,4 +41,15 @@ def load_editor(name: str, **options: Any) -> Editor:
     return editor
 
 
-__all__ = ["EDITORS", "Applied", "Editor", "Fact", "Outcome", "load_editor"]
+def named_editor(text: str) -> Editor:
+    """The editor of a name that options may follow, as in `grace:stack=encoder:initial_radius=3`.
+
+    Raises:
+        UnknownNameError: no editor has the name.
+        InvalidInputError: it has no such option, or refuses the value.
+    """
+    name, *options = text.split(":")
+    return load_editor(name, **named_options(options))
+
+
+__all__ = ["EDITORS", "Applied", "Editor", "Fact", "Outcome", "load_editor", "named_editor"]

@@ -498,6 +498,22 @@ def test_all_stands_for_every_method():
         chosen_methods("ft,rom")
 
 
+def test_an_editors_options_may_follow_its_name():
+    assert chosen_methods("memit, memit:rounds=1:steps=5") == ("memit", "memit:rounds=1:steps=5")
+    assert chosen_methods("memit:rounds=1,all")[0] == "memit:rounds=1"
+    plan = ComparePlan(methods=("memit:rounds=1",))
+    assert plan.methods == ("memit:rounds=1",)
+    for name, line in (
+        ("memit:round=1", "memit has no option 'round'"),
+        ("memit:rounds=0", "rounds of memit is 0"),
+        ("memit:rounds", "is no NAME=VALUE"),
+    ):
+        with pytest.raises(InvalidInputError, match=line):
+            ComparePlan(methods=(name,))
+    with pytest.raises(UnknownNameError, match="no method named 'unedited:x=1'"):
+        chosen_methods("unedited:x=1")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

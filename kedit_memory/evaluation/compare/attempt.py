@@ -9,7 +9,7 @@ from kedit_memory.evaluation.compare import measures
 from kedit_memory.evaluation.compare.cases import Case
 from kedit_memory.evaluation.compare.ledger import DONE, FAILED, SHORTENED, Cell, CellKey, Ledger
 from kedit_memory.evaluation.compare.measures import Observation, Summary, regrouped
-from kedit_memory.evaluation.compare.methods import Method, methods
+from kedit_memory.evaluation.compare.methods import Method, method_of
 from kedit_memory.evaluation.compare.model import Bench, peak_memory
 from kedit_memory.evaluation.compare.outcomes import Outcomes, outcomes_of
 from kedit_memory.evaluation.rows import Run
@@ -55,7 +55,7 @@ class Attempt:
         self._cases = cases
         self._name = f"{keys[0].method}, {keys[0].mode}"
         self._way = _WAYS[keys[0].mode]
-        self._method: Method = methods()[keys[0].method](bench)
+        self._method: Method = method_of(keys[0].method)(bench)
         self._done: list[Cell] = []
         self._first: list[Observation] = []  # of the edit before all others, which are told with the first cell
         self._seconds: float | None = None  # of an edit, once a batch has to know

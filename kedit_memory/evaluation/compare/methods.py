@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kedit_memory.editors import EDITORS, Applied, Editor, load_editor
+from kedit_memory.editors import EDITORS, Applied, Editor, named_editor
 from kedit_memory.editors._weights import WeightChange
 from kedit_memory.errors import UnknownNameError
 from kedit_memory.evaluation.compare.cases import Case, Probe
@@ -283,8 +283,8 @@ def _statement(case: Case) -> str:
 
 
 def _load(name: str, cache: Path | None) -> Editor:
-    """The editor of a name; one that keeps statistics of the model in a folder is given one."""
-    editor: Any = load_editor(name)
+    """The editor of a name with its options; one that keeps statistics of the model in a folder is given one."""
+    editor: Any = named_editor(name)
     if cache is not None and any(field.name == "cache" for field in fields(editor)):
         editor = replace(editor, cache=cache)
     found: Editor = editor
@@ -305,15 +305,29 @@ def methods() -> dict[str, Callable[[Bench], Method]]:
     return {**CONTROLS, **paths, **{name: partial(Edited, name) for name in EDITORS}}
 
 
-def chosen_methods(given: str) -> tuple[str, ...]:
-    """The names in a list with commas, in the order given; `all` stands for every one.
+def method_of(name: str) -> Callable[[Bench], Method]:
+    """What makes the method of a name; an editor's options may follow it, as in `memit:rounds=1`.
 
     Raises:
         UnknownNameError: nothing has such a name.
+        InvalidInputError: the editor has no such option, or refuses the value.
     """
     known = methods()
-    names = tuple(dict.fromkeys(word.strip() for word in given.split(",") if word.strip()))
-    for name in names:
-        if name not in known and name != "all":
-            raise UnknownNameError("method", name, ["all", *known])
-    return tuple(known) if "all" in names else names
+    if name in known:
+        return known[name]
+    if name.partition(":")[0] not in EDITORS:
+        raise UnknownNameError("method", name, ["all", *known])
+    named_editor(name)  # refuses what cannot be made
+    return partial(Edited, name)
+
+
+def chosen_methods(given: str) -> tuple[str, ...]:
+    """The names in a list with commas, in the order given, each once; `all` stands for every one.
+
+    Errors as in `method_of`.
+    """
+    names = dict.fromkeys(word.strip() for word in given.split(",") if word.strip())
+    chosen = {one: None for name in names for one in (methods() if name == "all" else (name,))}
+    for name in chosen:
+        method_of(name)
+    return tuple(chosen)

@@ -19,7 +19,7 @@ from kedit_memory.evaluation.compare.against import REFERENCES, compared_rows, s
 from kedit_memory.evaluation.compare.attempt import BATCH, SEQUENTIAL, SINGLE, Attempt, Setting
 from kedit_memory.evaluation.compare.cases import Case, draw_cases
 from kedit_memory.evaluation.compare.ledger import FAILED, Cell, CellKey, Ledger
-from kedit_memory.evaluation.compare.methods import methods
+from kedit_memory.evaluation.compare.methods import method_of
 from kedit_memory.evaluation.compare.model import Bench
 from kedit_memory.evaluation.public import source_of
 from kedit_memory.evaluation.rows import describe_run
@@ -73,11 +73,9 @@ class ComparePlan:
     def __post_init__(self) -> None:
         if not (self.methods and self.edits and self.modes and self.seeds):
             raise InvalidInputError("nothing to compare: give methods, numbers of edits, modes and seeds")
-        for what, given, known in (
-            ("method", self.methods, methods()),
-            ("dataset", (self.dataset,), SETS),
-            ("mode", self.modes, MODES),
-        ):
+        for name in self.methods:
+            method_of(name)
+        for what, given, known in (("dataset", (self.dataset,), SETS), ("mode", self.modes, MODES)):
             for name in given:
                 if name not in known:
                     raise UnknownNameError(what, name, known)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from kedit_memory.editors import Editor, Outcome, load_editor
-from kedit_memory.editors.base import Wanted, named_options
+from kedit_memory.editors import Outcome, named_editor
+from kedit_memory.editors.base import Wanted
 from kedit_memory.evaluation.lifelong.streams import Text
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.classifier import ClassifierModel, Editable
@@ -234,7 +234,7 @@ def check_method(name: str) -> None:
     if name.startswith(ROUTER):
         _router_config(name, 1)
     elif name != UNEDITED:
-        _editor(name)
+        named_editor(name)
 
 
 @contextmanager
@@ -250,13 +250,7 @@ def opened(name: str, setting: Setting) -> Iterator[Method]:
             memory = stack.enter_context(EditMemory.open(Path(folder) / "store", encoder=setting.encoder))
             yield RoutedModel(model, memory, config)
     else:
-        yield EditedModel(model, _editor(name))
-
-
-def _editor(name: str) -> Editor:
-    """The editor of a name, whose options may follow it: `grace:stack=encoder:initial_radius=3`."""
-    editor, *options = name.split(":")
-    return load_editor(editor, **named_options(options))
+        yield EditedModel(model, named_editor(name))
 
 
 def _router_config(name: str, max_new_tokens: int) -> RouterConfig:
