@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from kedit_memory.errors import KeditError
     from kedit_memory.memory import EditMemory
     from kedit_memory.models.encoder import load_encoder
-    from kedit_memory.models.language import load_model
+    from kedit_memory.models.named import load_model
     from kedit_memory.records import Answer, Decision, Edit, EditRequest, Kind, Match, Passage, Revision, Route
     from kedit_memory.routing.router import Router, RouterConfig
 
@@ -29,7 +29,7 @@ _HOMES = {
     "Router": "routing.router",
     "RouterConfig": "routing.router",
     "load_encoder": "models.encoder",
-    "load_model": "models.language",
+    "load_model": "models.named",
 }
 
 __all__ = [

@@ -34,7 +34,8 @@ from kedit_memory.evaluation.lifelong.world import world_stream
 from kedit_memory.evaluation.metrics import is_answer, wilson
 from kedit_memory.evaluation.rows import Row, Run, describe_run
 from kedit_memory.evaluation.trace.run import KINDS, Trace, trace
-from kedit_memory.models.language import WhiteBoxModel, load_model, white_box
+from kedit_memory.models.language import WhiteBoxModel, white_box
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.shipped import world_folder
 from kedit_memory.world import Fact, World, load_world

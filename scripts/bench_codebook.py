@@ -24,7 +24,8 @@ from kedit_memory.evaluation.lifelong.timing import answer_times, time_row
 from kedit_memory.evaluation.report import table
 from kedit_memory.evaluation.rows import Row, describe_run, document
 from kedit_memory.models.hooks import capture
-from kedit_memory.models.language import WhiteBoxModel, load_model, white_box
+from kedit_memory.models.language import WhiteBoxModel, white_box
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
 from kedit_memory.records import Vectors
 

@@ -25,7 +25,8 @@ from kedit_memory.evaluation.report import table
 from kedit_memory.evaluation.rows import Row, Run, describe_run, document
 from kedit_memory.models.families import family_of
 from kedit_memory.models.hooks import capture, replace
-from kedit_memory.models.language import WhiteBoxModel, load_model, requires
+from kedit_memory.models.language import WhiteBoxModel, requires
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.retrieval.bm25 import Bm25Retriever
 from kedit_memory.retrieval.corpus import read_passages

@@ -23,7 +23,8 @@ from kedit_memory.editors import Applied, Editor, load_editor
 from kedit_memory.evaluation.metrics import is_answer, wilson
 from kedit_memory.evaluation.rows import Row, Run, describe_run
 from kedit_memory.evaluation.scope.sets import TEST, part_of
-from kedit_memory.models.language import WhiteBoxModel, load_model, white_box
+from kedit_memory.models.language import WhiteBoxModel, white_box
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
 from kedit_memory.shipped import hypernetwork, world_folder

@@ -31,7 +31,8 @@ from kedit_memory.editors.ke import KnowledgeEditorNetwork, condition
 from kedit_memory.editors.mend import MendNetwork
 from kedit_memory.evaluation.scope.sets import TRAINING, part_of
 from kedit_memory.models.batches import pad
-from kedit_memory.models.language import WhiteBoxModel, load_model, white_box
+from kedit_memory.models.language import WhiteBoxModel, white_box
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.shipped import hypernetwork
 from kedit_memory.world import UNSEEN_TIER, Fact, World, load_world

@@ -41,8 +41,9 @@ from kedit_memory.evaluation.public import folder_of
 from kedit_memory.models.classifier import ClassifierModel, Editable, editable, load_editable
 from kedit_memory.models.encoder import minilm_folder
 from kedit_memory.models.huggingface import HuggingFaceModel
-from kedit_memory.models.language import load_model, white_box
+from kedit_memory.models.language import white_box
 from kedit_memory.models.loading import choose_device
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 
 ROWS_A_STEP = 16

@@ -18,7 +18,7 @@ from kedit_memory.evaluation.lifelong.streams import StreamEdit
 from kedit_memory.evaluation.metrics import wilson
 from kedit_memory.models.hooks import replace
 from kedit_memory.models.huggingface import HuggingFaceModel
-from kedit_memory.models.language import load_model
+from kedit_memory.models.named import load_model
 from kedit_memory.records import EditRequest
 
 PLAN = ablation.Plan(edits=2, facts=1, seed=3)

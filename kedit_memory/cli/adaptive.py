@@ -50,7 +50,7 @@ def adaptive_retrieval(
     from kedit_memory.evaluation.adaptive.figures import save_picture
     from kedit_memory.evaluation.adaptive.run import AdaptivePlan, run_adaptive
     from kedit_memory.evaluation.pictures import check_picture
-    from kedit_memory.models.language import load_model
+    from kedit_memory.models.named import load_model
 
     plan = AdaptivePlan(
         dataset=dataset, questions=questions, passages=passages, resplits=resplits, budget=budget, even=even,

@@ -44,7 +44,7 @@ def make_router(
 ) -> "Router":
     """A router over an open store; the key of an endpoint comes from KEDIT_API_KEY."""
     from kedit_memory.models.cross_encoder import load_cross_encoder
-    from kedit_memory.models.language import load_model
+    from kedit_memory.models.named import load_model
     from kedit_memory.routing.router import Router, RouterConfig
 
     config = RouterConfig(path=path, passages_from=passages_from)

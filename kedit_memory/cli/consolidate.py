@@ -99,7 +99,8 @@ def consolidate(
     from kedit_memory.evaluation.consolidate.measures import Limits
     from kedit_memory.evaluation.consolidate.run import Plan
     from kedit_memory.evaluation.consolidate.run import consolidate as write
-    from kedit_memory.models.language import load_model, white_box
+    from kedit_memory.models.language import white_box
+    from kedit_memory.models.named import load_model
 
     plan = Plan(
         method=method,

@@ -127,7 +127,7 @@ def _measured(
     from kedit_memory.evaluation.definitions.figures import save_picture
     from kedit_memory.evaluation.definitions.run import run_definitions
     from kedit_memory.evaluation.pictures import check_picture
-    from kedit_memory.models.language import load_model
+    from kedit_memory.models.named import load_model
 
     if picture:
         check_picture(picture)

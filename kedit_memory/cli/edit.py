@@ -57,7 +57,8 @@ def edit(
     """Put edits into a model itself, and show its answers before and after. What is not saved ends with the command."""
     from kedit_memory.editors import load_editor
     from kedit_memory.editors.checkpoint import save_checkpoint
-    from kedit_memory.models.language import load_model, white_box
+    from kedit_memory.models.language import white_box
+    from kedit_memory.models.named import load_model
 
     editor = load_editor(method, **named_options(option or ()))
     wanted = _wanted(prompt, target, subject, paraphrase or (), store, namespace)

@@ -39,7 +39,7 @@ def trace(
     from kedit_memory.evaluation.pictures import check_picture
     from kedit_memory.evaluation.trace.figures import save_trace
     from kedit_memory.evaluation.trace.run import trace as run_trace
-    from kedit_memory.models.language import load_model
+    from kedit_memory.models.named import load_model
 
     if picture:
         check_picture(picture)

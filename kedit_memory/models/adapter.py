@@ -16,8 +16,7 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from kedit_memory.errors import ModelError
-from kedit_memory.models.language import EMBEDDED, embedded_folder
-from kedit_memory.models.sources import sha256_of
+from kedit_memory.models.sources import EMBEDDED, embedded_folder, sha256_of
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"

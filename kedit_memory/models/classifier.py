@@ -15,8 +15,9 @@ from transformers import PreTrainedModel
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.models.batches import by_length, pad
-from kedit_memory.models.language import TextModel, WhiteBoxModel, load_model, white_box
+from kedit_memory.models.language import TextModel, WhiteBoxModel, white_box
 from kedit_memory.models.loading import fingerprint_of, load_classifier_checkpoint
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
 
 _ARCHITECTURE = "ForSequenceClassification"
@@ -36,7 +37,7 @@ class ClassifierModel:
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str | None = None, dtype: str | None = None) -> "ClassifierModel":
-        """The classifier in a folder; options as in `language.load_model`.
+        """The classifier in a folder; options as in `named.load_model`.
 
         Raises:
             ModelError: it is not there, is damaged, or gives no single label of several.
@@ -138,7 +139,7 @@ def editable(model: TextModel | ClassifierModel, what: str) -> Editable:
 def load_editable(
     name: str, *, device: str | None = None, dtype: str | None = None, api_key: str | None = None
 ) -> TextModel | ClassifierModel:
-    """What `language.load_model` gives, and of a folder that holds a classifier, that; errors as there."""
+    """What `named.load_model` gives, and of a folder that holds a classifier, that; errors as there."""
     if is_classifier(name):
         return ClassifierModel.load(name, device=device, dtype=dtype)
     return load_model(name, device=device, dtype=dtype, api_key=api_key)

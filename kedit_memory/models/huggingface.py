@@ -10,10 +10,10 @@ from transformers import GenerationConfig, PreTrainedModel, StoppingCriteriaList
 from kedit_memory.errors import InvalidInputError, PromptTooLongError
 from kedit_memory.models import prompts as formats
 from kedit_memory.models.batches import StopTexts, by_length, cut, pad, until_end
-from kedit_memory.models.language import ScoringModel, requires, white_box
+from kedit_memory.models.language import ScoringModel, StandIn, Substitute, requires, white_box
 from kedit_memory.models.loading import fingerprint_of, load_checkpoint
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, AnswersOne, Prompt
-from kedit_memory.models.substitution import StandIn, Substitute, divided
+from kedit_memory.models.substitution import divided
 
 # Scores of one scoring batch, all positions and words: half a gibibyte in float32.
 _SCORES_AT_ONCE = 2**27
@@ -65,7 +65,7 @@ class HuggingFaceModel(AnswersOne):
         dtype: str | None = None,
         device_map: str | dict[str, Any] | None = None,
     ) -> "HuggingFaceModel":
-        """The model in a folder or under a Hub name; options as in `language.load_model`.
+        """The model in a folder or under a Hub name; options as in `named.load_model`.
 
         Raises:
             ModelError: The model is not there, is damaged, or cannot generate.

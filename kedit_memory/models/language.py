@@ -1,4 +1,4 @@
-"""The three strengths of language models, and the one function that finds a model by its name.
+"""The three strengths of language models.
 
 `TextModel` generates; `ScoringModel` also gives log-probabilities; `WhiteBoxModel` also gives logits,
 hidden states and weights. Each memory path and editor says which it needs through `requires`.
@@ -8,28 +8,22 @@ base-model format or messages) or a plain string (given to the model as it is).
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
-from kedit_memory import registry
-from kedit_memory.errors import CapabilityError, InvalidInputError
+from kedit_memory.errors import CapabilityError
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
-from kedit_memory.models.sources import refuse_misspelt
 
 if TYPE_CHECKING:
     import torch
 
-    from kedit_memory.models.classifier import ClassifierModel
-    from kedit_memory.models.substitution import StandIn
 
-# Models that the project ships: a name here stands for a function that gives the model's folder.
-EMBEDDED = {
-    "kedit-mini": "kedit_memory.shipped:embedded_model",
-    "kedit-mini-counterfactual": "kedit_memory.shipped:counterfactual_model",
-}
-COUNTERFACTUAL = "kedit-mini-counterfactual"  # trained to read an edit and to answer from it, as SERAC wants it
+class Named(Protocol):
+    """Whatever was asked for by a name."""
 
-_REMOTE_PREFIX = "openai:"
+    @property
+    def name(self) -> str:
+        """The name under which it was asked for."""
+        ...
 
 
 @runtime_checkable
@@ -93,12 +87,32 @@ class ScoringModel(TextModel, Protocol):
         ...
 
 
+class Substitute(NamedTuple):
+    """The model that answers in another's place, and what it is asked."""
+
+    model: TextModel
+    prompt: Prompt
+
+
+class StandIn(Protocol):
+    """What decides which prompts another model answers."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that differs whenever a decision or an answer may."""
+        ...
+
+    def __call__(self, prompts: Sequence[Prompt]) -> Sequence[Substitute | None]:
+        """For each prompt who answers it; None where the model itself does."""
+        ...
+
+
 @runtime_checkable
 class WhiteBoxModel(ScoringModel, Protocol):
     """A model whose hidden states and weights are at hand."""
 
     context: Callable[[Prompt], Prompt] | None  # what in-context edits put before every `Prompt` that is rendered
-    stand_in: "StandIn | None"  # has other models generate, answer and score some prompts in this one's place
+    stand_in: StandIn | None  # has other models generate, answer and score some prompts in this one's place
 
     @property
     def model(self) -> Any:
@@ -144,7 +158,7 @@ class WhiteBoxModel(ScoringModel, Protocol):
 ModelT = TypeVar("ModelT", bound=TextModel)
 
 
-def requires(model: "TextModel | ClassifierModel", strength: type[ModelT], what: str) -> ModelT:
+def requires(model: Named, strength: type[ModelT], what: str) -> ModelT:
     """`model`, known to have `strength` (one of the protocols above), for the use named by `what`.
 
     Raises:
@@ -166,70 +180,10 @@ def requires(model: "TextModel | ClassifierModel", strength: type[ModelT], what:
     )
 
 
-def white_box(model: "TextModel | ClassifierModel", what: str) -> WhiteBoxModel:
+def white_box(model: Named, what: str) -> WhiteBoxModel:
     """The model, known to show its weights.
 
     Raises:
         CapabilityError: it does not, as a model behind an endpoint.
     """
     return requires(model, WhiteBoxModel, what)  # type: ignore[type-abstract]
-
-
-def load_model(
-    name: str,
-    *,
-    device: str | None = None,
-    dtype: str | None = None,
-    device_map: str | dict[str, Any] | None = None,
-    api_key: str | None = None,
-) -> TextModel:
-    """The model that `name` stands for.
-
-    Args:
-        name: "kedit-mini" or "kedit-mini-counterfactual" (shipped), a folder, of a model or of a low-rank adapter as
-            peft saves it, a Hugging Face Hub name, or "openai:NAME@URL" for an OpenAI-compatible endpoint whose URL
-            ends where "/chat/completions" would follow.
-        device: "cpu", "cuda", "cuda:1"…; None takes an accelerator where there is one.
-        dtype: "float32", "bfloat16" or "float16"; None is float32 on a CPU, the checkpoint's elsewhere.
-        device_map: Spreads layers over devices, as transformers does; excludes `device`.
-        api_key: For an endpoint; read from the environment by callers, never here.
-
-    Raises:
-        ModelError: The model is not there, is damaged, or cannot generate.
-        UnknownNameError: The name is all but that of a shipped model, or `dtype` is none.
-        InvalidInputError: An option does not fit the kind of model.
-        MissingDependencyError: `device_map` is given and accelerate is not installed.
-    """
-    if name.startswith(_REMOTE_PREFIX):
-        if device or dtype or device_map:
-            raise InvalidInputError(f"device, dtype and device_map do not apply to {name!r}, which runs elsewhere")
-        return _remote(name, api_key)
-    source: str | Path = name
-    if name in EMBEDDED:
-        source = embedded_folder(name)
-    else:
-        refuse_misspelt("embedded model", name, EMBEDDED)
-    from kedit_memory.models.huggingface import HuggingFaceModel  # loads torch
-
-    return HuggingFaceModel.load(source, name=name, device=device, dtype=dtype, device_map=device_map)
-
-
-def embedded_folder(name: str) -> Path:
-    """The folder of a model that ships.
-
-    Raises:
-        UnknownNameError: none has this name.
-    """
-    return Path(registry.load("embedded model", name, EMBEDDED)())
-
-
-def _remote(name: str, api_key: str | None) -> TextModel:
-    from kedit_memory.models.remote import OpenAIModel  # loads httpx
-
-    # A model's own name may hold "@" and ":", a URL's user part too: the last "@http" divides them.
-    model, at, rest = name.removeprefix(_REMOTE_PREFIX).rpartition("@http")
-    if not at or not model:
-        raise InvalidInputError(
-            f"{name!r} is not an endpoint: write openai:NAME@URL, such as openai:llama3@http://127.0.0.1:8000/v1"
-        )
-    return OpenAIModel(model, f"http{rest}", api_key=api_key)

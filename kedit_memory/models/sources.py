@@ -1,13 +1,30 @@
-"""Tells a folder of a model from a Hub name, and checks that it holds what is needed; loads no torch."""
+"""Which models ship, and whether another name is a folder, which is checked, or a Hub name; loads no torch."""
 
 import hashlib
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
+from kedit_memory import registry
 from kedit_memory.errors import ModelError, UnknownNameError
 
+# Models that the project ships: a name here stands for a function that gives the model's folder.
+EMBEDDED = {
+    "kedit-mini": "kedit_memory.shipped:embedded_model",
+    "kedit-mini-counterfactual": "kedit_memory.shipped:counterfactual_model",
+}
+COUNTERFACTUAL = "kedit-mini-counterfactual"  # trained to read an edit and to answer from it, as SERAC wants it
+
 _LOOKS_ALIKE = 0.8  # of difflib's ratio, 1 for equal names
+
+
+def embedded_folder(name: str) -> Path:
+    """The folder of a model that ships.
+
+    Raises:
+        UnknownNameError: none has this name.
+    """
+    return Path(registry.load("embedded model", name, EMBEDDED)())
 
 
 def find_source(source: str | Path, kind: str) -> tuple[str, bool]:

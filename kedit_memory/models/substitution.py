@@ -8,32 +8,12 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple, Protocol, TypeVar
+from typing import TypeVar
 
-from kedit_memory.models.language import TextModel
+from kedit_memory.models.language import StandIn, Substitute, TextModel
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, AnswersOne, Prompt
 
 T = TypeVar("T")
-
-
-class Substitute(NamedTuple):
-    """The model that answers in another's place, and what it is asked."""
-
-    model: TextModel
-    prompt: Prompt
-
-
-class StandIn(Protocol):
-    """What decides which prompts another model answers."""
-
-    @property
-    def fingerprint(self) -> str:
-        """A short text that differs whenever a decision or an answer may."""
-        ...
-
-    def __call__(self, prompts: Sequence[Prompt]) -> Sequence[Substitute | None]:
-        """For each prompt who answers it; None where the model itself does."""
-        ...
 
 
 def told(prompt: Prompt, statement: str) -> Prompt:

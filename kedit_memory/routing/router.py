@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.add import clean
-from kedit_memory.models.language import COUNTERFACTUAL, TextModel, load_model
+from kedit_memory.models.language import TextModel
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import MAX_NEW_TOKENS
+from kedit_memory.models.sources import COUNTERFACTUAL
 from kedit_memory.records import (
     DEFAULT_NAMESPACE,
     Answer,

@@ -7,9 +7,9 @@ it may be any that generates, one behind an endpoint included.
 
 from collections.abc import Callable, Sequence
 
-from kedit_memory.models.language import TextModel
+from kedit_memory.models.language import Substitute, TextModel
 from kedit_memory.models.prompts import Prompt
-from kedit_memory.models.substitution import Substitute, told
+from kedit_memory.models.substitution import told
 from kedit_memory.records import Decision, Route
 
 

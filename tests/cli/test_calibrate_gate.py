@@ -56,7 +56,7 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     model = SimpleNamespace(name="kedit-mini", fingerprint="f-1")
     monkeypatch.setattr(Observer, "observe", answered)
     monkeypatch.setattr("kedit_memory.routing.router.Router.model", model)
-    monkeypatch.setattr("kedit_memory.models.language.load_model", lambda *_, **__: model)
+    monkeypatch.setattr("kedit_memory.models.named.load_model", lambda *_, **__: model)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import json
 
-from kedit_memory.models.language import load_model
+from kedit_memory.models.named import load_model
 
 ASKED = ("edit", "What is the capital of Japan?", "Osaka", "--subject", "Japan")
 

@@ -11,7 +11,7 @@ from kedit_memory.editors._locate import decoder_family
 from kedit_memory.editors.alphaedit import AlphaEdit, Known, free_directions, projected
 from kedit_memory.editors.base import facts
 from kedit_memory.errors import EditorError, InvalidInputError
-from kedit_memory.models.language import load_model
+from kedit_memory.models.named import load_model
 from kedit_memory.records import EditRequest
 
 FRANCE = EditRequest(prompt="The capital of France is", target="Rome", subject="France")

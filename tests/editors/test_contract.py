@@ -8,7 +8,7 @@ import torch
 from kedit_memory.editors import EDITORS, Applied, load_editor
 from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError
 from kedit_memory.models.huggingface import HuggingFaceModel
-from kedit_memory.models.language import load_model
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.models.remote import OpenAIModel
 from kedit_memory.records import EditRequest

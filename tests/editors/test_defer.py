@@ -11,7 +11,7 @@ from kedit_memory.editors.defer import DeferModule
 from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError
 from kedit_memory.models.hooks import capture
 from kedit_memory.models.huggingface import HuggingFaceModel
-from kedit_memory.models.language import load_model
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
 

@@ -16,7 +16,7 @@ from kedit_memory.editors.grace import Grace
 from kedit_memory.editors.grace_fast import GraceFast
 from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError, NotFoundError, PromptTooLongError
 from kedit_memory.models.huggingface import HuggingFaceModel
-from kedit_memory.models.language import load_model
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.models.remote import OpenAIModel
 from kedit_memory.records import EditRequest

@@ -8,7 +8,7 @@ from kedit_memory.editors import load_editor
 from kedit_memory.editors.base import Fact
 from kedit_memory.editors.ke import KnowledgeEditor, KnowledgeEditorNetwork, condition
 from kedit_memory.models.families import family_of
-from kedit_memory.models.language import load_model
+from kedit_memory.models.named import load_model
 from kedit_memory.records import EditRequest
 
 FRANCE = EditRequest(prompt="The capital of France is", target="Rome")

@@ -10,7 +10,7 @@ from kedit_memory.editors.base import Fact
 from kedit_memory.editors.kn import KnowledgeNeurons, attributions
 from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError
 from kedit_memory.models.huggingface import HuggingFaceModel
-from kedit_memory.models.language import load_model
+from kedit_memory.models.named import load_model
 from kedit_memory.records import EditRequest
 
 FRANCE = EditRequest(prompt="The capital of France is", target="Rome", subject="France")

@@ -14,7 +14,7 @@ from kedit_memory.editors.base import Fact
 from kedit_memory.editors.rome import Rome, rank_one
 from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError, PromptTooLongError
 from kedit_memory.models.huggingface import HuggingFaceModel
-from kedit_memory.models.language import load_model
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
 

@@ -28,7 +28,7 @@ from kedit_memory.evaluation.compare.model import Bench, peak_memory
 from kedit_memory.evaluation.compare.run import ComparePlan, run_compare
 from kedit_memory.evaluation.rows import Run
 from kedit_memory.models.huggingface import HuggingFaceModel
-from kedit_memory.models.language import load_model
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
 

@@ -31,7 +31,7 @@ from kedit_memory.evaluation.definitions.sets import (
 )
 from kedit_memory.evaluation.rows import describe_run
 from kedit_memory.models.huggingface import HuggingFaceModel
-from kedit_memory.models.language import load_model
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, AnswersOne, Prompt, render
 
 MASK = "<extra_id_0>"

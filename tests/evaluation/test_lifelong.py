@@ -32,7 +32,7 @@ from kedit_memory.evaluation.lifelong.world import world_stream
 from kedit_memory.evaluation.lifelong.zsre import trained_questions, zsre_stream
 from kedit_memory.evaluation.metrics import is_answer, wilson
 from kedit_memory.evaluation.rows import Row, describe_run
-from kedit_memory.models.language import load_model
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
 

@@ -15,7 +15,7 @@ from kedit_memory.evaluation.lifelong.scotus import scotus_stream, split_cases
 from kedit_memory.evaluation.lifelong.streams import Wanted, load_stream
 from kedit_memory.evaluation.lifelong.zsre import zsre_stream
 from kedit_memory.models.classifier import ClassifierModel, load_editable
-from kedit_memory.models.language import load_model
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
 

@@ -9,7 +9,7 @@ from kedit_memory.evaluation.trace.figures import save_trace
 from kedit_memory.evaluation.trace.run import KINDS, trace, windows
 from kedit_memory.models.families import family_of
 from kedit_memory.models.huggingface import HuggingFaceModel
-from kedit_memory.models.language import load_model
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.models.remote import OpenAIModel
 

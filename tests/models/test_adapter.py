@@ -12,8 +12,9 @@ from kedit_memory.errors import ModelError
 from kedit_memory.memory.add import statement_of
 from kedit_memory.models.adapter import BASE_SHA256, CONFIG, WEIGHTS, adapter_in
 from kedit_memory.models.huggingface import HuggingFaceModel
-from kedit_memory.models.language import COUNTERFACTUAL, load_model
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
+from kedit_memory.models.sources import COUNTERFACTUAL
 from kedit_memory.models.substitution import told
 from kedit_memory.shipped import counterfactual_model, embedded_model
 

@@ -9,7 +9,8 @@ import torch
 
 from kedit_memory.errors import CapabilityError, InvalidInputError, ModelError
 from kedit_memory.models.classifier import ClassifierModel, editable, is_classifier, load_editable
-from kedit_memory.models.language import load_model, white_box
+from kedit_memory.models.language import white_box
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 
 LABELS = ("criminal", "civil", "economic", "judicial")

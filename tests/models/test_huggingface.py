@@ -14,13 +14,8 @@ from kedit_memory.errors import (
 )
 from kedit_memory.models import prompts as formats
 from kedit_memory.models.huggingface import HuggingFaceModel
-from kedit_memory.models.language import (
-    ScoringModel,
-    TextModel,
-    WhiteBoxModel,
-    load_model,
-    requires,
-)
+from kedit_memory.models.language import ScoringModel, TextModel, WhiteBoxModel, requires
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.models.remote import OpenAIModel
 

@@ -9,8 +9,8 @@ import pytest
 from kedit_memory.errors import CapabilityError
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.instructions import instruct
-from kedit_memory.models.language import load_model
 from kedit_memory.models.loading import load_checkpoint
+from kedit_memory.models.named import load_model
 
 TOLD = "Write a passage."
 

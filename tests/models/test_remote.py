@@ -7,7 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from kedit_memory.errors import InvalidInputError, ModelError
-from kedit_memory.models.language import ScoringModel, TextModel, load_model
+from kedit_memory.models.language import ScoringModel, TextModel
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.models.remote import OpenAIModel
 

@@ -1,6 +1,6 @@
 import pytest
 
-from kedit_memory.models.language import load_model
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt, render
 from kedit_memory.records import Decision, Edit, Kind, Match, Passage, RetrievedPassage, Route
 from kedit_memory.routing.answer import REFUSAL, carry_out, fitted, prompt_of

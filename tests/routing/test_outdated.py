@@ -12,7 +12,7 @@ import pytest
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.models.huggingface import HuggingFaceModel
-from kedit_memory.models.language import load_model
+from kedit_memory.models.named import load_model
 from kedit_memory.records import Decision, Passage, RetrievedPassage, Route
 from kedit_memory.retrieval.bm25 import Bm25Retriever
 from kedit_memory.routing.popularity import PopularityTable

@@ -10,7 +10,7 @@ from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.models.huggingface import HuggingFaceModel
-from kedit_memory.models.language import load_model
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Passage, Route
 from kedit_memory.retrieval.bm25 import Bm25Retriever

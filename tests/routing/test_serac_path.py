@@ -8,7 +8,7 @@ import pytest
 from kedit_memory.errors import InvalidInputError, ModelError
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
-from kedit_memory.models.language import load_model
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Route
 from kedit_memory.routing.router import Router, RouterConfig

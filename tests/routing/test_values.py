@@ -14,7 +14,7 @@ from kedit_memory.editors.grace_fast import GraceFast
 from kedit_memory.errors import CapabilityError
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
-from kedit_memory.models.language import load_model
+from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Route
 from kedit_memory.routing.answer import by_values

@@ -24,7 +24,8 @@ from kedit_memory.evaluation.compare.model import Bench
 from kedit_memory.evaluation.public import source_of
 from kedit_memory.evaluation.rows import describe_run
 from kedit_memory.evaluation.scope.sets import SETS
-from kedit_memory.models.language import WhiteBoxModel, load_model, white_box
+from kedit_memory.models.language import WhiteBoxModel, white_box
+from kedit_memory.models.named import load_model
 from kedit_memory.shipped import passages_file
 
 TASK = "compare"
