@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from kedit_memory.editors._keyvalue import layer_indices, projection, texts_of
+from kedit_memory.editors._keyvalue import layer_indices, texts_of
 from kedit_memory.editors._locate import Site, decoder_family
-from kedit_memory.editors._values import find_values, scores_with
+from kedit_memory.editors._onward import Onward
+from kedit_memory.editors._values import find_values
 from kedit_memory.editors.base import facts
 from kedit_memory.editors.rome import Rome, default_layer
 from kedit_memory.errors import KeditError
@@ -239,17 +240,18 @@ def search(bench: Bench, layer: int) -> Iterator[Row]:
 
 def reached_at(model: WhiteBoxModel, layer: int, edits: Sequence[StreamEdit]) -> list[bool]:
     """Whether some change of what the layer gives at the subject makes the model decode the target greedily."""
-    module = projection(model, decoder_family(model, "rome"), layer)
+    family = decoder_family(model, "rome")
     texts = texts_of(model, facts([edit.request for edit in edits], subjects=True), FREE)
-    deltas = find_values(model, module, texts, FREE).deltas
-    return [decoded(model, module, one.taught[0], delta) for one, delta in zip(texts, deltas, strict=True)]
+    deltas = find_values(model, family, layer, texts, FREE).deltas
+    return [decoded(model, layer, one.taught[0], delta) for one, delta in zip(texts, deltas, strict=True)]
 
 
 @torch.no_grad()
-def decoded(model: WhiteBoxModel, module: torch.nn.Module, site: Site, delta: torch.Tensor) -> bool:
+def decoded(model: WhiteBoxModel, layer: int, site: Site, delta: torch.Tensor) -> bool:
     """Whether each token of the target, the end included, is the best one with `delta` added at the subject."""
-    scores = scores_with(model, module, [site], delta[None])[0]
-    return scores[site.target - 1 : -1].argmax(-1).tolist() == list(site.ids[site.target :])
+    before = range(site.target - 1, len(site.ids) - 1)
+    words = Onward(model, decoder_family(model, "rome"), layer, [site]).words([0], delta[None], [before])
+    return words.argmax(-1).tolist() == list(site.ids[site.target :])
 
 
 def reachable(rows: Iterable[Row]) -> list[bool]:

@@ -69,7 +69,7 @@ def test_what_is_reached_is_what_the_model_then_writes():
     assert ablation.reached_at(model, 1, [edit]) == [True]
     module = projection(model, decoder_family(model, "rome"), 1)
     texts = texts_of(model, facts([request], subjects=True), ablation.FREE)
-    delta = find_values(model, module, texts, ablation.FREE).deltas[0]
+    delta = find_values(model, decoder_family(model, "rome"), 1, texts, ablation.FREE).deltas[0]
     site = texts[0].taught[0]
 
     def put(states):
@@ -78,7 +78,7 @@ def test_what_is_reached_is_what_the_model_then_writes():
         return torch.cat([states[:, : site.at], states[:, site.at : site.at + 1] + delta, states[:, site.at + 1 :]], 1)
 
     assert model.answer(request.prompt) == "Paris"
-    assert not ablation.decoded(model, module, site, torch.zeros_like(delta))
+    assert not ablation.decoded(model, 1, site, torch.zeros_like(delta))
     with replace(module, put):
         assert model.answer(request.prompt) == "Rome"
 

@@ -73,7 +73,7 @@ class SpreadingEditor(KeyValueEditor):
             left, steps = list(range(len(texts))), 0
             outcomes: list[Outcome] = []
             for _ in range(self.rounds):
-                values = find_values(model, last, [texts[i] for i in left], self)
+                values = find_values(model, family, layers[-1], [texts[i] for i in left], self, whole=True)
                 steps += max(values.steps)
                 for place, layer in enumerate(layers):
                     # Each takes an equal part of what is left for it and those after it.

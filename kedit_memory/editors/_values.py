@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
-from kedit_memory.editors._keyvalue import FactTexts, KeyValueEditor, padded, read
-from kedit_memory.editors._locate import Site
+from kedit_memory.editors._keyvalue import FactTexts, KeyValueEditor, projection, read
+from kedit_memory.editors._onward import Onward
 from kedit_memory.errors import EditorError
-from kedit_memory.models.hooks import replace
+from kedit_memory.models.families import Family
 from kedit_memory.models.language import WhiteBoxModel
+
+_TOGETHER = 8  # facts in one search
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,20 +25,32 @@ class Values:
 
 
 def find_values(
-    model: WhiteBoxModel, module: nn.Module, texts: Sequence[FactTexts], editor: KeyValueEditor, *, together: int = 8
+    model: WhiteBoxModel,
+    family: Family,
+    layer: int,
+    texts: Sequence[FactTexts],
+    editor: KeyValueEditor,
+    *,
+    whole: bool = False,
 ) -> Values:
-    """What must be added to the output of `module` at each subject, found by Adam, `together` facts at a time.
+    """What must be added at each subject to what a layer gives, found by Adam, a few facts at a time.
 
     The loss of a fact is that of Meng et al. 2022, equation 4, with its weight decay: the mean over texts of the
     target's loss, plus `kl` times KL(edited ‖ unedited) of the words after the essence prompt, plus `decay` times
-    |delta| / |value|². After each step a delta is cut to `clamp` times its value's length.
+    |delta| / |value|². After each step a delta is cut to `clamp` times its value's length. The value is what the MLP's
+    projection gives, or the state after the layer where `whole`; to add to one is to add to the other.
 
     Raises:
         EditorError: the model's scores are no numbers.
     """
-    parts = [_Search(model, module, texts[i : i + together], editor).run() for i in range(0, len(texts), together)]
+    module = family.layer(model.model, layer) if whole else projection(model, family, layer)
+    unedited = read(model, {0: module}, [one.taught[0] for one in texts], "output")[0]
+    parts = [
+        _Search(model, family, layer, texts[i : i + _TOGETHER], unedited[i : i + _TOGETHER], editor).run()
+        for i in range(0, len(texts), _TOGETHER)
+    ]
     return Values(
-        unedited=torch.cat([part.unedited for part in parts]),
+        unedited=unedited,
         deltas=torch.cat([part.deltas for part in parts]),
         steps=tuple(steps for part in parts for steps in part.steps),
         losses=tuple(loss for part in parts for loss in part.losses),
@@ -48,14 +61,22 @@ class _Search:
     """The search for the deltas of some facts at once; a fact that is done drops out of the passes."""
 
     def __init__(
-        self, model: WhiteBoxModel, module: nn.Module, texts: Sequence[FactTexts], editor: KeyValueEditor
+        self,
+        model: WhiteBoxModel,
+        family: Family,
+        layer: int,
+        texts: Sequence[FactTexts],
+        unedited: torch.Tensor,
+        editor: KeyValueEditor,
     ) -> None:
         self.model = model
-        self.module = module
-        self.texts = texts
         self.editor = editor
-        self.unedited, self.words = self._before()  # (facts, width); (facts, vocabulary), logarithms
-        self.deltas = torch.zeros_like(self.unedited)
+        self.unedited = unedited  # (facts, width)
+        self._sites = [site for one in texts for site in (*one.taught, one.essence)]
+        self._rows = _runs([len(one.taught) + 1 for one in texts])  # of each fact, the essence prompt last
+        self._onward = Onward(model, family, layer, self._sites)
+        self._words = self._before()  # (facts, vocabulary), logarithms, after the essence prompts
+        self.deltas = torch.zeros_like(unedited)
         self.steps = [0] * len(texts)
         self.losses = [float("inf")] * len(texts)
 
@@ -63,7 +84,7 @@ class _Search:
         """Step until every fact is learned, or the steps are used up."""
         delta = torch.zeros_like(self.unedited, requires_grad=True)
         optimiser = torch.optim.Adam([delta], lr=self.editor.rate)
-        left = list(range(len(self.texts)))
+        left = list(range(len(self._rows)))
         with torch.enable_grad():
             for step in range(self.editor.steps + 1):
                 loss, nats = self._loss(delta, left)
@@ -94,59 +115,40 @@ class _Search:
 
     def _loss(self, delta: torch.Tensor, left: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """The sum over the facts that are left, and each one's loss on its target."""
-        sites = [site for i in left for site in self.texts[i].taught]
-        owners = torch.tensor([i for i in left for _ in self.texts[i].taught], device=delta.device)
-        essences = [self.texts[i].essence for i in left]
+        taught = [row for i in left for row in self._rows[i][:-1]]
+        essences = [self._rows[i][-1] for i in left]
+        owners = torch.tensor([place for place, i in enumerate(left) for _ in self._rows[i][:-1]], device=delta.device)
         mine = torch.tensor(left, device=delta.device)
-        scores = self._scores([*sites, *essences], delta[torch.cat([owners, mine])])
-        nats = _target_loss(scores[: len(sites)], sites)  # (sites,)
-        mean = torch.zeros(len(self.texts), device=delta.device).index_add(0, owners, nats)[mine]
-        mean = mean / owners.bincount(minlength=len(self.texts))[mine]
-        after = _last_words(scores[len(sites) :], essences)
-        divergence = (after.exp() * (after - self.words[mine])).sum(-1)
+        spans = [range(self._sites[row].target, len(self._sites[row].ids)) for row in taught]
+        before = [[place - 1 for place in span] for span in spans]
+        words = self._onward.words(
+            [*taught, *essences], delta[torch.cat([mine[owners], mine])], [*before, *map(self._end, essences)]
+        )
+        said = [self._sites[row].ids[place] for row, span in zip(taught, spans, strict=True) for place in span]
+        each = -words[: len(said)].gather(1, torch.tensor(said, device=words.device)[:, None])[:, 0]
+        nats = _means(_means(each, [len(span) for span in spans]), [len(self._rows[i]) - 1 for i in left])
+        after = words[len(said) :]
+        divergence = (after.exp() * (after - self._words[mine])).sum(-1)
         # A norm has no gradient at 0, where every search begins.
         size = (delta[mine].square().sum(1) + 1e-12).sqrt() / self.unedited[mine].square().sum(1)
-        total = mean + self.editor.kl * divergence + self.editor.decay * size
-        return total.sum(), mean.detach()
+        total = nats + self.editor.kl * divergence + self.editor.decay * size
+        return total.sum(), nats.detach()
 
     @torch.no_grad()
-    def _before(self) -> tuple[torch.Tensor, torch.Tensor]:
-        values = read(self.model, {0: self.module}, [one.taught[0] for one in self.texts], "output")[0]
-        essences = [one.essence for one in self.texts]
-        return values, _last_words(self._scores(essences, torch.zeros_like(values)), essences)
+    def _before(self) -> torch.Tensor:
+        essences = [rows[-1] for rows in self._rows]
+        return self._onward.words(essences, torch.zeros_like(self.unedited), [*map(self._end, essences)])
 
-    def _scores(self, sites: Sequence[Site], deltas: torch.Tensor) -> torch.Tensor:
-        return scores_with(self.model, self.module, sites, deltas)
-
-
-def scores_with(model: WhiteBoxModel, module: nn.Module, sites: Sequence[Site], deltas: torch.Tensor) -> torch.Tensor:
-    """The model's scores, (sites, tokens, vocabulary), with each row's delta added at its subject."""
-    ids, mask = padded(model, sites)
-    rows = torch.arange(len(sites), device=deltas.device)
-    places = torch.tensor([site.at for site in sites], device=deltas.device)
-
-    def add(states: torch.Tensor) -> torch.Tensor:
-        return states.index_put((rows, places), deltas.to(states.dtype), accumulate=True)
-
-    with replace(module, add):
-        scores: torch.Tensor = model.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-    return scores
+    def _end(self, row: int) -> list[int]:
+        return [len(self._sites[row].ids) - 1]
 
 
-def _target_loss(scores: torch.Tensor, sites: Sequence[Site]) -> torch.Tensor:
-    """The mean loss of each site's target tokens, in nats: (sites,)."""
-    spans = [range(site.target, len(site.ids)) for site in sites]
-    rows = torch.tensor([row for row, span in enumerate(spans) for _ in span], device=scores.device)
-    places = torch.tensor([place for span in spans for place in span], device=scores.device)
-    ids = torch.tensor([site.ids[p] for site, span in zip(sites, spans, strict=True) for p in span])
-    words = scores[rows, places - 1].float().log_softmax(-1)  # (target tokens of all, vocabulary)
-    nats = -words.gather(1, ids.to(words.device)[:, None])[:, 0]
-    total = torch.zeros(len(sites), device=nats.device).index_add(0, rows, nats)
-    return total / rows.bincount(minlength=len(sites))
+def _runs(lengths: Sequence[int]) -> list[range]:
+    """Ranges of these lengths, one after the other."""
+    ends = [sum(lengths[: i + 1]) for i in range(len(lengths))]
+    return [range(end - length, end) for end, length in zip(ends, lengths, strict=True)]
 
 
-def _last_words(scores: torch.Tensor, sites: Sequence[Site]) -> torch.Tensor:
-    """The log-probabilities of the word after each text: (sites, vocabulary)."""
-    rows = torch.arange(len(sites), device=scores.device)
-    last = torch.tensor([len(site.ids) - 1 for site in sites], device=scores.device)
-    return scores[rows, last].float().log_softmax(-1)
+def _means(values: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+    """The mean of each run of values, (runs,)."""
+    return torch.stack([part.mean() for part in torch.split(values, list(lengths))])

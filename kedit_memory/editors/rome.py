@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from kedit_memory.editors._keyvalue import KeyValueEditor, keys, layer_indices, projection, solve, texts_of, write
+from kedit_memory.editors._keyvalue import KeyValueEditor, keys, layer_indices, solve, texts_of, write
 from kedit_memory.editors._locate import decoder_family
 from kedit_memory.editors._teaching import judged
 from kedit_memory.editors._values import find_values
@@ -50,7 +50,7 @@ class Rome(KeyValueEditor):
         with changing(model, [name]) as weights:
             for one in texts:
                 started = time.perf_counter()
-                values = find_values(model, projection(model, family, layer), [one], self)
+                values = find_values(model, family, layer, [one], self)
                 key = keys(model, family, [layer], [one])[layer][0]
                 write(weights[name], rank_one(key, values.deltas[0], moment), family)
                 weights.check_finite()

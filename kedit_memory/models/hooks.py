@@ -1,7 +1,7 @@
 """Hooks that read or replace what goes into or comes out of a module, removed on exit, errors included."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -88,3 +88,9 @@ def bypass(module: nn.Module, function: Callable[..., Any]) -> Iterator[None]:
             del module.forward
         else:
             module.forward = own
+
+
+def has_hooks(modules: Iterable[nn.Module]) -> bool:
+    """Whether hooks see or change what goes into or comes out of these modules, or of modules within them."""
+    parts = (part for module in modules for part in module.modules())
+    return any(part._forward_hooks or part._forward_pre_hooks for part in parts)

@@ -51,7 +51,7 @@ def test_an_edit_is_the_update_of_its_own_numbers(model, memit):
     names = [family.mlp_out_weight(model.model, layer) for layer in (0, 1)]
     weights = [model.model.get_parameter(name) for name in names]
     before = [weight.detach().clone() for weight in weights]
-    values = find_values(model, family.layer(model.model, 1), texts, memit)
+    values = find_values(model, family, 1, texts, memit, whole=True)
     goal = (values.unedited + values.deltas).numpy().astype(float)
     expected = []
     for layer, left in ((0, 2), (1, 1)):
@@ -81,9 +81,9 @@ def test_what_is_not_said_yet_is_written_again(one, memit, monkeypatch):
         said = next(rounds)
         return [Outcome(fact=f, learned=s, seconds=0.0, steps=steps) for f, s in zip(wanted, said, strict=True)]
 
-    def values(model, module, texts, editor):
+    def values(model, family, layer, texts, editor, *, whole):
         asked.append([text.fact.subject for text in texts])
-        return find_values(model, module, texts, editor)
+        return find_values(model, family, layer, texts, editor, whole=whole)
 
     def update(keys, residuals, moment, weight):
         empty.append((residuals == 0).all(dim=1).tolist())

@@ -159,9 +159,9 @@ def test_keys_are_means_over_texts(model):
 def test_a_value_stays_within_its_bounds(model, rome):
     family = decoder_family(model, "rome")
     texts = keyvalue.texts_of(model, [Fact(prompt=FRANCE.prompt, target="Rome", subject="France")], rome)
-    loose = find_values(model, keyvalue.projection(model, family, 0), texts, replace(rome, clamp=100.0, steps=20))
-    bound = find_values(model, keyvalue.projection(model, family, 0), texts, replace(rome, clamp=0.1, steps=20))
-    start = find_values(model, keyvalue.projection(model, family, 0), texts, replace(rome, enough=100.0))
+    loose = find_values(model, family, 0, texts, replace(rome, clamp=100.0, steps=20))
+    bound = find_values(model, family, 0, texts, replace(rome, clamp=0.1, steps=20))
+    start = find_values(model, family, 0, texts, replace(rome, enough=100.0))
     assert start.steps == (0,)
     assert not start.deltas.any()
     assert loose.steps == bound.steps == (20,)
@@ -173,9 +173,8 @@ def test_facts_searched_together_find_what_each_finds_alone(model, rome):
     family = decoder_family(model, "rome")
     wanted = [Fact(prompt=e.prompt, target=e.target, subject=e.subject) for e in (FRANCE, KING)]
     texts = keyvalue.texts_of(model, wanted, replace(rome, steps=5))
-    module = keyvalue.projection(model, family, 0)
-    both = find_values(model, module, texts, replace(rome, steps=5))
-    alone = [find_values(model, module, [one], replace(rome, steps=5)).deltas for one in texts]
+    both = find_values(model, family, 0, texts, replace(rome, steps=5))
+    alone = [find_values(model, family, 0, [one], replace(rome, steps=5)).deltas for one in texts]
     assert torch.allclose(both.deltas, torch.cat(alone), atol=1e-4)
 
 
@@ -190,7 +189,8 @@ def test_the_loss_is_that_of_the_paper(one, rome):
     ids = tuple(one.encode("F"))
     site = Site(ids=(*ids, *one.encode(" R")), at=0, target=len(ids))
     texts = keyvalue.FactTexts(fact=fact, taught=(site,), essence=Site(ids=ids, at=0, target=1))
-    search = _Search(one, module, [texts], rome)
+    unedited = keyvalue.read(one, {0: module}, [site], "output")[0]
+    search = _Search(one, family, 0, [texts], unedited, rome)
     delta = torch.randn(1, 32, generator=torch.Generator().manual_seed(1))
     loss, nats = search._loss(delta, [0])
 
@@ -220,7 +220,7 @@ def test_an_edit_is_the_rank_one_update_of_its_own_numbers(model, rome):
     family = decoder_family(model, "rome")
     texts = keyvalue.texts_of(model, [Fact(prompt=FRANCE.prompt, target="Rome", subject="France")], rome)
     key = keyvalue.keys(model, family, [0], texts)[0][0].numpy().astype(float)
-    delta = find_values(model, keyvalue.projection(model, family, 0), texts, rome).deltas[0].numpy().astype(float)
+    delta = find_values(model, family, 0, texts, rome).deltas[0].numpy().astype(float)
     moment = rome.moments_of(model, family, [0])[0].numpy().astype(float)
     moment += 1e-6 * np.trace(moment) / len(moment) * np.eye(len(moment))
     weight = model.model.get_parameter(family.mlp_out_weight(model.model, 0))
