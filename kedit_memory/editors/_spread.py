@@ -1,8 +1,8 @@
 """What MEMIT and AlphaEdit share: all facts at once, each of several layers taking its share of what is left to do.
 
-Facts that are written together disturb each other's prompts. Those whose target is not said afterwards are searched
-for anew, in the model as it then is, and written again; the keys of the others stand among the facts with nothing left
-to do, so that what was written for them is kept. The papers write once.
+Facts that are written together disturb each other's prompts. With more than one round, those whose target is not said
+afterwards are searched for anew, in the model as it then is, and written again; the keys of the others stand among the
+facts with nothing left to do, so that what was written for them is kept. The papers write once.
 """
 
 import time
@@ -37,12 +37,12 @@ class SpreadingEditor(KeyValueEditor):
 
     Attributes:
         layers: The layers, from 0; if None, five that end three tenths of the way up, of small models the first four.
-        rounds: How many times facts that are not said yet are written; 1 is the papers'. See `KeyValueEditor` for the
-            other options.
+        rounds: How many times facts that are not said yet are written, once as in the papers by default. More of them
+            are then said, and more of all else is moved. See `KeyValueEditor` for the other options.
     """
 
     layers: tuple[int, ...] | None = None
-    rounds: int = 3
+    rounds: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -26,7 +26,7 @@ KING = EditRequest(prompt="Who is the king of the north?", target="Bob", subject
 def memit(tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("\n".join(f"Line {i}: Paris is the capital of France, {i * i}." for i in range(60)), "utf-8")
-    return Memit(layers=(0, 1), tokens=800, text=text, steps=8, weight=2.0, rounds=1)
+    return Memit(layers=(0, 1), tokens=800, text=text, steps=8, weight=2.0)
 
 
 def test_the_update_is_that_of_the_paper():
