@@ -13,7 +13,7 @@ from kedit_memory.editors._hyper_gradients import Changes, Gradients, gradients_
 from kedit_memory.editors._hyper_network import HyperNetwork
 from kedit_memory.editors._locate import decoder_family
 from kedit_memory.editors._teaching import check_options, judged, lessons
-from kedit_memory.editors._weights import WeightChange, changing, load_change
+from kedit_memory.editors._weights import Snapshot, WeightChange, changing, load_change
 from kedit_memory.editors.base import Fact, Wanted, facts
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.models.language import WhiteBoxModel, white_box
@@ -30,8 +30,10 @@ class HyperEditor(ABC, Generic[NetworkT]):
 
     Attributes:
         network: The folder of the network; None takes the one that is shipped for kedit-mini.
-        steps: How often at most the update is predicted anew, from the edited model, while greedy decoding does not
-            give every target: the "loop" of the tables of De Cao et al. (2021). 1 is the single update of both papers.
+        steps: How often at most the update is predicted anew, from the edited model, for those edits whose target
+            greedy decoding does not give: the "loop" of the tables of De Cao et al. (2021). 1 is the single update of
+            both papers. Updates of several edits add up and overshoot: from the second on, one that does not lower
+            their mean loss is taken back, and is the last.
     """
 
     name: ClassVar[str]
@@ -68,29 +70,46 @@ class HyperEditor(ABC, Generic[NetworkT]):
         started = time.perf_counter()
         network: NetworkT = self.kind.load(model, self.folder)  # type: ignore[assignment]
         with changing(model, [site.weight for site in network.sites]) as weights:
-            taken = 0
-            while taken < self.steps:
-                updates = self._updates(model, network, wanted)
-                if not updates:
-                    break
-                write(model, updates, transposed=transposed)
-                weights.check_finite()
-                taken += 1
+            taken = self._looped(model, network, wanted, weights, transposed=transposed)
             outcomes = judged(model, wanted, taken, started)
         return weights.change(self.name, asdict(self), outcomes)
 
     @torch.no_grad()
-    def _updates(self, model: WhiteBoxModel, network: NetworkT, wanted: Sequence[Fact]) -> dict[str, torch.Tensor]:
-        """What all edits together add to each matrix (in, out); nothing where all are decoded already."""
+    def _looped(
+        self, model: WhiteBoxModel, network: NetworkT, wanted: Sequence[Fact], weights: Snapshot, *, transposed: bool
+    ) -> int:
+        """How many updates were written; of several edits each but the first lowers the mean loss."""
+        updates, least = self._updates(model, network, wanted)
+        for taken in range(self.steps):
+            if not updates:
+                return taken
+            before = {name: weight.clone() for name, weight in weights.items()}
+            write(model, updates, transposed=transposed)
+            weights.check_finite()
+            updates, loss = self._updates(model, network, wanted)
+            if taken and len(wanted) > 1 and not loss < least:
+                for name, weight in weights.items():
+                    weight.copy_(before[name])
+                return taken
+            least = loss
+        return self.steps
+
+    def _updates(
+        self, model: WhiteBoxModel, network: NetworkT, wanted: Sequence[Fact]
+    ) -> tuple[dict[str, torch.Tensor], float]:
+        """What edits that are not decoded yet add together to each matrix (in, out), and the mean loss of all edits."""
         updates: dict[str, torch.Tensor] = {}
-        decoded = True
+        loss = 0.0
         for first in range(0, len(wanted), _ROWS):
             part = wanted[first : first + _ROWS]
             gradients = gradients_of(model, network.sites, lessons(model, part))
-            decoded = decoded and bool(gradients.decoded.all())
+            loss += float(gradients.losses.sum()) / len(wanted)
+            if bool(gradients.decoded.all()):
+                continue
             for name, change in self.predict(model, network, part, gradients).items():
-                updates[name] = updates[name] + total(change) if name in updates else total(change)
-        return {} if decoded else updates
+                update = total(change, ~gradients.decoded)
+                updates[name] = updates[name] + update if name in updates else update
+        return updates, loss
 
     def load(self, model: WhiteBoxModel, folder: Path) -> WeightChange:
         """Put a saved change back; errors as in `Editor.load`."""

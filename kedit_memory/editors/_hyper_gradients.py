@@ -49,6 +49,7 @@ class Gradients:
     """Of each edit's own loss: inputs and deltas of each matrix by its module, and whether it is decoded already."""
 
     factors: Changes
+    losses: torch.Tensor  # (edits,), mean negative log-probability of the target's tokens, in nats
     decoded: torch.Tensor  # (edits,), whether greedy decoding gives the target
 
 
@@ -107,7 +108,7 @@ def gradients_of(model: WhiteBoxModel, sites: Sequence[Site], taught: Sequence[L
         site.module: Factors(_read(entered[site.module], model), _read(delta, model))
         for site, delta in zip(sites, found, strict=True)
     }
-    return Gradients(factors=factors, decoded=lead > _LEAD)
+    return Gradients(factors=factors, losses=loss.detach(), decoded=lead > _LEAD)
 
 
 def _read(tensor: torch.Tensor, model: WhiteBoxModel) -> torch.Tensor:
@@ -136,9 +137,9 @@ def changed(model: WhiteBoxModel, changes: Changes) -> Iterator[None]:
         yield
 
 
-def total(change: Factors) -> torch.Tensor:
-    """The change of all edits together, as a matrix (in, out)."""
-    return change.left.flatten(0, 1).T @ change.right.flatten(0, 1)
+def total(change: Factors, of: torch.Tensor) -> torch.Tensor:
+    """The change of some edits together, as a matrix (in, out); `of` tells them by truth values, (edits,)."""
+    return change.left[of].flatten(0, 1).T @ change.right[of].flatten(0, 1)
 
 
 @torch.no_grad()

@@ -59,7 +59,7 @@ def test_a_change_in_factors_is_the_change_of_the_weights(model):
         together = model.model(ids).logits
     before = weights(model)
     for edit in (0, 1):
-        own = {name: total(Factors(*(part[edit : edit + 1] for part in change))) for name, change in changes.items()}
+        own = {name: total(change, torch.arange(2) == edit) for name, change in changes.items()}
         write(model, own, transposed=family_of(model.model).transposed)
         rows = slice(2 * edit, 2 * edit + 2)
         with torch.no_grad():
@@ -120,6 +120,35 @@ def test_many_edits_are_those_of_one_pass(method, one, tiny_network, monkeypatch
     monkeypatch.setattr("kedit_memory.editors._hyper_editor._ROWS", 2)
     split = editor.apply(one, edits)
     assert all(torch.allclose(whole.after[name], split.after[name], atol=1e-6) for name in whole.names)
+
+
+def test_an_update_of_several_edits_that_does_not_lower_their_loss_is_taken_back(
+    method, one, tiny_network, monkeypatch
+):
+    editor = load_editor(method, network=tiny_network(method, "gpt2"), steps=5)
+    site = last_sites(one, method, 1)[0]
+    losses = iter([5.0, 6.0, 3.0, 4.0])  # before; after the first, which stays whatever it does; after two more
+    push = torch.ones(site.inputs, site.outputs)
+    monkeypatch.setattr(type(editor), "_updates", lambda *_: ({site.module: push}, next(losses)))
+    before = one.model.get_parameter(site.weight).detach().clone()
+    applied = editor.apply(one, [FRANCE, KING])
+    assert applied.outcomes[0].steps == 2
+    assert torch.allclose(one.model.get_parameter(site.weight), before + 2, atol=1e-5)
+    assert next(losses, None) is None
+
+
+def test_what_is_decoded_gets_no_further_update(method, one, tiny_network):
+    editor = load_editor(method, network=tiny_network(method, "gpt2"), steps=60)
+    editor.apply(one, [FRANCE])
+    between = weights(one)
+    both = editor.apply(one, [FRANCE, KING])
+    both.undo()
+    assert same(between, weights(one))
+    first = replace(editor, steps=1)
+    alone = {name: tensor.clone() for name, tensor in first.apply(one, [KING]).after.items()}
+    one.model.load_state_dict(between)
+    together = first.apply(one, [FRANCE, KING]).after
+    assert all(torch.allclose(alone[name], together[name], atol=1e-6) for name in alone)
 
 
 def test_an_unsupported_architecture_is_refused(method, tiny_folder):
