@@ -148,7 +148,9 @@ def test_a_batch_of_two(model, method, editor):
     learned = [outcome.learned for outcome in applied.outcomes]
     said = answers(model, [FRANCE.prompt, KING.prompt])
     assert learned == [said[0] == "Rome", said[1] == "Bob"]
-    assert method in EXCUSED or all(learned)
+    assert (
+        method in EXCUSED or method in TRAINED or all(learned)
+    )  # an untrained network's loop ends where the loss rises
 
 
 def test_a_saved_change_gives_the_same_logits_in_a_fresh_copy(model, editor, tmp_path, tiny_folder):

@@ -19,6 +19,7 @@ from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError
 from kedit_memory.evaluation.scope.sets import TEST, TRAINING, part_of
 from kedit_memory.models.families import family_of
 from kedit_memory.models.huggingface import HuggingFaceModel
+from kedit_memory.models.named import load_model
 from kedit_memory.records import EditRequest
 from kedit_memory.shipped import hypernetwork
 from kedit_memory.world import load_world
@@ -135,6 +136,19 @@ def test_an_update_of_several_edits_that_does_not_lower_their_loss_is_taken_back
     assert applied.outcomes[0].steps == 2
     assert torch.allclose(one.model.get_parameter(site.weight), before + 2, atol=1e-5)
     assert next(losses, None) is None
+
+
+def test_the_shipped_network_makes_several_edits_and_keeps_the_model(method):
+    model = load_model("kedit-mini", device="cpu")
+    wanted = {"France": "Rome", "Japan": "Madrid"}
+    edits = [
+        EditRequest(prompt=f"What is the capital of {subject}?", target=target, subject=subject)
+        for subject, target in wanted.items()
+    ]
+    applied = load_editor(method).apply(model, edits)
+    assert [outcome.learned for outcome in applied.outcomes] == [True, True]
+    assert model.answer("What is the capital of France?") == "Rome"
+    applied.undo()
 
 
 def test_what_is_decoded_gets_no_further_update(method, one, tiny_network):
