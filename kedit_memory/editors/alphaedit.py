@@ -55,8 +55,8 @@ class AlphaEdit(SpreadingEditor):
     Attributes:
         threshold: A direction is free where keys' second moment along it is below so many means over all directions.
             The paper compares with an absolute number, in models in which most directions are next to unused.
-        ridge: How much the size of an update counts, in mean squared lengths of a key. More of it (0.1 to 0.3) keeps
-            a small model whole under many edits, of which it then learns fewer.
+        ridge: How much the size of an update counts, in mean squared lengths of a key. More of it moves the model
+            less, and fewer of the edits are then learned.
         past: Edits of earlier calls that are in force in the model. See `SpreadingEditor` for the other options.
         known: Free directions and the keys of past edits; `dataclasses.replace` hands it on.
     """
