@@ -82,9 +82,9 @@ class KeyValueEditor:
     prefixes: int = 3
     prefix_tokens: int = 6
     seed: int = 0
-    text: Path | None = None
+    text: str | Path | None = None
     tokens: int | None = None
-    cache: Path | None = None
+    cache: str | Path | None = None
     progress: Progress | None = field(default=None, compare=False, repr=False)
     memory: Memory | None = field(default=None, compare=False, repr=False)
 
@@ -103,6 +103,9 @@ class KeyValueEditor:
             seed=(self.seed, 0, most),
             tokens=(1 if self.tokens is None else self.tokens, 1, most),
         )
+        for name, path in (("text", self.text), ("cache", self.cache)):
+            if not isinstance(path, str | Path | None):
+                raise InvalidInputError(f"{name} of {self.name} is {path!r}; it takes a path")
         moments = Moments(self.cache, text=self.text, tokens=self.tokens, progress=self.progress)
         if self.memory is None or not self.memory.moments.is_like(moments):
             object.__setattr__(self, "memory", Memory(moments))

@@ -67,14 +67,14 @@ class Moments:
 
     def __init__(
         self,
-        folder: Path | None,
+        folder: str | Path | None,
         *,
-        text: Path | None = None,
+        text: str | Path | None = None,
         tokens: int | None = None,
         progress: Progress | None = None,
     ) -> None:
-        self.folder = folder
-        self.text = text
+        self.folder = None if folder is None else Path(folder)
+        self.text = None if text is None else Path(text)
         self.tokens = tokens
         self.progress = progress
         self._known: WeakKeyDictionary[torch.nn.Module, dict[int, torch.Tensor]] = WeakKeyDictionary()

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from kedit_memory.editors import named_editor
 from kedit_memory.editors._locate import decoder_family
 from kedit_memory.editors._moments import Moments, read_paragraphs, world_questions
 from kedit_memory.editors.rome import Rome
@@ -90,6 +91,19 @@ def test_edits_do_not_move_them(one, text):
     before = rome.moments_of(one, family, [1])[1]
     rome.apply(one, [EditRequest(prompt="The capital of France is", target="Rome", subject="France")])
     assert rome.moments_of(one, family, [1])[1] is before
+
+
+def test_paths_may_be_given_as_words(one, text, tmp_path):
+    family = decoder_family(one, "rome")
+    rome = named_editor(f"rome:text={text}:tokens=300:cache={tmp_path / 'cache'}")
+    assert torch.equal(rome.moments_of(one, family, [0])[0], take(one, Moments(None, text=text, tokens=300), [0])[0])
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+@pytest.mark.parametrize("option", ["text", "cache"])
+def test_what_is_no_path_is_refused(option):
+    with pytest.raises(InvalidInputError, match=f"{option} of rome is 3; it takes a path"):
+        named_editor(f"rome:{option}=3")
 
 
 def test_without_a_count_they_take_twenty_tokens_for_each_number(one, tmp_path):
