@@ -6,8 +6,10 @@
 Single counterfactual edits of the shipped world, as many of each tier, each made in every layer of the model in turn,
 asked by free generation and undone. Beside it a free search: whether any change of the state at the subject's last
 token makes the model say the target, without the bounds that keep an edit small. A target that no layer's search
-reaches is out of reach of every editor that writes there. Causal traces of facts that the model knows say from where
-it reads them. Rows are kept as they are measured; the same command goes on where it was stopped.
+reaches is out of reach of every editor that writes there. Facts of the same relations that the model knows are asked in
+the same wordings: what it does not carry to another wording of what it was taught, an edit need not carry either.
+Causal traces of known facts say from where it reads them. Rows are kept as they are measured; the same command goes on
+where it was stopped.
 """
 
 import argparse
@@ -30,7 +32,7 @@ from kedit_memory.editors.rome import Rome, default_layer
 from kedit_memory.errors import KeditError
 from kedit_memory.evaluation.bootstrap import interval, widened
 from kedit_memory.evaluation.lifelong.log import RowLog
-from kedit_memory.evaluation.lifelong.streams import StreamEdit, Wanted
+from kedit_memory.evaluation.lifelong.streams import HELD_OUT, REPHRASING, StreamEdit, Wanted
 from kedit_memory.evaluation.lifelong.world import world_stream
 from kedit_memory.evaluation.metrics import is_answer, wilson
 from kedit_memory.evaluation.rows import Row, Run, describe_run
@@ -49,6 +51,7 @@ NOISES = 3  # of each trace
 LAST = ("seconds", "all")  # a unit's last row
 # No bound on the value, its own loss alone: larger steps and more of them find nothing else on the embedded model.
 FREE = Rome(prefixes=0, kl=0.0, decay=0.0, clamp=1000.0, rate=3.0, steps=60, enough=0.05)
+MADE = "made"  # edits that are said in their own wording
 ONE_TOKEN, SEVERAL = "one_token", "several_tokens"  # answers of traced facts
 POSITIONS = (
     "before_subject", "first_subject", "middle_subject", "last_subject", "next", "further", "last",
@@ -146,6 +149,7 @@ def measure(path: Path, name: str, plan: Plan, chosen: Sequence[int] | None = No
     units["search"] = lambda: reachable_rows(bench, reachable(log.rows))
     units |= {f"rome:{i}": _later(edited, bench, i, editor, log) for i in in_layers}
     units["rome"] = lambda: [bench.figure("rome", "rate", "default_layer", default_layer(len(layers)), "layer")]
+    units["unedited"] = lambda: carried(bench)
     units["trace"] = lambda: traces(bench, plan.facts)
     for place, (method, rows) in enumerate(units.items(), start=1):
         if not log.finished(method, plan.seed):
@@ -279,13 +283,19 @@ def edited(bench: Bench, layer: int, editor: Rome, log: RowLog) -> Iterator[Row]
     method = f"rome:{layer}"
     one = Rome(layer=layer, memory=editor.memory)
     hits = [_asked(bench.model, one, case) for case in bench.cases]
-    for kind, places in strata(bench.cases, reachable(log.rows)).items():
-        tally: Tally = {}
-        for place in places:
-            for (metric, own), hit in hits[place].items():
-                tally.setdefault((metric, own), []).append(hit)
-        for (metric, own), found in tally.items():
+    made = [place for place, hit in enumerate(hits) if all(hit["reliability", "all"])]
+    for kind, places in (strata(bench.cases, reachable(log.rows)) | ({MADE: made} if made else {})).items():
+        for (metric, own), found in _tally(hits[place] for place in places).items():
             yield bench.row(method, metric, within(own, kind), found)
+
+
+def _tally(hits: Iterable[Mapping[tuple[str, str], Hit]]) -> Tally:
+    """By metric and kind, what came out of each case that was asked such questions."""
+    tally: Tally = {}
+    for one in hits:
+        for key, hit in one.items():
+            tally.setdefault(key, []).append(hit)
+    return tally
 
 
 def within(own: str, stratum: str) -> str:
@@ -308,11 +318,67 @@ def _asked(model: WhiteBoxModel, editor: Rome, case: Case) -> dict[tuple[str, st
         found += [("generalization", kind, is_answer(answer, case.edit.accepted)) for kind in ("all", probe.kind)]
     for (kind, _), was, now in zip(others, before, said[1 + len(probes) :], strict=True):
         found += [("locality", one, was == now) for one in ("all", kind)]
+    return _counted(found)
+
+
+def _counted(found: Iterable[tuple[str, str, bool]]) -> dict[tuple[str, str], Hit]:
+    """By metric and kind, how many came out right of how many."""
     hits: dict[tuple[str, str], Hit] = {}
     for metric, kind, right in found:
         done, asked = hits.get((metric, kind), (0, 0))
         hits[metric, kind] = (done + right, asked + 1)
     return hits
+
+
+# What the model carries from wording to wording
+
+
+def carried(bench: Bench) -> Iterator[Row]:
+    """Of known facts of the edits' relations, the share that the unedited model gives in the wordings asked of edits.
+
+    Known is what it gives in the wording that an edit is made in; each edit stands for up to `OTHERS` such facts.
+    """
+    rng = random.Random(f"carried:{bench.seed}")
+    for (metric, kind), hits in _tally(_carried(bench, case, rng) for case in bench.cases).items():
+        yield bench.row("unedited", metric, kind, hits)
+
+
+def _carried(bench: Bench, case: Case, rng: random.Random) -> dict[tuple[str, str], Hit]:
+    world, relation = bench.world, bench.world.relations[case.edit.request.relation or ""]
+    first, *more = relation.phrasings(held_out=False)
+    wordings = [(pattern, HELD_OUT) for pattern in relation.phrasings(held_out=True)]
+    wordings += [(rng.choice(more), REPHRASING)] if more else []
+    facts = [
+        fact
+        for fact in world.facts
+        if fact.tier in KNOWN_TIERS and fact.relation == relation.name and fact.subject != case.edit.request.subject
+    ]
+    facts = rng.sample(facts, len(facts))
+    known = _first_known(bench, first, facts)
+    asked = [(fact, kind, world.fill(pattern, fact.subject)) for fact in known for pattern, kind in wordings]
+    said = _answers(bench.model, [text for _, _, text in asked])
+    return _counted(
+        ("generalization", own, is_answer(answer, _names(world, fact.object)))
+        for (fact, kind, _), answer in zip(asked, said, strict=True)
+        for own in ("all", kind)
+    )
+
+
+def _first_known(bench: Bench, pattern: str, facts: Sequence[Fact]) -> list[Fact]:
+    """The first `OTHERS` that the model answers rightly when asked in one wording."""
+    found: list[Fact] = []
+    for first in range(0, len(facts), OTHERS):
+        batch = facts[first : first + OTHERS]
+        said = _answers(bench.model, [bench.world.fill(pattern, fact.subject) for fact in batch])
+        found += [f for f, answer in zip(batch, said, strict=True) if is_answer(answer, _names(bench.world, f.object))]
+        if len(found) >= OTHERS:
+            break
+    return found[:OTHERS]
+
+
+def _names(world: World, name: str) -> tuple[str, ...]:
+    entity = world.entities.get(name)
+    return (name, *(entity.aliases if entity else ()))
 
 
 def share(hits: Sequence[Hit]) -> tuple[float, float, float]:

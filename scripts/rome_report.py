@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ablate_rome import MOST_TOKENS, ONE_TOKEN, POSITIONS, SAYINGS, SEVERAL, within
+from ablate_rome import MADE, MOST_TOKENS, ONE_TOKEN, POSITIONS, SAYINGS, SEVERAL, within
 
 from kedit_memory.errors import KeditError
 from kedit_memory.evaluation.pictures import save_figure
@@ -61,6 +61,9 @@ divergence, no decay, no clamp, one prompt alone) finds a change of the state at
 greedy decoding gives the target. What no such change brings about, no editor that writes there can: adding to the
 output of a layer's MLP at that token is adding to the state after the layer. The search is by gradient, so that "not
 reachable" means that none was found.
+
+A wording that the model was never trained on it does not always understand, even of what it knows. Known facts of the
+same relations, asked in the same wordings, say how much of an edit can be expected to be said in them.
 """
 REACH = f"""## Which targets can be reached
 
@@ -108,7 +111,7 @@ def read(path: Path) -> list[Row]:
     rows = [row for row in rows if isinstance(row, dict) and row.get("task") == "ablation"]
     methods = {row["method"] for row in rows}
     chosen = [f"rome:{int(row['value'])}" for row in rows if row["kind"] == "default_layer"]
-    missing = {"search", "rome", "trace", *chosen} - methods
+    missing = {"search", "rome", "unedited", "trace", *chosen} - methods
     if missing:
         raise SystemExit(
             f"{path} has no rows of {', '.join(sorted(missing))}: let scripts/ablate_rome.py finish its run"
@@ -169,6 +172,15 @@ def summary(figures: Figures, chosen: int) -> Iterable[str]:
                 f"{SUMMARISED[kind]}, `rome` makes {_cell(made)} in layer {chosen}, and gives {_cell(worded)} of their "
                 "answers in held-out wordings."
             )
+    known = {kind: figures.get(("unedited", "generalization", kind)) for kind in ("held_out", "rephrasing")}
+    made = {kind: figures.get((f"rome:{chosen}", "generalization", within(kind, MADE))) for kind in known}
+    if all(known.values()) and all(made.values()):
+        yield (
+            "Of facts of the edits' relations that the unedited model gives in the wording that edits are made in, it "
+            f"gives {_cell(known['held_out'])} in the held-out wordings (n {known['held_out']['n']}) and "
+            f"{_cell(known['rephrasing'])} in one of its training. Of the edits that `rome` makes, it then gives "
+            f"{_cell(made['held_out'])} (n {made['held_out']['n']}) and {_cell(made['rephrasing'])}."
+        )
     for group, label in GROUPS.items():
         if found := effects(figures, "state", group):
             (place, layer), row = _most(_before_last(found))

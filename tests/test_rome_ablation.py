@@ -106,6 +106,29 @@ def test_whether_the_model_ever_says_a_target():
     assert not ablation.says(Answering({question: "elsewhere"}), world, edit)
 
 
+def test_known_facts_are_asked_in_the_wordings_of_an_edit():
+    world = ablation.load_world()
+    relation = world.relations["capital"]
+    first, *more = relation.phrasings(held_out=False)
+    known = [fact for fact in world.facts if fact.relation == "capital" and fact.subject != "France"][::2]
+    answers = {world.fill(pattern, f.subject): f.object for f in known for pattern in (first, *more)}
+    held_out = relation.phrasings(held_out=True)
+    answers |= {world.fill(held_out[0], f.subject): f.object for f in known}
+    request = EditRequest(prompt=world.fill(first, "France"), target="Rome", subject="France", relation="capital")
+    edit = StreamEdit(request=request, accepted=("Rome",), kind="tier_1")
+    run = ablation.describe_run("ablation", "world", config={}, data=ablation.world_folder(), model="a table")
+    case = ablation.Case(edit=edit, tokens=1, said=True, others={})
+    bench = ablation.Bench(model=Answering(answers), world=world, cases=[case], run=run, seed=1)
+    rows = {row.kind: row for row in ablation.carried(bench)}
+    assert {row.n for row in rows.values()} == {
+        ablation.OTHERS, len(held_out) * ablation.OTHERS, (len(held_out) + 1) * ablation.OTHERS
+    }  # fmt: skip
+    assert rows["rephrasing"].value == 1.0
+    assert rows["held_out"].value == 1 / len(held_out), "only the first of them is in the table"
+    silent = replaced(bench, model=Answering({}))
+    assert list(ablation.carried(silent)) == [], "of a model that knows nothing there is nothing to tell"
+
+
 @pytest.fixture(scope="module")
 def runs(tiny_folder, tmp_path_factory):
     """The rows of two edits on a tiny model that is said to answer every fact rightly: in one layer, then in all."""
