@@ -74,7 +74,7 @@ class KeyValueEditor:
     name: ClassVar[str]
 
     rate: float = 1.0
-    steps: int = 40
+    steps: int = 200
     enough: float = 0.02
     kl: float = 0.0625
     decay: float = 0.5

@@ -30,7 +30,7 @@ from kedit_memory.shipped import passages_file
 
 TASK = "compare"
 MODES = (SINGLE, SEQUENTIAL, BATCH)
-_TEXTS = 8  # passages that the perplexity is taken of
+_TEXTS = 32  # passages that the perplexity is taken of
 _SHORTEST = 100  # characters of one
 
 Progress = Callable[[str], None]
