@@ -4,7 +4,7 @@ The key of a fact is what the projection reads at the subject's last token, aver
 prompt; its value is what the layer has to give there so that the model says the target (Meng et al. 2022, section 3.1).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from kedit_memory.editors._locate import Site, essence, taught
-from kedit_memory.editors._moments import Moments, Progress
+from kedit_memory.editors._moments import Moments, Progress, inner
 from kedit_memory.editors._teaching import check_options
 from kedit_memory.editors._weights import WeightChange, load_change
 from kedit_memory.editors.base import Fact
@@ -195,23 +195,41 @@ def _continued(model: WhiteBoxModel, opening: str, length: int, generator: torch
     return " ".join(words[:-1] or words)
 
 
-@torch.no_grad()
 def read(
     model: WhiteBoxModel, modules: Mapping[int, nn.Module], sites: Sequence[Site], side: Side
 ) -> dict[int, torch.Tensor]:
     """What stands at one side of each module at each site: (sites, dim), float32."""
     found: dict[int, list[torch.Tensor]] = {name: [] for name in modules}
+    for seen, own, _ in _passes(model, modules, sites, side):
+        for name, states in seen.items():
+            found[name].append(states[own.to(states.device)].float())
+    return {name: torch.cat(parts) for name, parts in found.items()}
+
+
+def beside(model: WhiteBoxModel, family: Family, layer: int, sites: Sequence[Site]) -> torch.Tensor:
+    """The sum of k kᵀ over what a layer's projection reads at all tokens but the sites: (inner, inner), float64."""
+    width = inner(model, family)
+    total = torch.zeros(width, width, dtype=torch.float64, device=model.device)
+    for seen, own, mask in _passes(model, {0: projection(model, family, layer)}, sites, "input"):
+        states = seen[0][(mask & ~own).to(seen[0].device)].double()  # (tokens, inner)
+        total = total.to(states.device) + states.T @ states
+    return total
+
+
+@torch.no_grad()
+def _passes(
+    model: WhiteBoxModel, modules: Mapping[int, nn.Module], sites: Sequence[Site], side: Side
+) -> Iterator[tuple[dict[int, torch.Tensor], torch.Tensor, torch.Tensor]]:
+    """By passes over some texts: states by module, (texts, tokens, dim), where the sites are, and where tokens are."""
     for first in range(0, len(sites), _ROWS):
         batch = sites[first : first + _ROWS]
         ids, mask = padded(model, batch)
         with ExitStack() as hooks:
             seen = {name: hooks.enter_context(capture(module, side)) for name, module in modules.items()}
             model.model(input_ids=ids, attention_mask=mask, use_cache=False)
-        rows = torch.arange(len(batch))
-        places = torch.tensor([site.at for site in batch])
-        for name, states in seen.items():
-            found[name].append(states[0][rows, places].float())
-    return {name: torch.cat(parts) for name, parts in found.items()}
+        own = torch.zeros_like(mask, dtype=torch.bool)
+        own[range(len(batch)), [site.at for site in batch]] = True
+        yield {name: states[0] for name, states in seen.items()}, own, mask.bool()
 
 
 def keys(

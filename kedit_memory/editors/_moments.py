@@ -102,7 +102,7 @@ class Moments:
             texts.append(world_questions())
         corpus = hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
         fingerprint = model.fingerprint
-        tokens = self.tokens or _PER_NUMBER * _inner(model, family)
+        tokens = self.tokens or _PER_NUMBER * inner(model, family)
         keys = {
             layer: MomentKey(fingerprint=fingerprint, layer=layer, corpus=corpus, tokens=tokens) for layer in layers
         }
@@ -191,7 +191,7 @@ def _ids(model: WhiteBoxModel, text: Text) -> list[int]:
     return [*given, *said]
 
 
-def _inner(model: WhiteBoxModel, family: Family) -> int:
+def inner(model: WhiteBoxModel, family: Family) -> int:
     """How many numbers an MLP's output projection reads."""
     weight = model.model.get_parameter(family.mlp_out_weight(model.model, 0))
     return int(weight.shape[0 if family.transposed else 1])

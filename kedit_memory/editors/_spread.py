@@ -1,8 +1,10 @@
 """What MEMIT and AlphaEdit share: all facts at once, each of several layers taking its share of what is left to do.
 
-Facts that are written together disturb each other's prompts. With more than one round, those whose target is not said
-afterwards are searched for anew, in the model as it then is, and written again; the keys of the others stand among the
-facts with nothing left to do, so that what was written for them is kept. The papers write once.
+Facts that are written together disturb each other's prompts, in which the words around the subjects are much the same.
+So these words may be kept, beside what second moments stand for; see `prompt_weight`. With more than one round, those
+whose target is not said afterwards are searched for anew, in the model as it then is, and written again; the keys of
+the others stand among the facts with nothing left to do, so that what was written for them is kept. The papers write
+once.
 """
 
 import time
@@ -14,7 +16,16 @@ from typing import TypeAlias
 import torch
 from torch import nn
 
-from kedit_memory.editors._keyvalue import FactTexts, KeyValueEditor, keys, layer_indices, read, texts_of, write
+from kedit_memory.editors._keyvalue import (
+    FactTexts,
+    KeyValueEditor,
+    beside,
+    keys,
+    layer_indices,
+    read,
+    texts_of,
+    write,
+)
 from kedit_memory.editors._locate import decoder_family
 from kedit_memory.editors._teaching import check_options, judged
 from kedit_memory.editors._values import Values, find_values
@@ -27,8 +38,9 @@ _DEPTH = 0.3
 _SMALL_LAST = 3
 _MOST_LAYERS = 5
 
-# From a layer, its keys (facts, in) and what its output lacks there (facts, out) to its update (out, in).
-Update: TypeAlias = Callable[[int, torch.Tensor, torch.Tensor], torch.Tensor]
+# From a layer, its keys (facts, in), what its output lacks there (facts, out), and the sum of k kᵀ (in, in) over keys
+# for which nothing is to change, to its update (out, in).
+Update: TypeAlias = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,15 +50,20 @@ class SpreadingEditor(KeyValueEditor):
     Attributes:
         layers: The layers, from 0; if None, five that end three tenths of the way up, of small models the first four.
         rounds: How many times facts that are not said yet are written, once as in the papers by default. More of them
-            are then said, and more of all else is moved. See `KeyValueEditor` for the other options.
+            are then said, and more of all else is moved.
+        prompt_weight: How much each other token of the facts' prompts and targets counts, as a key for which nothing
+            is to change, where a fact's own key counts 1. The papers leave these to the second moments alone, as 0
+            does. See `KeyValueEditor` for the other options.
     """
 
     layers: tuple[int, ...] | None = None
     rounds: int = 1
+    prompt_weight: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_options(self.name, rounds=(self.rounds, 1, float("inf")))
+        most = float("inf")
+        check_options(self.name, rounds=(self.rounds, 1, most), prompt_weight=(self.prompt_weight, 0.0, most))
 
     @abstractmethod
     def update(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> Update:
@@ -79,7 +96,7 @@ class SpreadingEditor(KeyValueEditor):
                     # Each takes an equal part of what is left for it and those after it.
                     share = _left_over(model, last, texts, left, values) / (len(layers) - place)
                     found = keys(model, family, [layer], texts)[layer]
-                    change = update(layer, found, share.to(found.device))
+                    change = update(layer, found, share.to(found.device), self._kept(model, family, layer, texts))
                     write(weights[family.mlp_out_weight(model.model, layer)], change, family)
                 weights.check_finite()
                 outcomes = judged(model, wanted, steps, started)
@@ -87,6 +104,12 @@ class SpreadingEditor(KeyValueEditor):
                 if not left:
                     break
         return weights.change(self.name, self.options, outcomes)
+
+    def _kept(self, model: WhiteBoxModel, family: Family, layer: int, texts: Sequence[FactTexts]) -> torch.Tensor:
+        """The sum of k kᵀ, (in, in), over the other tokens of the facts' own texts, weighed."""
+        # Of no text, so with no pass, where the other tokens do not count.
+        sites = [one.taught[0] for one in texts] if self.prompt_weight else []
+        return self.prompt_weight * beside(model, family, layer, sites)
 
 
 def _default_layers(count: int) -> range:

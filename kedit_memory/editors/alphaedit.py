@@ -87,8 +87,8 @@ class AlphaEdit(SpreadingEditor):
         free = self.known.free(moments, self.threshold)
         ridges = {layer: self.ridge * float(moment.diagonal().sum()) for layer, moment in moments.items()}
         past = self.known.keys(model, family, layers, facts(self.past, subjects=True), self) if self.past else {}
-        return lambda layer, keys, residuals: projected(
-            keys, residuals, free[layer], past=past.get(layer, keys[:0]), ridge=ridges[layer]
+        return lambda layer, keys, residuals, kept: projected(
+            keys, residuals, free[layer], past=past.get(layer, keys[:0]), kept=kept, ridge=ridges[layer]
         )
 
 
@@ -106,7 +106,13 @@ def free_directions(moment: torch.Tensor, threshold: float) -> torch.Tensor:
 
 
 def projected(
-    keys: torch.Tensor, residuals: torch.Tensor, free: torch.Tensor, *, past: torch.Tensor, ridge: float
+    keys: torch.Tensor,
+    residuals: torch.Tensor,
+    free: torch.Tensor,
+    *,
+    past: torch.Tensor,
+    kept: torch.Tensor,
+    ridge: float,
 ) -> torch.Tensor:
     """The update R Kᵀ P (Kp Kpᵀ P + K Kᵀ P + ridge I)⁻¹, (out, in), float64, of the paper.
 
@@ -117,9 +123,11 @@ def projected(
         residuals: Rᵀ, (facts, out).
         free: Q, (in, free), from `free_directions`.
         past: Kpᵀ, (past facts, in).
+        kept: The sum of k kᵀ, (in, in), over further keys for which nothing is to change.
         ridge: The weight of the update's own size; 1 in the paper's equation.
     """
     now, before = keys.double() @ free, past.double() @ free
-    gram = now.T @ now + before.T @ before + ridge * torch.eye(free.shape[1], dtype=free.dtype, device=free.device)
+    gram = now.T @ now + before.T @ before + free.T @ kept.to(free) @ free
+    gram = gram + ridge * torch.eye(free.shape[1], dtype=free.dtype, device=free.device)
     change: torch.Tensor = free @ torch.linalg.solve(gram, now.T @ residuals.double())  # (in, out)
     return change.T

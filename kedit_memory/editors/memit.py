@@ -32,17 +32,18 @@ class Memit(SpreadingEditor):
     def update(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> Update:
         """Least squares against each layer's moments."""
         moments = self.moments_of(model, family, layers)
-        return lambda layer, keys, residuals: least_squares(keys, residuals, moments[layer], self.weight)
+        return lambda layer, keys, residuals, kept: least_squares(
+            keys, residuals, self.weight * moments[layer].double() + kept
+        )
 
 
-def least_squares(keys: torch.Tensor, residuals: torch.Tensor, moment: torch.Tensor, weight: float) -> torch.Tensor:
+def least_squares(keys: torch.Tensor, residuals: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
     """The update R Kᵀ (λ C + K Kᵀ)⁻¹, (out, in), float64: equation 14 of the paper.
 
     Args:
         keys: Kᵀ, (facts, in).
         residuals: Rᵀ, (facts, out).
-        moment: C, (in, in), the mean over tokens.
-        weight: λ.
+        kept: λ C, (in, in): the second moment of the keys for which nothing is to change, weighed.
     """
     wide = keys.double()
-    return solve(weight * moment.double() + wide.T @ wide, wide.T @ residuals.double()).T
+    return solve(kept.double() + wide.T @ wide, wide.T @ residuals.double()).T

@@ -49,12 +49,19 @@ def test_the_update_is_that_of_the_paper():
     projection = (free @ free.T).numpy()
     k1, kp, r = keys.T, past.T, residuals.T
     expected = r @ k1.T @ projection @ np.linalg.inv(kp @ kp.T @ projection + k1 @ k1.T @ projection + 0.3 * np.eye(9))
-    found = projected(torch.tensor(keys), torch.tensor(residuals), free, past=torch.tensor(past), ridge=0.3).numpy()
+
+    def update(ridge, before=past, kept=0 * used):
+        given = (keys, residuals, free, before, kept.T @ kept)
+        keys_, residuals_, free_, before_, kept_ = map(torch.as_tensor, given)
+        return projected(keys_, residuals_, free_, past=before_, kept=kept_, ridge=ridge).numpy()
+
+    found = update(0.3)
     assert np.allclose(found, expected, atol=1e-5)
     assert np.allclose(found @ used.T, 0, atol=1e-5), "what the layer gave for its old keys stays"
-    sharp = projected(torch.tensor(keys), torch.tensor(residuals), free, past=torch.tensor(past), ridge=1e-9).numpy()
+    sharp = update(1e-9)
     assert np.allclose(sharp @ k1, r, atol=1e-5)
     assert np.allclose(sharp @ kp, 0, atol=1e-5), "and for the keys of earlier edits too"
+    assert np.allclose(update(0.3, before=past[:0], kept=past), expected, atol=1e-5), "further keys count like these"
 
 
 def test_no_free_direction_is_said():

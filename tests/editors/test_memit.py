@@ -38,12 +38,14 @@ def test_the_update_is_that_of_the_paper():
     rows = np.vstack([np.sqrt(weight / 300) * old, keys])
     wanted = np.vstack([np.zeros((300, 4)), residuals])
     expected = np.linalg.lstsq(rows, wanted, rcond=None)[0].T
-    found = least_squares(*map(torch.tensor, (keys, residuals, old.T @ old / 300)), weight)
+    found = least_squares(*map(torch.tensor, (keys, residuals, weight * old.T @ old / 300)))
     assert np.allclose(found.numpy(), expected, atol=1e-5)
 
 
-def test_an_edit_is_the_update_of_its_own_numbers(model, memit):
+@pytest.mark.parametrize("prompt_weight", [0.0, 0.7])
+def test_an_edit_is_the_update_of_its_own_numbers(model, memit, prompt_weight):
     """Both layers' changes equal those computed in NumPy, the second from the model that holds the first."""
+    memit = replace(memit, prompt_weight=prompt_weight)
     family = decoder_family(model, "memit")
     wanted = [Fact(prompt=e.prompt, target=e.target, subject=e.subject) for e in (FRANCE, KING)]
     texts = keyvalue.texts_of(model, wanted, memit)
@@ -60,6 +62,11 @@ def test_an_edit_is_the_update_of_its_own_numbers(model, memit):
         state = state.numpy()
         residual = (goal - state) / left
         gram = memit.weight * moments[layer].numpy().astype(float) + key.T @ key
+        for text in texts:  # the other tokens of each fact's own text, one by one
+            sites = [replace(text.taught[0], at=at) for at in range(len(text.taught[0].ids)) if at != text.taught[0].at]
+            modules = {0: keyvalue.projection(model, family, layer)}
+            other = keyvalue.read(model, modules, sites, "input")[0].numpy().astype(float)
+            gram += prompt_weight * other.T @ other
         gram += 1e-6 * np.trace(gram) / len(gram) * np.eye(len(gram))
         update = residual.T @ key @ np.linalg.inv(gram)
         expected.append(update.T if family.transposed else update)
@@ -85,9 +92,9 @@ def test_what_is_not_said_yet_is_written_again(one, memit, monkeypatch):
         asked.append([text.fact.subject for text in texts])
         return find_values(model, family, layer, texts, editor, whole=whole)
 
-    def update(keys, residuals, moment, weight):
+    def update(keys, residuals, kept):
         empty.append((residuals == 0).all(dim=1).tolist())
-        return least_squares(keys, residuals, moment, weight)
+        return least_squares(keys, residuals, kept)
 
     empty = []
     monkeypatch.setattr("kedit_memory.editors._spread.judged", outcomes)
@@ -131,6 +138,8 @@ def test_what_does_not_work_is_said_in_a_line(one, memit, tiny_folder):
         load_editor("memit", rounds=0)
     with pytest.raises(InvalidInputError, match="weight of memit is 0"):
         load_editor("memit", weight=0)
+    with pytest.raises(InvalidInputError, match="prompt_weight of memit is -1"):
+        load_editor("memit", prompt_weight=-1)
     t5 = HuggingFaceModel.load(tiny_folder("t5"), device="cpu")
     with pytest.raises(CapabilityError, match="memit works on models of the families"):
         memit.apply(t5, [FRANCE])
