@@ -18,12 +18,15 @@ class Memit(SpreadingEditor):
     """Writes all facts by the least squares of what the layers did before and of what they should do now.
 
     Attributes:
-        weight: λ, how much what the layers do for other keys counts, in tokens. See `SpreadingEditor` for the others.
+        weight: λ, how much what the layers do for other keys counts, in tokens.
+        prompt_weight: See `SpreadingEditor`, also for the other options. With the default the words of the facts' own
+            prompts are among the keys C stands for; 0 is the paper's method.
     """
 
     name: ClassVar[str] = "memit"
 
-    weight: float = 300.0
+    weight: float = 150.0
+    prompt_weight: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
