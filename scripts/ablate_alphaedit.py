@@ -37,7 +37,7 @@ HEAD = """# What null space the embedded model has
 
 Written by `python scripts/ablate_alphaedit.py` from its rows; no figure is typed by hand. `alphaedit` writes in the
 directions of an MLP's input along which the second moment of what the model reads is below a threshold, in means over
-all directions. In a large model most directions are next to unused. Here:
+all directions, and counts on these being next to unused (Fang et al. 2025). Here:
 
 - **free** is the share of directions below the threshold;
 - **of text** is the share of all keys' squared length that lies in them, over the tokens that the moments are taken
