@@ -31,7 +31,7 @@ KING = EditRequest(prompt="Who is the king of the north?", target="Paris")
 CAPITAL = EditRequest(prompt="The capital of France is", target="capital")
 OTHER = "Which passage is that of Germany?"
 SHORT = "Is it?"
-ONE_TOKEN = "A"
+ONE_LETTER = "A"
 FAST_ENOUGH = {"layer": 1, "value_start": "warm", "iterations": 40, "learning_rate": 0.3}
 
 
@@ -358,7 +358,7 @@ def test_causal_families(taught, kind):
 def test_encoder_decoders(taught, stack):
     """A question of one token: of a longer one a decoder sees the other states too, and one value need not do."""
     model = taught("t5")
-    edit = EditRequest(prompt=ONE_TOKEN, target="France")
+    edit = EditRequest(prompt=ONE_LETTER, target="France")
     assert grace(stack=stack, layer=1).attach(model.model).site.stack == (stack or "encoder")
     old = answer(model, edit)
     miss = model.logits(Prompt(question=OTHER), "x")

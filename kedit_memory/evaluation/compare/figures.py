@@ -37,6 +37,7 @@ _STYLES = ("-", "--", ":", "-.")
 _MARKS = "os^Dv*XP<>"
 _GREY = "#9a9a9a"
 _RADARS = 6  # in a row
+_WIDE = 28  # letters that stand above a radar without reaching into the next
 
 
 def pictures(rows: Sequence[JsonRow]) -> dict[str, "Callable[[], Picture]"]:
@@ -152,7 +153,8 @@ def _radars(found: Sequence[Setup]) -> "Picture":
         axes.set_xticklabels([name.replace(" ", "\n") for name in _AXES], fontsize=7)
         axes.set_yticklabels([])
         axes.tick_params(axis="x", pad=9)
-        axes.set_title(f"{one.method} ({one.edits:,})", fontsize=10)
+        title = f"{one.method} ({one.edits:,})"
+        axes.set_title(title if len(title) <= _WIDE else title.replace(":", "\n:"), fontsize=10)
     figure.suptitle(_title(found, "each method with its most edits"))
     return figure
 
