@@ -253,9 +253,14 @@ def projection(model: WhiteBoxModel, family: Family, layer: int) -> nn.Module:
 
 
 def solve(moment: torch.Tensor, right: torch.Tensor, ridge: float = 1e-6) -> torch.Tensor:
-    """`moment`⁻¹ `right` in float64; `ridge`, in mean eigenvalues, keeps directions that never occur finite."""
+    """`moment`⁻¹ `right` in float64; `ridge`, in mean eigenvalues, keeps directions that never occur finite.
+
+    Moments were summed in float32, whose rounding may turn an eigenvalue of nothing negative, by less than the norm
+    of the moment times float32's step (Weyl's inequality): the ridge is never below that.
+    """
     wide = moment.double()
-    shift = ridge * wide.diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
+    rounding = torch.finfo(torch.float32).eps * wide.norm()
+    shift = torch.maximum(ridge * wide.diagonal().mean(), rounding).clamp_min(torch.finfo(torch.float64).tiny)
     wide = wide + shift * torch.eye(len(wide), dtype=wide.dtype, device=wide.device)
     return torch.cholesky_solve(right.double(), torch.linalg.cholesky(wide))
 
