@@ -4,7 +4,6 @@ In a causal model the tokens before the query token change in no layer either, s
 kept as well, and only the query token and the target are run.
 """
 
-import copy
 from contextlib import ExitStack
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 
 from kedit_memory.editors._codebook_adapter import Adapter
 from kedit_memory.editors._codebook_site import Batch
+from kedit_memory.models.caches import fresh
 from kedit_memory.models.hooks import bypass, capture, watch
 
 
@@ -85,9 +85,6 @@ class Tail:
         return torch.where(columns[..., None], values.to(state)[:, None], state)
 
     def _fresh_inputs(self) -> dict[str, Any]:
-        """The inputs with a copy of the cache: a pass adds to the one that it is given, though not to its tensors."""
         if self._prefix is None:
             return self._inputs
-        cache = copy.copy(self._prefix)
-        cache.layers = [copy.copy(layer) for layer in self._prefix.layers]
-        return {**self._inputs, "past_key_values": cache, "use_cache": True}
+        return {**self._inputs, "past_key_values": fresh(self._prefix), "use_cache": True}

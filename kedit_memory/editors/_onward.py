@@ -1,4 +1,8 @@
-"""Texts that are read once up to a layer, and read on from there again and again, with something added each time."""
+"""Texts that are read once up to a layer, and read on from there again and again, with something added each time.
+
+What is added at a token changes nothing before it, so of the tokens before the site only the attention keys and values
+are kept, and each pass runs the site and what follows, through the layers above.
+"""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -6,74 +10,109 @@ from typing import Any
 
 import torch
 
-from kedit_memory.editors._keyvalue import padded
 from kedit_memory.editors._locate import Site
+from kedit_memory.models.caches import fresh
 from kedit_memory.models.families import Family
 from kedit_memory.models.hooks import bypass, has_hooks, replace, watch
 from kedit_memory.models.language import WhiteBoxModel
 
 
 class Onward:
-    """Texts with what a layer gives for them.
+    """Texts with what a layer gives for them, padded on both sides so that their sites share a column.
 
-    Where something else looks at the layers or changes them, as a codebook does, nothing is kept: the layers run anew.
+    Where something else looks at the model or changes it, as a codebook does, nothing is kept: whole texts run anew.
     """
 
     def __init__(self, model: WhiteBoxModel, family: Family, layer: int, sites: Sequence[Site]) -> None:
         self._model = model.model
         self._layers = [family.layer(model.model, below) for below in range(layer + 1)]
-        self._ids, self._mask = padded(model, sites)
-        self._places = torch.tensor([site.at for site in sites], device=self._ids.device)
-        self._lengths = [len(site.ids) for site in sites]
+        self._places = [site.at for site in sites]
+        self._after = [len(site.ids) - site.at for site in sites]  # tokens from the site on
+        self._ids, self._mask = self._padded(model, sites)
+        self._positions = (self._mask.cumsum(1) - 1).clamp_min(0)
+        self._first = 0  # the column from which on tokens are run
+        self._prefix: Any = None  # the cache of the columns before it
         self._rest: tuple[Any, ...] | None = None  # what the layer gives beside the states
-        self._output = None if has_hooks(self._layers) else self._read()
+        self._output: torch.Tensor | None = None
+        if not has_hooks([self._model]):
+            self._read()
 
     def words(self, rows: Sequence[int], deltas: torch.Tensor, after: Sequence[Sequence[int]]) -> torch.Tensor:
-        """How likely words are after some tokens, when the layer gives `deltas` more at the subjects.
+        """How likely words are after some tokens, when the layer gives `deltas` more at the sites.
 
         Args:
             rows: of the texts that are read.
             deltas: what is added for each, (rows, width).
-            after: of each row, the columns of the tokens.
+            after: of each row, which of its tokens, from its site on.
 
         Returns:
             Log-probabilities, (tokens of all rows, vocabulary), float32.
         """
         at = torch.tensor(rows, device=self._ids.device)
-        longest = max(self._lengths[row] for row in rows)
-        lines = torch.arange(len(rows), device=deltas.device)
-        places = self._places[at].to(deltas.device)
+        site = max(self._places) - self._first
+        columns = slice(self._first, max(self._places) + max(self._after[row] for row in rows))
 
         def add(states: torch.Tensor) -> torch.Tensor:
-            return states.index_put((lines, places), deltas.to(states.dtype), accumulate=True)
+            lines = torch.arange(len(rows), device=states.device)
+            places = torch.full_like(lines, site)
+            return states.index_put((lines, places), deltas.to(states), accumulate=True)
 
         with ExitStack() as stack:
             if self._output is None:
                 stack.enter_context(replace(self._layers[-1], add))
             else:
-                given = add(self._output[at, :longest])
+                given = add(self._output[at, : columns.stop - columns.start])
                 for layer in self._layers:  # nothing reads what those below the last give
                     stack.enter_context(bypass(layer, lambda *_, **__: self._given(given)))
-            states = self._model.base_model(
-                input_ids=self._ids[at, :longest], attention_mask=self._mask[at, :longest], use_cache=False
-            ).last_hidden_state
-        asked = torch.tensor([i for i, columns in enumerate(after) for _ in columns], device=states.device)
-        columns = torch.tensor([column for part in after for column in part], device=states.device)
-        scores: torch.Tensor = self._model.get_output_embeddings()(states[asked, columns])
+            states = self._run(at, columns).last_hidden_state
+        asked = torch.tensor([line for line, tokens in enumerate(after) for _ in tokens], device=states.device)
+        begins = [site - self._places[row] for row in rows]
+        tokens = [begin + token for begin, part in zip(begins, after, strict=True) for token in part]
+        scores: torch.Tensor = self._model.get_output_embeddings()(
+            states[asked, torch.tensor(tokens, device=states.device)]
+        )
         return scores.float().log_softmax(-1)
 
+    def _padded(self, model: WhiteBoxModel, sites: Sequence[Site]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Ids and attention mask, (rows, columns)."""
+        shape = (len(sites), max(self._places) + max(self._after))
+        ids = torch.full(shape, int(model.tokenizer.pad_token_id))
+        mask = torch.zeros_like(ids)
+        for row, site in enumerate(sites):
+            begin = max(self._places) - site.at
+            ids[row, begin : begin + len(site.ids)] = torch.tensor(site.ids)
+            mask[row, begin : begin + len(site.ids)] = 1
+        return ids.to(model.device), mask.to(model.device)
+
     @torch.no_grad()
-    def _read(self) -> torch.Tensor:
+    def _read(self) -> None:
+        rows = torch.arange(len(self._places), device=self._ids.device)
+        before = max(self._places)
+        if before:
+            self._prefix = self._run(rows, slice(0, before), keep=True).past_key_values
+            self._first = before
         outputs: list[Any] = []
         with watch(self._layers[-1], lambda _: None, outputs.append):
-            self._model.base_model(input_ids=self._ids, attention_mask=self._mask, use_cache=False)
-        states: torch.Tensor
+            self._run(rows, slice(self._first, None))
         if isinstance(outputs[0], tuple):
-            states, *rest = outputs[0]
+            self._output, *rest = outputs[0]
             self._rest = tuple(rest)
         else:
-            states = outputs[0]
-        return states
+            self._output = outputs[0]
+
+    def _run(self, rows: torch.Tensor, columns: slice, *, keep: bool = False) -> Any:
+        """What the model below its head gives for some rows in some columns, after the columns that are kept."""
+        inputs: dict[str, Any] = {"use_cache": keep}
+        if self._prefix is not None:
+            cache = fresh(self._prefix)
+            cache.batch_select_indices(rows)
+            inputs = {"use_cache": True, "past_key_values": cache}
+        return self._model.base_model(
+            input_ids=self._ids[rows, columns],
+            attention_mask=self._mask[rows, : columns.stop],
+            position_ids=self._positions[rows, columns],
+            **inputs,
+        )
 
     def _given(self, states: torch.Tensor) -> Any:
         """The states in the form in which the layer gives them."""

@@ -38,7 +38,7 @@ def test_it_is_what_the_whole_text_gives(model, layer, watched):
     seen = []
     handle = module.register_forward_hook(lambda *_: seen.append(1)) if watched else None
     onward = Onward(model, family, layer, given)
-    columns = [[0, len(given[2].ids) - 1], [given[1].at]]
+    columns = [[given[2].at, len(given[2].ids) - 1], [given[1].at]]
     with torch.no_grad():
         found = onward.words([2, 1], deltas, columns)
     if handle is not None:
@@ -71,7 +71,7 @@ def test_the_layers_below_do_not_run_again(one):
     family, given = decoder_family(one, "rome"), sites(one)
     onward = Onward(one, family, 0, given)
     with torch.no_grad():
-        before = onward.words([0], torch.zeros(1, one.model.config.hidden_size), [[1]])
+        before = onward.words([0], torch.zeros(1, one.model.config.hidden_size), [[given[0].at]])
         one.model.get_parameter(family.mlp_out_weight(one.model, 0)).zero_()
-        after = onward.words([0], torch.zeros(1, one.model.config.hidden_size), [[1]])
+        after = onward.words([0], torch.zeros(1, one.model.config.hidden_size), [[given[0].at]])
     assert torch.equal(before, after)

@@ -17,6 +17,7 @@ from kedit_memory.evaluation.rows import Run
 SINGLE, SEQUENTIAL, BATCH = "single", "sequential", "batch"
 
 _QUIET = 5.0  # seconds between two lines of progress
+_SPARED = 4  # of so many texts one is read after an edit that is alone in force: readings add up over the edits
 
 Progress = Callable[[str], None]
 
@@ -84,11 +85,12 @@ class Attempt:
             alone = measures.timed_unedited(self._bench, [case])
             self._method.prepare()
             alone += self._edit([case])
-            alone += self._asked([case])
+            alone += self._asked([case], self._setting.texts[::_SPARED])
             self._method.clear()
             found += regrouped(alone, place)
             made += 1
-        self._record(found, made, in_force=1)
+        before = [one for one in self._setting.before if one.case % _SPARED == 0]
+        self._record(found, before, made, in_force=1)
 
     def sequential(self) -> None:
         """One edit after the other; measured where a cell ends, and where time runs out."""
@@ -99,8 +101,8 @@ class Attempt:
             edits += regrouped(self._edit([case]), count)
             late = self._late()
             if late or count == self._waiting[0].planned:
-                asked = self._asked(self._cases[:count])
-                self._record([*plain[:count], *edits, *asked], count, in_force=count)
+                asked = self._asked(self._cases[:count], self._setting.texts)
+                self._record([*plain[:count], *edits, *asked], self._setting.before, count, in_force=count)
             if late:
                 break
         while self._waiting:
@@ -120,9 +122,9 @@ class Attempt:
             found = measures.timed_unedited(self._bench, cases)
             self._method.prepare()
             found += self._edit(cases)
-            found += self._asked(cases)
+            found += self._asked(cases, self._setting.texts)
             self._method.clear()
-            self._record(found, count, in_force=count)
+            self._record(found, self._setting.before, count, in_force=count)
 
     def _warm_up(self) -> None:
         """Make one edit and take it out, so that what a method needs once is not counted to every edit."""
@@ -173,20 +175,20 @@ class Attempt:
             self._told = perf_counter()
             self._progress(f"{self._name}: {line}")
 
-    def _asked(self, cases: Sequence[Case]) -> list[Observation]:
+    def _asked(self, cases: Sequence[Case], texts: Sequence[str]) -> list[Observation]:
         """All that is measured with the edits of these cases in force."""
         questions = measures.chosen_questions(cases, self._setting.questions, self._waiting[0].seed)
-        found = measures.observe(self._method, cases, questions, self._setting.texts)
+        found = measures.observe(self._method, cases, questions, texts)
         return found + measures.timed_answers(self._method, cases)
 
-    def _record(self, found: Sequence[Observation], made: int, *, in_force: int) -> None:
-        """Keep the rows of the cell that waits first."""
+    def _record(self, found: Sequence[Observation], before: Sequence[Observation], made: int, *, in_force: int) -> None:
+        """Keep the rows of the cell that waits first; `before` is what the unedited model makes of the same texts."""
         key = self._waiting.pop(0)
         summary = Summary(
             run=self._setting.run, method=key.method, edits=in_force, seed=key.seed,
             memory_seconds=self._setting.memory_seconds,
         )  # fmt: skip
-        rows = summary.rows([*self._first, *found, *self._setting.before])
+        rows = summary.rows([*self._first, *found, *before])
         self._first = []
         status = DONE if made == key.planned else SHORTENED
         cell = Cell(key=key, status=status, edits=made, seconds=round(perf_counter() - self._started, 2))

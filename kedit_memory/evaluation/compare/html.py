@@ -31,8 +31,9 @@ _HOW = (
     "95% interval (cases drawn again; Wilson's where all are alike) and the number of questions. Times are medians; "
     "`edit time / memory` is over what a memory takes for an edit in the same run, `answer time / unedited` that of a "
     "question asked alone over the unedited model's. Peak memory is what the process took beyond what it had. "
-    "Perplexity is that of shipped passages, `perplexity ratio` over the unedited model's; fluency is the entropy of "
-    "bigrams and trigrams of what the model writes after a subject's name."
+    "Perplexity is that of shipped passages, of a quarter of them where each edit is alone; `perplexity ratio` is over "
+    "the unedited model's; fluency is the entropy of bigrams and trigrams of what the model writes after a subject's "
+    "name."
 )
 _CONTROLS = (
     "Controls: `unedited` learns nothing; `retrieve-edits` puts the nearest edit before every question; `oracle-edit` "
