@@ -26,7 +26,7 @@ evaluate: $(STAMP)
 
 # At most fifteen minutes on two cores; a run that was stopped goes on. What it keeps is in build/compare.
 compare: $(STAMP)
-	$(BIN)/python scripts/compare_editors.py --methods all --edits 3,10 --singles 10 --limit 4 --questions 5 \
+	$(BIN)/python scripts/compare_editors.py --methods all --edits 10,20 --singles 10 --limit 5 --questions 5 \
 		--output build/compare --page docs/results/compare.md
 
 $(STAMP): pyproject.toml constraints.txt

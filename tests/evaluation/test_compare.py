@@ -399,6 +399,19 @@ def test_a_slow_method_makes_fewer_edits(load, monkeypatch):
     assert [cell.status for cell in found.cells] == ["done", "shortened", "done", "shortened", "shortened"]
 
 
+def test_a_method_is_warmed_up_once(load):
+    found = run_compare(plan("told", edits=(1,), modes=("single", "sequential", "batch"), limit=60), load=load)
+    assert len(Told.log) == 2 * 4, "the first edit and one in each mode, each taken out again"
+    firsts = [values(found, "told", mode, 1)["seconds", "first_edit"]["value"] for mode in found.plan.modes]
+    assert len(set(firsts)) == 1
+
+
+def test_a_model_taken_anew_is_warmed_up_anew(load):
+    found = run_compare(plan("leaks", edits=(1,), modes=("single", "batch")), load=load)
+    firsts = [values(found, "leaks", mode, 1)["seconds", "first_edit"]["value"] for mode in found.plan.modes]
+    assert len(set(firsts)) == 2
+
+
 def test_what_is_asked_does_not_count_to_the_limit(load, monkeypatch):
     def asked(*words):
         Sleeps.now[0] += 100

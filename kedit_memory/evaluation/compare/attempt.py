@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from time import perf_counter
 
 from kedit_memory.evaluation.compare import measures
@@ -59,7 +60,7 @@ class Attempt:
         self._method: Method = method_of(keys[0].method)(bench)
         self._done: list[Cell] = []
         self._first: list[Observation] = []  # of the edit before all others, which are told with the first cell
-        self._seconds: float | None = None  # of an edit, once a batch has to know
+        self._pace = bench.pace(keys[0].method)
         self._spent = 0.0  # seconds, on edits alone
         self._progress: Progress = lambda _: None
         self._started = self._told = perf_counter()
@@ -127,27 +128,28 @@ class Attempt:
             self._record(found, self._setting.before, count, in_force=count)
 
     def _warm_up(self) -> None:
-        """Make one edit and take it out, so that what a method needs once is not counted to every edit."""
+        """Make a method's first edit and take it out, so that what it needs once is not counted to every edit."""
         if self._method.learns:
-            self._first = [Observation(metric=measures.SECONDS, kind=measures.FIRST_EDIT, case=0, total=self._trial())]
+            if not self._pace:
+                self._try()
+            self._first = [Observation(metric=measures.SECONDS, kind=measures.FIRST_EDIT, case=0, total=self._pace[0])]
         self._started = perf_counter()
 
-    def _trial(self) -> float:
-        """The seconds of one edit, which is taken out again."""
+    def _try(self) -> None:
+        """Time one edit, which is taken out again."""
         self._method.prepare()
         started = perf_counter()
         self._method.add(self._cases[:1])
-        taken = perf_counter() - started
+        self._pace.append(perf_counter() - started)
         self._method.clear()
-        return taken
 
     def _affordable(self, planned: int) -> int:
         """How many edits a batch may have, by the time that one takes."""
         if self._setting.limit is None or planned == 1 or not self._method.learns:
             return planned
-        if self._seconds is None:
-            self._seconds = self._trial()  # of a second edit: the first one took what is needed once
-        return min(planned, max(1, int(self._setting.limit / self._seconds)))
+        if len(self._pace) == 1:
+            self._try()  # a second edit: the first one took what is needed once
+        return min(planned, max(1, int(self._setting.limit / median(self._pace[1:]))))
 
     def _late(self) -> bool:
         return self._setting.limit is not None and self._spent > self._setting.limit
@@ -160,6 +162,8 @@ class Attempt:
             taken = perf_counter() - started
         self._spent += taken
         seconds = taken / len(cases)
+        if len(cases) == 1:
+            self._pace.append(seconds)
         if not self._method.learns:
             return []
         self._tell(f"{seconds:.2f} s an edit")

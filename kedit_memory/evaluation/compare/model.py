@@ -40,6 +40,7 @@ class Bench:
         self._encoder = encoder
         self._cache = cache
         self._editors: dict[str, Editor] = {}
+        self._paces: dict[str, list[float]] = {}
         self._answers: dict[str, str] = {}
         self._digests: dict[str, str] = {}
         self.model = load()
@@ -51,6 +52,10 @@ class Bench:
         if name not in self._editors:
             self._editors[name] = load(name, self._cache)
         return self._editors[name]
+
+    def pace(self, method: str) -> list[float]:
+        """The seconds of a method's edits on this model, to be added to; the first takes what is needed once."""
+        return self._paces.setdefault(method, [])
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -104,6 +109,7 @@ class Bench:
     def reload(self) -> None:
         """Take the model anew; editors that kept something of the old one start afresh."""
         self._editors.clear()
+        self._paces.clear()
         self.model = self._load()
 
 
