@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kedit_memory.editors._demonstrations import Demonstration, from_world, nearest
 from kedit_memory.editors._teaching import check_options, judged
@@ -32,7 +33,7 @@ _RECORD = "change.json"
 _FRAME = 32
 # Facts of the shipped world that demonstrations are made of.
 _POOL = 64
-# Questions whose edits are kept: one question is rendered several times on its way to an answer.
+# Questions whose vectors and edits are kept: one question is rendered several times on its way to an answer.
 _REMEMBERED = 1024
 
 
@@ -176,7 +177,7 @@ def _context(
     @lru_cache(maxsize=_REMEMBERED)
     def chosen(question: str) -> list[Entry]:
         near = np.full(len(entries), -1.0)
-        np.maximum.at(near, owners, keys @ encoder.encode([question])[0])
+        np.maximum.at(near, owners, keys @ _query(editor.encoder, question))
         nearest_first = near.argsort(kind="stable")[::-1][: editor.edits]
         return [entries[place] for place in nearest_first if near[place] >= editor.least][::-1]
 
@@ -227,6 +228,13 @@ def _keys(fact: Fact) -> tuple[str, ...]:
 
 def _checksum(content: str) -> str:
     return hashlib.sha256(content.encode("utf-8")).hexdigest()
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _query(encoder: str, question: str) -> NDArray[np.float32]:
+    """The question as edits are compared with it, (dim,); edits made one after the other all ask for the same."""
+    found: NDArray[np.float32] = _encoder(encoder).encode([question])[0]
+    return found
 
 
 @lru_cache(maxsize=2)

@@ -37,6 +37,8 @@ _STYLES = ("-", "--", ":", "-.")
 _MARKS = "os^Dv*XP<>"
 _GREY = "#9a9a9a"
 _RADARS = 6  # in a row
+# Where ticks stand within a decade, by the most that an axis may span, in times: more would run into each other.
+_TICKS = {10.0: (1.0, 1.2, 1.5, 2.0, 3.0, 5.0), 1000.0: (1.0, 2.0, 5.0), math.inf: (1.0,)}
 _WIDE = 28  # letters that stand above a radar without reaching into the next
 
 
@@ -104,7 +106,7 @@ def _against_edits(found: Sequence[Setup]) -> "Picture":
 
 def _collapse(found: Sequence[Setup]) -> "Picture":
     from matplotlib.figure import Figure as Picture
-    from matplotlib.ticker import FuncFormatter, LogLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     figure = Picture(figsize=(10, 5.6), layout="constrained")
     axes = figure.subplots()
@@ -121,9 +123,12 @@ def _collapse(found: Sequence[Setup]) -> "Picture":
         ylabel="perplexity of running text / the unedited model's",
     )  # fmt: skip
     _count_axis(axes, found)
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.2, 1.5, 2.0, 3.0, 5.0)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set_ylim(bottom=min(0.9, axes.get_ylim()[0]), top=max(1.25, axes.get_ylim()[1]))
+    low, high = min(0.9, axes.get_ylim()[0]), max(1.25, axes.get_ylim()[1])
+    axes.set_ylim(low, high)
+    subs = next(subs for most, subs in _TICKS.items() if high / low <= most)
+    axes.yaxis.set_major_locator(LogLocator(subs=subs))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.grid(alpha=0.25)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
     figure.suptitle(_title(found, "collapse"))
