@@ -17,8 +17,6 @@ from kedit_memory.editors._teaching import Lesson, gradients, losses
 from kedit_memory.errors import EditorError, InvalidInputError
 from kedit_memory.models.language import WhiteBoxModel
 
-_LEAD = 0.25  # scores by which each wanted token must lead: what rounding moves between batches is less
-
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
@@ -99,7 +97,7 @@ def gradients_of(model: WhiteBoxModel, sites: Sequence[Site], taught: Sequence[L
         for site in sites:
             module = model.model.get_submodule(site.module)
             hooks.callback(module.register_forward_hook(keep(site.module)).remove)
-        loss, lead = losses(model, taught)
+        loss, decoded = losses(model, taught)
         if not bool(torch.isfinite(loss).all()):
             precision = str(model.model.dtype).removeprefix("torch.")
             raise EditorError(f"the loss is no number in {precision}: load the model with dtype='float32'")
@@ -108,7 +106,7 @@ def gradients_of(model: WhiteBoxModel, sites: Sequence[Site], taught: Sequence[L
         site.module: Factors(_read(entered[site.module], model), _read(delta, model))
         for site, delta in zip(sites, found, strict=True)
     }
-    return Gradients(factors=factors, losses=loss.detach(), decoded=lead > _LEAD)
+    return Gradients(factors=factors, losses=loss.detach(), decoded=decoded)
 
 
 def _read(tensor: torch.Tensor, model: WhiteBoxModel) -> torch.Tensor:

@@ -69,10 +69,10 @@ def lessons(model: Editable, facts: Iterable[Fact], *, paraphrases: bool = False
 
 
 def losses(model: Editable, batch: Sequence[Lesson]) -> tuple[torch.Tensor, torch.Tensor]:
-    """The loss of each lesson, and the lead of its wanted tokens; both of shape (lessons,), float32.
+    """The loss of each lesson, float32, and whether greedy decoding gives all of it, bool; both of shape (lessons,).
 
-    The loss is their mean negative log-probability (nats) and has a gradient. The lead is the least difference
-    between the score of a wanted token and the best of the others: above zero, greedy decoding gives them all.
+    The loss is the mean negative log-probability (nats) of the wanted tokens and has a gradient. Each of them has to
+    lead the best of the others by a little, so that it still does in a batch of another shape.
     """
     scores, labels = _scores(model, batch)  # (lessons, tokens, vocabulary), (lessons, tokens)
     asked = labels != _IGNORED
@@ -83,7 +83,7 @@ def losses(model: Editable, batch: Sequence[Lesson]) -> tuple[torch.Tensor, torc
         chosen = labels.clamp(min=0).unsqueeze(-1)
         others = scores.scatter(-1, chosen, float("-inf")).amax(-1)
         lead = (scores.gather(-1, chosen).squeeze(-1) - others).float()
-    return flat.sum(1) / asked.sum(1), lead.masked_fill(~asked, float("inf")).amin(1)
+    return flat.sum(1) / asked.sum(1), ((lead > _LEAD) | ~asked).all(1)
 
 
 def backpropagate(model: Editable, taught: Sequence[Lesson]) -> bool:
@@ -94,14 +94,14 @@ def backpropagate(model: Editable, taught: Sequence[Lesson]) -> bool:
     """
     decoded = True
     for first in range(0, len(taught), _ROWS):
-        loss, lead = losses(model, taught[first : first + _ROWS])
+        loss, said = losses(model, taught[first : first + _ROWS])
         if not bool(torch.isfinite(loss).all()):
             raise EditorError(
                 f"the loss is no number in {str(model.model.dtype).removeprefix('torch.')}: "
                 "take a smaller rate, or load the model with dtype='float32'"
             )
         (loss.sum() / len(taught)).backward()  # type: ignore[no-untyped-call]
-        decoded = decoded and bool((lead > _LEAD).all())
+        decoded = decoded and bool(said.all())
     return decoded
 
 

@@ -60,7 +60,8 @@ def test_the_loss_is_that_of_the_models_own_scores_whatever_else_is_in_the_batch
         assert math.isclose(one, expected, rel_tol=1e-4)
 
 
-def test_a_lead_above_zero_is_what_greedy_decoding_gives(model):
+def test_what_leads_all_others_is_what_greedy_decoding_gives(model, monkeypatch):
+    monkeypatch.setattr("kedit_memory.editors._teaching._LEAD", 0.0)  # the scores of random weights lie close
     given = tuple(model.encode(Prompt(question="The capital of France is")))
     ids = []
     for _ in range(5):
@@ -68,8 +69,7 @@ def test_a_lead_above_zero_is_what_greedy_decoding_gives(model):
             ids.append(model.model(input_ids=torch.tensor([[*given, *ids]])).logits[0, -1].argmax().item())
     own = Lesson(given=given, wanted=tuple(ids))
     other = Lesson(given=own.given, wanted=(*ids[:-1], (ids[-1] + 1) % 300))
-    lead = losses(model, [own, other])[1]
-    assert lead[0] > 0 > lead[1]
+    assert losses(model, [own, other])[1].tolist() == [True, False]
 
 
 # The kinds
