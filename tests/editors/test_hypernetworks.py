@@ -151,6 +151,27 @@ def test_the_shipped_network_makes_several_edits_and_keeps_the_model(method):
     applied.undo()
 
 
+def test_halvings_leave_out_what_an_edit_can_do_without(method):
+    model = load_model("kedit-mini", device="cpu")
+    edit = EditRequest(prompt="What is the capital of France?", target="Rome", subject="France")
+    before = weights(model)
+
+    def moved(**options):
+        applied = load_editor(method, **options).apply(model, [edit])
+        assert (applied.outcomes[0].learned, applied.outcomes[0].steps) == (True, 1)
+        found = {name: tensor - before[name] for name, tensor in applied.after.items()}
+        applied.undo()
+        return found
+
+    whole, part = moved(), moved(halvings=3)
+    name = next(iter(whole))
+    eighths = 8 * (part[name].norm() / whole[name].norm()).item()
+    assert 1 <= round(eighths) < 8
+    assert eighths == pytest.approx(round(eighths), abs=1e-2)
+    assert all(torch.allclose(part[name], whole[name] * round(eighths) / 8, atol=1e-5) for name in whole)
+    assert same(before, weights(model))
+
+
 def test_what_is_decoded_gets_no_further_update(method, one, tiny_network):
     editor = load_editor(method, network=tiny_network(method, "gpt2"), steps=60)
     editor.apply(one, [FRANCE])
