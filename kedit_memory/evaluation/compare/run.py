@@ -175,7 +175,8 @@ def run_compare(
         bench = Bench(load, encoder=plan.encoder, cache=cache)
         _Runner(plan, bench, ledger, data, progress).run(left)
     asked = set(plan.cells())
-    rows = tuple(row for row in ledger.rows if row["method"] in plan.methods)
+    place = {name: number for number, name in enumerate(plan.methods)}  # some may have been added to an older run
+    rows = tuple(sorted((row for row in ledger.rows if row["method"] in place), key=lambda row: place[row["method"]]))
     compared = compared_rows(standings(rows, ledger.outcomes), plan.references)
     ledger.keep_compared(compared)
     cells = tuple(cell for cell in ledger.cells if cell.key in asked)
