@@ -94,7 +94,7 @@ class HyperEditor(ABC, Generic[NetworkT]):
             if taken and updates and len(wanted) > 1 and not loss < least:
                 put(0.0)
                 break
-            if not updates:
+            if self.halvings and not updates:
                 self._trim(model, wanted, put)
             taken, least = taken + 1, loss
         return taken

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from kedit_memory.editors._locate import Site
+from kedit_memory.models.batches import pad
 from kedit_memory.models.caches import fresh
 from kedit_memory.models.families import Family
 from kedit_memory.models.hooks import bypass, has_hooks, replace, watch
@@ -75,14 +76,10 @@ class Onward:
 
     def _padded(self, model: WhiteBoxModel, sites: Sequence[Site]) -> tuple[torch.Tensor, torch.Tensor]:
         """Ids and attention mask, (rows, columns)."""
-        shape = (len(sites), max(self._places) + max(self._after))
-        ids = torch.full(shape, int(model.tokenizer.pad_token_id))
-        mask = torch.zeros_like(ids)
-        for row, site in enumerate(sites):
-            begin = max(self._places) - site.at
-            ids[row, begin : begin + len(site.ids)] = torch.tensor(site.ids)
-            mask[row, begin : begin + len(site.ids)] = 1
-        return ids.to(model.device), mask.to(model.device)
+        token = int(model.tokenizer.pad_token_id)
+        before = pad([site.ids[: site.at] for site in sites], token, left=True, device=model.device)
+        after = pad([site.ids[site.at :] for site in sites], token, device=model.device)
+        return torch.cat([before[0], after[0]], 1), torch.cat([before[1], after[1]], 1)
 
     @torch.no_grad()
     def _read(self) -> None:

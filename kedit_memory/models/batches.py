@@ -19,7 +19,8 @@ def pad(
         absent, present = [0] * len(filler), [1] * len(ids)
         rows.append([*filler, *ids] if left else [*ids, *filler])
         masks.append([*absent, *present] if left else [*present, *absent])
-    return torch.tensor(rows, device=device), torch.tensor(masks, device=device)
+    whole = torch.long  # also of rows without a token
+    return torch.tensor(rows, dtype=whole, device=device), torch.tensor(masks, dtype=whole, device=device)
 
 
 def by_length(encoded: Seq[Seq[int]], size: int) -> Iterator[list[int]]:

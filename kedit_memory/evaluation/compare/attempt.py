@@ -162,10 +162,10 @@ class Attempt:
             taken = perf_counter() - started
         self._spent += taken
         seconds = taken / len(cases)
-        if len(cases) == 1:
-            self._pace.append(seconds)
         if not self._method.learns:
             return []
+        if len(cases) == 1:
+            self._pace.append(seconds)
         self._tell(f"{seconds:.2f} s an edit")
         found = [Observation(metric=measures.SECONDS, kind=measures.EDIT, case=0, total=seconds)]
         if peak.bytes is not None:

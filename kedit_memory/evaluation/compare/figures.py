@@ -106,7 +106,7 @@ def _against_edits(found: Sequence[Setup]) -> "Picture":
 
 def _collapse(found: Sequence[Setup]) -> "Picture":
     from matplotlib.figure import Figure as Picture
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator
 
     figure = Picture(figsize=(10, 5.6), layout="constrained")
     axes = figure.subplots()
@@ -128,7 +128,6 @@ def _collapse(found: Sequence[Setup]) -> "Picture":
     subs = next(subs for most, subs in _TICKS.items() if high / low <= most)
     axes.yaxis.set_major_locator(LogLocator(subs=subs))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axes.yaxis.set_minor_locator(NullLocator())
     axes.grid(alpha=0.25)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
     figure.suptitle(_title(found, "collapse"))

@@ -175,8 +175,8 @@ def run_compare(
         bench = Bench(load, encoder=plan.encoder, cache=cache)
         _Runner(plan, bench, ledger, data, progress).run(left)
     asked = set(plan.cells())
-    place = {name: number for number, name in enumerate(plan.methods)}  # some may have been added to an older run
-    rows = tuple(sorted((row for row in ledger.rows if row["method"] in place), key=lambda row: place[row["method"]]))
+    # In the order of the methods, some of which may have been added to an older run.
+    rows = tuple(row for name in plan.methods for row in ledger.rows if row["method"] == name)
     compared = compared_rows(standings(rows, ledger.outcomes), plan.references)
     ledger.keep_compared(compared)
     cells = tuple(cell for cell in ledger.cells if cell.key in asked)
