@@ -17,6 +17,7 @@ import torch
 from kedit_memory.editors._codebook_site import Batch, Site
 from kedit_memory.editors.codebook import Codebook, Found
 from kedit_memory.errors import EditorError
+from kedit_memory.models.caches import cache_of, given_cache
 from kedit_memory.models.hooks import replace, watch
 from kedit_memory.records import Vectors
 
@@ -92,7 +93,7 @@ class Adapter:
             del self._local.forced
 
     def _begin(self, arguments: Mapping[str, Any]) -> None:
-        cache = arguments.get("past_key_values")
+        cache = given_cache(arguments)
         empty = cache is None or cache.get_seq_length() == 0
         self._local.now = _Pass(mask=arguments.get("attention_mask"), cache=cache, reads_prompt=empty)
 
@@ -136,7 +137,7 @@ class Adapter:
 
     def _end(self, output: Any) -> None:
         now: _Pass = self._local.now
-        cache = getattr(output, "past_key_values", None)
+        cache = cache_of(output)
         if self._replacement == "replace_all" and now.reads_prompt and cache is not None and now.values is not None:
             assert now.columns is not None  # noqa: S101 - set with the values
             self._staying[cache] = (now.columns.any(1), now.values)

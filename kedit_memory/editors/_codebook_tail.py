@@ -11,7 +11,7 @@ import torch
 
 from kedit_memory.editors._codebook_adapter import Adapter
 from kedit_memory.editors._codebook_site import Batch
-from kedit_memory.models.caches import fresh
+from kedit_memory.models.caches import cache_of, fresh, reading_on
 from kedit_memory.models.hooks import bypass, capture, watch
 
 
@@ -52,7 +52,7 @@ class Tail:
     def _read_prefix(self, length: int) -> None:
         """The cache of all tokens before the query token."""
         before = {name: tensor[:, :length] for name, tensor in self._inputs.items()}
-        self._prefix = self._site.model.base_model(**before, use_cache=True).past_key_values
+        self._prefix = cache_of(self._site.model.base_model(**before, use_cache=True))
         for name in ("input_ids", "position_ids"):
             self._inputs[name] = self._inputs[name][:, length:]
         self._queries, self._skipped = torch.zeros_like(self._queries), length
@@ -87,4 +87,4 @@ class Tail:
     def _fresh_inputs(self) -> dict[str, Any]:
         if self._prefix is None:
             return self._inputs
-        return {**self._inputs, "past_key_values": fresh(self._prefix), "use_cache": True}
+        return {**self._inputs, **reading_on(self._site.model, fresh(self._prefix)), "use_cache": True}

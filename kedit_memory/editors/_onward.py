@@ -12,7 +12,7 @@ import torch
 
 from kedit_memory.editors._locate import Site
 from kedit_memory.models.batches import pad
-from kedit_memory.models.caches import fresh
+from kedit_memory.models.caches import cache_of, fresh, reading_on
 from kedit_memory.models.families import Family
 from kedit_memory.models.hooks import bypass, has_hooks, replace, watch
 from kedit_memory.models.language import WhiteBoxModel
@@ -86,7 +86,7 @@ class Onward:
         rows = torch.arange(len(self._places), device=self._ids.device)
         before = max(self._places)
         if before:
-            self._prefix = self._run(rows, slice(0, before), keep=True).past_key_values
+            self._prefix = cache_of(self._run(rows, slice(0, before), keep=True))
             self._first = before
         outputs: list[Any] = []
         with watch(self._layers[-1], lambda _: None, outputs.append):
@@ -103,7 +103,7 @@ class Onward:
         if self._prefix is not None:
             cache = fresh(self._prefix)
             cache.batch_select_indices(rows)
-            inputs = {"use_cache": True, "past_key_values": cache}
+            inputs = {"use_cache": True, **reading_on(self._model.base_model, cache)}
         return self._model.base_model(
             input_ids=self._ids[rows, columns],
             attention_mask=self._mask[rows, : columns.stop],

@@ -11,6 +11,7 @@ from kedit_memory.editors._tuning import Tuning, every_weight
 from kedit_memory.editors._weights import Snapshot
 from kedit_memory.editors.base import Fact, Outcome
 from kedit_memory.errors import CapabilityError, InvalidInputError
+from kedit_memory.models.caches import cache_of, reading_on
 from kedit_memory.models.classifier import ClassifierModel, Editable
 from kedit_memory.models.language import WhiteBoxModel
 
@@ -103,9 +104,9 @@ def drawn(model: WhiteBoxModel, samples: int, length: int, generator: torch.Gene
     cache = None
     for _ in range(length):
         output = model.model(
-            input_ids=ids[:, -1:], attention_mask=torch.ones_like(ids), past_key_values=cache, use_cache=True
+            input_ids=ids[:, -1:], attention_mask=torch.ones_like(ids), use_cache=True, **reading_on(model.model, cache)
         )
-        cache = output.past_key_values
+        cache = cache_of(output)
         shares = output.logits[:, -1].float().softmax(-1).cpu()
         following = torch.multinomial(shares, 1, generator=generator)
         ids = torch.cat([ids, following.to(ids.device)], 1)

@@ -27,6 +27,7 @@ from kedit_memory.evaluation.compare.methods import Edited, Said, chosen_methods
 from kedit_memory.evaluation.compare.model import Bench, peak_memory
 from kedit_memory.evaluation.compare.run import ComparePlan, run_compare
 from kedit_memory.evaluation.rows import Run
+from kedit_memory.models.caches import cache_of, reading_on
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
@@ -276,8 +277,8 @@ def test_teacher_forcing_by_hand(name):
     right, cache, ids = 0, None, model.encode(prompt)
     for token in wanted:
         with torch.no_grad():
-            output = model.model(torch.tensor([ids]), past_key_values=cache, use_cache=True)
-        cache, ids = output.past_key_values, [token]
+            output = model.model(torch.tensor([ids]), use_cache=True, **reading_on(model.model, cache))
+        cache, ids = cache_of(output), [token]
         right += int(output.logits[0, -1].argmax()) == token
     said = Said(text="", reading=prompt)
     question = Question(probe=taught.probes[0], case=taught)
