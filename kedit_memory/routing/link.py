@@ -229,9 +229,9 @@ class Linker:
         ]
 
 
-def world_names(entities: Mapping[str, tuple[str, ...]]) -> Iterable[tuple[str, str]]:
+def surfaces_of(names: Mapping[str, tuple[str, ...]]) -> Iterable[tuple[str, str]]:
     """Pairs (surface, name) of a table name → aliases."""
-    for name, aliases in entities.items():
+    for name, aliases in names.items():
         for surface in (name, *aliases):
             yield surface, name
 
