@@ -75,7 +75,7 @@ class GateCalibration:
     budget: float
     fitted: int
     held_out: GateFigures
-    background: str
+    background: str = ""
     phrasings: tuple[tuple[str, str], ...] = field(default=())
     created: str
 

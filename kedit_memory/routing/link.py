@@ -72,7 +72,7 @@ _OPENING = frozenset(_OPENERS.split())
 
 
 class Linker:
-    """Names of a store and of the popularity table, ready to be found in questions.
+    """Names of a store and of its background, ready to be found in questions.
 
     Built from pairs (surface, canonical name); a surface that stands for several names keeps them all.
     """

@@ -98,8 +98,8 @@ class Router:
         retriever: searches passages; by default those ingested into the store, and those of the background.
         reranker: orders what the search found by reading question and passage together: a scorer, or the name of a
             cross-encoder (see `load_cross_encoder`), loaded at the first search.
-        popularity: tiers by name, by which alone the gate then decides; by default those of the background, beside
-            which a calibrated gate weighs more.
+        popularity: tiers of names that the store or the background knows, by which alone the gate then decides; by
+            default those of the background, beside which a calibrated gate weighs more.
         verifier: weighs the edits that a question may mean; by default the shipped one, with the store's thresholds.
         counterfactual: what reads an edit on the path `serac`, by default the shipped one, which was trained to;
             given and loaded as `model` is.
