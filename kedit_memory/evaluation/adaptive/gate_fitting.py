@@ -40,7 +40,7 @@ def calibrate_gate(
     kind = policy_class(policy)
     check_size(len(asked), budget)
     if nothing := router.nothing_to_search:
-        raise InvalidInputError(f"{nothing}, so there is nothing to decide; ingest some, and let the router use them")
+        raise InvalidInputError(f"a gate has nothing to decide: {nothing}; ingest some, or give the router 1 or more")
     links = [router.link(one.question) for one in asked]
     fitting = split([_group(one, link) for one, link in zip(asked, links, strict=True)])
     phrasings = _phrasings(asked, links, fitting)
