@@ -22,7 +22,6 @@ hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
 
-
 def pytest_configure(config: pytest.Config) -> None:
     """Outside the lock, what other packages are about to drop is shown and does not fail a test."""
     if drifted():
