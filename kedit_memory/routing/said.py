@@ -32,7 +32,8 @@ _BEFORE = {
 }
 _AFTER = {"digit": r"(?!\w)(?![.,:/-]\d)", "code": r"(?!\w)(?![.@/_-]\w)", "letter": r"(?!\w)", "mark": "", "free": ""}
 _CODE = re.compile(r"\d|\w[.@/_]\w")
-_NO_BLANKS = re.compile("[\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af]")
+_NO_BLANKS = re.compile("[\u0e00-\u0eff\u3005-\u30ff\u3400-\u9fff]")
+_RUN = re.compile(f"{_NO_BLANKS.pattern}+")
 _OPEN = {Wanted.THING, Wanted.YES_NO, Wanted.TASK}  # says nothing of what kind the answer is
 
 
@@ -47,7 +48,7 @@ def says(answer: str, edit: Edit, question: str) -> bool:
 def holds(answer: str, target: str) -> bool:
     """Whether a text holds a target: a short one as it is, a long one by the share of its content."""
     wanted_text, given = _same(target), _same(answer)
-    if len(wanted_text.split()) <= SHORT and "\n" not in target.strip():
+    if _length(wanted_text) <= SHORT and "\n" not in target.strip():
         return _stands_in(given, _bare(wanted_text))
     return share(answer, target) >= SHARE and _exact(wanted_text) <= _words(given)
 
@@ -87,16 +88,30 @@ def _stands_in(text: str, target: str) -> bool:
     """Whether a target stands in a text as a word of its own; a number also not within a longer one."""
     if target in ("yes", "no"):
         return re.search(rf"(?:^|[.!?:]\s){target}\b", text) is not None
-    before = (
-        r"(?<![\w.,:/-])(?<!\d )" if target[:1].isdigit() else r"(?<!\w)" if target[:1].isalnum() else r"(?<!\S)[(\"']?"
-    )
-    after = r"(?![\w])(?![.,:/-]\d)" if target[-1:].isdigit() else r"(?!\w)" if target[-1:].isalnum() else ""
+    before, after = _BEFORE[_border(target[:1], target)], _AFTER[_border(target[-1:], target)]
     return bool(target) and re.search(before + re.escape(target) + after, text) is not None
 
 
+def _border(character: str, target: str) -> str:
+    """What kind of border a target has at its first or last character."""
+    if character.isdigit():
+        return "digit"
+    if _NO_BLANKS.match(character):
+        return "free"
+    if not character.isalnum():
+        return "mark"
+    return "code" if _CODE.search(target) else "letter"
+
+
 def _words(text: str) -> set[str]:
-    """The words of a text, without the marks around them."""
-    return {word for token in _TOKEN.findall(text) if (word := token.strip(_EDGES))}
+    """The words of a text without the marks around them; of scripts without blanks, pairs of characters."""
+    pairs = {run[i : i + 2] for run in _RUN.findall(text) for i in range(max(1, len(run) - 1))}
+    return pairs | {word for token in _TOKEN.findall(_RUN.sub(" ", text)) if (word := token.strip(_EDGES))}
+
+
+def _length(text: str) -> int:
+    """How many words a text has; two characters of a script without blanks make one."""
+    return len(_RUN.sub(" ", text).split()) + sum(map(len, _RUN.findall(text))) // 2
 
 
 def _content(text: str) -> set[str]:
