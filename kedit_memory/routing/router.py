@@ -17,6 +17,7 @@ from kedit_memory.records import (
     Answer,
     Decision,
     Kind,
+    Match,
     Mention,
     Message,
     OutdatedPassage,
@@ -26,20 +27,21 @@ from kedit_memory.records import (
 from kedit_memory.retrieval.base import Retriever
 from kedit_memory.retrieval.rerank import PairScorer
 from kedit_memory.routing.answer import Speakers, answer_many
+from kedit_memory.routing.background import Background
 from kedit_memory.routing.calibration import EXACT
 from kedit_memory.routing.dialogue import turns_of
 from kedit_memory.routing.gate import Gate
 from kedit_memory.routing.gate_calibration import NOTE as GATE
+from kedit_memory.routing.gate_calibration import GateCalibration
 from kedit_memory.routing.gate_choice import calibration_for, choose_gate
 from kedit_memory.routing.generated import GeneratedPassages
 from kedit_memory.routing.outdated import Contradictions, told, without
-from kedit_memory.routing.passages import asking_for, default_retriever, kind_of, naming, reranked
+from kedit_memory.routing.passages import asking_for, default_retriever, has_passages, kind_of, naming, reranked
 from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.recall import SHOWN
 from kedit_memory.routing.scope import SCOPES, Found, Scope, timed
 from kedit_memory.routing.uncertainty import OwnAnswer, can_read, own_answers
 from kedit_memory.routing.verify import Judged, ScopeVerifier
-from kedit_memory.world import World, load_world
 
 if TYPE_CHECKING:
     from kedit_memory.routing.values import LearnedValues
@@ -94,11 +96,12 @@ class Router:
         memory: an open store.
         model: a name (see `load_model`), a model, or a function that gives one; loaded at the first question
             that needs it. A function may have the attribute `name`, by which the gate of the model is found.
-        retriever: searches passages; by default those that ship and those ingested into the store.
+        background: what is known beside the store, such as `kedit_memory.world.background()`; by default nothing.
+        retriever: searches passages; by default those ingested into the store, and those of the background.
         reranker: orders what the search found by reading question and passage together: a scorer, or the name of a
             cross-encoder (see `load_cross_encoder`), loaded at the first search.
-        popularity: tiers by name, by which alone the gate then decides; by default those of the shipped world, beside
-            which a calibrated gate weighs more.
+        popularity: tiers of names that the store or the background knows, by which alone the gate then decides; by
+            default those of the background, beside which a calibrated gate weighs more.
         verifier: weighs the edits that a question may mean; by default the shipped one, with the store's thresholds.
         counterfactual: what reads an edit on the path `serac`, by default the shipped one, which was trained to;
             given and loaded as `model` is.
@@ -110,6 +113,7 @@ class Router:
         memory: EditMemory,
         model: str | TextModel | Callable[[], TextModel] = "kedit-mini",
         *,
+        background: Background | None = None,
         retriever: Retriever | None = None,
         reranker: str | PairScorer | None = None,
         popularity: PopularityTable | None = None,
@@ -118,6 +122,7 @@ class Router:
         config: RouterConfig | None = None,
     ) -> None:
         self.memory = memory
+        self.background = background or Background()
         self._values: LearnedValues | None = None
         self.config = config or RouterConfig()
         if self.config.passages_from == GENERATED and (retriever is not None or reranker is not None):
@@ -134,7 +139,6 @@ class Router:
         self._passages: Retriever | None = None
         self._popularity = popularity
         self._gate: Gate | None = None
-        self._world: World | None = None
         self._scope: Scope | None = None
         self._verifier = verifier
 
@@ -231,8 +235,8 @@ class Router:
     def scope(self) -> Scope:
         """What says which edits a question may mean; nothing is loaded for it until it is asked."""
         if self._scope is None:
-            how, world = self.config.scope, self._shipped_world()
-            self._scope = Scope(self.memory, world, verifier=self._verifier, how=how)
+            how = self.config.scope
+            self._scope = Scope(self.memory, self.background, verifier=self._verifier, how=how)
         return self._scope
 
     def _decide(
@@ -290,6 +294,8 @@ class Router:
         )
 
     def _miss(self, found: Found) -> Decision:
+        if nothing := self.nothing_to_search:
+            return self._alone(found, nothing)
         question, mentions, timings = found.asked.question, found.asked.mentions, dict(found.timings)
         outdated: list[OutdatedPassage] = []
 
@@ -310,12 +316,11 @@ class Router:
         with timed(timings, "gate"):
             chosen = gate.decide(question, mentions, search, ask)
         timings["gate"] -= sum(timings.get(step, 0.0) for step in ("retrieve", "compare", "ask"))
-        near = [one.match for one in found.weighed[:SHOWN]]
         return Decision(
             question=question,
             route=chosen.route,
             reason=f"{chosen.reason}{told(outdated)}",
-            considered=(*near, *found.recalled.set_aside[: SHOWN - len(near)]),
+            considered=_near(found),
             passages=chosen.passages,
             outdated=tuple(outdated),
             popularity=chosen.popularity,
@@ -324,27 +329,40 @@ class Router:
         )
 
     @property
-    def _contradictions(self) -> Contradictions:
-        return Contradictions(self.memory, self.scope.linker, self._shipped_world())
+    def nothing_to_search(self) -> str:
+        """Why no passage can be found, in words; empty where one may be."""
+        if self.config.passages == 0:
+            return "no passages are wanted"
+        given = self._retriever is not None or self.config.passages_from == GENERATED or self.background.passages
+        return "" if given or has_passages(self.memory) else "the store has no passages"
 
-    def _shipped_world(self) -> World:
-        if self._world is None:
-            self._world = load_world()
-        return self._world
+    def _alone(self, found: Found, why: str) -> Decision:
+        """The model's own answer, without a gate: there is nothing to choose."""
+        return Decision(
+            question=found.asked.question,
+            route=Route.PARAMETRIC,
+            reason=f"no edit in scope; {why}; the model answers alone",
+            considered=_near(found),
+            timings=found.timings,
+        )
+
+    @property
+    def _contradictions(self) -> Contradictions:
+        return Contradictions(self.memory, self.scope.linker, self.background)
 
     @property
     def gate(self) -> Gate:
         """The gate of missed questions: calibrated for the model, where that is known by name, else of tiers."""
         if self._gate is None:
-            world = self._shipped_world()
-            table = self._popularity or PopularityTable.of_world(world)
-            name = self._model if isinstance(self._model, str) else getattr(self._model, "name", None)
-            kept = self.memory.note(GATE)
-            calibration = (
-                None if self._popularity else calibration_for(name, kind_of(self.retriever), self.config.passages, kept)
-            )
-            self._gate = choose_gate(calibration, world, table, self.config.max_tier)
+            table = self._popularity or self.background.popularity
+            calibration = None if self._popularity else self._calibration()
+            self._gate = choose_gate(calibration, self.background, table, self.config.max_tier)
         return self._gate
+
+    def _calibration(self) -> GateCalibration | None:
+        name = self._model if isinstance(self._model, str) else getattr(self._model, "name", None)
+        search, kept = kind_of(self.retriever), self.memory.note(GATE)
+        return calibration_for(name, search, self.config.passages, kept, self.background.name)
 
     @property
     def retriever(self) -> Retriever:
@@ -353,7 +371,9 @@ class Router:
             if self.config.passages_from == GENERATED:
                 self._passages = GeneratedPassages(lambda: self.model)
             else:
-                search = default_retriever(self.memory) if self._retriever is None else self._retriever
+                search = self._retriever
+                if search is None:
+                    search = default_retriever(self.memory, self.background.passages)
                 self._passages = reranked(search, self._reranker)
         return self._passages
 
@@ -367,6 +387,12 @@ class Router:
         asked = question if self.config.passages_from == GENERATED else asking_for(question, mentions)
         found = self.retriever.search(asked, self.config.passages)
         return naming(question, mentions, found)
+
+
+def _near(found: Found) -> tuple[Match, ...]:
+    """Edits that were weighed and do not answer, then those that are about another name."""
+    near = [one.match for one in found.weighed[:SHOWN]]
+    return (*near, *found.recalled.set_aside[: SHOWN - len(near)])
 
 
 def _loaded(model: str | TextModel | Callable[[], TextModel]) -> TextModel:

@@ -16,6 +16,7 @@ from kedit_memory.models.remote import OpenAIModel
 from kedit_memory.records import Route
 from kedit_memory.retrieval.base import Retriever
 from kedit_memory.retrieval.bm25 import Bm25Retriever
+from kedit_memory.routing.background import Background
 from kedit_memory.routing.generated import GeneratedPassages
 from kedit_memory.routing.passages import kind_of
 from kedit_memory.routing.popularity import PopularityTable
@@ -82,7 +83,9 @@ def memory(tmp_path: Path) -> Iterator[EditMemory]:
 
 def router(memory: EditMemory, model: Any, **choices: Any) -> Router:
     config = RouterConfig(passages_from="generated", **choices)
-    return Router(memory, model, popularity=PopularityTable({"Paris": 1, "Borgen": 5}), config=config)
+    table = PopularityTable({"Paris": 1, "Borgen": 5})
+    beside = Background(aliases={"Paris": (), "Borgen": ()}, popularity=table)
+    return Router(memory, model, background=beside, config=config)
 
 
 def test_the_model_writes_a_passage_and_answers_from_it(
