@@ -154,6 +154,21 @@ def tiny_folder(
 
 
 @pytest.fixture(scope="session")
+def tiny_gguf(
+    build_tiny_model: Callable[..., Any], tiny_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path]:
+    """A function that writes a GGUF file of the tiny llama; options as of `write_gguf`, `chat` for its template."""
+    from gguf_files import write_gguf
+
+    def write(*, chat: bool = False, **options: Any) -> Path:
+        path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
+        template = CHAT_TEMPLATE if chat else None
+        return write_gguf(path, build_tiny_model("llama"), tiny_tokenizer, template=template, **options)
+
+    return write
+
+
+@pytest.fixture(scope="session")
 def tiny_gpt2_folder(tiny_folder: Callable[[str], Path]) -> Path:
     return tiny_folder("gpt2")
 

@@ -9,7 +9,20 @@ from typing import Annotated, Any
 
 import typer
 
-from kedit_memory.cli import ask, calibrate, check, compare, consolidate, demo, edit, evaluate, ingest, memory, trace
+from kedit_memory.cli import (
+    ask,
+    calibrate,
+    check,
+    compare,
+    consolidate,
+    demo,
+    edit,
+    evaluate,
+    ingest,
+    memory,
+    models,
+    trace,
+)
 from kedit_memory.errors import InvalidInputError, KeditError
 
 # What typer raises at a wrong option: its own copy of click's UsageError, in older releases click's.
@@ -39,6 +52,7 @@ app.command()(ask.chat)
 app.command()(ingest.ingest)
 app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(models.app, name="models")
 app.command()(edit.edit)
 app.command()(consolidate.consolidate)
 app.command()(compare.compare)
@@ -64,6 +78,7 @@ def kedit(
 def main() -> None:
     """Run one command; exit with 0, with 1 when a check failed, with 2 and one line on bad input."""
     logging.basicConfig(level=logging.WARNING, format="kedit: %(message)s")
+    logging.getLogger("kedit_memory.models.named").setLevel(logging.INFO)  # what takes long is told
     _set_streams()
     sys.exit(_run(sys.argv[1:]))
 

@@ -40,7 +40,12 @@ Conflict = Annotated[
     OnConflict, typer.Option("--on-conflict", help="What to do when the same slot holds another answer.")
 ]
 Model = Annotated[
-    str, typer.Option("--model", help="'kedit-mini', a folder, a hub name, or openai:NAME@URL for an endpoint.")
+    str,
+    typer.Option(
+        "--model",
+        help="'kedit-mini', 'smollm2' (see `kedit models`), a folder, a .gguf file, a hub name, or openai:NAME@URL "
+        "for an endpoint.",
+    ),
 ]
 Device = Annotated[str | None, typer.Option("--device", help="Where a local model runs: cpu, cuda, cuda:1.")]
 Dtype = Annotated[str | None, typer.Option("--dtype", help="A local model's precision: float32, bfloat16, float16.")]
