@@ -11,6 +11,7 @@ import typer
 
 from kedit_memory.cli import ask, calibrate, check, compare, consolidate, demo, edit, evaluate, ingest, memory, trace
 from kedit_memory.errors import InvalidInputError, KeditError
+from kedit_memory.text import visible
 
 # What typer raises at a wrong option: its own copy of click's UsageError, in older releases click's.
 _UsageError: Any = typer.BadParameter.__bases__[0]
@@ -88,7 +89,7 @@ def _run(words: Sequence[str]) -> int:
 
 
 def _refuse(message: str) -> int:
-    print(f"kedit: {' '.join(message.split())}", file=sys.stderr)
+    print(f"kedit: {visible(' '.join(message.split()))}", file=sys.stderr)
     return _BAD_INPUT
 
 
