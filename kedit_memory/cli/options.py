@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from kedit_memory.memory.add import LONGEST_NAME, clean
 from kedit_memory.records import DEFAULT_NAMESPACE, OnConflict
+from kedit_memory.text import LONGEST_NAME, clean_line
 
 
 def path_of(word: str) -> Path:
@@ -28,7 +28,7 @@ Namespace = Annotated[
     str,
     typer.Option(
         "--namespace",
-        callback=lambda given: clean(given, "namespace", LONGEST_NAME),
+        callback=lambda given: clean_line(given, "namespace", LONGEST_NAME),
         help="Edits of one namespace never answer in another.",
     ),
 ]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
-from kedit_memory.memory.add import clean
 from kedit_memory.models.language import OnText, TextModel
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import MAX_NEW_TOKENS
@@ -42,6 +41,7 @@ from kedit_memory.routing.recall import SHOWN
 from kedit_memory.routing.scope import SCOPES, Found, Scope, timed
 from kedit_memory.routing.uncertainty import OwnAnswer, can_read, own_answers
 from kedit_memory.routing.verify import Judged, ScopeVerifier
+from kedit_memory.text import clean
 
 if TYPE_CHECKING:
     from kedit_memory.routing.values import LearnedValues
