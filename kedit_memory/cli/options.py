@@ -49,6 +49,10 @@ Model = Annotated[
 ]
 Device = Annotated[str | None, typer.Option("--device", help="Where a local model runs: cpu, cuda, cuda:1.")]
 Dtype = Annotated[str | None, typer.Option("--dtype", help="A local model's precision: float32, bfloat16, float16.")]
+MaxNewTokens = Annotated[
+    int | None,
+    typer.Option("--max-new-tokens", min=1, help="Where an answer is cut; else it is as long as the model makes it."),
+]
 PathChoice = Annotated[
     str,
     typer.Option("--path", help="How an edit in scope answers: auto, context, direct, grace or serac; see README."),

@@ -29,6 +29,11 @@ def emit(*, as_json: bool, document: Mapping[str, Any], lines: Iterable[str]) ->
             print(visible(line))
 
 
+def piece(text: str) -> None:
+    """Print a part of an answer as it comes; whatever it holds, it does not steer the terminal."""
+    print(visible(text), end="", flush=True)
+
+
 def emit_rows(rows: "Iterable[Row]", **meta: Any) -> None:
     """Print measured rows as one JSON document, with the command that made them and what else is to be said."""
     document = {"rows": [row.flat() for row in rows], "meta": {"command": command_line(), **meta}}

@@ -26,7 +26,7 @@ from kedit_memory.records import Message
 FORMATS = {"trained": "kedit_memory.models.formats:Trained"}  # by the name that a tokenizer gives
 KEY = "prompt_format"
 
-_FACT = "This is true now, whatever you knew before:\n{facts}"
+_FACT = "Use this information to answer the user. Copy names, numbers and codes exactly:\n\n{facts}"
 _PASSAGE = "Answer from these passages where they hold the answer:\n{passages}"
 _FIRMLY = "Answer the user's next message with exactly this: {answer}"
 

@@ -35,6 +35,19 @@ def fitted(decisions: Sequence[Decision], model: Callable[[], TextModel], max_ne
     ]
 
 
+def check_dialogues(model: TextModel) -> None:
+    """Refuses a model that cannot be given the turns of a dialogue.
+
+    Raises:
+        CapabilityError: it has no chat template.
+    """
+    if isinstance(model, WhiteBoxModel) and not (model.format.holds_dialogues or model.format.takes_questions_alone):
+        raise CapabilityError(
+            f"{model.name!r} has no chat template, so it cannot go on with a dialogue: ask one question, "
+            "or take a chat model such as smollm2"
+        )
+
+
 def _generates(decision: Decision) -> bool:
     return decision.route not in (Route.DIRECT, Route.REFUSAL)
 
@@ -53,12 +66,8 @@ def _fitted(decision: Decision, model: TextModel, max_new_tokens: int | None) ->
 def _with_turns(decision: Decision, model: WhiteBoxModel, fits: Fits) -> Decision:
     if not decision.turns:
         return decision
+    check_dialogues(model)
     if not model.format.holds_dialogues:
-        if not model.format.takes_questions_alone:
-            raise CapabilityError(
-                f"{model.name!r} has no chat template, so it cannot go on with a dialogue: ask one question, "
-                "or take a chat model such as smollm2"
-            )
         return replace(decision, turns=(), reason=f"{decision.reason}; {model.name} takes each question by itself")
     without = replace(decision, passages=())  # turns are what the user sees, passages can be found again
     system = tuple(turn for turn in decision.turns[:1] if turn.role == "system")

@@ -14,7 +14,7 @@ def to_dict(result: Answer | Decision) -> dict[str, Any]:
     popularity = result.popularity
     account: dict[str, Any] = {"question": result.question}
     if isinstance(result, Answer):
-        account["answer"] = result.text
+        account |= {"answer": result.text, "cut": result.cut}
     account |= {
         "route": result.route.value,
         "reason": result.reason,
@@ -31,6 +31,8 @@ def to_dict(result: Answer | Decision) -> dict[str, Any]:
 def to_lines(result: Answer | Decision) -> list[str]:
     """The same for a terminal, a fact a line."""
     lines = [f"route:  {result.route.value}", f"reason: {result.reason}"]
+    if isinstance(result, Answer) and result.cut:
+        lines.append("cut:    the model would have gone on; --max-new-tokens says how far it may")
     for word, matches in (("edit", result.edits), ("near", result.considered)):
         lines += [
             f"{word}:   {m.edit.id} {shortened(m.edit.statement, _WIDTH)}  "

@@ -181,14 +181,16 @@ class Router:
             ModelError: the model cannot be loaded or asked.
         """
         asked, turns = turns_of(question, messages)
-        decisions = [replace(one, turns=turns) for one in self._decide([asked], as_of, namespace)]
-        return self._answered(decisions, on_text)[0]
+        (decision,) = self._decide([asked], as_of, namespace)
+        return self._answered([replace(decision, question=asked, turns=turns)], on_text)[0]
 
     def query_many(
         self, questions: Sequence[str], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
     ) -> list[Answer]:
         """The answers to many questions, in order; the encoder and the model are asked in batches."""
-        return self._answered(self._decide(questions, as_of, namespace))
+        decisions = self._decide(questions, as_of, namespace)
+        # The model is asked word for word, whatever was folded to find an edit.
+        return self._answered([replace(one, question=text) for one, text in zip(decisions, questions, strict=True)])
 
     def _answered(self, decisions: Sequence[Decision], on_text: OnText | None = None) -> list[Answer]:
         started = perf_counter()
