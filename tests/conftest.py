@@ -15,10 +15,25 @@ from typing import Any
 
 import hypothesis
 import pytest
+from lock import drifted
 
 # Time is no property of what is tested: a busy machine would fail a test that is right.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Outside the lock, what other packages are about to drop is shown and does not fail a test."""
+    if drifted():
+        for kind in ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning"):
+            config.addinivalue_line("filterwarnings", f"default::{kind}")
+
+
+def pytest_report_header() -> str:
+    """Whether the environment is that of the lock."""
+    other = ", ".join(f"{name} {version}" for name, version in drifted().items())
+    return f"not under lock.txt ({other}): deprecations are shown, not fatal" if other else "under lock.txt"
+
 
 END = "<|endoftext|>"
 WINDOW = 256
@@ -136,6 +151,21 @@ def tiny_folder(
         return made[kind]
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_gguf(
+    build_tiny_model: Callable[..., Any], tiny_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path]:
+    """A function that writes a GGUF file of the tiny llama; options as of `write_gguf`, `chat` for its template."""
+    from gguf_files import write_gguf
+
+    def write(*, chat: bool = False, **options: Any) -> Path:
+        path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
+        template = CHAT_TEMPLATE if chat else None
+        return write_gguf(path, build_tiny_model("llama"), tiny_tokenizer, template=template, **options)
+
+    return write
 
 
 @pytest.fixture(scope="session")

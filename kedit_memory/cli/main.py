@@ -9,8 +9,22 @@ from typing import Annotated, Any
 
 import typer
 
-from kedit_memory.cli import ask, calibrate, check, compare, consolidate, demo, edit, evaluate, ingest, memory, trace
+from kedit_memory.cli import (
+    ask,
+    calibrate,
+    check,
+    compare,
+    consolidate,
+    demo,
+    edit,
+    evaluate,
+    ingest,
+    memory,
+    models,
+    trace,
+)
 from kedit_memory.errors import InvalidInputError, KeditError
+from kedit_memory.text import visible
 
 # What typer raises at a wrong option: its own copy of click's UsageError, in older releases click's.
 _UsageError: Any = typer.BadParameter.__bases__[0]
@@ -39,6 +53,7 @@ app.command()(ask.chat)
 app.command()(ingest.ingest)
 app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(models.app, name="models")
 app.command()(edit.edit)
 app.command()(consolidate.consolidate)
 app.command()(compare.compare)
@@ -64,6 +79,7 @@ def kedit(
 def main() -> None:
     """Run one command; exit with 0, with 1 when a check failed, with 2 and one line on bad input."""
     logging.basicConfig(level=logging.WARNING, format="kedit: %(message)s")
+    logging.getLogger("kedit_memory.models.named").setLevel(logging.INFO)  # what takes long is told
     _set_streams()
     sys.exit(_run(sys.argv[1:]))
 
@@ -88,7 +104,7 @@ def _run(words: Sequence[str]) -> int:
 
 
 def _refuse(message: str) -> int:
-    print(f"kedit: {' '.join(message.split())}", file=sys.stderr)
+    print(f"kedit: {visible(' '.join(message.split()))}", file=sys.stderr)
     return _BAD_INPUT
 
 

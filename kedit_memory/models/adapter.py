@@ -16,7 +16,8 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from kedit_memory.errors import ModelError
-from kedit_memory.models.sources import EMBEDDED, embedded_folder, sha256_of
+from kedit_memory.models.known import model_source
+from kedit_memory.models.sources import sha256_of
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -52,12 +53,10 @@ class Adapter:
         """The folder or Hub name of the model that it is of.
 
         Raises:
-            ModelError: the base ships, and its weights are not those that the adapter was trained on.
+            ModelError: the base ships or is known, and is not there or not the one that the adapter was trained on.
         """
-        if self.base not in EMBEDDED:
-            return self.base
-        folder = embedded_folder(self.base)
-        if self.base_sha256:
+        folder = model_source(self.base)
+        if isinstance(folder, Path) and self.base_sha256:
             found = sha256_of(folder / _BASE_WEIGHTS)
             if found != self.base_sha256:
                 raise ModelError(

@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ from kedit_memory.errors import (
     UnknownNameError,
 )
 from kedit_memory.models.adapter import adapter_in
+from kedit_memory.models.gguf import check_gguf, is_gguf, unpacking, without_bars
 from kedit_memory.models.sources import find_source
 
 if TYPE_CHECKING:
@@ -41,6 +43,29 @@ _SAFE = {"trust_remote_code": False}
 _SAMPLED_VALUES = 256
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """What a language model is loaded from.
+
+    Attributes:
+        name: By which messages call it.
+        source: A folder or a Hub name.
+        local: Whether it is of this machine.
+        gguf_file: The one in the folder that is meant; None where the folder as a whole is.
+    """
+
+    name: str
+    source: str
+    local: bool
+    gguf_file: str | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What transformers' `from_pretrained` is given with the source, for each part of the model."""
+        given = {**_SAFE, "local_files_only": self.local}
+        return given if self.gguf_file is None else given | {"gguf_file": self.gguf_file}
+
+
 def load_checkpoint(
     source: str | Path,
     *,
@@ -48,7 +73,7 @@ def load_checkpoint(
     dtype: str | None = None,
     device_map: str | dict[str, Any] | None = None,
 ) -> tuple[PreTrainedModel, Any]:
-    """The model, in evaluation mode, and its tokenizer, from a folder or a Hub name.
+    """The model, in evaluation mode, and its tokenizer, from a folder, a GGUF file or a Hub name.
 
     The folder of a low-rank adapter gives the model that it is of, with the adapter in its weights.
 
@@ -57,7 +82,7 @@ def load_checkpoint(
             does not fit its base.
         InvalidInputError: Both `device` and `device_map` are given.
         UnknownNameError: `dtype` is not one of `DTYPES`.
-        MissingDependencyError: `device_map` is given and accelerate is not installed.
+        MissingDependencyError: `device_map` is given and accelerate is not installed, or what reads a GGUF file is not.
     """
     if device and device_map:
         raise InvalidInputError("both device and device_map are given: device_map places all layers")
@@ -66,18 +91,27 @@ def load_checkpoint(
     where = None if device_map else choose_device(device)
     precision = _choose_dtype(dtype, where)
     adapter = adapter_in(source)
-    found, local = find_source(adapter.base_source if adapter else source, "model")
-    with _quiet(bars=not local), _one_line(f"the model {found}"):
-        options: dict[str, Any] = {**_SAFE, "local_files_only": local}
-        config = _generating_config(found, options)
-        tokenizer = _load_tokenizer(found, options)
-        model = _load_model(found, config, options | {"dtype": precision, "device_map": device_map})
+    found = _locate(adapter.base_source if adapter else source)
+    unseen = without_bars() if found.gguf_file else nullcontext()
+    with quiet(bars=not found.local), unseen, _one_line(f"the model {found.name}"):
+        config = _generating_config(found)
+        tokenizer = _load_tokenizer(found)
+        model = _load_model(found, config, dtype=precision, device_map=device_map)
         if adapter is not None:
             adapter.merge(model)
         if where is not None:
             model.to(where)  # type: ignore[arg-type]
     model.eval()  # type: ignore[no-untyped-call]
     return model, tokenizer
+
+
+def _locate(source: str | Path) -> _Place:
+    if not is_gguf(source):
+        found, local = find_source(source, "model")
+        return _Place(name=found, source=found, local=local)
+    path = Path(source).expanduser()
+    check_gguf(path)
+    return _Place(name=str(path), source=str(path.parent), local=True, gguf_file=path.name)
 
 
 def load_classifier_checkpoint(
@@ -92,7 +126,7 @@ def load_classifier_checkpoint(
     where = choose_device(device)
     precision = _choose_dtype(dtype, where)
     found, local = find_source(source, "classifier")
-    with _quiet(bars=not local), _one_line(f"the classifier {found}"):
+    with quiet(bars=not local), _one_line(f"the classifier {found}"):
         options: dict[str, Any] = {**_SAFE, "local_files_only": local}
         tokenizer = AutoTokenizer.from_pretrained(found, **options)
         model, report = AutoModelForSequenceClassification.from_pretrained(
@@ -119,7 +153,7 @@ def open_sentence_transformer(folder: Path, device: str | None = None) -> "Sente
     from sentence_transformers import SentenceTransformer  # seconds to import, only for encoders
 
     where = choose_device(device)
-    with _quiet(bars=False), _one_line(f"the encoder {folder}"):
+    with quiet(), _one_line(f"the encoder {folder}"):
         return SentenceTransformer(
             str(folder),
             device=str(where),
@@ -138,7 +172,7 @@ def open_cross_encoder(folder: Path, device: str | None = None) -> "CrossEncoder
     from sentence_transformers import CrossEncoder  # seconds to import, only for reranking
 
     where = choose_device(device)
-    with _quiet(bars=False), _one_line(f"the cross-encoder {folder}"):
+    with quiet(), _one_line(f"the cross-encoder {folder}"):
         _check_head(folder)
         loaded: CrossEncoder = CrossEncoder(
             str(folder),
@@ -187,17 +221,17 @@ def _choose_dtype(dtype: str | None, device: torch.device | None) -> torch.dtype
     return DTYPES[dtype]
 
 
-def _load_tokenizer(found: str, options: dict[str, Any]) -> Any:
-    with _one_line(f"the tokenizer of {found}"):
-        tokenizer = AutoTokenizer.from_pretrained(found, **options)
+def _load_tokenizer(found: _Place) -> Any:
+    with _one_line(f"the tokenizer of {found.name}"):
+        tokenizer = AutoTokenizer.from_pretrained(found.source, **found.options)
     if not set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens):
         raise ModelError(
-            f"the tokenizer of {found} knows no words, so its vocabulary is missing: "
+            f"the tokenizer of {found.name} knows no words, so its vocabulary is missing: "
             "save tokenizer.json, or the files of its vocabulary, beside the weights"
         )
     if tokenizer.eos_token_id is None:
         raise ModelError(
-            f"the tokenizer of {found} has no EOS token, so no answer would end: "
+            f"the tokenizer of {found.name} has no EOS token, so no answer would end: "
             'name one of its tokens as "eos_token" in tokenizer_config.json'
         )
     if tokenizer.pad_token_id is None:
@@ -206,30 +240,31 @@ def _load_tokenizer(found: str, options: dict[str, Any]) -> Any:
     return tokenizer
 
 
-def _generating_config(found: str, options: dict[str, Any]) -> PreTrainedConfig:
-    config: PreTrainedConfig = AutoConfig.from_pretrained(found, **options)
+def _generating_config(found: _Place) -> PreTrainedConfig:
+    config: PreTrainedConfig = AutoConfig.from_pretrained(found.source, **found.options)
     architectures = list(config.architectures or [])
     if any(name.endswith(("MaskedLM", "Classification", "Answering")) for name in architectures):
         raise ModelError(
-            f"{found} is a {architectures[0]}, which cannot generate: "
+            f"{found.name} is a {architectures[0]}, which cannot generate: "
             "give a causal or an encoder-decoder language model"
         )
     return config
 
 
-def _load_model(found: str, config: PreTrainedConfig, options: dict[str, Any]) -> PreTrainedModel:
+def _load_model(found: _Place, config: PreTrainedConfig, **placed: Any) -> PreTrainedModel:
     kind: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    options = found.options | placed | (unpacking() if found.gguf_file else {})
     model, report = kind.from_pretrained(
-        found, config=config, use_safetensors=True, output_loading_info=True, **options
+        found.source, config=config, use_safetensors=True, output_loading_info=True, **options
     )
     if missing := sorted(report["missing_keys"]):
         raise ModelError(
-            f"{found} lacks {len(missing)} of its weights, such as {missing[0]}: "
+            f"{found.name} lacks {len(missing)} of its weights, such as {missing[0]}: "
             "the model would answer at random; save it whole, with its language-model head"
         )
     whole: PreTrainedModel = model
-    for length in ("max_length", "max_new_tokens", "min_length", "min_new_tokens"):
-        # The caller says how long an answer may be; transformers warns of a second limit.
+    for length in ("max_length", "min_length", "min_new_tokens"):
+        # How long an answer may be is said in new tokens; transformers warns of a second limit.
         setattr(whole.generation_config, length, None)
     return whole
 
@@ -245,7 +280,7 @@ def _one_line(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet(*, bars: bool) -> Iterator[None]:
+def quiet(*, bars: bool = False) -> Iterator[None]:
     """Keeps the reports of transformers and the Hub off standard error; `bars` leaves those of a download."""
     verbosity = transformers_logging.get_verbosity()
     hub_verbosity = hub_logging.get_verbosity()

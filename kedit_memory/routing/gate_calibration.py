@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.memory.add import clean
 from kedit_memory.memory.exchange import read_lines
 from kedit_memory.routing.link import fold
 from kedit_memory.routing.policies import GateCase, GatePolicy, cases_needed, policy_class
 from kedit_memory.routing.signals import Signals
+from kedit_memory.text import clean
 
 NOTE = "gate_calibration"  # under which a store keeps it
 _VERSION = 1

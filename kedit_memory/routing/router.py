@@ -1,14 +1,13 @@
 """The way of a question, in order: link → recall → verify → route → answer."""
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
-from kedit_memory.memory.add import clean
-from kedit_memory.models.language import TextModel
+from kedit_memory.models.language import OnText, TextModel
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import MAX_NEW_TOKENS
 from kedit_memory.models.sources import COUNTERFACTUAL
@@ -19,6 +18,7 @@ from kedit_memory.records import (
     Kind,
     Match,
     Mention,
+    Message,
     OutdatedPassage,
     RetrievedPassage,
     Route,
@@ -26,9 +26,10 @@ from kedit_memory.records import (
 from kedit_memory.retrieval.base import Retriever
 from kedit_memory.retrieval.relevance import Relevance
 from kedit_memory.retrieval.rerank import PairScorer
-from kedit_memory.routing.answer import by_values, carry_out, fitted
+from kedit_memory.routing.answer import Speakers, answer_many
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.calibration import EXACT
+from kedit_memory.routing.dialogue import turns_of
 from kedit_memory.routing.gate import Gate
 from kedit_memory.routing.gate_calibration import NOTE as GATE
 from kedit_memory.routing.gate_calibration import GateCalibration
@@ -50,6 +51,7 @@ from kedit_memory.routing.recall import SHOWN
 from kedit_memory.routing.scope import SCOPES, Found, Scope, timed
 from kedit_memory.routing.uncertainty import OwnAnswer, can_read, own_answers
 from kedit_memory.routing.verify import Judged, ScopeVerifier
+from kedit_memory.text import clean
 
 if TYPE_CHECKING:
     from kedit_memory.routing.values import LearnedValues
@@ -76,7 +78,7 @@ class RouterConfig:
         passages: how many passages are put before a question, 0 to retrieve nothing.
         passages_from: `retrieved`, by a search; `generated`, one that the model writes for the question (GenRead, Yu et
             al., ICLR 2023), which needs a model that follows instructions.
-        max_new_tokens: where a generated answer is cut.
+        max_new_tokens: where a generated answer is cut; by default it is as long as the model makes it.
     """
 
     path: str = "auto"
@@ -84,7 +86,7 @@ class RouterConfig:
     max_tier: int = 2
     passages: int = 3
     passages_from: str = RETRIEVED
-    max_new_tokens: int = MAX_NEW_TOKENS
+    max_new_tokens: int | None = None
 
     def __post_init__(self) -> None:
         if self.path not in PATHS:
@@ -93,7 +95,7 @@ class RouterConfig:
             raise InvalidInputError(f"no scope {self.scope!r}; choose one of {', '.join(SCOPES)}")
         if self.passages_from not in (RETRIEVED, GENERATED):
             raise InvalidInputError(f"no passages_from {self.passages_from!r}; choose one of {RETRIEVED}, {GENERATED}")
-        if min(self.max_tier, self.passages) < 0 or self.max_new_tokens < 1:
+        if min(self.max_tier, self.passages) < 0 or (self.max_new_tokens or 1) < 1:
             raise InvalidInputError("max_tier and passages must be 0 or more, max_new_tokens 1 or more")
 
 
@@ -165,26 +167,53 @@ class Router:
             self._reads = _loaded(self._counterfactual)
         return self._reads
 
-    def query(self, question: str, *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE) -> Answer:
-        """The answer to one question, with its route and reason; `as_of` asks by the edits valid on that day.
+    def query(
+        self,
+        question: str | None = None,
+        *,
+        messages: Sequence[Message | Mapping[str, Any]] | None = None,
+        as_of: str | None = None,
+        namespace: str = DEFAULT_NAMESPACE,
+        on_text: OnText | None = None,
+    ) -> Answer:
+        """The answer to one question, with its route and reason.
+
+        Args:
+            question: a question or a cloze prompt.
+            messages: in its place a dialogue, each turn with `role` and `content`; the last one, the user's, is the
+                question, and a chat model reads those before it.
+            as_of: the day (ISO 8601) whose valid edits answer.
+            namespace: of the edits.
+            on_text: is given the answer in pieces: as they are generated, where it need not be compared with an edit.
 
         Raises:
-            InvalidInputError: the question is empty, too long or not text.
+            InvalidInputError: the question is empty, too long or not text, or the messages are no dialogue.
+            CapabilityError: a model without a chat template is asked to go on with a dialogue.
             ModelError: the model cannot be loaded or asked.
         """
-        return self.query_many([question], as_of=as_of, namespace=namespace)[0]
+        asked, turns = turns_of(question, messages)
+        (decision,) = self._decide([asked], as_of, namespace)
+        return self._answered([replace(decision, question=asked, turns=turns)], on_text)[0]
 
     def query_many(
         self, questions: Sequence[str], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
     ) -> list[Answer]:
         """The answers to many questions, in order; the encoder and the model are asked in batches."""
         decisions = self._decide(questions, as_of, namespace)
+        # The model is asked word for word, whatever was folded to find an edit.
+        return self._answered([replace(one, question=text) for one, text in zip(decisions, questions, strict=True)])
+
+    def _answered(self, decisions: Sequence[Decision], on_text: OnText | None = None) -> list[Answer]:
         started = perf_counter()
-        decisions = fitted(decisions, lambda: self.model, self.config.max_new_tokens)
-        decisions, said = by_values(decisions, lambda: self.values, self.config.max_new_tokens)
-        texts = carry_out(decisions, lambda: self.model, self.config.max_new_tokens, said, lambda: self.counterfactual)
-        share = (perf_counter() - started) / max(1, len(decisions))
-        return [_answer(decision, text, share) for decision, text in zip(decisions, texts, strict=True)]
+        speakers = Speakers(
+            model=lambda: self.model,
+            counterfactual=lambda: self.counterfactual,
+            values=lambda: self.values,
+            max_new_tokens=self.config.max_new_tokens,
+        )
+        answers = answer_many(decisions, speakers, on_text)
+        share = (perf_counter() - started) / max(1, len(answers))
+        return [replace(one, timings={**one.timings, "answer": share}) for one in answers]
 
     def explain(self, question: str, *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE) -> Decision:
         """Where a question would go and why.
@@ -293,10 +322,10 @@ class Router:
             return without(sifted.kept, outdated)
 
         def ask(asked: str) -> OwnAnswer | None:
-            if not can_read(self.model, asked, max_new_tokens=self.config.max_new_tokens):
+            if not can_read(self.model, asked, max_new_tokens=self.config.max_new_tokens or MAX_NEW_TOKENS):
                 return None
             with timed(timings, "ask"):
-                return own_answers(self.model, [asked], max_new_tokens=self.config.max_new_tokens)[0]
+                return own_answers(self.model, [asked], max_new_tokens=self.config.max_new_tokens or MAX_NEW_TOKENS)[0]
 
         gate = self.gate
         with timed(timings, "gate"):
@@ -387,7 +416,3 @@ def _loaded(model: str | TextModel | Callable[[], TextModel]) -> TextModel:
     if isinstance(model, str):
         return load_model(model)
     return model if isinstance(model, TextModel) else model()
-
-
-def _answer(decision: Decision, text: str, seconds: float) -> Answer:
-    return Answer(text=text, **(vars(decision) | {"timings": {**decision.timings, "answer": seconds}}))

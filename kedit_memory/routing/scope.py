@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 
 from kedit_memory.memory import EditMemory
-from kedit_memory.memory.add import LONGEST_NAME, clean
 from kedit_memory.records import Match
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.calibration import EXACT, NOTE, Calibration
 from kedit_memory.routing.link import Linker, surfaces_of
 from kedit_memory.routing.recall import Asked, Recall, read, recall
 from kedit_memory.routing.verify import NONE, Judged, ScopeVerifier, Weighed
+from kedit_memory.text import LONGEST_NAME, clean, clean_line
 
 AUTO, VERIFIED, RADIUS = "auto", "verified", "radius"
 SCOPES = (AUTO, VERIFIED, RADIUS)
@@ -95,7 +95,7 @@ class Scope:
     def find(self, questions: Sequence[str], as_of: str | None, namespace: str, *, near: bool = False) -> list[Found]:
         """Links, recalls and verifies: what each question may mean, and with `near` what it is near to."""
         cleaned = [clean(question, "question") for question in questions]
-        namespace = clean(namespace, "namespace", LONGEST_NAME)
+        namespace = clean_line(namespace, "namespace", LONGEST_NAME)
         if not cleaned:
             return []
         linker = self.linker

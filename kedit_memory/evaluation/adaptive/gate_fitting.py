@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.adaptive.observed import Labelled, Observer, Progress
+from kedit_memory.models.prompts import MAX_NEW_TOKENS
 from kedit_memory.records import Mention
 from kedit_memory.routing.gate_calibration import (
     GateCalibration,
@@ -51,7 +52,7 @@ def calibrate_gate(
         sources=Sources(
             table=router.background.popularity, relations=classifier([*router.background.phrasings, *phrasings])
         ),
-        max_new_tokens=router.config.max_new_tokens,
+        max_new_tokens=router.config.max_new_tokens or MAX_NEW_TOKENS,
     )
     labelled = [Labelled(text=one.question, answers=one.answers, group="") for one in asked]
     cases = [

@@ -18,7 +18,7 @@ from kedit_memory.records import Decision, EditRequest
 from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.retrieval.documents import Document
 from kedit_memory.retrieval.ingest import ingest_documents
-from kedit_memory.routing.answer import prompt_of
+from kedit_memory.routing.asking import prompt_of
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.router import Router, RouterConfig
 
