@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check slow bench evaluate compare clean
+.PHONY: demo test real check slow bench evaluate compare clean
 
 demo: $(STAMP)
 	$(BIN)/kedit demo
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto
+
+# Every route and every editor on SmolLM2, which `kedit models get smollm2` brings first; one process a core.
+real: $(STAMP)
+	$(BIN)/python -m pytest -m real -n 2 --dist=load tests/real
 
 check: $(STAMP)
 	scripts/check
