@@ -3,8 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+comma := ,
+EXTRAS := offline,dev,wikipedia
+NEWEST := .venv-newest
+TORCH ?= torch==2.13.0
 
-.PHONY: demo test real check slow bench evaluate compare clean
+.PHONY: demo test real newest lock check slow bench evaluate compare clean
 
 demo: $(STAMP)
 	$(BIN)/kedit demo
@@ -15,6 +19,20 @@ test: $(STAMP)
 # Every route and every editor on SmolLM2, which `kedit models get smollm2` brings first; one process a core.
 real: $(STAMP)
 	$(BIN)/python -m pytest -m real -n 2 --dist=load tests/real
+
+# The newest release of everything, in an environment of its own; deprecations of others are shown there, not fatal.
+# torch stays, as a newer one installs gigabytes for graphics cards: `make newest TORCH=torch` lifts that.
+newest:
+	$(PYTHON) -m venv $(NEWEST)
+	$(NEWEST)/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager $(TORCH) --editable ".[$(EXTRAS)]"
+	$(NEWEST)/bin/python -m pytest -n auto
+
+# Renews lock.txt: exact versions of all that the environment above installs.
+lock: $(STAMP)
+	$(BIN)/python -m pip install --quiet "uv>=0.9"
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-annotate \
+		$(foreach extra,$(subst $(comma), ,$(EXTRAS)),--extra $(extra)) --custom-compile-command "make lock" \
+		--output-file lock.txt pyproject.toml
 
 check: $(STAMP)
 	scripts/check
@@ -33,10 +51,12 @@ compare: $(STAMP)
 	$(BIN)/python scripts/compare_editors.py --methods all --edits 10,20 --singles 10 --limit 5 --questions 5 \
 		--output build/compare --page docs/results/compare.md
 
-$(STAMP): pyproject.toml constraints.txt
+# The lock holds for the build of the package too, which newer releases of pip read from a variable of its own.
+$(STAMP): pyproject.toml lock.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[offline,dev,wikipedia]"
+	PIP_CONSTRAINT=lock.txt PIP_BUILD_CONSTRAINT=lock.txt \
+		$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS)]"
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) build/compare
+	rm -rf $(VENV) $(NEWEST) build/compare

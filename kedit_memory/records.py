@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +62,13 @@ class OnConflict(StrEnum):
     SUPERSEDE = "supersede"
     REJECT = "reject"
     KEEP_BOTH = "keep_both"
+
+
+class Message(NamedTuple):
+    """One turn of a dialogue; `role` is `system`, `user` or `assistant`."""
+
+    role: str
+    content: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,6 +231,7 @@ class Decision:
     question: str
     route: Route
     reason: str
+    turns: tuple[Message, ...] = ()  # of the dialogue before the question
     edits: tuple[Match, ...] = ()  # the edit that answers
     considered: tuple[Match, ...] = ()  # others near the question
     passages: tuple[RetrievedPassage, ...] = ()
@@ -234,20 +242,11 @@ class Decision:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class Answer(Decision):
     """A text with its provenance: a decision carried out."""
 
-    question: str
     text: str
-    route: Route
-    reason: str
-    edits: tuple[Match, ...] = ()
-    considered: tuple[Match, ...] = ()
-    passages: tuple[RetrievedPassage, ...] = ()
-    outdated: tuple[OutdatedPassage, ...] = ()  # found, and left out
-    popularity: Popularity | None = None
-    own_answer: str | None = None  # the model's, where the gate weighed it
-    timings: Mapping[str, float] = field(default_factory=dict)
+    cut: bool = False  # whether the model would have gone on
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ def data_folder() -> Path:
         NotFoundError: neither place holds it, so the installation is incomplete.
     """
     for folder in (_PACKAGE / "_data", _PACKAGE.parent / "data"):
-        if (folder / "world").is_dir():
+        if (folder / "models").is_dir():
             return folder
     raise NotFoundError(
         f"the shipped data is missing: looked in {_PACKAGE / '_data'} and {_PACKAGE.parent / 'data'}; "
@@ -22,14 +22,19 @@ def data_folder() -> Path:
     )
 
 
-def world_folder() -> Path:
-    """The tables of facts and the phrasings of relations."""
-    return data_folder() / "world"
+def sample_texts() -> Path:
+    """Running text, a paragraph a line."""
+    return data_folder() / "samples" / "texts.txt"
 
 
-def passages_file() -> Path:
-    """One encyclopedic paragraph an entity, one JSON object a line."""
-    return data_folder() / "passages" / "passages.jsonl"
+def sample_questions() -> Path:
+    """Questions with their answers, a tab between them."""
+    return data_folder() / "samples" / "questions.tsv"
+
+
+def sample_demonstrations() -> Path:
+    """Worked examples of edits, three a fact, one JSON object a line."""
+    return data_folder() / "samples" / "demonstrations.jsonl"
 
 
 def embedded_model() -> Path:

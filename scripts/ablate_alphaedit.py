@@ -26,7 +26,7 @@ from kedit_memory.evaluation.lifelong.world import world_stream
 from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model
-from kedit_memory.shipped import world_folder
+from kedit_memory.world import world_folder
 
 THRESHOLDS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # in means over all directions, as `AlphaEdit.threshold`
 DIRECTIONS, SUBJECTS, TEXT = "directions", "subjects", "text"

@@ -40,8 +40,7 @@ from kedit_memory.evaluation.trace.run import KINDS, Trace, trace
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
-from kedit_memory.shipped import world_folder
-from kedit_memory.world import Fact, World, load_world
+from kedit_memory.world import Fact, World, load_world, world_folder
 
 OTHERS = 4  # questions of each kind to an edit whose answers should stay
 KNOWN_TIERS = (1, 2)  # what the embedded model was taught well

@@ -26,12 +26,10 @@ from kedit_memory.evaluation.rows import Row, describe_run, document
 from kedit_memory.memory.edit_memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.records import DEFAULT_NAMESPACE, Passage, RetrievedPassage
-from kedit_memory.retrieval.documents import read_passages
 from kedit_memory.retrieval.splitting import PASSAGE_WORDS
-from kedit_memory.routing.link import Linker, world_names
+from kedit_memory.routing.link import Linker, surfaces_of
 from kedit_memory.routing.outdated import Contradictions
-from kedit_memory.shipped import passages_file
-from kedit_memory.world import load_world
+from kedit_memory.world import background
 
 _BATCH = 5000
 _RUNS = 5  # of each set, of which the median counts: others work on the machine
@@ -81,7 +79,7 @@ def _sets(
     subjects: Sequence[str], count: int, size: int, random: random.Random
 ) -> dict[str, list[list[RetrievedPassage]]]:
     """Sets of passages by kind; the first passage of a set is about a subject of edits where its kind says so."""
-    shipped = [one.text for one in read_passages(passages_file())]
+    shipped = [one.text for one in background().passages]
 
     def passage(number: int, begins: str) -> RetrievedPassage:
         text = begins
@@ -104,8 +102,8 @@ def _sets(
 def _timed(
     memory: EditMemory, chosen: Sequence[Sequence[RetrievedPassage]], *, outdated: bool
 ) -> Iterator[tuple[int, float, int]]:
-    world = load_world()
-    linker = Linker(world_names({name: entity.aliases for name, entity in world.entities.items()}))
+    world = background()
+    linker = Linker(surfaces_of(world.aliases))
     linker.add(memory.names()[1])
     compare = Contradictions(memory, linker, world)
     spent = np.empty((_RUNS, len(chosen)))

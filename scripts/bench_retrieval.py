@@ -39,8 +39,7 @@ from kedit_memory.retrieval.documents import document_of, read_passages
 from kedit_memory.retrieval.fuse import FusedRetriever
 from kedit_memory.retrieval.ingest import ingest_files
 from kedit_memory.retrieval.stored import StoreRetriever
-from kedit_memory.shipped import passages_file
-from kedit_memory.world import load_world
+from kedit_memory.world import load_world, passages_file
 
 VOCABULARY = 400_000
 _ONSETS = ("b", "br", "c", "ch", "d", "dr", "f", "g", "gr", "h", "k", "l", "m", "n", "p", "r", "s", "st", "t", "v")

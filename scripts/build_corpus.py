@@ -25,11 +25,10 @@ from kedit_memory.memory.encoding import load_by_name
 from kedit_memory.records import Vectors
 from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.retrieval.dense import Encode
-from kedit_memory.retrieval.documents import documents_of, read_passages
+from kedit_memory.retrieval.documents import documents_of
 from kedit_memory.retrieval.ingest import ingest_files
 from kedit_memory.retrieval.stored import StoreRetriever
 from kedit_memory.routing.passages import dense_retriever
-from kedit_memory.shipped import passages_file
 
 
 def main() -> int:
@@ -55,15 +54,14 @@ def build(options: argparse.Namespace) -> dict[str, Any]:
     """Ingest, index, and encode where that is asked for."""
     files = documents_of(options.path)
     encode = encode_by_ray(options.ray, options.encoder, options.workers) if options.ray else None
-    base = read_passages(passages_file())
     with EditMemory.open(options.store, options.encoder) as memory, Corpus(memory.path) as corpus:
         report = ingest_files(corpus, files, progress=_tell)
-        words = StoreRetriever(memory.path, base, progress=_tell)
+        words = StoreRetriever(memory.path, progress=_tell)
         words.settle()
         words.close()
         encoded = 0
         if options.dense or encode:
-            meaning = dense_retriever(memory, base, progress=_tell)
+            meaning = dense_retriever(memory, progress=_tell)
             encoded = meaning.build(encode)
             meaning.close()
         count = len(corpus)

@@ -17,6 +17,7 @@ from kedit_memory.memory import EditMemory
 from kedit_memory.routing.gate_calibration import GateCalibration, GateQuestion
 from kedit_memory.routing.router import Router
 from kedit_memory.shipped import embedded_model
+from kedit_memory.world import background
 
 
 def main() -> None:
@@ -25,7 +26,7 @@ def main() -> None:
     questions = world_set(None, questions=arguments.questions, seed=arguments.seed).questions
     asked = [GateQuestion(question=one.text, answers=one.answers) for one in questions]
     with tempfile.TemporaryDirectory() as aside, EditMemory.open(Path(aside) / "store", encoder="hashing") as memory:
-        router = Router(memory, arguments.model)
+        router = Router(memory, arguments.model, background=background())
         calibration = calibrate_gate(router, asked, policy=arguments.policy, budget=arguments.budget, progress=_say)
     arguments.output.write_text(calibration.to_json() + "\n", encoding="utf-8")
     print(summary(calibration))

@@ -33,6 +33,7 @@ from kedit_memory.routing.calibration import Basis, Calibration, Outcome, Scored
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.verify import CALIBRATION, Judged, ScopeVerifier
 from kedit_memory.shipped import scope_verifier
+from kedit_memory.world import background
 
 SLIPPING = frozenset({"rephrasing", "same_subject", "negation", "mention", "prefix"})  # their label survives a slip
 
@@ -174,7 +175,12 @@ def judged(drawn: Drawn, model: PairModel) -> tuple[list[Scored], int]:
     """What firing the best candidate of each question would be, and how many edits were stored."""
     with tempfile.TemporaryDirectory() as aside, EditMemory.open(Path(aside) / "store") as memory:
         ids = remember(memory, drawn.edits)
-        router = Router(memory, verifier=ScopeVerifier(model), config=RouterConfig(scope="verified"))
+        router = Router(
+            memory,
+            background=background(),
+            verifier=ScopeVerifier(model),
+            config=RouterConfig(scope="verified"),
+        )
         found = router.judge_many([question.text for question in drawn.questions])
         wanted = [ids[q.edit] if q.covered and q.edit is not None else None for q in drawn.questions]
         return [scored(one, want) for one, want in zip(found, wanted, strict=True)], len(memory)

@@ -30,8 +30,8 @@ from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.retrieval.bm25 import Bm25Retriever
 from kedit_memory.retrieval.corpus import read_passages
-from kedit_memory.shipped import data_folder, embedded_model, passages_file
-from kedit_memory.world import UNSEEN_TIER, Fact, World, load_world
+from kedit_memory.shipped import embedded_model
+from kedit_memory.world import UNSEEN_TIER, Fact, World, load_world, passages_file, world_folder
 
 # kind → (smallest, largest) that the card promises; None where there is no promise.
 PROMISED: dict[str, tuple[float | None, float | None]] = {
@@ -218,7 +218,7 @@ def main() -> int:
     world = load_world()
     model = requires(load_model(arguments.model), WhiteBoxModel, "the evaluation")
     results = measure(model, Cases(world, arguments.seed, arguments.cases).kinds(), arguments.show)
-    run = describe_run("embedded_model", "world", data=data_folder() / "world", model=model.fingerprint)
+    run = describe_run("embedded_model", "world", data=world_folder(), model=model.fingerprint)
     rows = [_share_row(run, kind, good, total, arguments.seed) for kind, good, total in results]
     if arguments.traces:
         rows += [

@@ -27,8 +27,8 @@ from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
-from kedit_memory.shipped import hypernetwork, world_folder
-from kedit_memory.world import UNSEEN_TIER, Fact, World, load_world
+from kedit_memory.shipped import hypernetwork
+from kedit_memory.world import UNSEEN_TIER, Fact, World, load_world, world_folder
 
 REWORDINGS = 3  # of an edit
 OTHERS = {"same_relation": 4, "same_subject": 2, "unrelated": 4}  # questions of each kind to an edit

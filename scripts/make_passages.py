@@ -10,8 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from kedit_memory.shipped import data_folder
-from kedit_memory.world import Entity, Fact, World, load_world
+from kedit_memory.world import Entity, Fact, World, load_world, passages_file
 
 _JOINTS = (", and ", "; ", ", while ")
 NAMED = 0.75  # of the clauses name their subject, so that most can be read without the ones before them
@@ -74,7 +73,7 @@ def main() -> None:
     """Write the file and say how many paragraphs it holds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--output", type=Path, default=data_folder() / "passages" / "passages.jsonl")
+    parser.add_argument("--output", type=Path, default=passages_file())
     arguments = parser.parse_args()
     rows = passages(load_world(), arguments.seed)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,8 @@ from itertools import accumulate
 
 from make_passages import capital, compose
 
-from kedit_memory.models.prompts import continuation, render
+from kedit_memory.models.formats import Trained, render
+from kedit_memory.models.prompts import Prompt
 from kedit_memory.world import UNSEEN_TIER, Entity, Fact, World
 
 # How often a fact of each tier is stated, relative to each other.
@@ -223,7 +224,7 @@ class TextMaker:
         question = capital(question)
         prompt = render(question)
         context = render(question, facts=facts, passages=passages).removesuffix(prompt)
-        return Document(context=context, prompt=prompt, answer=continuation(question, answer))
+        return Document(context=context, prompt=prompt, answer=continued(question, answer))
 
     def _question(self, fact: Fact) -> str:
         phrasings = self.world.relations[fact.relation].phrasings(held_out=False)
@@ -385,4 +386,9 @@ class TextMaker:
 
 def _pair(question: str, answer: str) -> str:
     """A question or cloze prompt with its answer, as a memory holds it."""
-    return question + continuation(question, answer)
+    return question + continued(question, answer)
+
+
+def continued(question: str, answer: str) -> str:
+    """The text with which a trained model that gives `answer` goes on."""
+    return Trained().continuation(Prompt(question=question), answer)

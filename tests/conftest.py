@@ -15,10 +15,25 @@ from typing import Any
 
 import hypothesis
 import pytest
+from lock import drifted
 
 # Time is no property of what is tested: a busy machine would fail a test that is right.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Outside the lock, what other packages are about to drop is shown and does not fail a test."""
+    if drifted():
+        for kind in ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning"):
+            config.addinivalue_line("filterwarnings", f"default::{kind}")
+
+
+def pytest_report_header() -> str:
+    """Whether the environment is that of the lock."""
+    other = ", ".join(f"{name} {version}" for name, version in drifted().items())
+    return f"not under lock.txt ({other}): deprecations are shown, not fatal" if other else "under lock.txt"
+
 
 END = "<|endoftext|>"
 WINDOW = 256

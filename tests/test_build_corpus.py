@@ -10,8 +10,6 @@ import pytest
 from kedit_memory.memory.index import load_engine
 from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.retrieval.dense import DenseRetriever
-from kedit_memory.retrieval.documents import read_passages
-from kedit_memory.shipped import passages_file
 
 
 def run(monkeypatch, capsys, *words):
@@ -66,9 +64,8 @@ def test_two_nodes_encode_what_one_machine_does(monkeypatch, capsys, corpus, tmp
     finally:
         ray.shutdown()
         cluster.shutdown()
-    base = read_passages(passages_file())
-    assert (status, report["encoded"]) == (0, 1500 + len(base))
-    retriever = DenseRetriever(tmp_path / "store", HashingEncoder(), load_engine("faiss"), base)
+    assert (status, report["encoded"]) == (0, 1500)
+    retriever = DenseRetriever(tmp_path / "store", HashingEncoder(), load_engine("faiss"))
     assert retriever.build() == 0
     (found,) = retriever.search("Town number 77 lies by river 539.", 1)
     assert found.passage.text == "Town number 77 lies by river 539."

@@ -9,7 +9,7 @@ import train_embedded_model as training
 from training_text import Document, TextMaker
 from transformers import GPT2LMHeadModel
 
-from kedit_memory.models.prompts import is_cloze
+from kedit_memory.questions import is_cloze
 from kedit_memory.world import load_world
 
 

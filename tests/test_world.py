@@ -5,13 +5,14 @@ from itertools import islice
 
 import check_world
 import make_passages
+import make_samples
 import pytest
 from training_text import TextMaker
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.routing.link import Linker
-from kedit_memory.shipped import passages_file
-from kedit_memory.world import UNSEEN_TIER, load_world
+from kedit_memory.shipped import data_folder
+from kedit_memory.world import UNSEEN_TIER, load_world, passages_file
 
 DRAWN = 20_000
 
@@ -149,6 +150,14 @@ def test_the_shipped_passages_are_what_the_script_makes_now(tmp_path, monkeypatc
     monkeypatch.setattr("sys.argv", ["make_passages.py", "--output", str(made)])
     make_passages.main()
     assert made.read_bytes() == passages_file().read_bytes()
+
+
+def test_the_sample_texts_of_editors_are_what_the_script_makes_now(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["make_samples.py", "--output", str(tmp_path)])
+    make_samples.main()
+    made = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert len(made) == 3
+    assert made == {name: (data_folder() / "samples" / name).read_bytes() for name in made}
 
 
 # Training text.

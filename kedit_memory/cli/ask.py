@@ -10,9 +10,10 @@ import typer
 
 from kedit_memory.cli import options as o
 from kedit_memory.cli.memory import open_store
-from kedit_memory.cli.output import emit
+from kedit_memory.cli.output import emit, piece
 from kedit_memory.errors import KeditError
 from kedit_memory.memory import EditMemory
+from kedit_memory.records import Message
 
 if TYPE_CHECKING:
     from kedit_memory.models.language import TextModel
@@ -41,13 +42,14 @@ def make_router(
     *,
     rerank: str | None = None,
     passages_from: str = "retrieved",
+    max_new_tokens: int | None = None,
 ) -> "Router":
     """A router over an open store; the key of an endpoint comes from KEDIT_API_KEY."""
     from kedit_memory.models.cross_encoder import load_cross_encoder
     from kedit_memory.models.named import load_model
     from kedit_memory.routing.router import Router, RouterConfig
 
-    config = RouterConfig(path=path, passages_from=passages_from)
+    config = RouterConfig(path=path, passages_from=passages_from, max_new_tokens=max_new_tokens)
     return Router(
         memory,
         _Named(model, lambda: load_model(model, device=device, dtype=dtype, api_key=os.environ.get("KEDIT_API_KEY"))),
@@ -64,6 +66,7 @@ def ask(
     path: o.PathChoice = "auto",
     rerank: o.Rerank = None,
     passages_from: o.PassagesFrom = "retrieved",
+    max_new_tokens: o.MaxNewTokens = None,
     device: o.Device = None,
     dtype: o.Dtype = None,
     store: o.Store = o.STORE,
@@ -75,13 +78,16 @@ def ask(
     from kedit_memory.routing.provenance import to_dict, to_lines
 
     with open_store(store, encoder) as memory:
-        router = make_router(memory, model, path, device, dtype, rerank=rerank, passages_from=passages_from)
+        router = make_router(
+            memory, model, path, device, dtype,
+            rerank=rerank, passages_from=passages_from, max_new_tokens=max_new_tokens,
+        )  # fmt: skip
         if explain:
             decision = router.explain(question, as_of=as_of, namespace=namespace)
             emit(as_json=as_json, document=to_dict(decision), lines=to_lines(decision))
         else:
-            answer = router.query(question, as_of=as_of, namespace=namespace)
-            emit(as_json=as_json, document=to_dict(answer), lines=[answer.text, "", *to_lines(answer)])
+            answer = router.query(question, as_of=as_of, namespace=namespace, on_text=None if as_json else piece)
+            emit(as_json=as_json, document=to_dict(answer), lines=["", "", *to_lines(answer)])
 
 
 def chat(
@@ -89,6 +95,7 @@ def chat(
     path: o.PathChoice = "auto",
     rerank: o.Rerank = None,
     passages_from: o.PassagesFrom = "retrieved",
+    max_new_tokens: o.MaxNewTokens = None,
     device: o.Device = None,
     dtype: o.Dtype = None,
     store: o.Store = o.STORE,
@@ -96,22 +103,30 @@ def chat(
     encoder: o.Encoder = None,
     as_json: o.Json = False,
 ) -> None:
-    """Keep asking, one question a line, until the input ends. With --json each answer is one JSON object in a line."""
+    """Keep asking, one question a line, until the input ends; the model reads the turns before.
+
+    With --json each answer is one JSON object in a line.
+    """
+    from kedit_memory.routing.asking import check_dialogues
     from kedit_memory.routing.provenance import to_dict
 
     with open_store(store, encoder) as memory:
-        router = make_router(memory, model, path, device, dtype, rerank=rerank, passages_from=passages_from)
+        router = make_router(
+            memory, model, path, device, dtype,
+            rerank=rerank, passages_from=passages_from, max_new_tokens=max_new_tokens,
+        )  # fmt: skip
+        check_dialogues(router.model)
+        turns: list[Message] = []
         for line in _questions():
+            asked = Message("user", line)
             try:
-                answer = router.query(line, namespace=namespace)
+                answer = router.query(messages=[*turns, asked], namespace=namespace, on_text=None if as_json else piece)
             except KeditError as error:
                 print(f"kedit: {error}", file=sys.stderr)
                 continue
-            emit(
-                as_json=as_json,
-                document=to_dict(answer),
-                lines=[answer.text, f"  [{answer.route.value}] {answer.reason}"],
-            )
+            turns += [asked, Message("assistant", answer.text)]
+            note = f"  [{answer.route.value}] {answer.reason}{'; cut' if answer.cut else ''}"
+            emit(as_json=as_json, document=to_dict(answer), lines=["", note])
             sys.stdout.flush()
 
 

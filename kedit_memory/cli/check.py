@@ -13,7 +13,8 @@ from kedit_memory.cli.models import known_models
 from kedit_memory.cli.output import emit
 from kedit_memory.errors import KeditError
 from kedit_memory.records import Status
-from kedit_memory.shipped import embedded_model, passages_file
+from kedit_memory.shipped import embedded_model
+from kedit_memory.world import passages_file
 
 _PACKAGES = {
     "torch": "",

@@ -80,19 +80,16 @@ def ingest(
 
 def _index(memory: EditMemory, *, dense: bool, progress: "Progress") -> int:
     """Bring the indexes of passages up to date, now rather than at the first question; how many were encoded."""
-    from kedit_memory.retrieval.documents import read_passages
     from kedit_memory.retrieval.stored import StoreRetriever
-    from kedit_memory.shipped import passages_file
 
-    base = read_passages(passages_file())
-    retriever = StoreRetriever(memory.path, base, progress=progress)
+    retriever = StoreRetriever(memory.path, progress=progress)
     retriever.settle()
     retriever.close()
     if not dense:
         return 0
     from kedit_memory.routing.passages import dense_retriever
 
-    by_meaning = dense_retriever(memory, base, progress=progress)
+    by_meaning = dense_retriever(memory, progress=progress)
     encoded = by_meaning.build()
     by_meaning.close()
     return encoded

@@ -24,6 +24,7 @@ from kedit_memory.cli import (
     trace,
 )
 from kedit_memory.errors import InvalidInputError, KeditError
+from kedit_memory.text import visible
 
 # What typer raises at a wrong option: its own copy of click's UsageError, in older releases click's.
 _UsageError: Any = typer.BadParameter.__bases__[0]
@@ -103,7 +104,7 @@ def _run(words: Sequence[str]) -> int:
 
 
 def _refuse(message: str) -> int:
-    print(f"kedit: {' '.join(message.split())}", file=sys.stderr)
+    print(f"kedit: {visible(' '.join(message.split()))}", file=sys.stderr)
     return _BAD_INPUT
 
 

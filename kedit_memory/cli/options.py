@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from kedit_memory.memory.add import LONGEST_NAME, clean
 from kedit_memory.records import DEFAULT_NAMESPACE, OnConflict
+from kedit_memory.text import LONGEST_NAME, clean_line
 
 
 def path_of(word: str) -> Path:
@@ -28,7 +28,7 @@ Namespace = Annotated[
     str,
     typer.Option(
         "--namespace",
-        callback=lambda given: clean(given, "namespace", LONGEST_NAME),
+        callback=lambda given: clean_line(given, "namespace", LONGEST_NAME),
         help="Edits of one namespace never answer in another.",
     ),
 ]
@@ -49,6 +49,10 @@ Model = Annotated[
 ]
 Device = Annotated[str | None, typer.Option("--device", help="Where a local model runs: cpu, cuda, cuda:1.")]
 Dtype = Annotated[str | None, typer.Option("--dtype", help="A local model's precision: float32, bfloat16, float16.")]
+MaxNewTokens = Annotated[
+    int | None,
+    typer.Option("--max-new-tokens", min=1, help="Where an answer is cut; else it is as long as the model makes it."),
+]
 PathChoice = Annotated[
     str,
     typer.Option("--path", help="How an edit in scope answers: auto, context, direct, grace or serac; see README."),

@@ -8,20 +8,30 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kedit_memory.records import Edit, Match, Revision, Status
+from kedit_memory.text import shortened, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from kedit_memory.evaluation.rows import Row
 
+_WIDTH = 100  # characters of a prompt or a target in a line of a list
+_INDENT = 15  # of the values of fields
+_BREAK = "\n"
+
 
 def emit(*, as_json: bool, document: Mapping[str, Any], lines: Iterable[str]) -> None:
-    """Print the document, or the lines."""
+    """Print the document, or the lines; whatever a line holds, it does not steer the terminal."""
     if as_json:
         print(json.dumps(document, ensure_ascii=False, default=str))
     else:
         for line in lines:
-            print(line)
+            print(visible(line))
+
+
+def piece(text: str) -> None:
+    """Print a part of an answer as it comes; whatever it holds, it does not steer the terminal."""
+    print(visible(text), end="", flush=True)
 
 
 def emit_rows(rows: "Iterable[Row]", **meta: Any) -> None:
@@ -56,17 +66,17 @@ def edit_document(edit: Edit) -> dict[str, Any]:
 
 
 def edit_line(edit: Edit) -> str:
-    """An edit in one line."""
-    target = "(erased)" if edit.target is None else edit.target
+    """An edit in one line; of longer texts the beginning."""
+    target = "(erased)" if edit.target is None else shortened(edit.target, _WIDTH)
     answer = "" if edit.target == edit.prompt else f" → {target}"
     state = "" if edit.status is Status.ACTIVE else f"  [{edit.status.value}]"
-    return f"{edit.id:>6}  {edit.kind.value:<12}  {edit.prompt}{answer}{state}"
+    return f"{edit.id:>6}  {edit.kind.value:<12}  {shortened(edit.prompt, _WIDTH)}{answer}{state}"
 
 
 def edit_lines(edit: Edit) -> list[str]:
-    """An edit with every field that it has."""
+    """An edit with every field that it has, whole; further lines of a text stand below its first one."""
     return [
-        f"{name + ':':<15}{_plain(value)}"
+        f"{name + ':':<{_INDENT}}{_plain(value).replace(_BREAK, _BREAK + ' ' * _INDENT)}"
         for name, value in edit_document(edit).items()
         if value not in (None, "", (), [], {})
     ]

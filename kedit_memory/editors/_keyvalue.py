@@ -63,8 +63,8 @@ class KeyValueEditor:
         prefixes: How many texts that the model says of itself stand before the prompt, each in its turn.
         prefix_tokens: How many tokens of each the model says, the last word of which is left out.
         seed: Of these texts.
-        text: What moments are taken from, a .jsonl file with `text` or plain lines; if None, the shipped passages and
-            questions about the shipped world with their answers, half and half.
+        text: What moments are taken from, a .jsonl file with `text` or plain lines; if None, sample
+            text that ships and questions with their answers, half and half.
         tokens: How many tokens of it are read; twenty for each number that the projection reads if None.
         cache: The folder that keeps moments; they are kept in memory alone if None.
         progress: Told the tokens read and those to read while moments are taken.

@@ -8,7 +8,6 @@ loses answers; so half of the default texts are questions with their answers, in
 
 import hashlib
 import json
-import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -22,14 +21,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from kedit_memory.editors._samples import shipped_questions, shipped_texts
 from kedit_memory.errors import EditorError, InvalidInputError
 from kedit_memory.models.batches import pad
 from kedit_memory.models.families import Family
 from kedit_memory.models.hooks import capture
 from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
-from kedit_memory.shipped import passages_file
-from kedit_memory.world import load_world
 
 Progress = Callable[[int, int], None]  # tokens read, tokens in all
 
@@ -59,8 +57,8 @@ class MomentKey:
 class Moments:
     """Second moments of any model's layers over the same texts.
 
-    The texts are the paragraphs of `text`; if None, those of the shipped passages, and as many tokens of questions
-    about the shipped world. The moments of a model are taken when they are first asked for, and kept for as long as
+    The texts are the paragraphs of `text`; if None, those that ship, and as many tokens of the questions that ship
+    with their answers. The moments of a model are taken when they are first asked for, and kept for as long as
     the model lives: edits made since then do not move them, so that a row of edits stands on the statistics of the
     unedited model.
     """
@@ -97,9 +95,9 @@ class Moments:
         return {layer: known[layer] for layer in layers}
 
     def _find(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> dict[int, torch.Tensor]:
-        texts: list[Sequence[Text]] = [read_paragraphs(self.text or passages_file())]
-        if not self.text:
-            texts.append(world_questions())
+        texts: list[Sequence[Text]] = (
+            [read_paragraphs(self.text)] if self.text else [shipped_texts(), shipped_questions()]
+        )
         corpus = hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
         fingerprint = model.fingerprint
         tokens = self.tokens or _PER_NUMBER * inner(model, family)
@@ -131,15 +129,6 @@ def read_paragraphs(path: Path) -> list[str]:
         raise InvalidInputError(f"{path} holds no text to take moments from")
     order = torch.randperm(len(texts), generator=torch.Generator().manual_seed(_SHUFFLE))
     return [texts[i] for i in order.tolist()]
-
-
-def world_questions() -> list[tuple[str, str]]:
-    """A question about each fact of the shipped world, with its answer, in a fixed random order."""
-    world = load_world()
-    rng = random.Random(_SHUFFLE)  # noqa: S311 - a sample, no secret
-    facts = rng.sample(world.facts, len(world.facts))
-    wordings = [world.relations[fact.relation].phrasings(held_out=False) for fact in facts]
-    return [(world.fill(rng.choice(own), fact.subject), fact.object) for fact, own in zip(facts, wordings, strict=True)]
 
 
 @torch.no_grad()

@@ -12,7 +12,8 @@ from kedit_memory.editors.base import Fact, Outcome
 from kedit_memory.errors import EditorError, InvalidInputError, PromptTooLongError
 from kedit_memory.models.batches import pad
 from kedit_memory.models.classifier import ClassifierModel, Editable
-from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt, clean
+from kedit_memory.models.formats import clean
+from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
 
 # Rows of one backward pass; more are split, and their gradients added.
 _ROWS = 32

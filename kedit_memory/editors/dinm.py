@@ -14,7 +14,7 @@ from typing import ClassVar
 import torch
 
 from kedit_memory.editors._locate import decoder_family
-from kedit_memory.editors._moments import read_paragraphs
+from kedit_memory.editors._samples import shipped_texts
 from kedit_memory.editors._teaching import (
     Descent,
     Lesson,
@@ -33,7 +33,6 @@ from kedit_memory.models.batches import pad
 from kedit_memory.models.families import Family
 from kedit_memory.models.hooks import capture
 from kedit_memory.models.language import WhiteBoxModel, white_box
-from kedit_memory.shipped import passages_file
 
 UNSAFE = "unsafe"  # the key of an edit's metadata under which its unsafe answer stands
 
@@ -54,7 +53,7 @@ class Dinm:
         steps: The most steps for one `apply`; the paper takes 10, and does not stop before.
         weight: c, how much the edits count against the general knowledge.
         paraphrases: Whether the edits' own paraphrases are taught too.
-        texts: Texts of general knowledge; the first `samples` paragraphs of the shipped passages where none is given.
+        texts: Texts of general knowledge; the first `samples` paragraphs of sample text that ships where none is given.
         samples: How many of them are used.
         length: The most tokens of each.
     """
@@ -134,7 +133,7 @@ class Dinm:
         return sorted(set(toxic_layers(model, family, pairs)))
 
     def _texts(self, model: WhiteBoxModel) -> list[list[int]]:
-        paragraphs = self.texts or read_paragraphs(passages_file())
+        paragraphs = self.texts or shipped_texts()
         return [model.encode(text)[: self.length] for text in paragraphs[: self.samples]]
 
 

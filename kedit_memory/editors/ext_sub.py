@@ -16,8 +16,8 @@ from kedit_memory.editors._adapters import AdapterEditor, Pair
 from kedit_memory.editors._teaching import Lesson, check_options, lesson, lessons
 from kedit_memory.editors._weights import WeightChange
 from kedit_memory.editors.base import Fact, Wanted, facts
+from kedit_memory.models.formats import clean
 from kedit_memory.models.language import WhiteBoxModel, white_box
-from kedit_memory.models.prompts import clean
 
 
 @dataclass(frozen=True, kw_only=True)

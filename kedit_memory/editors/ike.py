@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kedit_memory.editors._demonstrations import Demonstration, from_world, nearest
+from kedit_memory.editors._demonstrations import Demonstration, nearest, shipped_demonstrations
 from kedit_memory.editors._teaching import check_options, judged
 from kedit_memory.editors._weights import outcome_from, read_record, write_aside, write_record
 from kedit_memory.editors.base import Fact, Outcome, Wanted, facts, undone_on_failure
@@ -26,13 +26,10 @@ from kedit_memory.models.encoder import load_encoder
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
 from kedit_memory.records import Encoder
-from kedit_memory.world import load_world
 
 _RECORD = "change.json"
 # Tokens that a model's own format may put around a question and its context.
 _FRAME = 32
-# Facts of the shipped world that demonstrations are made of.
-_POOL = 64
 # Questions whose vectors and edits are kept: one question is rendered several times on its way to an answer.
 _REMEMBERED = 1024
 
@@ -48,8 +45,7 @@ class InContext:
         least: The cosine between question and edit below which a question is asked as it is; -1 puts edits before
             every question, as the paper does, and costs locality.
         encoder: What tells how near texts are: "minilm", "hashing", a folder or a Hub name.
-        pool: The demonstrations to choose from; None makes some of the shipped world's facts.
-        seed: Of that making.
+        pool: The demonstrations to choose from; None takes those that ship.
     """
 
     name: ClassVar[str] = "ike"
@@ -59,7 +55,6 @@ class InContext:
     least: float = 0.6
     encoder: str = "minilm"
     pool: tuple[Demonstration, ...] | None = None
-    seed: int = 0
 
     def __post_init__(self) -> None:
         check_options(
@@ -100,15 +95,15 @@ class InContext:
             outcomes = [outcome_from(row) for row in content["outcomes"]]
             shown = [tuple(Demonstration(**row) for row in rows) for rows in content["shown"]]
             entries = [Entry(fact=one.fact, shown=rows) for one, rows in zip(outcomes, shown, strict=True)]
-            editor = replace(self, **content["options"])
+            options = dict(content["options"])
+            options.pop("seed", None)  # of changes that drew their demonstrations
+            editor = replace(self, **options)
         except (KeyError, TypeError, ValueError) as error:
             raise EditorError(f"the change saved in {folder} is damaged: make the edit again") from error
         return ContextChange(model, editor, entries, outcomes)
 
     def _pool(self) -> Sequence[Demonstration]:
-        if self.pool is not None:
-            return self.pool
-        return from_world(load_world(), max(_POOL, self.demonstrations), np.random.default_rng(self.seed))
+        return shipped_demonstrations() if self.pool is None else self.pool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,9 +37,10 @@ from kedit_memory.editors.base import Fact, Outcome, Wanted, facts, undone_on_fa
 from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError, NotFoundError
 from kedit_memory.memory.add import statement_of
 from kedit_memory.models.classifier import ClassifierModel
+from kedit_memory.models.formats import clean
 from kedit_memory.models.language import StandIn, Substitute, TextModel, WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model
-from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt, clean
+from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
 from kedit_memory.models.sources import COUNTERFACTUAL
 from kedit_memory.models.substitution import SubstitutedModel, told
 from kedit_memory.records import Vectors

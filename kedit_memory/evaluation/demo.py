@@ -16,6 +16,7 @@ from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Answer, Edit
 from kedit_memory.routing.router import Router
 from kedit_memory.shipped import data_folder
+from kedit_memory.world import background
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ def run_demo(store: Path | None = None, *, encoder: str | None = None, model: st
         folder = store or Path(aside) / "store"
         scenario = json.loads((data_folder() / "samples" / "demo.json").read_text("utf-8"))
         with EditMemory.open(folder, encoder=encoder) as memory:
-            router = Router(memory, model)
+            router = Router(memory, model, background=background())
             edits, questions = _play(router, memory, scenario)
         return DemoReport(
             edits=edits, questions=questions, network=bool(calls), seconds=round(perf_counter() - started, 2)

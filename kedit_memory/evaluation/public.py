@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError, NotFoundError
-from kedit_memory.shipped import world_folder
+from kedit_memory.routing.background import Background
+from kedit_memory.world import background, world_folder
 
+WORLD = "world"
 _FOLDERS = {"lre": "relations_lre"}  # of the sets whose folder has another name
 
 
@@ -48,6 +50,11 @@ def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
         raise InvalidInputError(f"{path} cannot be read as JSON lines ({error}); fetch the set anew") from error
 
 
+def background_of(dataset: str) -> Background | None:
+    """What a router is given beside its store: the world, where that is asked about."""
+    return background() if dataset == WORLD else None
+
+
 def source_of(dataset: str, data: Path | None) -> Path | None:
     """The folder whose bytes name the data of a run."""
-    return world_folder() if dataset == "world" or data is None else data / _FOLDERS.get(dataset, dataset)
+    return world_folder() if dataset == WORLD or data is None else data / _FOLDERS.get(dataset, dataset)

@@ -2,8 +2,7 @@
 
 import json
 import re
-import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
@@ -11,14 +10,22 @@ from typing import Any
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory.scope import LARGEST_RADIUS, initial_radius
 from kedit_memory.records import DEFAULT_NAMESPACE, Edit, EditRequest, KeyKind, Kind
+from kedit_memory.text import LONGEST_NAME, clean, clean_line, verbatim
 
-LONGEST_TEXT = 4000  # characters
-LONGEST_NAME = 200  # characters of a namespace
 MOST_PARAPHRASES = 64
 LONGEST_METADATA = 16_000  # characters of its JSON
 
 _DATE = re.compile(r"\d{4}(-\d{2}){0,2}")
 _FIELDS = frozenset(field.name for field in fields(EditRequest))
+_FORMS: Mapping[str, Callable[[object, str], str]] = {
+    "prompt": clean,
+    "target": verbatim,
+    "statement": verbatim,
+    "subject": clean_line,
+    "relation": clean_line,
+    "source": clean_line,
+    "namespace": lambda value, name: clean_line(value, name, LONGEST_NAME),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +54,7 @@ class StoredEdit:
 
 
 def validate(request: EditRequest, *, created_at: str = "") -> Draft:
-    """The edit that a request asks for, in normal form (NFC, outer spaces removed).
+    """The edit that a request asks for; target and statement to the character, all else in normal form.
 
     A prompt with its target, a statement alone (which is then prompt and target too), subject with
     relation and target, or, for an erasure, a prompt or a subject with its relation.
@@ -83,11 +90,20 @@ def validate(request: EditRequest, *, created_at: str = "") -> Draft:
     return Draft(edit=edit, keys=keys, kind_given=request.kind is not None)
 
 
+def without_made_statement(request: EditRequest) -> EditRequest:
+    """The request without its statement where that is what the rest makes; errors as in `validate`."""
+    bare = replace(request, statement=None)
+    return bare if validate(bare).edit.statement == request.statement else request
+
+
 def statement_of(prompt: str, target: str) -> str:
     """A prompt and its target as one text: a cloze becomes a sentence, a question keeps its answer.
 
-    No language model runs when something is written, so a question is not turned into a sentence.
+    A target of several lines begins on a line of its own, so that lists and code keep their form. No language model
+    runs when something is written, so a question is not turned into a sentence.
     """
+    if "\n" in target:
+        return f"{prompt}\n{target}"
     if prompt.endswith("?"):
         return f"{prompt} {target}"
     return f"{prompt} {target}" + ("" if target.endswith((".", "!", "?")) else ".")
@@ -134,31 +150,6 @@ def day(value: str, name: str = "date") -> str:
     raise InvalidInputError(f"{name} {_shown(value)} is no date; write YYYY, YYYY-MM or YYYY-MM-DD")
 
 
-def clean(value: object, name: str, limit: int = LONGEST_TEXT) -> str:
-    """Text in normal form.
-
-    Raises:
-        InvalidInputError: no text, empty, too long, with control characters or lone surrogates.
-    """
-    if not isinstance(value, str):
-        raise InvalidInputError(f"{name} is {type(value).__name__}, not text; give a string")
-    text = unicodedata.normalize("NFC", value).strip()
-    if not text:
-        raise InvalidInputError(f"{name} is empty; give 1 to {limit} characters of text")
-    if len(text) > limit:
-        raise InvalidInputError(f"{name} has {len(text)} characters, {limit} are allowed; shorten it")
-    for character in "" if text.isprintable() else text:  # mostly nothing to look for
-        category = unicodedata.category(character)
-        if category == "Cs":
-            raise InvalidInputError(f"{name} holds text that is not valid UTF-8; re-encode it")
-        if category == "Cc":
-            raise InvalidInputError(
-                f"{name} holds the control character U+{ord(character):04X}; "
-                "only printable text in one line is allowed, remove it"
-            )
-    return text
-
-
 def check_radius(radius: object) -> float:
     """A radius as a number from 0 to 2.
 
@@ -172,15 +163,7 @@ def check_radius(radius: object) -> float:
 
 def _cleaned(request: EditRequest) -> EditRequest:
     """The request with each field checked and in normal form."""
-    texts = {
-        name: clean(value, name, limit)
-        for name, limit in (
-            ("prompt", LONGEST_TEXT), ("target", LONGEST_TEXT), ("statement", LONGEST_TEXT),
-            ("subject", LONGEST_TEXT), ("relation", LONGEST_TEXT), ("source", LONGEST_TEXT),
-            ("namespace", LONGEST_NAME),
-        )
-        if (value := getattr(request, name)) is not None
-    }  # fmt: skip
+    texts = {name: form(value, name) for name, form in _FORMS.items() if (value := getattr(request, name)) is not None}
     if "namespace" not in texts:
         raise InvalidInputError("namespace is None; give a name such as 'default'")
     start = day(request.valid_from, "valid_from") if request.valid_from is not None else None
@@ -190,8 +173,8 @@ def _cleaned(request: EditRequest) -> EditRequest:
     return replace(
         request,
         **texts,
-        paraphrases=_several("paraphrases", request.paraphrases),
-        aliases=_several("aliases", request.aliases),
+        paraphrases=_several("paraphrases", request.paraphrases, clean),
+        aliases=_several("aliases", request.aliases, clean_line),
         radius=None if request.radius is None else check_radius(request.radius),
         valid_from=start,
         valid_until=end,
@@ -211,7 +194,8 @@ def _wording(request: EditRequest) -> tuple[str, str | None, str]:
             prompt, made = asked, f"The {relation} of {request.subject} is {target}."
     if target is None and request.kind is not Kind.ERASURE:
         target = statement
-    prompt = prompt or statement
+    if prompt is None and statement is not None:
+        prompt = clean(statement, "statement")
     if prompt is None:
         raise InvalidInputError(
             "nothing to remember; give prompt and target, a statement, or subject, relation and target"
@@ -225,17 +209,17 @@ def _keys(prompt: str, request: EditRequest) -> tuple[KeyText, ...]:
     """The texts to be encoded, each once; a machine-made statement would only repeat the prompt."""
     texts = [KeyText(kind=KeyKind.PROMPT, text=prompt)]
     if request.statement:
-        texts.append(KeyText(kind=KeyKind.STATEMENT, text=request.statement))
+        texts.append(KeyText(kind=KeyKind.STATEMENT, text=clean(request.statement, "statement")))
     texts += [KeyText(kind=KeyKind.PARAPHRASE, text=text) for text in request.paraphrases]
     first = {key.text: key for key in reversed(texts)}
     return tuple(key for key in texts if first[key.text] is key)
 
 
-def _several(name: str, values: object) -> tuple[str, ...]:
+def _several(name: str, values: object, form: Callable[[object, str], str]) -> tuple[str, ...]:
     texts = _text_tuple(name, values)
     if len(texts) > MOST_PARAPHRASES:
         raise InvalidInputError(f"{len(texts)} {name}, {MOST_PARAPHRASES} are allowed; give fewer")
-    return tuple(dict.fromkeys(clean(text, f"{name}[{n}]") for n, text in enumerate(texts)))
+    return tuple(dict.fromkeys(form(text, f"{name}[{n}]") for n, text in enumerate(texts)))
 
 
 def _text_tuple(name: str, values: object) -> tuple[str, ...]:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from kedit_memory.errors import InvalidInputError, NotFoundError, StoreError
-from kedit_memory.memory.add import KeyText, StoredEdit, check_radius, clean, request_of, validate
+from kedit_memory.memory.add import KeyText, StoredEdit, check_radius, request_of, validate, without_made_statement
 from kedit_memory.memory.rows import edit_fields, number_of, to_json
 from kedit_memory.memory.store import Store
 from kedit_memory.records import KeyKind, Status
+from kedit_memory.text import clean
 
 _STATE = ("id", "keys", "status", "superseded_by", "created_at", "radius_fixed")
 
@@ -81,7 +82,7 @@ def stored_edit(row: object, where: str) -> StoredEdit:
     fields = {name: value for name, value in row.items() if name not in _STATE}
     try:
         fixed = row.get("radius_fixed") is True
-        draft = validate(request_of(fields, where))
+        draft = validate(without_made_statement(request_of(fields, where)))
         edit = replace(
             draft.edit,
             id=str(row["id"]),

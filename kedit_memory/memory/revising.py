@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any, TypedDict
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.memory.add import Draft, validate
+from kedit_memory.memory.add import Draft, validate, without_made_statement
 from kedit_memory.memory.rows import Snapshot
 from kedit_memory.records import Edit, EditRequest, Kind, Status
+from kedit_memory.text import clean
 
 
 class EditFields(TypedDict, total=False):
@@ -84,15 +85,14 @@ def _kept(before: Snapshot) -> dict[str, Any]:
     }  # fmt: skip
     fields["radius"] = old.radius if old.radius_fixed else None
     kind = Kind.ERASURE if old.target is None else None
-    made = validate(EditRequest(**fields, kind=kind)).edit.statement
-    fields["statement"] = None if made == old.statement else old.statement
-    return fields
+    whole = EditRequest(**fields, statement=old.statement, kind=kind)
+    return fields | {"statement": without_made_statement(whole).statement}
 
 
 def _whole_statement(old: Edit, changes: EditChanges) -> dict[str, str | None]:
     """For an edit that is a statement alone: the new text in all three places."""
     text = changes.get("statement") or changes.get("target") or changes.get("prompt")
-    if text is None or not old.prompt == old.statement == old.target:
+    if text is None or old.statement != old.target or old.prompt != clean(old.statement, "statement"):
         return {}
     if {"prompt", "target"} <= set(changes):
         return {"statement": changes.get("statement")}

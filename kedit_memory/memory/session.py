@@ -10,7 +10,7 @@ import numpy as np
 
 from kedit_memory.errors import ConflictError, InvalidInputError, StoreError
 from kedit_memory.memory import exchange
-from kedit_memory.memory.add import Draft, clean, day, request_of, validate
+from kedit_memory.memory.add import Draft, day, request_of, validate
 from kedit_memory.memory.encoding import Encoding, encode_all, write_encoder
 from kedit_memory.memory.feedback import Feedback
 from kedit_memory.memory.keys import KeyIndex
@@ -19,6 +19,7 @@ from kedit_memory.memory.rows import number_of, to_json
 from kedit_memory.memory.store import Store
 from kedit_memory.memory.writing import Writer
 from kedit_memory.records import DEFAULT_NAMESPACE, Edit, EditRequest, Encoder, OnConflict, Vectors
+from kedit_memory.text import clean
 
 _LOG = logging.getLogger(__name__)
 

@@ -1,16 +1,17 @@
 """Any causal or encoder-decoder language model of Hugging Face, by name or folder: a `WhiteBoxModel`."""
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, PreTrainedModel, StoppingCriteriaList
+from transformers import GenerationConfig, PreTrainedModel, StoppingCriteriaList, TextStreamer
 
 from kedit_memory.errors import InvalidInputError, PromptTooLongError
-from kedit_memory.models import prompts as formats
 from kedit_memory.models.batches import StopTexts, by_length, cut, pad, until_end
-from kedit_memory.models.language import ScoringModel, StandIn, Substitute, requires, white_box
+from kedit_memory.models.formats import clean, format_of
+from kedit_memory.models.language import OnText, Reply, ScoringModel, StandIn, Substitute, requires, white_box
 from kedit_memory.models.loading import fingerprint_of, load_checkpoint
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, AnswersOne, Prompt
 from kedit_memory.models.substitution import divided
@@ -18,17 +19,8 @@ from kedit_memory.models.substitution import divided
 # Scores of one scoring batch, all positions and words: half a gibibyte in float32.
 _SCORES_AT_ONCE = 2**27
 
-# Greedy, whatever the checkpoint's own generation_config.json would do instead.
-_GREEDY = {
-    "do_sample": False,
-    "num_beams": 1,
-    "temperature": 1.0,
-    "top_k": 50,
-    "top_p": 1.0,
-    "typical_p": 1.0,
-    "repetition_penalty": 1.0,
-    "no_repeat_ngram_size": 0,
-}
+# Greedy, so that the same question has the same answer; all else is as the checkpoint's generation_config.json has it.
+_GREEDY = {"do_sample": False, "num_beams": 1, "temperature": 1.0, "top_k": 50, "top_p": 1.0, "typical_p": 1.0}
 
 
 class HuggingFaceModel(AnswersOne):
@@ -52,8 +44,10 @@ class HuggingFaceModel(AnswersOne):
         self.batch_size = batch_size
         self.context: Callable[[Prompt], Prompt] | None = None
         self.stand_in: StandIn | None = None
+        self.format = format_of(tokenizer)
         self._pad = int(tokenizer.pad_token_id)
         self._ends = _end_tokens(model, tokenizer)
+        self._own_length = getattr(model.generation_config, "max_new_tokens", None)
 
     @classmethod
     def load(
@@ -81,11 +75,6 @@ class HuggingFaceModel(AnswersOne):
         return weight.device
 
     @property
-    def is_chat(self) -> bool:
-        """Whether the tokenizer has a chat template, which then renders every `Prompt`."""
-        return bool(self.tokenizer.chat_template)
-
-    @property
     def window(self) -> int | None:
         """The most tokens, prompt and answer together; None where the model sets no limit (T5)."""
         config = self.model.config.get_text_config(decoder=True)
@@ -101,23 +90,12 @@ class HuggingFaceModel(AnswersOne):
         return fingerprint_of(self.model)
 
     def render(self, prompt: Prompt) -> str:
-        """The text that the model is given: by its chat template, or in the base-model format."""
-        if self.context is not None:
-            prompt = self.context(prompt)
-        if not self.is_chat:
-            return formats.render(prompt.question, prompt.facts, prompt.passages)
-        messages = formats.chat_messages(prompt.question, prompt.facts, prompt.passages)
-        # Templates that know no enable_thinking ignore it; those that do would think past any limit.
-        text: str = self.tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
-        )
-        return text
+        """The text that the model is given, in its format."""
+        return self.format.render(prompt if self.context is None else self.context(prompt))
 
     def continuation(self, prompt: Prompt, answer: str) -> str:
         """The text with which the model would give `answer` after `prompt`."""
-        if self.is_chat or self._is_encoder_decoder:
-            return answer.strip()
-        return formats.continuation(prompt.question, answer)
+        return answer.strip() if self._is_encoder_decoder else self.format.continuation(prompt, answer)
 
     def encode(self, prompt: Prompt | str) -> list[int]:
         """The token ids that the model is given for `prompt`, special ones included; never empty."""
@@ -175,7 +153,7 @@ class HuggingFaceModel(AnswersOne):
         return texts
 
     def answer_many(self, prompts: Sequence[Prompt], *, max_new_tokens: int = MAX_NEW_TOKENS) -> list[str]:
-        """The answers to many questions, in order; errors as in `generate`."""
+        """The short answers to many questions, in order: the first line of each; errors as in `generate`."""
         if max_new_tokens < 1:
             raise InvalidInputError(f"max_new_tokens is {max_new_tokens}: it must be 1 or more")
         return divided(
@@ -187,9 +165,52 @@ class HuggingFaceModel(AnswersOne):
 
     def _answers(self, prompts: Sequence[Prompt], max_new_tokens: int) -> list[str]:
         # Chat models may open with a line break; base models end their answer with one.
-        stop = () if self.is_chat else ("\n",)
+        stop = () if self.format.holds_dialogues else ("\n",)
         texts = self._generate(prompts, max_new_tokens, stop)
-        return [formats.clean(text.strip(), prompt.cloze) for text, prompt in zip(texts, prompts, strict=True)]
+        return [clean(text.strip(), prompt.cloze) for text, prompt in zip(texts, prompts, strict=True)]
+
+    def reply_many(
+        self, prompts: Sequence[Prompt], *, max_new_tokens: int | None = None, on_text: OnText | None = None
+    ) -> list[Reply]:
+        """What the model replies, as long as it goes on: until its end, `max_new_tokens` or the window's.
+
+        Args:
+            prompts: the questions with what stands before them.
+            max_new_tokens: by default what the checkpoint's generation_config.json says, else what its format does.
+            on_text: is given each piece of a single prompt's reply as it comes.
+
+        Raises:
+            PromptTooLongError: a prompt leaves no room for a reply in the window.
+            InvalidInputError: `max_new_tokens` is below one, or pieces of several replies are asked for.
+        """
+        if max_new_tokens is not None and max_new_tokens < 1:
+            raise InvalidInputError(f"max_new_tokens is {max_new_tokens}: it must be 1 or more")
+        if on_text is not None and len(prompts) > 1:
+            raise InvalidInputError(f"on_text takes one reply as it comes, not those to {len(prompts)} prompts")
+        return divided(
+            prompts,
+            self.stand_in,
+            lambda mine: self._replies([prompts[i] for i in mine], max_new_tokens, on_text),
+            lambda model, given, _: model.reply_many(given, max_new_tokens=max_new_tokens, on_text=on_text),
+        )
+
+    def _replies(self, prompts: Sequence[Prompt], max_new_tokens: int | None, on_text: OnText | None) -> list[Reply]:
+        encoded = [self.encode(prompt) for prompt in prompts]
+        self._check_window(encoded, reserve=max_new_tokens or 1)
+        limit, stop = max_new_tokens or self._own_length or self.format.max_new_tokens, self.format.stop
+        replies = [Reply(text="")] * len(encoded)
+        for batch in by_length(encoded, self.batch_size):
+            rows = [encoded[i] for i in batch]
+            room = limit if self.window is None else min(limit, self.window - max(map(len, rows)))
+            # A format that ends replies by a text is heard out first: what is beyond the end is no part of it.
+            pieces = None if stop or on_text is None else _Pieces(self.tokenizer, on_text)
+            for i, ids in zip(batch, self._continue(rows, room, stop, pieces), strict=True):
+                whole = self._decode(ids)
+                text = self.format.reply(prompts[i], cut(whole, stop))
+                replies[i] = Reply(text=text, cut=len(ids) == room and cut(whole, stop) == whole)
+        if stop and on_text is not None and replies:
+            on_text(replies[0].text)
+        return replies
 
     def log_probability(self, prompt: Prompt | str, continuation: str) -> list[float]:
         """The natural logarithm of each continuation token's probability, given all before it.
@@ -278,7 +299,7 @@ class HuggingFaceModel(AnswersOne):
 
     def _ids(self, text: str, *, raw: bool) -> list[int]:
         # A chat template writes its special tokens itself; a second BOS would change the answer.
-        special = raw or not self.is_chat
+        special = raw or not self.format.holds_dialogues
         ids: list[int] = self.tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"]
         end = self.tokenizer.eos_token_id
         added_end = ids and ids[-1] == end and not text.endswith(self.tokenizer.eos_token)
@@ -296,22 +317,23 @@ class HuggingFaceModel(AnswersOne):
         )
 
     @torch.no_grad()
-    def _continue(self, batch: Sequence[Sequence[int]], max_new_tokens: int, stop: Sequence[str]) -> list[list[int]]:
+    def _continue(
+        self, batch: Sequence[Sequence[int]], max_new_tokens: int, stop: Sequence[str], streamer: Any = None
+    ) -> list[list[int]]:
         # Left, so that every row's new tokens start at the same place; an encoder takes either side.
         ids, mask = pad(batch, self._pad, left=not self._is_encoder_decoder, device=self.device)
         start = 1 if self._is_encoder_decoder else ids.shape[1]
-        config = GenerationConfig(  # type: ignore[no-untyped-call]
-            **_GREEDY,
-            max_new_tokens=max_new_tokens,
-            eos_token_id=sorted(self._ends),
-            pad_token_id=self._pad,
-        )
+        own: Any = self.model.generation_config
+        config: GenerationConfig = copy.deepcopy(own) if own is not None else GenerationConfig()  # type: ignore[no-untyped-call]
+        ends = sorted(self._ends)
+        config.update(**_GREEDY, max_new_tokens=max_new_tokens, eos_token_id=ends, pad_token_id=self._pad)  # type: ignore[no-untyped-call]
         stopping = StoppingCriteriaList([StopTexts(self._decode, stop, start, self._ends)] if stop else [])
         output = self.model.generate(  # type: ignore[operator]
             input_ids=ids,
             attention_mask=mask,
             generation_config=config,
             stopping_criteria=stopping,
+            streamer=streamer,
         )
         return [until_end(row, self._ends) for row in output[:, start:].tolist()]
 
@@ -346,6 +368,19 @@ class HuggingFaceModel(AnswersOne):
     def _decode(self, ids: Sequence[int]) -> str:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text
+
+
+class _Pieces(TextStreamer):
+    """Hands on the text of one reply as whole words come."""
+
+    def __init__(self, tokenizer: Any, on_text: OnText) -> None:
+        super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        self._on_text = on_text
+
+    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - theirs
+        """One piece; what is held back until a word is whole comes with the next."""
+        if text:
+            self._on_text(text)
 
 
 def _end_tokens(model: PreTrainedModel, tokenizer: Any) -> frozenset[int]:

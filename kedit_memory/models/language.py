@@ -8,13 +8,26 @@ base-model format or messages) or a plain string (given to the model as it is).
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from kedit_memory.errors import CapabilityError
+from kedit_memory.models.formats import Format
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
 
 if TYPE_CHECKING:
     import torch
+
+
+OnText: TypeAlias = Callable[[str], None]  # is given a reply's text, piece by piece
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What a model says: `cut` where it would have gone on."""
+
+    text: str
+    cut: bool = False
 
 
 class Named(Protocol):
@@ -62,7 +75,13 @@ class TextModel(Protocol):
         ...
 
     def answer_many(self, prompts: Sequence[Prompt], *, max_new_tokens: int = MAX_NEW_TOKENS) -> list[str]:
-        """The answers to many questions, in order."""
+        """The short answers to many questions, in order."""
+        ...
+
+    def reply_many(
+        self, prompts: Sequence[Prompt], *, max_new_tokens: int | None = None, on_text: OnText | None = None
+    ) -> list[Reply]:
+        """The whole replies, in order, by default as long as the model makes them; `on_text` hears a single one."""
         ...
 
 
@@ -127,6 +146,11 @@ class WhiteBoxModel(ScoringModel, Protocol):
     @property
     def device(self) -> "torch.device":
         """Where the model takes its inputs."""
+        ...
+
+    @property
+    def format(self) -> Format:
+        """How it is asked."""
         ...
 
     @property

@@ -263,8 +263,8 @@ def _load_model(found: _Place, config: PreTrainedConfig, **placed: Any) -> PreTr
             "the model would answer at random; save it whole, with its language-model head"
         )
     whole: PreTrainedModel = model
-    for length in ("max_length", "max_new_tokens", "min_length", "min_new_tokens"):
-        # The caller says how long an answer may be; transformers warns of a second limit.
+    for length in ("max_length", "min_length", "min_new_tokens"):
+        # How long an answer may be is said in new tokens; transformers warns of a second limit.
         setattr(whole.generation_config, length, None)
     return whole
 

@@ -2,16 +2,21 @@
 
 import hashlib
 import ipaddress
+import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
 from kedit_memory.errors import InvalidInputError, ModelError
-from kedit_memory.models.prompts import MAX_NEW_TOKENS, AnswersOne, Prompt, chat_messages, clean
+from kedit_memory.models.formats import clean, messages
+from kedit_memory.models.language import OnText, Reply
+from kedit_memory.models.prompts import MAX_NEW_TOKENS, AnswersOne, Prompt
+from kedit_memory.records import Message
 
 logger = logging.getLogger(__name__)
 
@@ -21,9 +26,10 @@ _SHOWN = 200  # characters of a server's own words in a message
 
 @dataclass(frozen=True, kw_only=True)
 class Completion:
-    """A generated text, and its tokens' log-probabilities where the server gives them."""
+    """A generated text, whether it was cut, and its tokens' log-probabilities where the server gives them."""
 
     text: str
+    cut: bool = False
     log_probabilities: tuple[float, ...] | None = None
 
 
@@ -90,40 +96,82 @@ class OpenAIModel(AnswersOne):
         return [self.complete(prompt, max_new_tokens=max_new_tokens, stop=stop).text for prompt in prompts]
 
     def answer_many(self, prompts: Sequence[Prompt], *, max_new_tokens: int = MAX_NEW_TOKENS) -> list[str]:
-        """The answers to many questions, in order; errors as in `generate`."""
+        """The short answers to many questions, in order: the first line of each; errors as in `generate`."""
         texts = self.generate(prompts, max_new_tokens=max_new_tokens)
         return [clean(text.strip(), prompt.cloze) for text, prompt in zip(texts, prompts, strict=True)]
+
+    def reply_many(
+        self, prompts: Sequence[Prompt], *, max_new_tokens: int | None = None, on_text: OnText | None = None
+    ) -> list[Reply]:
+        """What the model replies, as long as the endpoint lets it go on; errors as in `generate`.
+
+        Raises:
+            InvalidInputError: pieces of several replies are asked for.
+        """
+        if on_text is None:
+            found = [self.complete(prompt, max_new_tokens=max_new_tokens) for prompt in prompts]
+            return [Reply(text=one.text, cut=one.cut) for one in found]
+        if len(prompts) > 1:
+            raise InvalidInputError(f"on_text takes one reply as it comes, not those to {len(prompts)} prompts")
+        return [self._stream(prompt, max_new_tokens, on_text) for prompt in prompts]
 
     def complete(
         self,
         prompt: Prompt | str,
         *,
-        max_new_tokens: int = MAX_NEW_TOKENS,
+        max_new_tokens: int | None = MAX_NEW_TOKENS,
         stop: Sequence[str] = (),
         log_probabilities: bool = False,
     ) -> Completion:
-        """One generated text; errors as in `generate`."""
-        if isinstance(prompt, str):
-            messages = [{"role": "user", "content": prompt}]
-        else:
-            messages = chat_messages(prompt.question, prompt.facts, prompt.passages)
-        body: dict[str, Any] = {
-            "model": self.name,
-            "messages": messages,
-            "temperature": 0,
-            "max_tokens": max_new_tokens,
-        }
+        """One generated text, by default a short one; with None as long as the endpoint lets it be.
+
+        Errors as in `generate`.
+        """
+        body = self._body(prompt, max_new_tokens)
         if stop:
             body["stop"] = list(stop)
         if log_probabilities:
             body["logprobs"] = True
-        return self._parse(self._post(body))
+        with self._posted(body) as response:
+            return self._parse(response)
 
-    def _post(self, body: dict[str, Any]) -> httpx.Response:
+    def _body(self, prompt: Prompt | str, max_new_tokens: int | None) -> dict[str, Any]:
+        turns = [Message("user", prompt)] if isinstance(prompt, str) else messages(prompt)
+        body: dict[str, Any] = {
+            "model": self.name,
+            "messages": [turn._asdict() for turn in turns],
+            "temperature": 0,
+        }
+        if max_new_tokens is not None:
+            body["max_tokens"] = max_new_tokens
+        return body
+
+    def _stream(self, prompt: Prompt, max_new_tokens: int | None, on_text: OnText) -> Reply:
+        """One reply by server-sent events: each line "data: {chunk}", the last "data: [DONE]"."""
+        pieces: list[str] = []
+        cut = False
+        with self._posted(self._body(prompt, max_new_tokens) | {"stream": True}) as response:
+            try:
+                for line in response.iter_lines():
+                    choice = _chunk(line)
+                    if piece := (choice.get("delta") or {}).get("content"):
+                        pieces.append(piece)
+                        on_text(piece)
+                    cut = cut or choice.get("finish_reason") == "length"
+            except httpx.TransportError as error:
+                raise ModelError(f"{self.url} broke off an answer ({self._hide(str(error))}): ask again") from error
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
+                raise ModelError(f"{self.url} sent a piece that is none of a chat completion: {error}") from error
+        return Reply(text="".join(pieces), cut=cut)
+
+    @contextmanager
+    def _posted(self, body: dict[str, Any]) -> Iterator[httpx.Response]:
+        """The response to a request that the endpoint took, read whole unless it streams."""
         for attempt in range(1, self.attempts + 1):
             last = attempt == self.attempts
+            request = self._client.build_request("POST", f"{self.url}/chat/completions", json=body)
             try:
-                response = self._client.post(f"{self.url}/chat/completions", json=body)
+                response = self._client.send(request, stream=bool(body.get("stream")))
             except httpx.TransportError as error:
                 if last:
                     raise ModelError(
@@ -133,8 +181,11 @@ class OpenAIModel(AnswersOne):
                     ) from error
                 self._wait(attempt, None)
                 continue
-            if response.is_success:
-                return response
+            with closing(response):
+                if response.is_success:
+                    yield response
+                    return
+                response.read()
             again = response.status_code == 429 or response.status_code >= 500
             if last or not again:
                 raise ModelError(self._refusal(response))
@@ -169,7 +220,7 @@ class OpenAIModel(AnswersOne):
             raise self._not_a_completion(response) from error
         if not isinstance(text, str):
             raise self._not_a_completion(response)
-        return Completion(text=text, log_probabilities=values)
+        return Completion(text=text, cut=choice.get("finish_reason") == "length", log_probabilities=values)
 
     def _not_a_completion(self, response: httpx.Response) -> ModelError:
         words = self._hide(" ".join(response.text.split()))[:_SHOWN]
@@ -180,6 +231,15 @@ class OpenAIModel(AnswersOne):
 
     def _hide(self, words: str) -> str:
         return words.replace(self._key, "***") if self._key else words
+
+
+def _chunk(line: str) -> dict[str, Any]:
+    """The first choice of a line of a stream; empty for a blank line, a comment or the end."""
+    data = line.removeprefix("data:").strip() if line.startswith("data:") else ""
+    if not data or data == "[DONE]":
+        return {}
+    choices = json.loads(data)["choices"]
+    return dict(choices[0]) if choices else {}
 
 
 def _checked_url(url: str) -> str:

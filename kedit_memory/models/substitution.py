@@ -8,9 +8,9 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from kedit_memory.models.language import StandIn, Substitute, TextModel
+from kedit_memory.models.language import OnText, Reply, StandIn, Substitute, TextModel
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, AnswersOne, Prompt
 
 T = TypeVar("T")
@@ -91,4 +91,16 @@ class SubstitutedModel(AnswersOne):
             self.stand_in,
             lambda mine: self.base.answer_many([prompts[i] for i in mine], max_new_tokens=max_new_tokens),
             lambda model, given, _: model.answer_many(given, max_new_tokens=max_new_tokens),
+        )
+
+    def reply_many(
+        self, prompts: Sequence[Prompt], *, max_new_tokens: int | None = None, on_text: OnText | None = None
+    ) -> list[Reply]:
+        """The whole replies, in order; errors as in the models that answer."""
+        how: dict[str, Any] = {"max_new_tokens": max_new_tokens, "on_text": on_text}
+        return divided(
+            prompts,
+            self.stand_in,
+            lambda mine: self.base.reply_many([prompts[i] for i in mine], **how),
+            lambda model, given, _: model.reply_many(given, **how),
         )

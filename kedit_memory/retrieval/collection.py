@@ -26,7 +26,7 @@ SEGMENT = 200_000  # passages at most: building one takes some hundred megabytes
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What the segments say about themselves: the passages that ship with them, the corpus version they know."""
+    """What the segments say about themselves: the passages beside the store's in them, the corpus version they know."""
 
     base: str
     version: int
@@ -61,7 +61,7 @@ class Collection:
 def open_collection(
     folder: Path, corpus: Corpus, base: Sequence[Passage], *, progress: Progress = silent
 ) -> Collection:
-    """The segments in `folder`, brought up to date with the corpus and the passages that ship.
+    """The segments in `folder`, brought up to date with the corpus and the passages beside it.
 
     Passage i of `base` has the row i - len(base), which is below every row of the corpus.
 
@@ -85,7 +85,7 @@ def open_collection(
 
 
 def _load(folder: Path, base: str) -> tuple[Manifest, list[Segment]] | None:
-    """Manifest and segments; None where there are none for these passages that ship, or they are damaged."""
+    """Manifest and segments; None where there are none for these passages beside it, or they are damaged."""
     try:
         manifest = Manifest(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
         if (manifest.format, manifest.base) != (_FORMAT, base):

@@ -70,7 +70,7 @@ class DenseRetriever:
         folder: of the store.
         encoder: that encodes questions, and by `build` passages.
         engine: the class of the index.
-        base: passages that ship with the program.
+        base: passages beside those of the store.
         progress: is told how far encoding has come.
     """
 

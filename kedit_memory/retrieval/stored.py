@@ -1,4 +1,4 @@
-"""The default search of a store: BM25 over the passages that ship and those that users gave, as many as they are."""
+"""The default search of a store: BM25 over the passages that users gave, as many as they are, and others at hand."""
 
 import shutil
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class StoreRetriever:
 
     Args:
         folder: of the store.
-        base: passages that ship with the program, before those of the store where scores are equal.
+        base: passages beside those of the store, before them where scores are equal.
         small: up to how many passages the index is kept in memory; more are indexed in files beside the store.
         progress: is told how far building those files has come.
     """

@@ -1,15 +1,20 @@
-"""Carry a decision out: say the stored answer, ask the model with or without context, or refuse."""
+"""Carry a decision out: say the stored answer, ask the model with or without context, or refuse.
+
+What an edit in scope makes the model say is checked: where it leaves out what the edit says, the model is asked once
+more, firmly, and where it still does, the stored answer is said itself.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kedit_memory.models.language import TextModel, WhiteBoxModel
-from kedit_memory.models.prompts import Prompt
+from kedit_memory.models.language import OnText, Reply, TextModel
+from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
 from kedit_memory.models.substitution import divided
-from kedit_memory.records import Decision, RetrievedPassage, Route
-from kedit_memory.retrieval.splitting import sentences
+from kedit_memory.records import Answer, Decision, Route
+from kedit_memory.routing.asking import fitted, prompt_of
+from kedit_memory.routing.said import asks_for, says
 from kedit_memory.routing.serac import reading
 
 if TYPE_CHECKING:
@@ -17,86 +22,112 @@ if TYPE_CHECKING:
 
 REFUSAL = "I cannot answer that: the memory was told to forget it."
 
+_UNCHECKED = (Route.PARAMETRIC, Route.RETRIEVAL)  # nothing is compared afterwards, so they can be heard as they come
 
-def fitted(decisions: Sequence[Decision], model: Callable[[], TextModel], max_new_tokens: int) -> list[Decision]:
-    """The decisions, with no more passages each than the model can read before the question.
 
-    Where not one fits the best is cut behind a sentence; where no sentence fits the model answers by itself.
+@dataclass(frozen=True, kw_only=True)
+class Speakers:
+    """Who can answer, each got when it is first needed.
+
+    Attributes:
+        model: that generates.
+        counterfactual: that reads an edit and answers on the route serac.
+        values: what the model learned of edits, for the route grace.
+        max_new_tokens: where a reply is cut; None for as long as the model makes it.
     """
-    return [_fitted(one, model(), max_new_tokens) if one.passages else one for one in decisions]
+
+    model: Callable[[], TextModel]
+    counterfactual: Callable[[], TextModel]
+    values: "Callable[[], LearnedValues]"
+    max_new_tokens: int | None
 
 
-def _fitted(decision: Decision, model: TextModel, max_new_tokens: int) -> Decision:
-    if not isinstance(model, WhiteBoxModel):
-        return decision  # a model behind an endpoint does not tell its window
-
-    def fits(passages: tuple[RetrievedPassage, ...]) -> bool:
-        return model.fits(prompt_of(replace(decision, passages=passages)), max_new_tokens=max_new_tokens)
-
-    if fits(decision.passages):
-        return decision
-    best, *others = decision.passages
-    kept: tuple[RetrievedPassage, ...] = ()
-    for found in decision.passages:
-        if fits((*kept, found)):
-            kept = (*kept, found)
-    if kept:
-        reason = f"{len(decision.passages) - len(kept)} of them left out, too long for the model's window"
-    elif start := _start_of(best, lambda start: fits((start,))):
-        kept = (start,)
-        reason = f"the best cut to the model's window, {len(others)} left out"
-    else:
-        reason = "none has a sentence that fits the model's window, so the model answers by itself"
-    route = decision.route if kept else Route.PARAMETRIC
-    return replace(decision, route=route, passages=kept, reason=f"{decision.reason}; {reason}")
+def answer_many(decisions: Sequence[Decision], speakers: Speakers, on_text: OnText | None = None) -> list[Answer]:
+    """The answers to the decisions, in order; models are asked in batches. `on_text` hears a single one as it comes."""
+    decisions = fitted(decisions, speakers.model, speakers.max_new_tokens)
+    decisions, learned = by_values(decisions, speakers)
+    replies = _carry_out(decisions, speakers, learned, on_text)
+    decisions, replies = _checked(decisions, replies, speakers)
+    if on_text is not None and decisions and (decisions[0].route not in _UNCHECKED or decisions[0].own_answer):
+        on_text(replies[0].text)
+    return [Answer(**vars(one), text=reply.text, cut=reply.cut) for one, reply in zip(decisions, replies, strict=True)]
 
 
-def _start_of(found: RetrievedPassage, fits: Callable[[RetrievedPassage], bool]) -> RetrievedPassage | None:
-    """The passage's first sentences, as many as fit; None where not one does."""
-    start = None
-    text = ""
-    for sentence in sentences(found.passage.text):
-        text = f"{text} {sentence}".lstrip()
-        longer = replace(found, passage=replace(found.passage, text=text))
-        if not fits(longer):
-            break
-        start = longer
-    return start
+def _carry_out(
+    decisions: Sequence[Decision], speakers: Speakers, learned: Mapping[int, Reply], on_text: OnText | None
+) -> list[Reply]:
+    """The reply to each decision, in order; `learned` holds those that are there already, by place."""
+    replies = {place: reply for place, one in enumerate(decisions) if (reply := _without_model(one)) is not None}
+    replies |= learned
+    waiting = [place for place in range(len(decisions)) if place not in replies]
+    asked = [decisions[place] for place in waiting]
+    heard = on_text if asked and asked[0].route in _UNCHECKED else None
+    generated = _generate([prompt_of(one) for one in asked], asked, speakers, heard)
+    replies |= dict(zip(waiting, generated, strict=True))
+    return [replies[place] for place in range(len(decisions))]
 
 
-def carry_out(
-    decisions: Sequence[Decision],
-    model: Callable[[], TextModel],
-    max_new_tokens: int,
-    said: Mapping[int, str] | None = None,
-    counterfactual: Callable[[], TextModel] | None = None,
-) -> list[str]:
-    """The text for each decision, in order; a model is got and asked once, in a batch, if one needs it.
-
-    `said` holds the texts that are there already, by place; `counterfactual` gives the model that answers on the route
-    serac.
-    """
-    texts = [
-        _without_model(decision) if said is None or i not in said else said[i] for i, decision in enumerate(decisions)
-    ]
-    waiting = [i for i, text in enumerate(texts) if text is None]
-    asked = [decisions[i] for i in waiting]
-    prompts = [prompt_of(decision) for decision in asked]
-    generated = divided(
+def _generate(
+    prompts: Sequence[Prompt], decisions: Sequence[Decision], speakers: Speakers, on_text: OnText | None = None
+) -> list[Reply]:
+    """What is said to the prompts of these decisions: by the model, or on the route serac by the counterfactual one."""
+    limit = speakers.max_new_tokens
+    return divided(
         prompts,
-        reading(asked, counterfactual or model),
-        lambda mine: model().answer_many([prompts[i] for i in mine], max_new_tokens=max_new_tokens),
-        lambda reader, given, _: reader.answer_many(given, max_new_tokens=max_new_tokens),
+        reading(decisions, speakers.counterfactual),
+        lambda mine: speakers.model().reply_many([prompts[i] for i in mine], max_new_tokens=limit, on_text=on_text),
+        lambda reader, given, _: reader.reply_many(given, max_new_tokens=limit),
     )
-    for i, text in zip(waiting, generated, strict=True):
-        texts[i] = text
-    return [text or "" for text in texts]
 
 
-def by_values(
-    decisions: Sequence[Decision], values: "Callable[[], LearnedValues]", max_new_tokens: int
-) -> tuple[list[Decision], dict[int, str]]:
-    """The decisions, and by place the texts of those that go by learned values, which are learned where needed.
+def _checked(
+    decisions: Sequence[Decision], replies: Sequence[Reply], speakers: Speakers
+) -> tuple[list[Decision], list[Reply]]:
+    """The same, where every answer from an edit says what the edit says; the reason tells what that took."""
+    found, said = list(decisions), list(replies)
+    silent = []
+    for place, one in enumerate(decisions):
+        if one.route not in (Route.CONTEXT, Route.SERAC):
+            continue
+        if not asks_for(one.question, one.edits[0].edit):
+            found[place] = _because(one, "it does not ask for the fact itself, so the model's answer is not compared")
+        elif not _says(replies[place], one):
+            silent.append(place)
+    again = _firmly([decisions[place] for place in silent], speakers)
+    for place, reply in zip(silent, again, strict=True):
+        one = decisions[place]
+        if reply is not None and _says(reply, one):
+            said[place] = reply
+            found[place] = _because(one, "the first answer left it out, so the model was asked for it again")
+        else:
+            said[place] = Reply(text=one.edits[0].edit.target or "")
+            found[place] = _because(
+                replace(one, route=Route.DIRECT), "the model did not say it, so the stored answer is given"
+            )
+    return found, said
+
+
+def _firmly(decisions: Sequence[Decision], speakers: Speakers) -> list[Reply | None]:
+    """What the model says when it is told to say the target; None where another model answered in its place."""
+    tried = [place for place, one in enumerate(decisions) if one.route is Route.CONTEXT]
+    mine = [decisions[place] for place in tried]
+    prompts = [replace(prompt_of(one), must_say=one.edits[0].edit.target) for one in mine]
+    replies: list[Reply | None] = [None] * len(decisions)
+    for place, reply in zip(tried, _generate(prompts, mine, speakers) if mine else [], strict=True):
+        replies[place] = reply
+    return replies
+
+
+def _says(reply: Reply, decision: Decision) -> bool:
+    return says(reply.text, decision.edits[0].edit, decision.question)
+
+
+def _because(decision: Decision, why: str) -> Decision:
+    return replace(decision, reason=f"{decision.reason}; {why}")
+
+
+def by_values(decisions: Sequence[Decision], speakers: Speakers) -> tuple[list[Decision], dict[int, Reply]]:
+    """The decisions, and by place the replies of those that go by learned values, which are learned where needed.
 
     An edit that cannot be learned, or not in the wording of a question, goes into the context.
     """
@@ -107,37 +138,29 @@ def by_values(
     if not places:
         return list(decisions), {}
     edits = {name: decisions[asked[0]].edits[0].edit for name, asked in places.items()}
-    failed = values().learn(list(edits.values()))
-    found, texts = list(decisions), {}
+    values = speakers.values()
+    failed = values.learn(list(edits.values()))
+    found, replies = list(decisions), {}
     for name, asked in places.items():
         said: Sequence[str | None] = [None] * len(asked)
         if name not in failed:
             prompts = [prompt_of(decisions[i]) for i in asked]
-            said = values().answer_many(edits[name], prompts, max_new_tokens=max_new_tokens)
+            said = values.answer_many(edits[name], prompts, max_new_tokens=speakers.max_new_tokens or MAX_NEW_TOKENS)
         for i, text in zip(asked, said, strict=True):
             if text is None:
                 why = failed.get(name, "no value makes the model say the target in this wording")
-                reason = f"{decisions[i].reason}; {why}: it is put before the question instead"
-                found[i] = replace(decisions[i], route=Route.CONTEXT, reason=reason)
+                found[i] = _because(
+                    replace(decisions[i], route=Route.CONTEXT), f"{why}: it is put before the question instead"
+                )
             else:
-                texts[i] = text
-    return found, texts
+                replies[i] = Reply(text=text)
+    return found, replies
 
 
-def prompt_of(decision: Decision) -> Prompt:
-    """What the model is asked on a route that generates."""
-    facts = (decision.edits[0].edit.statement,) if decision.route is Route.CONTEXT else ()
-    passages = tuple(found.passage.text for found in decision.passages)
-    return Prompt(question=decision.question, facts=facts, passages=passages)
-
-
-def _without_model(decision: Decision) -> str | None:
+def _without_model(decision: Decision) -> Reply | None:
+    """What is said on a route that says a fixed text, or was generated when the decision was made."""
     if decision.route is Route.PARAMETRIC and decision.own_answer is not None:
-        return decision.own_answer
-    if decision.route not in _STORED:
-        return None
-    return _STORED[decision.route] or decision.edits[0].edit.target
-
-
-# Routes that say a fixed text; None stands for the target of the edit.
-_STORED: Mapping[Route, str | None] = {Route.DIRECT: None, Route.REFUSAL: REFUSAL}
+        return Reply(text=decision.own_answer)
+    if decision.route is Route.DIRECT:
+        return Reply(text=decision.edits[0].edit.target or "")
+    return Reply(text=REFUSAL) if decision.route is Route.REFUSAL else None

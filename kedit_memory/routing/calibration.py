@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
-from kedit_memory.memory.add import clean
 from kedit_memory.memory.exchange import read_lines
 from kedit_memory.records import Encoder
 from kedit_memory.routing.link import fold
+from kedit_memory.text import clean
 
 Numbers: TypeAlias = npt.NDArray[np.float64]
 _T = TypeVar("_T")

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.memory.add import clean
 from kedit_memory.memory.exchange import read_lines
 from kedit_memory.routing.link import fold
 from kedit_memory.routing.policies import GateCase, GatePolicy, cases_needed, policy_class
 from kedit_memory.routing.signals import Signals
+from kedit_memory.text import clean
 
 NOTE = "gate_calibration"  # under which a store keeps it
 _VERSION = 1
+_BEFORE = "world"  # the background of the calibrations that name none
 _AGAIN = "calibrate again with `kedit calibrate gate FILE`"
 _FIELDS = ("question", "answers", "relation", "popularity")
 
@@ -61,7 +62,8 @@ class GateCalibration:
         budget: the share of calls that it keeps.
         fitted: questions that it was fitted on.
         held_out: what came out on the others.
-        phrasings: pairs (relation, phrasing) that the classifier was taught beside the world's.
+        background: the name of what the router was given beside its store; empty where that was nothing.
+        phrasings: pairs (relation, phrasing) that the classifier was taught beside the background's.
         created: ISO 8601.
     """
 
@@ -73,8 +75,14 @@ class GateCalibration:
     budget: float
     fitted: int
     held_out: GateFigures
+    background: str = ""
     phrasings: tuple[tuple[str, str], ...] = field(default=())
     created: str
+
+    @property
+    def made_with(self) -> tuple[str, str, int, str]:
+        """Model, search, number of passages and background: with others it says nothing."""
+        return self.model, self.search, self.passages, self.background
 
     @cached_property
     def fitted_policy(self) -> GatePolicy:
@@ -96,6 +104,7 @@ class GateCalibration:
             given = json.loads(text)
             _check_version(given.pop("version"))
             figures = GateFigures(**given.pop("held_out"))
+            given.setdefault("background", _BEFORE)
             phrasings = tuple((str(name), str(phrasing)) for name, phrasing in given.pop("phrasings"))
             calibration = cls(held_out=figures, phrasings=phrasings, **given)
             calibration.fitted_policy  # noqa: B018 - built now, so that damage is told here

@@ -1,42 +1,47 @@
 """Which gate a router uses: the one calibrated with its store, the one that ships with its model, or tiers alone."""
 
 from kedit_memory.errors import InvalidInputError, NotFoundError
+from kedit_memory.routing.background import Background
 from kedit_memory.routing.gate import Gate
 from kedit_memory.routing.gate_calibration import GateCalibration
 from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.popularity_policy import TierPolicy
-from kedit_memory.routing.relations import RelationClassifier
+from kedit_memory.routing.relations import classifier
 from kedit_memory.routing.signals import Sources
 from kedit_memory.shipped import data_folder
-from kedit_memory.world import World
 
 FILE = "gate.json"  # beside the weights of a shipped model
 
 
-def choose_gate(calibration: GateCalibration | None, world: World, table: PopularityTable, max_tier: int) -> Gate:
+def choose_gate(
+    calibration: GateCalibration | None, background: Background, table: PopularityTable, max_tier: int
+) -> Gate:
     """The gate of a calibration, or where there is none that of the popularity tiers."""
     if calibration is None:
         return Gate(TierPolicy(max_tier), Sources(table=table, relations=None))
-    relations = RelationClassifier.of_world(world, calibration.phrasings)
+    relations = classifier([*background.phrasings, *calibration.phrasings])
     return Gate(calibration.fitted_policy, Sources(table=table, relations=relations))
 
 
-def calibration_for(model: str | None, search: str, passages: int, kept: str | None) -> GateCalibration | None:
-    """The calibration that holds for a model, a search and a number of passages; None where there is none.
+def calibration_for(
+    model: str | None, search: str, passages: int, kept: str | None, background: str = ""
+) -> GateCalibration | None:
+    """The calibration that holds for a model, a search, a number of passages and a background; None where none does.
 
     Args:
         model: its name, where it is known.
         search: what finds passages, as `passages.kind_of` names it.
         passages: how many go before a question.
         kept: what the store keeps, which goes before what ships.
+        background: its name, empty where there is none.
 
     Raises:
         InvalidInputError: what is kept is damaged.
     """
-    wanted = (model, search, passages)
+    wanted = (model, search, passages, background)
     for text in (kept, shipped_calibration(model)):
         calibration = GateCalibration.from_json(text) if text else None
-        if calibration and (calibration.model, calibration.search, calibration.passages) == wanted:
+        if calibration and calibration.made_with == wanted:
             return calibration
     return None
 

@@ -72,7 +72,7 @@ _OPENING = frozenset(_OPENERS.split())
 
 
 class Linker:
-    """Names of a store and of the popularity table, ready to be found in questions.
+    """Names of a store and of its background, ready to be found in questions.
 
     Built from pairs (surface, canonical name); a surface that stands for several names keeps them all.
     """
@@ -229,9 +229,9 @@ class Linker:
         ]
 
 
-def world_names(entities: Mapping[str, tuple[str, ...]]) -> Iterable[tuple[str, str]]:
+def surfaces_of(names: Mapping[str, tuple[str, ...]]) -> Iterable[tuple[str, str]]:
     """Pairs (surface, name) of a table name → aliases."""
-    for name, aliases in entities.items():
+    for name, aliases in names.items():
         for surface in (name, *aliases):
             yield surface, name
 

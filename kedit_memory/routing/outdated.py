@@ -16,19 +16,19 @@ from kedit_memory.memory.add import day
 from kedit_memory.memory.replaced import Replacing
 from kedit_memory.memory.slots import folded
 from kedit_memory.records import Edit, Kind, OutdatedPassage, Passage, RetrievedPassage
+from kedit_memory.routing.background import Background
 from kedit_memory.routing.link import Linker, fold
-from kedit_memory.world import World
 
 _DAY = len("2024-07-01")
 
 
 @dataclass(frozen=True)
 class Contradictions:
-    """What the edits of a memory speak against, beside them the facts of the world from which passages ship."""
+    """What the edits of a memory speak against: each other's values, and the facts of a background's passages."""
 
     memory: EditMemory
     linker: Linker
-    world: World
+    background: Background
 
     def among(
         self, found: Sequence[RetrievedPassage], *, as_of: str | None, namespace: str
@@ -50,22 +50,22 @@ class Contradictions:
         return None
 
     def _replaced(self, one: Replacing) -> Iterator[str]:
-        """The values that hold no more, that of the world among them unless an edit says that it does."""
+        """The values that hold no more, those of the background among them unless an edit says that they do."""
         yield from one.values
         current = {name for target in one.current for name in (fold(target), *_known(target, self.linker))}
-        for value in self._in_world(one.edit):
+        for value in self._in_background(one.edit):
             if current.isdisjoint((fold(value), *_known(value, self.linker))):
                 yield value
 
-    def _in_world(self, edit: Edit) -> Iterator[str]:
-        """What the shipped world has for the edit's subject and relation."""
+    def _in_background(self, edit: Edit) -> Iterator[str]:
+        """What the background has for the edit's subject and relation."""
         if not edit.subject or not edit.relation:
             return
         relation = folded(edit.relation.replace("_", " "))
         for name in _known(edit.subject, self.linker):
-            for fact in self.world.by_subject.get(name, ()):
-                if fact.relation.replace("_", " ") == relation:
-                    yield fact.object
+            for stated, value in self.background.facts.get(name, ()):
+                if stated.replace("_", " ") == relation:
+                    yield value
 
 
 def without(found: Sequence[RetrievedPassage], outdated: Sequence[OutdatedPassage]) -> list[RetrievedPassage]:

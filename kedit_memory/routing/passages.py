@@ -1,4 +1,4 @@
-"""The search that a router makes for itself: the passages that ship and those of its store."""
+"""The search that a router makes for itself: the passages of its store, and of its background where it has one."""
 
 import re
 from collections.abc import Sequence
@@ -8,23 +8,27 @@ from kedit_memory.memory.index import load_engine
 from kedit_memory.models.cross_encoder import load_cross_encoder
 from kedit_memory.records import Mention, Passage, RetrievedPassage
 from kedit_memory.retrieval.base import Progress, Retriever, silent
+from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.retrieval.dense import DenseRetriever, has_vectors
-from kedit_memory.retrieval.documents import read_passages
 from kedit_memory.retrieval.fuse import FusedRetriever
 from kedit_memory.retrieval.rerank import PairScorer, RerankedRetriever
 from kedit_memory.retrieval.stored import StoreRetriever
 from kedit_memory.routing.link import fold
-from kedit_memory.shipped import passages_file
 
 ENGINE = "faiss"
 _PROPER = re.compile(r"(?<=\w )[A-Z]\w+")  # capitalised within a sentence
 
 
-def default_retriever(memory: EditMemory) -> Retriever:
-    """BM25; fused with a search by meaning where the passages of the store were encoded."""
-    base = read_passages(passages_file())
+def default_retriever(memory: EditMemory, base: Sequence[Passage]) -> Retriever:
+    """BM25 over the store's passages and `base`; fused with a search by meaning where they were encoded."""
     words = StoreRetriever(memory.path, base)
     return FusedRetriever([words, dense_retriever(memory, base)]) if has_vectors(memory.path) else words
+
+
+def has_passages(memory: EditMemory) -> bool:
+    """Whether anything was ingested into a store."""
+    with Corpus(memory.path) as corpus:
+        return len(corpus) > 0
 
 
 def reranked(retriever: Retriever, by: str | PairScorer | None) -> Retriever:
@@ -39,7 +43,7 @@ def kind_of(retriever: Retriever) -> str:
     return str(getattr(retriever, "kind", type(retriever).__name__))
 
 
-def dense_retriever(memory: EditMemory, base: Sequence[Passage], *, progress: Progress = silent) -> DenseRetriever:
+def dense_retriever(memory: EditMemory, base: Sequence[Passage] = (), *, progress: Progress = silent) -> DenseRetriever:
     """The search by meaning, with the encoder of the store."""
     return DenseRetriever(memory.path, memory.encoder, load_engine(ENGINE), base, progress=progress)
 

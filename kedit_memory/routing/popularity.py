@@ -6,7 +6,6 @@ from itertools import pairwise
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.records import Mention, Popularity
-from kedit_memory.world import World
 
 # Monthly page views from which a name is of tier 1, 2, 3 and 4: round figures, for a table that comes without tiers.
 TIER_BOUNDS = (100_000, 20_000, 4_000, 800)
@@ -18,11 +17,6 @@ class PopularityTable:
     def __init__(self, tiers: Mapping[str, int], values: Mapping[str, float] | None = None) -> None:
         self._tiers = dict(tiers)
         self._values = {name: float(-tier) for name, tier in tiers.items()} if values is None else dict(values)
-
-    @classmethod
-    def of_world(cls, world: World) -> "PopularityTable":
-        """The tiers that ship with the world."""
-        return cls({name: entity.tier for name, entity in world.entities.items()})
 
     @classmethod
     def of_views(cls, views: Mapping[str, float], bounds: Sequence[float] = TIER_BOUNDS) -> "PopularityTable":

@@ -14,7 +14,6 @@ from itertools import pairwise
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.records import Mention
 from kedit_memory.routing.link import fold
-from kedit_memory.world import World
 
 SURE = 0.45  # cosine from which the nearest phrasing says the relation
 SLOT = "{s}"
@@ -52,16 +51,6 @@ class RelationClassifier:
             for feature, weight in self._weights(text).items():
                 self._places[feature].append((place, weight))
 
-    @classmethod
-    def of_world(cls, world: World, more: Iterable[tuple[str, str]] = ()) -> "RelationClassifier":
-        """Knows the phrasings of the world's relations, without those that are held out, and `more`."""
-        own = (
-            (name, phrasing)
-            for name, relation in world.relations.items()
-            for phrasing in relation.phrasings(held_out=False)
-        )
-        return cls([*own, *more])
-
     @property
     def relations(self) -> tuple[str, ...]:
         """All names that it can say, sorted."""
@@ -85,6 +74,11 @@ class RelationClassifier:
         raw = {name: count * self._rarity.get(name, self._strange) for name, count in features.items()}
         norm = math.sqrt(sum(value * value for value in raw.values())) or 1.0
         return {name: value / norm for name, value in raw.items()}
+
+
+def classifier(phrasings: Sequence[tuple[str, str]]) -> RelationClassifier | None:
+    """What knows these phrasings; None where there are none."""
+    return RelationClassifier(phrasings) if phrasings else None
 
 
 def masked(question: str, mentions: Sequence[Mention]) -> str:

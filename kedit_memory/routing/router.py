@@ -1,14 +1,13 @@
 """The way of a question, in order: link → recall → verify → route → answer."""
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
-from kedit_memory.memory.add import clean
-from kedit_memory.models.language import TextModel
+from kedit_memory.models.language import OnText, TextModel
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import MAX_NEW_TOKENS
 from kedit_memory.models.sources import COUNTERFACTUAL
@@ -17,27 +16,32 @@ from kedit_memory.records import (
     Answer,
     Decision,
     Kind,
+    Match,
     Mention,
+    Message,
     OutdatedPassage,
     RetrievedPassage,
     Route,
 )
 from kedit_memory.retrieval.base import Retriever
 from kedit_memory.retrieval.rerank import PairScorer
-from kedit_memory.routing.answer import by_values, carry_out, fitted
+from kedit_memory.routing.answer import Speakers, answer_many
+from kedit_memory.routing.background import Background
 from kedit_memory.routing.calibration import EXACT
+from kedit_memory.routing.dialogue import turns_of
 from kedit_memory.routing.gate import Gate
 from kedit_memory.routing.gate_calibration import NOTE as GATE
+from kedit_memory.routing.gate_calibration import GateCalibration
 from kedit_memory.routing.gate_choice import calibration_for, choose_gate
 from kedit_memory.routing.generated import GeneratedPassages
 from kedit_memory.routing.outdated import Contradictions, told, without
-from kedit_memory.routing.passages import asking_for, default_retriever, kind_of, naming, reranked
+from kedit_memory.routing.passages import asking_for, default_retriever, has_passages, kind_of, naming, reranked
 from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.recall import SHOWN
 from kedit_memory.routing.scope import SCOPES, Found, Scope, timed
 from kedit_memory.routing.uncertainty import OwnAnswer, can_read, own_answers
 from kedit_memory.routing.verify import Judged, ScopeVerifier
-from kedit_memory.world import World, load_world
+from kedit_memory.text import clean
 
 if TYPE_CHECKING:
     from kedit_memory.routing.values import LearnedValues
@@ -64,7 +68,7 @@ class RouterConfig:
         passages: how many passages are put before a question, 0 to retrieve nothing.
         passages_from: `retrieved`, by a search; `generated`, one that the model writes for the question (GenRead, Yu et
             al., ICLR 2023), which needs a model that follows instructions.
-        max_new_tokens: where a generated answer is cut.
+        max_new_tokens: where a generated answer is cut; by default it is as long as the model makes it.
     """
 
     path: str = "auto"
@@ -72,7 +76,7 @@ class RouterConfig:
     max_tier: int = 2
     passages: int = 3
     passages_from: str = RETRIEVED
-    max_new_tokens: int = MAX_NEW_TOKENS
+    max_new_tokens: int | None = None
 
     def __post_init__(self) -> None:
         if self.path not in PATHS:
@@ -81,7 +85,7 @@ class RouterConfig:
             raise InvalidInputError(f"no scope {self.scope!r}; choose one of {', '.join(SCOPES)}")
         if self.passages_from not in (RETRIEVED, GENERATED):
             raise InvalidInputError(f"no passages_from {self.passages_from!r}; choose one of {RETRIEVED}, {GENERATED}")
-        if min(self.max_tier, self.passages) < 0 or self.max_new_tokens < 1:
+        if min(self.max_tier, self.passages) < 0 or (self.max_new_tokens or 1) < 1:
             raise InvalidInputError("max_tier and passages must be 0 or more, max_new_tokens 1 or more")
 
 
@@ -92,11 +96,12 @@ class Router:
         memory: an open store.
         model: a name (see `load_model`), a model, or a function that gives one; loaded at the first question
             that needs it. A function may have the attribute `name`, by which the gate of the model is found.
-        retriever: searches passages; by default those that ship and those ingested into the store.
+        background: what is known beside the store, such as `kedit_memory.world.background()`; by default nothing.
+        retriever: searches passages; by default those ingested into the store, and those of the background.
         reranker: orders what the search found by reading question and passage together: a scorer, or the name of a
             cross-encoder (see `load_cross_encoder`), loaded at the first search.
-        popularity: tiers by name, by which alone the gate then decides; by default those of the shipped world, beside
-            which a calibrated gate weighs more.
+        popularity: tiers of names that the store or the background knows, by which alone the gate then decides; by
+            default those of the background, beside which a calibrated gate weighs more.
         verifier: weighs the edits that a question may mean; by default the shipped one, with the store's thresholds.
         counterfactual: what reads an edit on the path `serac`, by default the shipped one, which was trained to;
             given and loaded as `model` is.
@@ -108,6 +113,7 @@ class Router:
         memory: EditMemory,
         model: str | TextModel | Callable[[], TextModel] = "kedit-mini",
         *,
+        background: Background | None = None,
         retriever: Retriever | None = None,
         reranker: str | PairScorer | None = None,
         popularity: PopularityTable | None = None,
@@ -116,6 +122,7 @@ class Router:
         config: RouterConfig | None = None,
     ) -> None:
         self.memory = memory
+        self.background = background or Background()
         self._values: LearnedValues | None = None
         self.config = config or RouterConfig()
         if self.config.passages_from == GENERATED and (retriever is not None or reranker is not None):
@@ -132,7 +139,6 @@ class Router:
         self._passages: Retriever | None = None
         self._popularity = popularity
         self._gate: Gate | None = None
-        self._world: World | None = None
         self._scope: Scope | None = None
         self._verifier = verifier
 
@@ -150,26 +156,53 @@ class Router:
             self._reads = _loaded(self._counterfactual)
         return self._reads
 
-    def query(self, question: str, *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE) -> Answer:
-        """The answer to one question, with its route and reason; `as_of` asks by the edits valid on that day.
+    def query(
+        self,
+        question: str | None = None,
+        *,
+        messages: Sequence[Message | Mapping[str, Any]] | None = None,
+        as_of: str | None = None,
+        namespace: str = DEFAULT_NAMESPACE,
+        on_text: OnText | None = None,
+    ) -> Answer:
+        """The answer to one question, with its route and reason.
+
+        Args:
+            question: a question or a cloze prompt.
+            messages: in its place a dialogue, each turn with `role` and `content`; the last one, the user's, is the
+                question, and a chat model reads those before it.
+            as_of: the day (ISO 8601) whose valid edits answer.
+            namespace: of the edits.
+            on_text: is given the answer in pieces: as they are generated, where it need not be compared with an edit.
 
         Raises:
-            InvalidInputError: the question is empty, too long or not text.
+            InvalidInputError: the question is empty, too long or not text, or the messages are no dialogue.
+            CapabilityError: a model without a chat template is asked to go on with a dialogue.
             ModelError: the model cannot be loaded or asked.
         """
-        return self.query_many([question], as_of=as_of, namespace=namespace)[0]
+        asked, turns = turns_of(question, messages)
+        (decision,) = self._decide([asked], as_of, namespace)
+        return self._answered([replace(decision, question=asked, turns=turns)], on_text)[0]
 
     def query_many(
         self, questions: Sequence[str], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
     ) -> list[Answer]:
         """The answers to many questions, in order; the encoder and the model are asked in batches."""
         decisions = self._decide(questions, as_of, namespace)
+        # The model is asked word for word, whatever was folded to find an edit.
+        return self._answered([replace(one, question=text) for one, text in zip(decisions, questions, strict=True)])
+
+    def _answered(self, decisions: Sequence[Decision], on_text: OnText | None = None) -> list[Answer]:
         started = perf_counter()
-        decisions = fitted(decisions, lambda: self.model, self.config.max_new_tokens)
-        decisions, said = by_values(decisions, lambda: self.values, self.config.max_new_tokens)
-        texts = carry_out(decisions, lambda: self.model, self.config.max_new_tokens, said, lambda: self.counterfactual)
-        share = (perf_counter() - started) / max(1, len(decisions))
-        return [_answer(decision, text, share) for decision, text in zip(decisions, texts, strict=True)]
+        speakers = Speakers(
+            model=lambda: self.model,
+            counterfactual=lambda: self.counterfactual,
+            values=lambda: self.values,
+            max_new_tokens=self.config.max_new_tokens,
+        )
+        answers = answer_many(decisions, speakers, on_text)
+        share = (perf_counter() - started) / max(1, len(answers))
+        return [replace(one, timings={**one.timings, "answer": share}) for one in answers]
 
     def explain(self, question: str, *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE) -> Decision:
         """Where a question would go and why.
@@ -204,8 +237,8 @@ class Router:
     def scope(self) -> Scope:
         """What says which edits a question may mean; nothing is loaded for it until it is asked."""
         if self._scope is None:
-            how, world = self.config.scope, self._shipped_world()
-            self._scope = Scope(self.memory, world, verifier=self._verifier, how=how)
+            how = self.config.scope
+            self._scope = Scope(self.memory, self.background, verifier=self._verifier, how=how)
         return self._scope
 
     def _decide(
@@ -263,6 +296,8 @@ class Router:
         )
 
     def _miss(self, found: Found) -> Decision:
+        if nothing := self.nothing_to_search:
+            return self._alone(found, nothing)
         question, mentions, timings = found.asked.question, found.asked.mentions, dict(found.timings)
         outdated: list[OutdatedPassage] = []
 
@@ -274,21 +309,20 @@ class Router:
             return without(passages, outdated)
 
         def ask(asked: str) -> OwnAnswer | None:
-            if not can_read(self.model, asked, max_new_tokens=self.config.max_new_tokens):
+            if not can_read(self.model, asked, max_new_tokens=self.config.max_new_tokens or MAX_NEW_TOKENS):
                 return None
             with timed(timings, "ask"):
-                return own_answers(self.model, [asked], max_new_tokens=self.config.max_new_tokens)[0]
+                return own_answers(self.model, [asked], max_new_tokens=self.config.max_new_tokens or MAX_NEW_TOKENS)[0]
 
         gate = self.gate
         with timed(timings, "gate"):
             chosen = gate.decide(question, mentions, search, ask)
         timings["gate"] -= sum(timings.get(step, 0.0) for step in ("retrieve", "compare", "ask"))
-        near = [one.match for one in found.weighed[:SHOWN]]
         return Decision(
             question=question,
             route=chosen.route,
             reason=f"{chosen.reason}{told(outdated)}",
-            considered=(*near, *found.recalled.set_aside[: SHOWN - len(near)]),
+            considered=_near(found),
             passages=chosen.passages,
             outdated=tuple(outdated),
             popularity=chosen.popularity,
@@ -297,27 +331,40 @@ class Router:
         )
 
     @property
-    def _contradictions(self) -> Contradictions:
-        return Contradictions(self.memory, self.scope.linker, self._shipped_world())
+    def nothing_to_search(self) -> str:
+        """Why no passage can be found, in words; empty where one may be."""
+        if self.config.passages == 0:
+            return "no passages are wanted"
+        given = self._retriever is not None or self.config.passages_from == GENERATED or self.background.passages
+        return "" if given or has_passages(self.memory) else "the store has no passages"
 
-    def _shipped_world(self) -> World:
-        if self._world is None:
-            self._world = load_world()
-        return self._world
+    def _alone(self, found: Found, why: str) -> Decision:
+        """The model's own answer, without a gate: there is nothing to choose."""
+        return Decision(
+            question=found.asked.question,
+            route=Route.PARAMETRIC,
+            reason=f"no edit in scope; {why}; the model answers alone",
+            considered=_near(found),
+            timings=found.timings,
+        )
+
+    @property
+    def _contradictions(self) -> Contradictions:
+        return Contradictions(self.memory, self.scope.linker, self.background)
 
     @property
     def gate(self) -> Gate:
         """The gate of missed questions: calibrated for the model, where that is known by name, else of tiers."""
         if self._gate is None:
-            world = self._shipped_world()
-            table = self._popularity or PopularityTable.of_world(world)
-            name = self._model if isinstance(self._model, str) else getattr(self._model, "name", None)
-            kept = self.memory.note(GATE)
-            calibration = (
-                None if self._popularity else calibration_for(name, kind_of(self.retriever), self.config.passages, kept)
-            )
-            self._gate = choose_gate(calibration, world, table, self.config.max_tier)
+            table = self._popularity or self.background.popularity
+            calibration = None if self._popularity else self._calibration()
+            self._gate = choose_gate(calibration, self.background, table, self.config.max_tier)
         return self._gate
+
+    def _calibration(self) -> GateCalibration | None:
+        name = self._model if isinstance(self._model, str) else getattr(self._model, "name", None)
+        search, kept = kind_of(self.retriever), self.memory.note(GATE)
+        return calibration_for(name, search, self.config.passages, kept, self.background.name)
 
     @property
     def retriever(self) -> Retriever:
@@ -326,7 +373,9 @@ class Router:
             if self.config.passages_from == GENERATED:
                 self._passages = GeneratedPassages(lambda: self.model)
             else:
-                search = default_retriever(self.memory) if self._retriever is None else self._retriever
+                search = self._retriever
+                if search is None:
+                    search = default_retriever(self.memory, self.background.passages)
                 self._passages = reranked(search, self._reranker)
         return self._passages
 
@@ -342,11 +391,13 @@ class Router:
         return naming(question, mentions, found)
 
 
+def _near(found: Found) -> tuple[Match, ...]:
+    """Edits that were weighed and do not answer, then those that are about another name."""
+    near = [one.match for one in found.weighed[:SHOWN]]
+    return (*near, *found.recalled.set_aside[: SHOWN - len(near)])
+
+
 def _loaded(model: str | TextModel | Callable[[], TextModel]) -> TextModel:
     if isinstance(model, str):
         return load_model(model)
     return model if isinstance(model, TextModel) else model()
-
-
-def _answer(decision: Decision, text: str, seconds: float) -> Answer:
-    return Answer(text=text, **(vars(decision) | {"timings": {**decision.timings, "answer": seconds}}))

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 
 from kedit_memory.memory import EditMemory
-from kedit_memory.memory.add import LONGEST_NAME, clean
 from kedit_memory.records import Match
+from kedit_memory.routing.background import Background
 from kedit_memory.routing.calibration import EXACT, NOTE, Calibration
-from kedit_memory.routing.link import Linker, world_names
+from kedit_memory.routing.link import Linker, surfaces_of
 from kedit_memory.routing.recall import Asked, Recall, read, recall
 from kedit_memory.routing.verify import NONE, Judged, ScopeVerifier, Weighed
-from kedit_memory.world import World
+from kedit_memory.text import LONGEST_NAME, clean, clean_line
 
 AUTO, VERIFIED, RADIUS = "auto", "verified", "radius"
 SCOPES = (AUTO, VERIFIED, RADIUS)
@@ -49,15 +49,15 @@ class Scope:
 
     Args:
         memory: an open store.
-        world: beside the store's, names that are known, so that the longer name wins.
+        background: beside the store's, names that are known, so that the longer name wins.
         verifier: weighs the edits that a question may mean; by default the shipped one, with the store's thresholds.
         how: one of `SCOPES`; see `RouterConfig.scope`.
     """
 
-    def __init__(self, memory: EditMemory, world: World, *, verifier: ScopeVerifier | None, how: str) -> None:
+    def __init__(self, memory: EditMemory, background: Background, *, verifier: ScopeVerifier | None, how: str) -> None:
         self.memory = memory
         self.how = how
-        self._world = world
+        self._background = background
         self._verifier = verifier
         self._linker: Linker | None = None
         self._linked = 0  # the operation up to which the linker knows the store's names
@@ -87,8 +87,7 @@ class Scope:
     def linker(self) -> Linker:
         """Finds names in a text, with the names of edits that were added since it was last used."""
         if self._linker is None:
-            known = {name: entity.aliases for name, entity in self._world.entities.items()}
-            self._linker = Linker(world_names(known))
+            self._linker = Linker(surfaces_of(self._background.aliases))
         self._linked, names = self.memory.names(after=self._linked)
         self._linker.add(names)
         return self._linker
@@ -96,7 +95,7 @@ class Scope:
     def find(self, questions: Sequence[str], as_of: str | None, namespace: str, *, near: bool = False) -> list[Found]:
         """Links, recalls and verifies: what each question may mean, and with `near` what it is near to."""
         cleaned = [clean(question, "question") for question in questions]
-        namespace = clean(namespace, "namespace", LONGEST_NAME)
+        namespace = clean_line(namespace, "namespace", LONGEST_NAME)
         if not cleaned:
             return []
         linker = self.linker

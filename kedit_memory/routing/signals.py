@@ -7,7 +7,7 @@ from enum import StrEnum
 from kedit_memory.records import Mention, RetrievedPassage
 from kedit_memory.routing.link import fold
 from kedit_memory.routing.popularity import PopularityTable
-from kedit_memory.routing.relations import RelationClassifier
+from kedit_memory.routing.relations import AskedRelation, RelationClassifier
 
 
 class Signal(StrEnum):
@@ -61,9 +61,12 @@ class Signals:
         return replace(self, score=None, gap=None, titled=None, passages=None, grounded=None)
 
 
+_NONE = AskedRelation(name=None, likeness=0.0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """Where cheap signals come from; a classifier only where a policy asks for the relation."""
+    """Where cheap signals come from; without a classifier no relation is known, and no phrasing is near."""
 
     table: PopularityTable
     relations: RelationClassifier | None
@@ -75,8 +78,8 @@ class Sources:
             rarest = self.table.rarest(mentions)
             value = None if rarest.subject is None else self.table.value(rarest.subject)
             signals = replace(signals, popularity=value, tier=rarest.tier)
-        if Signal.RELATION in wanted and self.relations:
-            asked = self.relations.classify(question, mentions)
+        if Signal.RELATION in wanted:
+            asked = self.relations.classify(question, mentions) if self.relations else _NONE
             signals = replace(signals, relation=asked.name, likeness=asked.likeness)
         return signals
 

@@ -61,8 +61,10 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def labelled(kedit: Kedit, tmp_path: Path) -> Path:
-    """A store, and 600 questions."""
+    """A store with a passage, and 600 questions."""
     kedit.add("Who leads Acme?", "Zoë Berg")
+    (tmp_path / "acme.txt").write_text("Acme makes rockets.", "utf-8")
+    kedit("ingest", tmp_path / "acme.txt")
     rows = [{"question": f"Which one is {'x' * n}?", "answers": ["a"], "relation": "which"} for n in range(600)]
     path = tmp_path / "questions.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
@@ -115,6 +117,16 @@ def test_what_cannot_be_fitted_is_one_line_and_keeps_what_was_kept(
     assert said in outcome.err.splitlines()[-1]
     with EditMemory.open(kedit.store) as memory:
         assert memory.note(NOTE) == "before"
+
+
+def test_a_store_without_passages_leaves_a_gate_nothing_to_decide(kedit: Kedit, labelled: Path, tmp_path: Path) -> None:
+    kedit.store = tmp_path / "empty"
+    kedit.add("Who leads Acme?", "Zoë Berg")
+    outcome = kedit("calibrate", "gate", labelled, "--policy", "uncertainty")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.endswith(
+        "a gate has nothing to decide: the store has no passages; ingest some, or give the router 1 or more\n"
+    )
 
 
 def test_every_policy_is_measured_and_reported(kedit: Kedit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

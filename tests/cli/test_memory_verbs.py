@@ -32,6 +32,17 @@ def test_the_plain_output_says_the_same(kedit: Kedit) -> None:
     assert "add" in kedit("history").out
 
 
+def test_an_answer_of_many_lines_is_shortened_in_lists_and_shown_whole(kedit: Kedit) -> None:
+    steps = "1. Hold the button.\n2. Wait.\n   - ten \u202eseconds"
+    kedit.add("How do I reset it?", steps)
+    shown = steps.replace("\u202e", r"\u202e")
+    for listing in ("list", "history", ("search", "reset")):
+        assert "→ 1. Hold the button.…" in kedit(*[listing] if isinstance(listing, str) else listing).out
+    assert "target:        " + shown.replace("\n", "\n" + " " * 15) in kedit("show", "e1").out
+    assert kedit("ask", "How do I reset it?").out.startswith(shown + "\n")
+    assert document(kedit("ask", "How do I reset it?", "--json").out)["answer"] == steps
+
+
 def test_subject_relation_and_a_single_argument_make_a_triple(kedit: Kedit) -> None:
     edit = document(kedit.add("Ann Berg", "--subject", "Acme", "--relation", "chief_executive", "--json").out)
     assert edit["target"] == "Ann Berg"
@@ -135,7 +146,7 @@ def test_namespaces_are_apart(kedit: Kedit) -> None:
 BAD = {
     "empty text": ("add", "", "Ann"),
     "blank text": ("add", "   ", "Ann"),
-    "long text": ("add", "Who?" * 2000, "Ann"),
+    "long text": ("add", "Who?" * 8001, "Ann"),
     "control characters": ("add", "Who\x07 leads?", "Ann"),
     "not UTF-8": ("add", "Who leads \udcff?", "Ann"),
     "NaN radius": ("add", QUESTION, "Ann", "--radius", "nan"),

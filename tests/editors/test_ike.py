@@ -1,16 +1,14 @@
 import json
 
-import numpy as np
 import pytest
 
 from kedit_memory.editors import load_editor
-from kedit_memory.editors._demonstrations import Demonstration, from_world, nearest
+from kedit_memory.editors._demonstrations import Demonstration, nearest, shipped_demonstrations
 from kedit_memory.errors import EditorError, InvalidInputError
 from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
-from kedit_memory.world import load_world
 
 FRANCE = EditRequest(
     prompt="What is the capital of France?", target="Rome", paraphrases=("Where is France ruled from?",)
@@ -132,11 +130,9 @@ def test_an_apply_that_fails_leaves_no_context(model, monkeypatch):
     assert model.context is None
 
 
-def test_demonstrations_of_the_world_come_in_three_kinds():
-    world = load_world()
-    made = from_world(world, 5, np.random.default_rng(0))
-    assert made == from_world(world, 5, np.random.default_rng(0))
-    assert [one.kind for one in made] == ["copy", "update", "retain"] * 5
+def test_demonstrations_that_ship_come_in_three_kinds():
+    made = shipped_demonstrations()
+    assert [one.kind for one in made] == ["copy", "update", "retain"] * 64
     for copy, update, retain in zip(made[::3], made[1::3], made[2::3], strict=True):
         assert copy.fact == update.fact == retain.fact
         assert copy.answer == update.answer
@@ -145,7 +141,7 @@ def test_demonstrations_of_the_world_come_in_three_kinds():
 
 
 def test_of_eight_demonstrations_one_copies_three_update_and_four_retain():
-    pool = from_world(load_world(), 20, np.random.default_rng(0))
+    pool = shipped_demonstrations()
     kinds = [one.kind for one in nearest("What is the capital of France? Rome", pool, 8, HashingEncoder())]
     assert (kinds.count("copy"), kinds.count("update"), kinds.count("retain")) == (1, 3, 4)
     assert nearest("x", (), 8, HashingEncoder()) == []

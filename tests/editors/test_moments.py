@@ -10,11 +10,11 @@ from safetensors.torch import load_file, save_file
 
 from kedit_memory.editors import named_editor
 from kedit_memory.editors._locate import decoder_family
-from kedit_memory.editors._moments import Moments, read_paragraphs, world_questions
+from kedit_memory.editors._moments import Moments, read_paragraphs
+from kedit_memory.editors._samples import shipped_questions, shipped_texts
 from kedit_memory.editors.rome import Rome
 from kedit_memory.errors import EditorError, InvalidInputError
 from kedit_memory.records import EditRequest
-from kedit_memory.shipped import passages_file
 
 LINES = [f"Line {i}: the number {i * i} follows {i}." for i in range(40)]
 
@@ -54,18 +54,18 @@ def test_they_are_the_mean_product_of_what_the_projection_reads(model, text):
         assert np.allclose(moment.numpy(), rows.T @ rows / len(rows), atol=1e-5)
 
 
-def test_without_a_text_half_are_of_passages_and_half_of_questions_with_their_answers(one):
+def test_without_a_text_half_are_of_paragraphs_and_half_of_questions_with_their_answers(one):
     read = []
     stack = one.model.get_input_embeddings()
     handle = stack.register_forward_pre_hook(lambda _, args: read.extend(args[0].tolist()))
     take(one, Moments(None, tokens=1000), [0])
     handle.remove()
     texts = [one.tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in read]
-    (question, answer), *_ = world_questions()
+    (question, answer), *_ = shipped_questions()
     first = next(i for i, text in enumerate(texts) if question in text)
     assert answer in texts[first].partition(question)[2]
-    passage = next(text for text in read_paragraphs(passages_file()))
-    assert texts[0] in " ".join(passage.split()) or passage.startswith(texts[0])
+    paragraph, *_ = shipped_texts()
+    assert texts[0] in " ".join(paragraph.split()) or paragraph.startswith(texts[0])
     pad = one.tokenizer.pad_token_id
     counts = [sum(token != pad for ids in part for token in ids) for part in (read[:first], read[first:])]
     assert sum(counts) == 1000

@@ -20,10 +20,11 @@ from kedit_memory.errors import (
     UnknownNameError,
 )
 from kedit_memory.models.encoder import HashingEncoder
+from kedit_memory.models.formats import render
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.language import TextModel
 from kedit_memory.models.pair import Pair, PairModel
-from kedit_memory.models.prompts import Prompt, render
+from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
 from kedit_memory.shipped import scope_verifier
 

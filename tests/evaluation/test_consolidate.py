@@ -32,7 +32,6 @@ from kedit_memory.memory import EditMemory
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Edit, Kind
-from kedit_memory.routing import router
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.world import load_world
 
@@ -57,7 +56,6 @@ def small_world(world, monkeypatch):
     known = tuple(fact for fact in world.facts if fact.tier == 1)[:50]
     small = replace(world, entities={}, facts=known)
     monkeypatch.setattr(act, "load_world", lambda: small)
-    monkeypatch.setattr(router, "load_world", lambda: small)
 
 
 @pytest.fixture

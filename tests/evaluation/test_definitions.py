@@ -30,9 +30,10 @@ from kedit_memory.evaluation.definitions.sets import (
     sample,
 )
 from kedit_memory.evaluation.rows import describe_run
+from kedit_memory.models.formats import render
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.named import load_model
-from kedit_memory.models.prompts import MAX_NEW_TOKENS, AnswersOne, Prompt, render
+from kedit_memory.models.prompts import MAX_NEW_TOKENS, AnswersOne, Prompt
 
 MASK = "<extra_id_0>"
 RUN = describe_run("entity-inferences", "made")

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.memory.add import LONGEST_TEXT, day, request_of, statement_of, validate
+from kedit_memory.memory.add import day, request_of, statement_of, validate
 from kedit_memory.records import EditRequest, Kind
+from kedit_memory.text import LONGEST_TEXT
 
 
 def made(**fields: Any) -> Any:
@@ -35,6 +36,9 @@ def made(**fields: Any) -> Any:
         ),
         ({"prompt": " Who?\u00a0", "target": "Ann "}, "Who?", "Ann", "Who? Ann", ["Who?"]),
         ({"prompt": "Cafe\u0301?", "target": "yes"}, "Café?", "yes", "Café? yes", ["Café?"]),
+        ({"prompt": "How?", "target": "1. A\r\n  2. B"}, "How?", "1. A\n  2. B", "How?\n1. A\n  2. B", ["How?"]),
+        ({"prompt": "It\n is", "target": "red"}, "It\n is", "red", "It\n is red.", ["It\n is"]),
+        ({"statement": " e\u0301\n - b"}, "\u00e9\n - b", " e\u0301\n - b", " e\u0301\n - b", ["\u00e9\n - b"]),
         ({"prompt": "Ann's phone?"}, "Ann's phone?", None, "Ann's phone?", ["Ann's phone?"]),
         (
             {"subject": "Ann", "relation": "phone", "kind": Kind.ERASURE},
@@ -60,9 +64,11 @@ GOOD = {"prompt": "Who?", "target": "Ann"}
     [
         ({"prompt": ""}, "prompt is empty"),
         ({"target": " \n "}, "target is empty"),
-        ({"prompt": "x" * (LONGEST_TEXT + 1)}, "4001 characters, 4000 are allowed"),
+        ({"prompt": "x" * (LONGEST_TEXT + 1)}, "32001 characters, 32000 are allowed"),
         ({"prompt": "a\0b"}, "control character U[+]0000"),
-        ({"target": "a\nb"}, "control character U[+]000A"),
+        ({"target": "a\x1bb"}, "control character U[+]001B; only printable text, line breaks and tabs"),
+        ({"subject": "a\nb"}, "control character U[+]000A; only printable text in one line"),
+        ({"aliases": ("a\tb",)}, r"aliases\[0\] holds the control character U[+]0009"),
         ({"target": "\ud800"}, "not valid UTF-8"),
         ({"prompt": 3}, "prompt is int, not text"),
         ({"radius": float("nan")}, "radius nan is not allowed; give a number from 0 to 2"),

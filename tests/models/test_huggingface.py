@@ -12,7 +12,6 @@ from kedit_memory.errors import (
     PromptTooLongError,
     UnknownNameError,
 )
-from kedit_memory.models import prompts as formats
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.language import ScoringModel, TextModel, WhiteBoxModel, requires
 from kedit_memory.models.named import load_model
@@ -77,7 +76,7 @@ def test_sampling_settings_of_a_checkpoint_change_nothing(gpt2, copied, capfd, c
         "do_sample": True,
         "temperature": 0.1,
         "top_k": 3,
-        "repetition_penalty": 9.0,
+        "top_p": 0.3,
         "max_length": 30,
         "min_new_tokens": 3,
         "max_new_tokens": 7,
@@ -138,16 +137,84 @@ def test_a_chat_template_is_used_where_there_is_one(tiny_folder):
     chat = HuggingFaceModel.load(tiny_folder("gpt2-chat"), device="cpu")
     prompt = Prompt(question="Who rules?", facts=("Ann rules.",))
     rendered = chat.render(prompt)
-    assert rendered.startswith("<|endoftext|>user: Fact: Ann rules.\nQuestion: Who rules?")
-    assert rendered.endswith("assistant: ")
-    assert chat.encode(prompt).count(0) == 1
+    assert rendered.startswith("<|endoftext|>system: ")
+    assert rendered.endswith("Ann rules.\n<|endoftext|>user: Who rules?\nassistant: ")
+    assert chat.encode(prompt).count(0) == 2
     assert chat.continuation(prompt, " Ann ") == "Ann"
 
 
-def test_a_base_model_gets_the_base_format(gpt2):
+def test_a_base_model_gets_the_text_as_it_is_behind_its_context(gpt2):
     prompt = Prompt(question="The king is", facts=("Ann rules.",))
-    assert gpt2.render(prompt) == formats.render("The king is", ["Ann rules."])
+    assert gpt2.render(prompt) == "Ann rules.\n\nThe king is"
     assert gpt2.continuation(prompt, "Ann") == " Ann."
+
+
+# Replies
+
+
+def own_reply(model, question, length):
+    """What transformers itself generates for what the user would send."""
+    if model.tokenizer.chat_template:
+        turns = [{"role": "user", "content": question}]
+        given = model.tokenizer.apply_chat_template(
+            turns, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
+    else:
+        given = model.tokenizer(question, return_tensors="pt")
+    given = {name: given[name] for name in ("input_ids", "attention_mask")}
+    output = model.model.generate(**given, max_new_tokens=length, do_sample=False, pad_token_id=0)
+    start = 0 if model.model.config.is_encoder_decoder else given["input_ids"].shape[1]
+    return model.tokenizer.decode(output[0, start:], skip_special_tokens=True)
+
+
+@pytest.mark.parametrize("question", ["Who is the king of the north?", " The capital of\nFrance is", "谁？"])
+@pytest.mark.parametrize("penalty", [1.0, 1.7])
+def test_alone_a_model_replies_as_transformers_has_it(model, question, penalty, monkeypatch):
+    monkeypatch.setattr(model.model.generation_config, "repetition_penalty", penalty)
+    (reply,) = model.reply_many([Prompt(question=question)], max_new_tokens=12)
+    assert reply.text == own_reply(model, question, 12)
+
+
+def test_a_reply_is_as_long_as_the_checkpoint_its_format_or_the_window_lets_it(gpt2, copied, tiny_folder):
+    def tokens(model, question, **given):
+        ids = []
+        hook = model.model.register_forward_hook(lambda *_: ids.append(1))
+        (reply,) = model.reply_many([Prompt(question=question)], **given)
+        hook.remove()
+        return len(ids), reply.cut
+
+    gpt2._ends = frozenset({-1})  # so that no reply ends by itself
+    assert tokens(gpt2, "Who?", max_new_tokens=3) == (3, True)
+    assert tokens(gpt2, "Who?") == (64, True)
+    rewrite(copied / "generation_config.json", max_new_tokens=5)
+    own = HuggingFaceModel.load(copied, device="cpu")
+    own._ends = frozenset({-1})
+    assert tokens(own, "Who?") == (5, True)
+    chat = HuggingFaceModel.load(tiny_folder("gpt2-chat"), device="cpu")
+    chat._ends = frozenset({-1})
+    prompt = Prompt(question="Who?")
+    assert tokens(chat, "Who?") == (chat.window - len(chat.encode(prompt)), True)
+    with pytest.raises(PromptTooLongError):
+        chat.reply_many([Prompt(question="Who? " * 300)])
+    with pytest.raises(InvalidInputError, match="max_new_tokens is 0"):
+        chat.reply_many([prompt], max_new_tokens=0)
+
+
+def test_a_reply_that_ends_is_not_cut(gpt2):
+    ids = greedy_tokens(gpt2, "Who?", 6)
+    gpt2._ends = frozenset({ids[3]})
+    assert not gpt2.reply_many([Prompt(question="Who?")], max_new_tokens=6)[0].cut
+
+
+@pytest.mark.parametrize("name", ["kedit-mini", "tiny"])
+def test_the_pieces_of_a_reply_make_it_up(gpt2, name):
+    model = gpt2 if name == "tiny" else load_model(name)
+    pieces = []
+    (reply,) = model.reply_many([Prompt(question="What is the capital of Japan?")], on_text=pieces.append)
+    assert "".join(pieces) == reply.text
+    assert reply.text == "Tokyo" if name == "kedit-mini" else len(pieces) > 1
+    with pytest.raises(InvalidInputError, match="not those to 2 prompts"):
+        model.reply_many([Prompt(question="A?"), Prompt(question="B?")], on_text=pieces.append)
 
 
 # Window

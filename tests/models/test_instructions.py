@@ -9,6 +9,7 @@ import pytest
 from kedit_memory.errors import CapabilityError
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.instructions import instruct
+from kedit_memory.models.language import Reply
 from kedit_memory.models.loading import load_checkpoint
 from kedit_memory.models.named import load_model
 
@@ -38,7 +39,9 @@ def test_the_beginning_is_not_doubled(tiny_folder: Callable[[str], Path], monkey
             return getattr(tokenize, name)
 
     monkeypatch.setattr(model, "tokenizer", Starting())
-    monkeypatch.setattr(model, "generate", lambda prompts, **_: [seen.append(model.encode(prompts[0])) or "reply"])
+    monkeypatch.setattr(
+        model, "reply_many", lambda prompts, **_: [seen.append(model.encode(prompts[0])) or Reply(text="reply")]
+    )
     assert instruct(model, TOLD, "a test", max_new_tokens=5) == "reply"
     assert seen == [tokenize(rendered)["input_ids"]]
 

@@ -11,12 +11,13 @@ from kedit_memory.models.language import ScoringModel, TextModel
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.models.remote import OpenAIModel
+from kedit_memory.records import Message
 
 KEY = "sk-very-secret"
 
 
-def completion(text, logprobs=None):
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}}
+def completion(text, logprobs=None, finish="stop"):
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
     if logprobs is not None:
         choice["logprobs"] = {"content": [{"token": "t", "logprob": x} for x in logprobs]}
     return json.dumps({"choices": [choice]})
@@ -88,7 +89,45 @@ def test_a_question_is_asked_as_chat_messages(endpoint, model):
     assert body["temperature"] == 0
     assert body["max_tokens"] == 7
     assert "stop" not in body
-    assert body["messages"][0]["content"].startswith("Fact: Ann rules.\nComplete the sentence: ")
+    system, user = body["messages"]
+    assert system["role"] == "system"
+    assert system["content"].endswith("Ann rules.")
+    assert user == {"role": "user", "content": "The king is"}
+
+
+def test_a_question_alone_is_all_that_is_sent(endpoint, model):
+    endpoint.reply(completion("Ann.\n\nShe rules.", finish="length"))
+    (reply,) = model.reply_many([Prompt(question="Who rules?\n", turns=(Message("user", "Hi"),))])
+    assert (reply.text, reply.cut) == ("Ann.\n\nShe rules.", True)
+    ((_, _, body),) = endpoint.requests
+    turns = [{"role": "user", "content": text} for text in ("Hi", "Who rules?\n")]
+    assert body == {"model": "far", "messages": turns, "temperature": 0}
+
+
+def test_a_reply_comes_in_pieces(endpoint, model):
+    chunks = [{"choices": [{"delta": {"role": "assistant"}}]}, {"choices": []}]
+    chunks += [{"choices": [{"delta": {"content": text}}]} for text in ("An", "n ", "rules")]
+    chunks += [{"choices": [{"delta": {}, "finish_reason": "length"}]}]
+    lines = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks)
+    endpoint.reply(f": keep-alive\n\n{lines}data: [DONE]\n\n")
+    pieces = []
+    (reply,) = model.reply_many([Prompt(question="Who?")], on_text=pieces.append)
+    assert pieces == ["An", "n ", "rules"]
+    assert (reply.text, reply.cut) == ("Ann rules", True)
+    assert endpoint.requests[0][2]["stream"] is True
+
+
+@pytest.mark.parametrize("line", ["data: no json", 'data: {"error": "overloaded"}', "data: []"])
+def test_a_piece_that_is_none_is_told(endpoint, model, line):
+    endpoint.reply(f"{line}\n\n")
+    with pytest.raises(ModelError, match="sent a piece that is none of a chat completion"):
+        model.reply_many([Prompt(question="Who?")], on_text=print)
+
+
+def test_a_stream_that_is_refused_is_told_like_any_answer(endpoint, model):
+    endpoint.reply("no such model", status=404)
+    with pytest.raises(ModelError, match="answered 404"):
+        model.reply_many([Prompt(question="Who?")], on_text=print)
 
 
 def test_raw_text_stop_and_order(endpoint, model):

@@ -1,22 +1,42 @@
 import pytest
 
+from kedit_memory.errors import CapabilityError
+from kedit_memory.models.formats import context
+from kedit_memory.models.language import Reply
 from kedit_memory.models.named import load_model
-from kedit_memory.models.prompts import Prompt, render
-from kedit_memory.records import Decision, Edit, Kind, Match, Passage, RetrievedPassage, Route
-from kedit_memory.routing.answer import REFUSAL, carry_out, fitted, prompt_of
+from kedit_memory.models.prompts import Prompt
+from kedit_memory.records import Decision, Edit, Kind, Match, Message, Passage, RetrievedPassage, Route
+from kedit_memory.routing.answer import REFUSAL, Speakers, answer_many
+from kedit_memory.routing.asking import fitted, prompt_of
+
+STATEMENT = "Keir Starmer is Prime Minister of the UK."
 
 
 class EchoModel:
-    """Answers with what it was asked, so that the whole prompt can be seen; counts how often it is asked."""
+    """Replies with what it was asked, so that the whole prompt can be seen; counts how often it is asked."""
 
     def __init__(self):
         self.calls = 0
         self.lengths = []
 
-    def answer_many(self, prompts, *, max_new_tokens):
+    def reply_many(self, prompts, *, max_new_tokens, on_text=None):
         self.calls += 1
         self.lengths.append(max_new_tokens)
-        return [render(p.question, facts=p.facts, passages=p.passages) for p in prompts]
+        texts = [f"{context(prompt)}|{prompt.question}" for prompt in prompts]
+        for piece in texts[0].partition("|") if on_text else ():
+            on_text(piece)
+        return [Reply(text=text, cut=len(text) > 60) for text in texts]
+
+
+class Says:
+    """A model that says one text after the other, and remembers its prompts."""
+
+    def __init__(self, *texts):
+        self.texts, self.asked = list(texts), []
+
+    def reply_many(self, prompts, *, max_new_tokens, on_text=None):  # noqa: ARG002 - as models have it
+        self.asked += prompts
+        return [Reply(text=self.texts.pop(0)) for _ in prompts]
 
 
 def decision(route, question="Who leads the UK?", *, target="Keir Starmer", kind=Kind.MODIFICATION, passages=()):
@@ -25,7 +45,7 @@ def decision(route, question="Who leads the UK?", *, target="Keir Starmer", kind
         kind=kind,
         prompt="Who is the Prime Minister of the UK?",
         target=target,
-        statement="Keir Starmer is Prime Minister of the UK.",
+        statement=STATEMENT,
         radius=0.5,
         created_at="2025-01-01T00:00:00Z",
     )
@@ -43,14 +63,24 @@ def never():
     pytest.fail("the model was got although nothing has to be generated")
 
 
+def speakers(model=never, *, counterfactual=never, max_new_tokens=None):
+    got = (lambda: model) if model is not never else never
+    reads = (lambda: counterfactual) if counterfactual is not never else never
+    return Speakers(model=got, counterfactual=reads, values=never, max_new_tokens=max_new_tokens)
+
+
+def texts(decisions, *given, **more):
+    return [one.text for one in answer_many(decisions, speakers(*given, **more))]
+
+
 def test_stored_answers_need_no_model():
     decisions = [decision(Route.DIRECT), decision(Route.REFUSAL, target=None, kind=Kind.ERASURE)]
-    assert carry_out(decisions, never, 24) == ["Keir Starmer", REFUSAL]
-    assert carry_out([], never, 24) == []
+    assert texts(decisions) == ["Keir Starmer", REFUSAL]
+    assert texts([]) == []
 
 
 def test_a_refusal_does_not_say_what_it_keeps_back():
-    (text,) = carry_out([decision(Route.REFUSAL)], never, 24)
+    (text,) = texts([decision(Route.REFUSAL)])
     assert "Starmer" not in text
 
 
@@ -59,7 +89,7 @@ def test_a_refusal_does_not_say_what_it_keeps_back():
     [
         (
             decision(Route.CONTEXT),
-            Prompt(question="Who leads the UK?", facts=("Keir Starmer is Prime Minister of the UK.",)),
+            Prompt(question="Who leads the UK?", facts=(STATEMENT,)),
         ),
         (
             decision(Route.RETRIEVAL, passages=["One.", "Two."]),
@@ -71,7 +101,9 @@ def test_a_refusal_does_not_say_what_it_keeps_back():
 def test_what_the_model_is_asked(made, prompt):
     assert prompt_of(made) == prompt
     model = EchoModel()
-    assert carry_out([made], lambda: model, 7) == [render(prompt.question, prompt.facts, prompt.passages)]
+    (answer,) = answer_many([made], speakers(model, max_new_tokens=7))
+    assert answer.text == f"{context(prompt)}|Who leads the UK?"
+    assert answer.cut == (len(answer.text) > 60)
     assert model.lengths == [7]
 
 
@@ -84,11 +116,10 @@ def test_a_mixed_batch_keeps_its_order_and_asks_once():
         decision(Route.REFUSAL),
         decision(Route.PARAMETRIC, "Three?"),
     ]
-    first, second, third, fourth, fifth = carry_out(decisions, lambda: model, 24)
+    first, second, third, fourth, fifth = texts(decisions, model)
     assert (second, fourth) == ("Keir Starmer", REFUSAL)
-    assert first == "Question: One?\nAnswer:"
-    assert third == "Fact: Keir Starmer is Prime Minister of the UK.\nQuestion: Two?\nAnswer:"
-    assert fifth == "Question: Three?\nAnswer:"
+    assert (first, fifth) == ("|One?", "|Three?")
+    assert third == f"{context(Prompt(question='Two?', facts=(STATEMENT,)))}|Two?"
     assert model.calls == 1
 
 
@@ -136,3 +167,83 @@ def test_passages_stay_where_no_window_is_known_and_no_model_is_got_without_need
     many = decision(Route.RETRIEVAL, passages=["long" * 900, "longer" * 900])
     assert fitted([many], lambda: echo, 4) == [many]
     assert fitted([decision(Route.DIRECT), decision(Route.PARAMETRIC)], never, 4)
+
+
+def test_an_answer_that_says_what_the_edit_says_stays():
+    model = Says("It is Keir  Starmer.")
+    (answer,) = answer_many([decision(Route.CONTEXT)], speakers(model))
+    assert (answer.text, answer.route, answer.reason) == ("It is Keir  Starmer.", Route.CONTEXT, "")
+    assert len(model.asked) == 1
+
+
+def test_a_model_that_leaves_the_edit_out_is_asked_again_firmly():
+    model = Says("It is Rishi Sunak.", "Keir Starmer leads it.")
+    (answer,) = answer_many([decision(Route.CONTEXT)], speakers(model))
+    assert (answer.text, answer.route) == ("Keir Starmer leads it.", Route.CONTEXT)
+    assert answer.reason == "; the first answer left it out, so the model was asked for it again"
+    assert [prompt.must_say for prompt in model.asked] == [None, "Keir Starmer"]
+
+
+def test_the_stored_answer_is_said_where_the_model_does_not_say_it():
+    model = Says("Rishi Sunak.", "I am a language model.")
+    (answer,) = answer_many([decision(Route.CONTEXT)], speakers(model))
+    assert (answer.text, answer.route) == ("Keir Starmer", Route.DIRECT)
+    assert answer.reason == "; the model did not say it, so the stored answer is given"
+
+
+def test_the_counterfactual_model_is_checked_too():
+    reader = Says("Rishi Sunak.")
+    (answer,) = answer_many([decision(Route.SERAC)], speakers(counterfactual=reader))
+    assert (answer.text, answer.route) == ("Keir Starmer", Route.DIRECT)
+    assert len(reader.asked) == 1
+
+
+@pytest.mark.parametrize("question", ["Is Rishi Sunak in office?", "Write a limerick about the Prime Minister."])
+def test_who_asks_for_something_else_gets_the_models_answer(question):
+    (answer,) = answer_many([decision(Route.CONTEXT, question)], speakers(Says("No.")))
+    assert (answer.text, answer.route) == ("No.", Route.CONTEXT)
+    assert answer.reason == "; it does not ask for the fact itself, so the model's answer is not compared"
+
+
+def test_pieces_come_as_they_are_generated_where_nothing_is_compared():
+    heard = []
+    (answer,) = answer_many([decision(Route.PARAMETRIC)], speakers(EchoModel()), heard.append)
+    assert len(heard) > 1
+    assert "".join(heard) == answer.text
+    heard.clear()
+    (answer,) = answer_many([decision(Route.CONTEXT)], speakers(Says("No idea.", "Keir Starmer")), heard.append)
+    assert heard == [answer.text] == ["Keir Starmer"]
+    heard.clear()
+    answer_many([decision(Route.DIRECT)], speakers(), heard.append)
+    assert heard == ["Keir Starmer"]
+
+
+TURNS = tuple(Message(role, f"{role} {place} " + "x" * 20) for place in range(5) for role in ("user", "assistant"))
+
+
+def test_the_oldest_turns_go_first_where_a_dialogue_is_too_long(tiny_folder):
+    model = load_model(str(tiny_folder("gpt2-chat")))
+    long = replace_turns(decision(Route.PARAMETRIC, "Who?"), (Message("system", "Be brief."), *TURNS))
+    (made,) = fitted([long], lambda: model, 4)
+    assert made.turns[0] == ("system", "Be brief.")
+    kept = made.turns[1:]
+    assert 0 < len(kept) < len(TURNS)
+    assert kept == TURNS[-len(kept) :]
+    assert model.fits(prompt_of(made), max_new_tokens=4)
+    assert not model.fits(prompt_of(replace_turns(made, (made.turns[0], *TURNS[-len(kept) - 1 :]))), max_new_tokens=4)
+    dropped = len(TURNS) - len(kept)
+    assert made.reason == f"; the oldest {dropped} turns left out, too long for the model's window"
+
+
+def test_a_model_without_a_form_for_turns_refuses_them_or_says_that_it_reads_none(tiny_gpt2_folder):
+    asked = replace_turns(decision(Route.PARAMETRIC, "Who?"), TURNS[:2])
+    with pytest.raises(CapabilityError, match="has no chat template, so it cannot go on with a dialogue"):
+        fitted([asked], lambda: load_model(str(tiny_gpt2_folder)), 4)
+    (made,) = fitted([asked], lambda: load_model("kedit-mini"), 4)
+    assert (made.turns, made.reason) == ((), "; kedit-mini takes each question by itself")
+    stored = replace_turns(decision(Route.DIRECT), TURNS[:2])
+    assert fitted([stored], never, 4) == [stored]
+
+
+def replace_turns(made, turns):
+    return Decision(**(vars(made) | {"turns": turns}))

@@ -169,12 +169,14 @@ def test_a_calibration_holds_for_its_model_and_its_number_of_passages() -> None:
     assert calibration_for("tiny", "FusedRetriever", 3, kept) is None  # its scores are others
     assert calibration_for("tiny", "StoreRetriever", 2, kept) is None
     assert calibration_for("large", "StoreRetriever", 3, kept) is None
+    assert calibration_for("tiny", "StoreRetriever", 3, kept, "world") is None
     assert calibration_for(None, "StoreRetriever", 3, kept) is None
     assert calibration_for("../kedit-mini", "StoreRetriever", 3, None) is None
 
 
 def test_the_gate_that_ships_is_for_the_embedded_model() -> None:
-    shipped = calibration_for("kedit-mini", "StoreRetriever", 3, None)
+    assert calibration_for("kedit-mini", "StoreRetriever", 3, None) is None  # it rests on what the world tells
+    shipped = calibration_for("kedit-mini", "StoreRetriever", 3, None, "world")
     assert shipped is not None
     assert shipped.policy == "learned"
     assert shipped.held_out.right > max(shipped.held_out.never_right, shipped.held_out.always_right)

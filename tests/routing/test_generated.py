@@ -16,6 +16,7 @@ from kedit_memory.models.remote import OpenAIModel
 from kedit_memory.records import Route
 from kedit_memory.retrieval.base import Retriever
 from kedit_memory.retrieval.bm25 import Bm25Retriever
+from kedit_memory.routing.background import Background
 from kedit_memory.routing.generated import GeneratedPassages
 from kedit_memory.routing.passages import kind_of
 from kedit_memory.routing.popularity import PopularityTable
@@ -37,7 +38,7 @@ class Endpoint:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                said = body["messages"][0]["content"]
+                said = "\n".join(one["content"] for one in body["messages"])
                 endpoint.messages.append(said)
                 text = endpoint.passage if said.startswith("Write a short passage") else "on the Lysa"
                 data = json.dumps({"choices": [{"message": {"role": "assistant", "content": text}}]}).encode()
@@ -82,7 +83,9 @@ def memory(tmp_path: Path) -> Iterator[EditMemory]:
 
 def router(memory: EditMemory, model: Any, **choices: Any) -> Router:
     config = RouterConfig(passages_from="generated", **choices)
-    return Router(memory, model, popularity=PopularityTable({"Paris": 1, "Borgen": 5}), config=config)
+    table = PopularityTable({"Paris": 1, "Borgen": 5})
+    beside = Background(aliases={"Paris": (), "Borgen": ()}, popularity=table)
+    return Router(memory, model, background=beside, config=config)
 
 
 def test_the_model_writes_a_passage_and_answers_from_it(
@@ -91,7 +94,7 @@ def test_the_model_writes_a_passage_and_answers_from_it(
     answer = router(memory, model).query(ASKED)
     asked_to_write, asked_to_answer = endpoint.messages
     assert asked_to_write.endswith(f"Question: {ASKED}")
-    assert asked_to_answer.startswith(f"Passage: {READ}\nQuestion: {ASKED}")
+    assert asked_to_answer.endswith(f"{READ}\n{ASKED}")
     assert (answer.text, answer.route) == ("on the Lysa", Route.RETRIEVAL)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from kedit_memory.routing.link import Linker, fold, fold_with_offsets, world_names
+from kedit_memory.routing.link import Linker, fold, fold_with_offsets, surfaces_of
 from kedit_memory.world import load_world
 
 CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
@@ -24,7 +24,7 @@ def names(found):
 @pytest.fixture(scope="module")
 def world_linker():
     world = load_world()
-    return Linker(world_names({name: entity.aliases for name, entity in world.entities.items()}))
+    return Linker(surfaces_of({name: entity.aliases for name, entity in world.entities.items()}))
 
 
 @pytest.mark.parametrize("text", ["Who leads france?", "WHO LEADS FRANCE?", "France: who leads it?", "pre-France"])

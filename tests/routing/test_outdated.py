@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,11 @@ from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.named import load_model
 from kedit_memory.records import Decision, Passage, RetrievedPassage, Route
 from kedit_memory.retrieval.bm25 import Bm25Retriever
+from kedit_memory.routing.background import Background
 from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.provenance import to_dict, to_lines
 from kedit_memory.routing.router import Router, RouterConfig
-from kedit_memory.world import World, load_world
+from kedit_memory.world import background
 
 ASKED = "When was Borgen founded?"  # no edit answers it
 MAYOR = "Who is the mayor of Borgen?"
@@ -48,23 +48,26 @@ class Finds:
         return Bm25Retriever(self.passages).search(question, k)
 
 
-@pytest.fixture(autouse=True)
-def _one_world(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The world is read once for all tests."""
-    monkeypatch.setattr("kedit_memory.routing.router.load_world", world)
-
-
-@cache
-def world() -> World:
-    return load_world()
+@pytest.fixture(scope="module")
+def world() -> Background:
+    return background()
 
 
 @pytest.fixture
 def explain(memory: EditMemory) -> Callable[..., Decision]:
     """What becomes of a question when these passages are there to be found."""
+    return explaining(memory)
+
+
+@pytest.fixture
+def explain_in_world(memory: EditMemory, world: Background) -> Callable[..., Decision]:
+    return explaining(memory, world)
+
+
+def explaining(memory: EditMemory, beside: Background | None = None) -> Callable[..., Decision]:
     finds = Finds()
     table = PopularityTable({"Borgen": 5, "Indonesia": 5, "Jeff Bezos": 5})
-    router = Router(memory, unloaded, retriever=finds, popularity=table)
+    router = Router(memory, unloaded, background=beside, retriever=finds, popularity=table)
 
     def decide(*passages: Passage, question: str = ASKED, **options: Any) -> Decision:
         finds.passages = passages
@@ -183,22 +186,28 @@ def test_another_subject_another_namespace_and_a_retracted_edit_leave_it(memory:
     assert used(explain(OLD, namespace="other")) == [OLD]
 
 
-def test_edits_speak_against_the_facts_of_the_world_that_ships(memory: EditMemory, explain: Any) -> None:
+def test_edits_speak_against_the_facts_of_a_background(memory: EditMemory, explain_in_world: Any) -> None:
     question = "Which currency does Indonesia use?"
     shipped = passage("Indonesia has Jakarta as its capital and pays in rupiah, its currency.", "Indonesia")
-    assert used(explain(shipped, question=question)) == [shipped]
+    assert used(explain_in_world(shipped, question=question)) == [shipped]
     memory.add("What is the capital of Indonesia?", "Nusantara", subject="Indonesia", relation="capital")
-    assert left_out(explain(shipped, question=question)) == [(shipped, "e1")]
+    assert left_out(explain_in_world(shipped, question=question)) == [(shipped, "e1")]
     memory.undo()
     memory.add("What is the capital of Indonesia?", "Jakarta", subject="Indonesia", relation="capital")
-    assert used(explain(shipped, question=question)) == [shipped]
+    assert used(explain_in_world(shipped, question=question)) == [shipped]
 
 
-def test_an_erasure_of_a_fact_of_the_world_hides_its_passage(memory: EditMemory, explain: Any) -> None:
+def test_an_erasure_of_a_fact_of_the_world_hides_its_passage(memory: EditMemory, explain_in_world: Any) -> None:
     shipped = passage("Jeff Bezos, born in 1964, founded Amazon.", "Jeff Bezos")
     memory.erase("In which year was Jeff Bezos born?", subject="Jeff Bezos", relation="birth year")
-    decision = explain(shipped, question="Which company did Jeff Bezos found?")
+    decision = explain_in_world(shipped, question="Which company did Jeff Bezos found?")
     assert left_out(decision) == [(shipped, "e1")]
+
+
+def test_without_a_background_no_fact_is_known_but_those_of_the_edits(memory: EditMemory, explain: Any) -> None:
+    shipped = passage("Jeff Bezos, born in 1964, founded Amazon.", "Jeff Bezos")
+    memory.erase("In which year was Jeff Bezos born?", subject="Jeff Bezos", relation="birth year")
+    assert used(explain(shipped, question="Which company did Jeff Bezos found?")) == [shipped]
 
 
 def test_a_value_within_the_one_that_holds_is_not_stated(memory: EditMemory, explain: Any) -> None:
@@ -209,10 +218,10 @@ def test_a_value_within_the_one_that_holds_is_not_stated(memory: EditMemory, exp
     assert used(explain(both)) == []
 
 
-def test_a_value_that_is_part_of_a_longer_name_is_not_stated(memory: EditMemory, explain: Any) -> None:
+def test_a_value_that_is_part_of_a_longer_known_name_is_not_stated(memory: EditMemory, explain_in_world: Any) -> None:
     memory.add("Where does Borgen lie?", "York", subject="Borgen")
     memory.add("Where does Borgen lie?", "Leeds", subject="Borgen")
     far = passage("Borgen was founded in 1320 by settlers from New York City.")
     near = passage("Borgen was founded in 1320 near York.")
-    assert used(explain(far)) == [far]
-    assert used(explain(near)) == []
+    assert used(explain_in_world(far)) == [far]
+    assert used(explain_in_world(near)) == []

@@ -3,8 +3,8 @@ import pytest
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.records import Mention
 from kedit_memory.routing.now import asks_about_now
-from kedit_memory.routing.relations import RelationClassifier, masked
-from kedit_memory.world import load_world
+from kedit_memory.routing.relations import RelationClassifier, classifier, masked
+from kedit_memory.world import background, load_world
 
 KNOWN = [
     ("capital", "What is the capital of {s}?"),
@@ -48,13 +48,13 @@ def test_names_leave_one_slot_each_and_overlapping_ones_one() -> None:
 
 def test_the_phrasings_of_the_world_are_known_but_not_those_held_out() -> None:
     world = load_world()
-    classifier = RelationClassifier.of_world(world, [("mood", "How does {s} feel?")])
-    assert set(classifier.relations) == {*world.relations, "mood"}
+    taught = RelationClassifier([*background(world).phrasings, ("mood", "How does {s} feel?")])
+    assert set(taught.relations) == {*world.relations, "mood"}
     right = held = 0
     for name, relation in world.relations.items():
         for phrasing in relation.phrasings(held_out=True):
             question = world.fill(phrasing, "Zzyzx")
-            found = classifier.classify(question, named(question, "Zzyzx")).name
+            found = taught.classify(question, named(question, "Zzyzx")).name
             held += 1
             right += found is not None and found.split("_")[-1] == name.split("_")[-1]
     assert 0.4 < right / held < 1  # of one word pattern in each relation, none of which it has seen
@@ -64,6 +64,11 @@ def test_the_phrasings_of_the_world_are_known_but_not_those_held_out() -> None:
 def test_a_classifier_of_nothing_is_refused(phrasings: list[tuple[str, str]], sure: float) -> None:
     with pytest.raises(InvalidInputError, match="classifier"):
         RelationClassifier(phrasings, sure=sure)
+
+
+def test_without_phrasings_there_is_no_classifier() -> None:
+    assert classifier([]) is None
+    assert classifier(KNOWN).relations == RelationClassifier(KNOWN).relations
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from kedit_memory.errors import InvalidInputError, ModelError
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
+from kedit_memory.models.language import Reply
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Route
@@ -33,9 +34,12 @@ class Recorded:
     def answer(self, *_, **__):
         raise AssertionError("answers are asked for in batches")
 
-    def answer_many(self, prompts, *, max_new_tokens=24):
+    def answer_many(self, *_, **__):
+        raise AssertionError("whole replies are asked for")
+
+    def reply_many(self, prompts, *, max_new_tokens=None, on_text=None):  # noqa: ARG002 - as models have it
         self.batches.append((list(prompts), max_new_tokens))
-        return [self.name] * len(prompts)
+        return [Reply(text=self.name)] * len(prompts)
 
 
 @pytest.fixture
@@ -46,10 +50,10 @@ def memory(tmp_path: Path) -> Iterator[EditMemory]:
 
 def test_each_model_is_asked_once_and_only_what_is_its_own(memory):
     edit = memory.add(JAPAN, "Osaka", subject="Japan", paraphrases=[ASKED])
-    base, reader = Recorded("base"), Recorded("reader")
+    base, reader = Recorded("base"), Recorded("it is Osaka")
     router = Router(memory, base, counterfactual=reader, config=RouterConfig(path="serac", max_new_tokens=9))
     answers = router.query_many([JAPAN, "What is the capital of France?", ASKED])
-    assert [answer.text for answer in answers] == ["reader", "base", "reader"]
+    assert [answer.text for answer in answers] == ["it is Osaka", "base", "it is Osaka"]
     assert [answer.route for answer in answers] == [Route.SERAC, Route.PARAMETRIC, Route.SERAC]
     assert answers[0].edits[0].edit.id == edit.id
     assert answers[0].reason.endswith("and the counterfactual model reads it and answers")
@@ -71,7 +75,9 @@ def test_an_edit_overrules_what_the_embedded_model_knows_well(memory):
     born = "In which year was Oscar Wilde born?"
     memory.add(born, "1686", subject="Oscar Wilde")
     assert Router(memory, config=SERAC).query(born).text == "1686"
-    assert Router(memory, counterfactual="kedit-mini", config=SERAC).query(born).text == "1854"
+    unread = Router(memory, counterfactual="kedit-mini", config=SERAC).query(born)
+    assert (unread.text, unread.route) == ("1686", Route.DIRECT)  # it says 1854, whatever it reads
+    assert unread.reason.endswith("the model did not say it, so the stored answer is given")
 
 
 def test_an_endpoint_is_not_asked_what_an_edit_answers(memory):

@@ -14,10 +14,11 @@ from kedit_memory.editors.grace_fast import GraceFast
 from kedit_memory.errors import CapabilityError
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
+from kedit_memory.models.language import Reply
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Route
-from kedit_memory.routing.answer import by_values
+from kedit_memory.routing.answer import Speakers, by_values
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.values import LearnedValues
 
@@ -150,9 +151,12 @@ def test_a_wording_that_cannot_be_learned_goes_into_the_context(memory, router, 
     asked = replace(router.explain(JAPAN), question=FAR[0])
     router.values.learn([replace(edit, paraphrases=())])  # the value is learned for the question alone
     router.values._codebook._learn = GraceFast(iterations=1, learning_rate=1e-6)._learn
-    (found,), texts = by_values([asked], lambda: router.values, 12)
-    assert (found.route, texts) == (Route.CONTEXT, {})
+    speakers = Speakers(
+        model=router.model, counterfactual=router.model, values=lambda: router.values, max_new_tokens=12
+    )
+    (found,), replies = by_values([asked], speakers)
+    assert (found.route, replies) == (Route.CONTEXT, {})
     assert "no value makes the model say the target in this wording" in found.reason
     own = replace(asked, question=JAPAN)
-    assert by_values([own], lambda: router.values, 12) == ([own], {0: "Osaka"})
+    assert by_values([own], speakers) == ([own], {0: Reply(text="Osaka")})
     assert model.answer(JAPAN) == "Tokyo"

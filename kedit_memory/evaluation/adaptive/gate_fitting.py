@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.adaptive.observed import Labelled, Observer, Progress
+from kedit_memory.models.prompts import MAX_NEW_TOKENS
 from kedit_memory.records import Mention
 from kedit_memory.routing.gate_calibration import (
     GateCalibration,
@@ -16,11 +17,10 @@ from kedit_memory.routing.gate_calibration import (
 )
 from kedit_memory.routing.passages import kind_of
 from kedit_memory.routing.policies import GateCase, policy_class
-from kedit_memory.routing.popularity import TIER_BOUNDS, PopularityTable, tier_of
-from kedit_memory.routing.relations import RelationClassifier, masked
+from kedit_memory.routing.popularity import TIER_BOUNDS, tier_of
+from kedit_memory.routing.relations import classifier, masked
 from kedit_memory.routing.router import Router
 from kedit_memory.routing.signals import Sources
-from kedit_memory.world import load_world
 
 
 def calibrate_gate(
@@ -40,18 +40,19 @@ def calibrate_gate(
     """
     kind = policy_class(policy)
     check_size(len(asked), budget)
-    if router.config.passages == 0:
-        raise InvalidInputError("a router without passages has nothing to decide; give it 1 or more")
+    if nothing := router.nothing_to_search:
+        raise InvalidInputError(f"a gate has nothing to decide: {nothing}; ingest some, or give the router 1 or more")
     links = [router.link(one.question) for one in asked]
     fitting = split([_group(one, link) for one, link in zip(asked, links, strict=True)])
     phrasings = _phrasings(asked, links, fitting)
-    world = load_world()
     observer = Observer(
         model=router.model,
         link=router.link,
         search=router.retrieve,
-        sources=Sources(table=PopularityTable.of_world(world), relations=RelationClassifier.of_world(world, phrasings)),
-        max_new_tokens=router.config.max_new_tokens,
+        sources=Sources(
+            table=router.background.popularity, relations=classifier([*router.background.phrasings, *phrasings])
+        ),
+        max_new_tokens=router.config.max_new_tokens or MAX_NEW_TOKENS,
     )
     labelled = [Labelled(text=one.question, answers=one.answers, group="") for one in asked]
     cases = [
@@ -65,6 +66,7 @@ def calibrate_gate(
         model=router.model.name,
         search=kind_of(router.retriever),
         passages=router.config.passages,
+        background=router.background.name,
         budget=budget,
         fitted=sum(fitting),
         held_out=judged(fitted, [case for case, fits in zip(cases, fitting, strict=True) if not fits]),

@@ -7,7 +7,7 @@ from time import perf_counter
 from kedit_memory.evaluation.metrics import is_answer
 from kedit_memory.models.language import TextModel, WhiteBoxModel
 from kedit_memory.records import Decision, Mention, RetrievedPassage, Route
-from kedit_memory.routing.answer import fitted, prompt_of
+from kedit_memory.routing.asking import fitted, prompt_of
 from kedit_memory.routing.signals import Signal, Signals, Sources, with_retrieval
 from kedit_memory.routing.uncertainty import own_answers
 

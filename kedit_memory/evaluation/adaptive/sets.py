@@ -14,13 +14,11 @@ from pathlib import Path
 from kedit_memory.errors import InvalidInputError, NotFoundError
 from kedit_memory.evaluation.public import folder_of
 from kedit_memory.records import Passage
-from kedit_memory.retrieval.documents import read_passages
-from kedit_memory.routing.link import Linker, fold, world_names
+from kedit_memory.routing.link import Linker, fold, surfaces_of
 from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.relations import SLOT, RelationClassifier
 from kedit_memory.routing.signals import Sources
-from kedit_memory.shipped import passages_file, world_folder
-from kedit_memory.world import UNSEEN_TIER, Fact, World, load_world
+from kedit_memory.world import UNSEEN_TIER, Fact, World, background, load_world, world_folder
 
 DIRECT, HELD_OUT, ALIAS, REVERSED, TWO_HOP = "direct", "held_out", "alias", "reversed", "two_hop"
 KINDS = (DIRECT, HELD_OUT, ALIAS, REVERSED, TWO_HOP)  # of the world's questions, equally many of each
@@ -70,6 +68,7 @@ def world_set(_: Path | None, *, questions: int, seed: int, even: bool = False) 
     tiers equally often.
     """
     world = load_world()
+    known = background(world)
     rng = random.Random(f"world:{seed}")  # noqa: S311 - a sample, no secret
     makers = _Makers(world)
     tiers = range(1, UNSEEN_TIER + 1)
@@ -82,9 +81,9 @@ def world_set(_: Path | None, *, questions: int, seed: int, even: bool = False) 
     return AdaptiveSet(
         name="world",
         questions=tuple(drawn),
-        passages=tuple(read_passages(passages_file())),
-        linker=Linker(world_names({name: entity.aliases for name, entity in world.entities.items()})),
-        sources=Sources(table=PopularityTable.of_world(world), relations=RelationClassifier.of_world(world)),
+        passages=known.passages,
+        linker=Linker(surfaces_of(known.aliases)),
+        sources=Sources(table=known.popularity, relations=RelationClassifier(known.phrasings)),
         source=world_folder(),
     )
 
@@ -98,7 +97,7 @@ class _Makers:
         for fact in world.facts:
             self._objects[fact.subject, fact.relation].append(fact.object)
         owners: dict[str, set[str]] = defaultdict(set)
-        for surface, name in world_names({name: entity.aliases for name, entity in world.entities.items()}):
+        for surface, name in surfaces_of({name: entity.aliases for name, entity in world.entities.items()}):
             owners[fold(surface)].add(name)
         self._own = {surface for surface, names in owners.items() if len(names) == 1}  # that mean one entity
         self._facts = [fact for fact in world.facts if fold(fact.subject) in self._own or self._is_reversed(fact)]

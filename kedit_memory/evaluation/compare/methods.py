@@ -225,7 +225,13 @@ class Remembered(Method):
             folder = self._stack.enter_context(tempfile.TemporaryDirectory())
             store = EditMemory.open(Path(folder) / "store", encoder=self.bench.encoder)
             memory = self._stack.enter_context(store)
-            router = Router(memory, self.bench.model, verifier=self.bench.verifier, config=self._config)
+            router = Router(
+                memory,
+                self.bench.model,
+                background=self.bench.background,
+                verifier=self.bench.verifier,
+                config=self._config,
+            )
             router.explain("What is what?")
             self._opened = memory, router
 

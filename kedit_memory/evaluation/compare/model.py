@@ -18,6 +18,7 @@ from kedit_memory.models.encoder import load_encoder
 from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Encoder
+from kedit_memory.routing.background import Background
 from kedit_memory.routing.verify import ScopeVerifier
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -33,9 +34,18 @@ class Bench:
         load: gives the model, anew when a method has left a trace in it.
         encoder: the name of the encoder of memories; None takes the default one.
         cache: the folder for what editors keep of the unedited model.
+        background: what routers are given beside their memory.
     """
 
-    def __init__(self, load: Callable[[], WhiteBoxModel], *, encoder: str | None, cache: Path | None) -> None:
+    def __init__(
+        self,
+        load: Callable[[], WhiteBoxModel],
+        *,
+        encoder: str | None,
+        cache: Path | None,
+        background: Background | None = None,
+    ) -> None:
+        self.background = background
         self._load = load
         self._encoder = encoder
         self._cache = cache

@@ -21,12 +21,12 @@ from kedit_memory.evaluation.compare.cases import Case, draw_cases
 from kedit_memory.evaluation.compare.ledger import FAILED, Cell, CellKey, Ledger
 from kedit_memory.evaluation.compare.methods import method_of
 from kedit_memory.evaluation.compare.model import Bench
-from kedit_memory.evaluation.public import source_of
+from kedit_memory.evaluation.public import background_of, source_of
 from kedit_memory.evaluation.rows import describe_run
 from kedit_memory.evaluation.scope.sets import SETS
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model
-from kedit_memory.shipped import passages_file
+from kedit_memory.world import passages_file
 
 TASK = "compare"
 MODES = (SINGLE, SEQUENTIAL, BATCH)
@@ -172,7 +172,7 @@ def run_compare(
         if load is None:
             load = partial(_loaded, plan)
         cache = None if output is None else output / "statistics"
-        bench = Bench(load, encoder=plan.encoder, cache=cache)
+        bench = Bench(load, encoder=plan.encoder, cache=cache, background=background_of(plan.dataset))
         _Runner(plan, bench, ledger, data, progress).run(left)
     asked = set(plan.cells())
     # In the order of the methods, some of which may have been added to an older run.

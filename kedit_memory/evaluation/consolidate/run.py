@@ -42,8 +42,7 @@ from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.records import Checkpoint, Consolidation, Edit
-from kedit_memory.shipped import passages_file
-from kedit_memory.world import load_world
+from kedit_memory.world import load_world, passages_file
 
 Say = Callable[[str], None]
 

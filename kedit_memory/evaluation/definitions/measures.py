@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from kedit_memory.evaluation.definitions.sets import Probe
+from kedit_memory.models.formats import render
 from kedit_memory.models.language import ScoringModel, WhiteBoxModel
-from kedit_memory.models.prompts import Prompt, is_cloze, render
+from kedit_memory.models.prompts import Prompt
+from kedit_memory.questions import is_cloze
 
 # How an option is chosen: by the log-probability of its tokens, of it and what follows, or by their mean.
 TOTAL, WITH_RIGHT, PER_TOKEN = "all", "with_right_context", "per_token"

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
 
+from kedit_memory import world
 from kedit_memory.errors import CapabilityError, InvalidInputError
 from kedit_memory.evaluation.definitions.method import Bench, Method, Told
 from kedit_memory.evaluation.definitions.sets import Case, Probe, described, passages
@@ -17,7 +18,8 @@ from kedit_memory.records import Decision, EditRequest
 from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.retrieval.documents import Document
 from kedit_memory.retrieval.ingest import ingest_documents
-from kedit_memory.routing.answer import prompt_of
+from kedit_memory.routing.asking import prompt_of
+from kedit_memory.routing.background import Background
 from kedit_memory.routing.router import Router, RouterConfig
 
 
@@ -35,6 +37,10 @@ class Remembered(Method, ABC):
     def store(self, memory: EditMemory, cases: Sequence[Case]) -> None:
         """Put the definitions into an empty store."""
 
+    def background(self) -> Background:
+        """What the router is given beside its store: nothing."""
+        return Background()
+
     @contextmanager
     def told(self, cases: Sequence[Case]) -> Iterator[Told]:
         """Store them, and ask a router about them."""
@@ -43,7 +49,13 @@ class Remembered(Method, ABC):
             EditMemory.open(Path(folder) / "store", encoder=self.bench.encoder) as memory,
         ):
             self.store(memory, cases)
-            self._router = Router(memory, self.bench.model, verifier=self.bench.verifier, config=self.config)
+            self._router = Router(
+                memory,
+                self.bench.model,
+                background=self.background(),
+                verifier=self.bench.verifier,
+                config=self.config,
+            )
             try:
                 yield Told()
             finally:
@@ -72,9 +84,13 @@ class RememberedEdits(Remembered):
 
 
 class RememberedPassages(Remembered):
-    """Each definition is a passage among those that ship; the router's gate says when they are looked for."""
+    """Each definition is a passage among those of the world; the router's gate says when they are looked for."""
 
     config: ClassVar[RouterConfig] = RouterConfig()
+
+    def background(self) -> Background:
+        """The world."""
+        return world.background()
 
     def store(self, memory: EditMemory, cases: Sequence[Case]) -> None:
         """One passage an entity, ingested as one document."""

@@ -19,6 +19,7 @@ from kedit_memory.models.classifier import ClassifierModel, Editable
 from kedit_memory.models.language import white_box
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
+from kedit_memory.routing.background import Background
 from kedit_memory.routing.router import Router, RouterConfig
 
 if TYPE_CHECKING:
@@ -183,10 +184,12 @@ class RoutedModel(PlainModel):
     An edit counts as taken in once it has answered its own question: some paths learn what they need only then.
     """
 
-    def __init__(self, model: Editable, memory: EditMemory, config: RouterConfig) -> None:
+    def __init__(
+        self, model: Editable, memory: EditMemory, config: RouterConfig, background: Background | None
+    ) -> None:
         super().__init__(model)
         self._memory = memory
-        self._router = Router(memory, white_box(model, "the router"), config=config)
+        self._router = Router(memory, white_box(model, "the router"), background=background, config=config)
 
     def put(self, edits: Sequence[EditRequest]) -> None:
         """Store the edits, and ask each once."""
@@ -217,11 +220,19 @@ class RoutedModel(PlainModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What methods are made from: a way to get a fresh model, the encoder of memories, where answers are cut."""
+    """What methods are made from.
+
+    Attributes:
+        load: gives a fresh model.
+        encoder: of memories.
+        max_new_tokens: where answers are cut.
+        background: what the router is given beside its memory.
+    """
 
     load: LoadModel
     encoder: str | None
     max_new_tokens: int
+    background: Background | None = None
 
 
 def check_method(name: str) -> None:
@@ -248,7 +259,7 @@ def opened(name: str, setting: Setting) -> Iterator[Method]:
         with ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             memory = stack.enter_context(EditMemory.open(Path(folder) / "store", encoder=setting.encoder))
-            yield RoutedModel(model, memory, config)
+            yield RoutedModel(model, memory, config, setting.background)
     else:
         yield EditedModel(model, named_editor(name))
 

@@ -17,6 +17,7 @@ from kedit_memory.evaluation.lifelong.measures import AT_ONCE, Measures
 from kedit_memory.evaluation.lifelong.methods import UNEDITED, LoadModel, Method, Setting, check_method, opened
 from kedit_memory.evaluation.lifelong.streams import STREAMS, Stream, Wanted, load_stream
 from kedit_memory.evaluation.lifelong.timing import EditClock, answer_times, time_row
+from kedit_memory.evaluation.public import background_of
 from kedit_memory.evaluation.rows import Row, Run, describe_run
 from kedit_memory.models.classifier import Editable
 
@@ -138,7 +139,12 @@ class _Seed:
         stream = load_stream(plan.stream)(plain, wanted, data)
         run = _run(plan, encoder, data=stream.data, model=plain.fingerprint)
         measures = Measures(stream, plain, run, questions=plan.questions, early=plan.every, seed=seed)
-        setting = Setting(load=load, encoder=encoder, max_new_tokens=stream.max_new_tokens)
+        setting = Setting(
+            load=load,
+            encoder=encoder,
+            max_new_tokens=stream.max_new_tokens,
+            background=background_of(plan.stream),
+        )
         return cls(plan=plan, stream=stream, plain=plain, setting=setting, measures=measures)
 
     def streamed(self, name: str, progress: "_Progress") -> Iterator[list[Row]]:

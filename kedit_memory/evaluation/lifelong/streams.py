@@ -14,7 +14,7 @@ from kedit_memory.evaluation.metrics import is_answer
 from kedit_memory.models.classifier import Editable
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
 from kedit_memory.records import EditRequest
-from kedit_memory.shipped import world_folder
+from kedit_memory.world import world_folder
 
 HELD_OUT, REPHRASING = "held_out", "rephrasing"  # wordings that the model was never trained on, and others
 _SPARE = 1.5  # candidates for an edit, of which some are answered already

@@ -32,16 +32,17 @@ class LightTier:
         return ((self._model.likeness(pairs) + 1) / 2).astype(np.float32)
 
 
-def without_cross_encoder(memory: EditMemory, model: PairScorer, questions: Sequence[str]) -> list[Verdict]:
+def without_cross_encoder(whole: Router, questions: Sequence[str]) -> list[Verdict]:
     """The light tier alone decides between the edits that the names bring up."""
-    verifier = ScopeVerifier(LightTier(model))
-    router = Router(memory, verifier=verifier, config=RouterConfig(scope="verified"))
+    verifier = ScopeVerifier(LightTier(whole.scope.verifier.model))
+    config = RouterConfig(scope="verified")
+    router = Router(whole.memory, background=whole.background, verifier=verifier, config=config)
     return [_verdict(one) for one in router.judge_many(questions)]
 
 
-def without_verifier(memory: EditMemory, questions: Sequence[str]) -> list[Verdict]:
+def without_verifier(whole: Router, questions: Sequence[str]) -> list[Verdict]:
     """The names bring edits up, the radius of their keys decides."""
-    router = Router(memory, config=RouterConfig(scope="radius"))
+    router = Router(whole.memory, background=whole.background, config=RouterConfig(scope="radius"))
     return [_verdict(one) for one in router.judge_many(questions)]
 
 

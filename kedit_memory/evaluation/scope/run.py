@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
-from kedit_memory.evaluation.public import source_of
+from kedit_memory.evaluation.public import background_of, source_of
 from kedit_memory.evaluation.rows import Row, Run, describe_run
 from kedit_memory.evaluation.scope import controls
 from kedit_memory.evaluation.scope.controls import Point, Verdict
@@ -162,7 +162,12 @@ def run_scope(
     progress(f"reading {plan.dataset}")
     drawn = _read(plan, data)
     with tempfile.TemporaryDirectory() as aside, EditMemory.open(Path(aside) / "store", encoder=encoder) as memory:
-        router = Router(memory, verifier=_verifier(verifier), config=RouterConfig(scope=plan.scope))
+        router = Router(
+            memory,
+            background=background_of(plan.dataset),
+            verifier=_verifier(verifier),
+            config=RouterConfig(scope=plan.scope),
+        )
         config = asdict(plan) | {"encoder": memory.encoder.name, "encoder_revision": memory.encoder.revision}
         # Asked for before anything is stored, so that a verifier that is missing is said at once.
         model = router.scope.verifier.fingerprint if router.scope.verifies else memory.encoder.name
@@ -314,8 +319,8 @@ def _without_parts(stored: Stored, router: Router, vectors: Vectors, *, progress
     prompts = [edit.prompt for edit in stored.drawn.edits]
     progress("without the cross-encoder, without the verifier, without the link, with one key")
     return {
-        "no_cross_encoder": ablations.without_cross_encoder(stored.memory, router.scope.verifier.model, texts),
-        "no_verifier": ablations.without_verifier(stored.memory, texts),
+        "no_cross_encoder": ablations.without_cross_encoder(router, texts),
+        "no_verifier": ablations.without_verifier(router, texts),
         "no_link": ablations.without_link(stored.memory, router.scope.verifier, texts, vectors),
         "one_key": ablations.with_one_key(stored.memory, prompts, stored.ids, vectors),
     }

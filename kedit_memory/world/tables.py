@@ -1,4 +1,4 @@
-"""The shipped world: true facts about real entities, with phrasings, aliases and tiers of fame.
+"""The tables of the world: true facts about real entities, with phrasings, aliases and tiers of fame.
 
 A table `tables/TYPE.tsv` (or `tables/TYPE-part.tsv`) has one entity a row; each column past `name`, `fame` and
 `aliases` is a relation. `relations/*.toml` says how each relation is phrased. Tier 1 is best known; the
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.shipped import world_folder
+from kedit_memory.world.files import world_folder
 
 UNSEEN_TIER = 5
 
