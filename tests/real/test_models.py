@@ -17,7 +17,7 @@ def kedit(*words):
 
 
 def test_it_is_a_chat_model_with_a_window(smollm2):
-    assert (smollm2.name, smollm2.is_chat, smollm2.window) == ("smollm2", True, 8192)
+    assert (smollm2.name, smollm2.format.holds_dialogues, smollm2.window) == ("smollm2", True, 8192)
     assert smollm2.model.config.model_type == "llama"
     assert len(smollm2.fingerprint) == 16
 

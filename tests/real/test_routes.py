@@ -28,7 +28,7 @@ def memory(tmp_path):
 
 
 def ask(memory, model, question, path="auto", **more):
-    return Router(memory, model, config=RouterConfig(path=path), **more).query(question)
+    return Router(memory, model, config=RouterConfig(path=path, max_new_tokens=24), **more).query(question)
 
 
 def test_direct_says_what_is_stored(memory, smollm2):
@@ -80,7 +80,7 @@ def test_a_passage_that_speaks_of_the_question_is_read(memory, smollm2, tmp_path
 
 
 def test_without_an_edit_in_scope_and_a_passage_the_model_answers_alone(memory, smollm2):
-    config = RouterConfig(passages=0)
+    config = RouterConfig(passages=0, max_new_tokens=24)
     answer = Router(memory, smollm2, config=config).query(PLAIN)
     assert answer.route is Route.PARAMETRIC
     assert not answer.edits
@@ -89,7 +89,7 @@ def test_without_an_edit_in_scope_and_a_passage_the_model_answers_alone(memory, 
 
 @pytest.mark.parametrize("path", ["context", "grace", "serac"])
 def test_what_is_undone_in_the_memory_no_longer_answers(memory, smollm2, path):
-    router = Router(memory, smollm2, config=RouterConfig(path=path, passages=0))
+    router = Router(memory, smollm2, config=RouterConfig(path=path, passages=0, max_new_tokens=24))
     question = "Who leads the Brinmoor Guild?"
     before = router.query(question)
     memory.add(question, "Kay Moss", subject="Brinmoor Guild", relation="head")
