@@ -112,7 +112,7 @@ def test_a_model_is_brought_and_is_like_its_file(tiny_gguf):
     assert get()
     assert rests() == []
     model, source = load_model("tiny", device="cpu"), load_model(str(tiny_gguf(chat=True)), device="cpu")
-    assert (model.name, model.is_chat) == ("tiny", True)
+    assert (model.name, model.format.holds_dialogues) == ("tiny", True)
     assert model.generate(["The capital of France is"]) == source.generate(["The capital of France is"])
     manifest = json.loads((cache_folder() / "tiny" / table.MANIFEST).read_text("utf-8"))
     assert (manifest["package"], manifest["sha256"]) == (PACKAGE, KNOWN["tiny"].sha256)
