@@ -14,6 +14,7 @@ from kedit_memory.editors.base import Fact
 from kedit_memory.errors import EditorError, InvalidInputError, MissingDependencyError
 from kedit_memory.models.families import Family, family_of
 from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.models.module_tree import projections
 
 # B of shape (out, rank) and A of shape (rank, in): they stand for the change B A of a weight (out, in).
 Pair: TypeAlias = tuple[torch.Tensor, torch.Tensor]
@@ -54,7 +55,7 @@ class Shape:
             InvalidInputError: the model has no such layer.
         """
         family = family_of(model.model)
-        layers = range(family.count(model.model)) if self.layers is None else self.layers
+        layers = range(family.count) if self.layers is None else self.layers
         return [name for layer in layers for name in _projections(model, family, layer, self.targets)]
 
 
@@ -112,19 +113,11 @@ def merge(model: WhiteBoxModel, weights: Mapping[str, torch.nn.Parameter], pairs
 
 
 def _projections(model: WhiteBoxModel, family: Family, layer: int, targets: str) -> Iterator[str]:
-    prefix = family.layer_name(model.model, layer)
-    module = family.layer(model.model, layer)
     if targets != "mlp":
-        for name, part in module.get_submodule(family.attention).named_modules():
-            weight = getattr(part, "weight", None)
-            if (
-                isinstance(weight, torch.nn.Parameter)
-                and weight.dim() == 2
-                and not isinstance(part, torch.nn.Embedding)
-            ):
-                yield f"{prefix}.{family.attention}.{name}"
+        attention = family.part_name(layer, "attention")
+        yield from (f"{attention}.{part.path}" for part in projections(model.model.get_submodule(attention)))
     if targets != "attention":
-        yield from (f"{prefix}.{name}" for name in (*family.mlp_in, family.mlp_out))
+        yield from family.mlp_names(layer)
 
 
 @contextmanager

@@ -59,14 +59,10 @@ def last_sites(model: WhiteBoxModel, method: str, layers: int) -> tuple[Site, ..
         InvalidInputError: the model has fewer layers.
     """
     family = decoder_family(model, method)
-    count = family.count(model.model)
+    count = family.count
     if not 1 <= layers <= count:
         raise InvalidInputError(f"{layers} layers to edit: {family.name} here has {count}; give 1 to {count}")
-    modules = [
-        f"{family.layer_name(model.model, layer)}.{path}"
-        for layer in range(count - layers, count)
-        for path in (*family.mlp_in, family.mlp_out)
-    ]
+    modules = [name for layer in range(count - layers, count) for name in family.mlp_names(layer)]
     sites = []
     for name in modules:
         shape = tuple(model.model.get_parameter(f"{name}.weight").shape)

@@ -143,7 +143,7 @@ class FactTexts:
     essence: Site
 
 
-def layer_indices(model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> tuple[int, ...]:
+def layer_indices(family: Family, layers: Sequence[int]) -> tuple[int, ...]:
     """The layers counted from 0, in order.
 
     Raises:
@@ -151,9 +151,8 @@ def layer_indices(model: WhiteBoxModel, family: Family, layers: Sequence[int]) -
     """
     if not layers:
         raise InvalidInputError("no layer to edit was given; give at least one, or none at all for the default")
-    names = {family.layer_name(model.model, layer): layer for layer in layers}
-    count = family.count(model.model)
-    return tuple(sorted(layer % count for layer in names.values()))
+    names = {family.layer_name(layer): layer for layer in layers}
+    return tuple(sorted(layer % family.count for layer in names.values()))
 
 
 def texts_of(model: WhiteBoxModel, facts: Sequence[Fact], editor: KeyValueEditor) -> list[FactTexts]:
@@ -208,7 +207,7 @@ def read(
 
 def beside(model: WhiteBoxModel, family: Family, layer: int, sites: Sequence[Site]) -> torch.Tensor:
     """The sum of k kᵀ over what a layer's projection reads at all tokens but the sites: (inner, inner), float64."""
-    width = inner(model, family)
+    width = inner(model, family, layer)
     total = torch.zeros(width, width, dtype=torch.float64, device=model.device)
     for seen, own, mask in _passes(model, {0: projection(model, family, layer)}, sites, "input"):
         states = seen[0][(mask & ~own).to(seen[0].device)].double()  # (tokens, inner)
@@ -225,7 +224,9 @@ def _passes(
         batch = sites[first : first + _ROWS]
         ids, mask = padded(model, batch)
         with ExitStack() as hooks:
-            seen = {name: hooks.enter_context(capture(module, side)) for name, module in modules.items()}
+            seen = {
+                name: hooks.enter_context(capture(module, side, rows=len(batch))) for name, module in modules.items()
+            }
             model.model(input_ids=ids, attention_mask=mask, use_cache=False)
         own = torch.zeros_like(mask, dtype=torch.bool)
         own[range(len(batch)), [site.at for site in batch]] = True
@@ -249,7 +250,7 @@ def keys(
 
 def projection(model: WhiteBoxModel, family: Family, layer: int) -> nn.Module:
     """The MLP's output projection of one layer."""
-    return family.layer(model.model, layer).get_submodule(family.mlp_out)
+    return family.part(model.model, layer, "mlp_out")
 
 
 def solve(moment: torch.Tensor, right: torch.Tensor, ridge: float = 1e-6) -> torch.Tensor:

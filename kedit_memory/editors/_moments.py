@@ -102,7 +102,7 @@ class Moments:
             texts.append(world_questions())
         corpus = hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
         fingerprint = model.fingerprint
-        tokens = self.tokens or _PER_NUMBER * inner(model, family)
+        tokens = self.tokens or _PER_NUMBER * inner(model, family, layers[0])
         keys = {
             layer: MomentKey(fingerprint=fingerprint, layer=layer, corpus=corpus, tokens=tokens) for layer in layers
         }
@@ -158,8 +158,11 @@ def _take(
     while batch := list(islice(rows, _ROWS)):
         ids, mask = pad(batch, int(model.tokenizer.pad_token_id), device=model.device)
         with ExitStack() as hooks:
-            projections = {layer: family.layer(model.model, layer).get_submodule(family.mlp_out) for layer in layers}
-            seen = {layer: hooks.enter_context(capture(module, "input")) for layer, module in projections.items()}
+            projections = {layer: family.part(model.model, layer, "mlp_out") for layer in layers}
+            seen = {
+                layer: hooks.enter_context(capture(module, "input", rows=len(ids)))
+                for layer, module in projections.items()
+            }
             model.model(input_ids=ids, attention_mask=mask, use_cache=False)
         for layer, states in seen.items():
             read = states[0][mask.bool().to(states[0].device)].float()  # (tokens, inner)
@@ -191,9 +194,9 @@ def _ids(model: WhiteBoxModel, text: Text) -> list[int]:
     return [*given, *said]
 
 
-def inner(model: WhiteBoxModel, family: Family) -> int:
-    """How many numbers an MLP's output projection reads."""
-    weight = model.model.get_parameter(family.mlp_out_weight(model.model, 0))
+def inner(model: WhiteBoxModel, family: Family, layer: int) -> int:
+    """How many numbers the output projection of a layer's MLP reads."""
+    weight = model.model.get_parameter(family.mlp_out_weight(layer))
     return int(weight.shape[0 if family.transposed else 1])
 
 

@@ -80,12 +80,12 @@ class SpreadingEditor(KeyValueEditor):
         model = white_box(model, self.name)
         wanted = facts(edits, subjects=True)
         family = decoder_family(model, self.name)
-        default = _default_layers(family.count(model.model))
-        layers = layer_indices(model, family, default if self.layers is None else self.layers)
+        default = _default_layers(family.count)
+        layers = layer_indices(family, default if self.layers is None else self.layers)
         texts = texts_of(model, wanted, self)
         started = time.perf_counter()
         update = self.update(model, family, layers)
-        with changing(model, [family.mlp_out_weight(model.model, layer) for layer in layers]) as weights:
+        with changing(model, [family.mlp_out_weight(layer) for layer in layers]) as weights:
             last = family.layer(model.model, layers[-1])
             left, steps = list(range(len(texts))), 0
             outcomes: list[Outcome] = []
@@ -97,7 +97,7 @@ class SpreadingEditor(KeyValueEditor):
                     share = _left_over(model, last, texts, left, values) / (len(layers) - place)
                     found = keys(model, family, [layer], texts)[layer]
                     change = update(layer, found, share.to(found.device), self._kept(model, family, layer, texts))
-                    write(weights[family.mlp_out_weight(model.model, layer)], change, family)
+                    write(weights[family.mlp_out_weight(layer)], change, family)
                 weights.check_finite()
                 outcomes = judged(model, wanted, steps, started)
                 left = [i for i, outcome in enumerate(outcomes) if not outcome.learned]

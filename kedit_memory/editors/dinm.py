@@ -100,7 +100,7 @@ class Dinm:
         layers = self._layers(model, family, wanted, given)
         taught = lessons(model, wanted, paraphrases=self.paraphrases)
         general = GeneralKnowledge(model, self._texts(model))
-        with changing(model, [family.mlp_out_weight(model.model, layer) for layer in layers]) as weights:
+        with changing(model, [family.mlp_out_weight(layer) for layer in layers]) as weights:
 
             def backward() -> bool:
                 if backpropagate(model, taught):
@@ -123,8 +123,8 @@ class Dinm:
     ) -> list[int]:
         """The layers to tune, in order."""
         if self.layer is not None:
-            family.layer_name(model.model, self.layer)  # refuses one that is not there
-            return [self.layer % family.count(model.model)]
+            family.layer_name(self.layer)  # refuses one that is not there
+            return [self.layer % family.count]
         said = model.answer_many([fact.asked for fact in wanted])
         unsafe = [own if one is None else one for one, own in zip(given, said, strict=True)]
         pairs = [
@@ -178,7 +178,8 @@ def layer_distances(model: WhiteBoxModel, family: Family, pair: tuple[Lesson, Le
     """
     ids, mask = pad([(*one.given, *one.wanted) for one in pair], int(model.tokenizer.pad_token_id), device=model.device)
     with ExitStack() as hooks:
-        seen = [hooks.enter_context(capture(layer)) for layer in family.layer_list(model.model)]
+        layers = [family.layer(model.model, layer) for layer in range(family.count)]
+        seen = [hooks.enter_context(capture(layer)) for layer in layers]
         model.model(input_ids=ids, attention_mask=mask, use_cache=False)
     gaps = []
     for (states,) in seen:

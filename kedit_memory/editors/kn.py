@@ -82,7 +82,7 @@ class KnowledgeNeurons:
         model = white_box(model, self.name)
         wanted = facts(edits)
         family = decoder_family(model, self.name)
-        names = [family.mlp_out_weight(model.model, layer) for layer in range(family.count(model.model))]
+        names = [family.mlp_out_weight(layer) for layer in range(family.count)]
         outcomes: list[Outcome] = []
         with changing(model, names) as weights:
             for fact in wanted:
@@ -134,7 +134,7 @@ class KnowledgeNeurons:
         embedding = model.model.get_input_embeddings().weight
         was, now = (embedding[_first_token(model, fact.asked, text)] for text in (old, fact.target))
         for layer, place in neurons:
-            weight = weights[family.mlp_out_weight(model.model, layer)]
+            weight = weights[family.mlp_out_weight(layer)]
             row = weight[place] if family.transposed else weight[:, place]  # what the neuron writes, (width,)
             if self.erase:
                 row.zero_()
@@ -162,8 +162,7 @@ def attributions(model: WhiteBoxModel, family: Family, site: Site, token: int, s
     Raises:
         EditorError: the model's scores are no numbers.
     """
-    layers = range(family.count(model.model))
-    modules = {layer: family.layer(model.model, layer).get_submodule(family.mlp_out) for layer in layers}
+    modules = {layer: family.part(model.model, layer, "mlp_out") for layer in range(family.count)}
     values = read(model, modules, [site], "input")  # each (1, inner)
     ids = torch.tensor([site.ids] * steps, device=model.device)
     shares = torch.arange(1, steps + 1, device=model.device)[:, None] / steps
@@ -175,7 +174,7 @@ def attributions(model: WhiteBoxModel, family: Family, site: Site, token: int, s
             rows = torch.arange(len(states), device=states.device)
             return states.index_put((rows, torch.full_like(rows, site.at)), grown.to(states.dtype))
 
-        with torch.enable_grad(), replace(module, put, "input"):
+        with torch.enable_grad(), replace(module, put, "input", rows=steps):
             scores = model.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits
             likely = scores[:, site.at].float().softmax(-1)[:, token].sum()
             (slope,) = torch.autograd.grad(likely, grown)

@@ -50,7 +50,7 @@ def test_an_edit_is_the_update_of_its_own_numbers(model, memit, prompt_weight):
     wanted = [Fact(prompt=e.prompt, target=e.target, subject=e.subject) for e in (FRANCE, KING)]
     texts = keyvalue.texts_of(model, wanted, memit)
     moments = memit.moments_of(model, family, [0, 1])
-    names = [family.mlp_out_weight(model.model, layer) for layer in (0, 1)]
+    names = [family.mlp_out_weight(layer) for layer in (0, 1)]
     weights = [model.model.get_parameter(name) for name in names]
     before = [weight.detach().clone() for weight in weights]
     values = find_values(model, family, 1, texts, memit, whole=True)
@@ -141,7 +141,7 @@ def test_what_does_not_work_is_said_in_a_line(one, memit, tiny_folder):
     with pytest.raises(InvalidInputError, match="prompt_weight of memit is -1"):
         load_editor("memit", prompt_weight=-1)
     t5 = HuggingFaceModel.load(tiny_folder("t5"), device="cpu")
-    with pytest.raises(CapabilityError, match="memit works on models of the families"):
+    with pytest.raises(CapabilityError, match="memit works on decoders alone"):
         memit.apply(t5, [FRANCE])
     half = HuggingFaceModel.load(tiny_folder("gpt2"), device="cpu", dtype="float16")
     kept = half.fingerprint

@@ -45,7 +45,7 @@ def test_they_are_the_mean_product_of_what_the_projection_reads(model, text):
     found = take(model, Moments(None, text=text, tokens=10**6))
     for layer, moment in found.items():
         keys = []
-        module = family.layer(model.model, layer).get_submodule(family.mlp_out)
+        module = family.part(model.model, layer, "mlp_out")
         handle = module.register_forward_pre_hook(lambda _, args, keys=keys: keys.append(args[0][0]))
         for line in LINES:
             model.logits(line)

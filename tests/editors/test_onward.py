@@ -72,6 +72,6 @@ def test_the_layers_below_do_not_run_again(one):
     onward = Onward(one, family, 0, given)
     with torch.no_grad():
         before = onward.words([0], torch.zeros(1, one.model.config.hidden_size), [[given[0].at]])
-        one.model.get_parameter(family.mlp_out_weight(one.model, 0)).zero_()
+        one.model.get_parameter(family.mlp_out_weight(0)).zero_()
         after = onward.words([0], torch.zeros(1, one.model.config.hidden_size), [[given[0].at]])
     assert torch.equal(before, after)

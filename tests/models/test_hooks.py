@@ -89,7 +89,7 @@ def test_a_bypassed_layer_does_not_run(model):
     outputs, inner = [], []
     with watch(layer, lambda _: None, outputs.append):
         scores(model)
-    attention = layer.get_submodule(family_of(model).attention)
+    attention = family_of(model).part(model, 0, "attention")
     with bypass(layer, lambda *_, **__: outputs[0]), watch(attention, inner.append, inner.append):
         assert torch.equal(before, scores(model))
     assert not inner
