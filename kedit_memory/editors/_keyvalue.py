@@ -25,7 +25,7 @@ from kedit_memory.models.families import Family
 from kedit_memory.models.hooks import Side, capture
 from kedit_memory.models.language import WhiteBoxModel
 
-_ROWS = 32  # texts in one forward pass that keeps no gradient
+ROWS = 32  # texts in one forward pass that keeps no gradient
 _OPENINGS = ("The", "In", "It", "A", "When")  # of the texts that a model says of itself
 _LIKELIEST = 5  # tokens, from which the next one is drawn
 
@@ -220,8 +220,8 @@ def _passes(
     model: WhiteBoxModel, modules: Mapping[int, nn.Module], sites: Sequence[Site], side: Side
 ) -> Iterator[tuple[dict[int, torch.Tensor], torch.Tensor, torch.Tensor]]:
     """By passes over some texts: states by module, (texts, tokens, dim), where the sites are, and where tokens are."""
-    for first in range(0, len(sites), _ROWS):
-        batch = sites[first : first + _ROWS]
+    for first in range(0, len(sites), ROWS):
+        batch = sites[first : first + ROWS]
         ids, mask = padded(model, batch)
         with ExitStack() as hooks:
             seen = {

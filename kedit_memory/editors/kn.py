@@ -18,8 +18,8 @@ from kedit_memory.editors._locate import Site, decoder_family
 from kedit_memory.editors._teaching import check_options, judged
 from kedit_memory.editors._weights import Snapshot, WeightChange, changing, load_change
 from kedit_memory.editors.base import Fact, Outcome, Wanted, facts
-from kedit_memory.errors import EditorError
-from kedit_memory.models.families import Family
+from kedit_memory.errors import CapabilityError, EditorError
+from kedit_memory.models.families import Family, state_width
 from kedit_memory.models.hooks import replace
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.prompts import Prompt
@@ -82,6 +82,12 @@ class KnowledgeNeurons:
         model = white_box(model, self.name)
         wanted = facts(edits)
         family = decoder_family(model, self.name)
+        narrow, wide = model.model.get_input_embeddings().weight.shape[1], state_width(model.model)
+        if narrow != wide:
+            raise CapabilityError(
+                f"{self.name} writes token embeddings into the layers, and those of {model.name} have {narrow} numbers "
+                f"where its states have {wide}"
+            )
         names = [family.mlp_out_weight(layer) for layer in range(family.count)]
         outcomes: list[Outcome] = []
         with changing(model, names) as weights:

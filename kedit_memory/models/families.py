@@ -111,8 +111,7 @@ def family_of(model: "PreTrainedModel") -> Family:
     Raises:
         CapabilityError: its module tree shows no list of layers, or no embedding of tokens.
     """
-    stack: nn.Module = model.get_decoder()  # type: ignore[no-untyped-call]
-    return _read(model, stack, stack if model.config.is_encoder_decoder else model.base_model)
+    return _read(model, model.get_decoder())  # type: ignore[no-untyped-call]
 
 
 def encoder_of(model: "PreTrainedModel") -> Family:
@@ -124,7 +123,7 @@ def encoder_of(model: "PreTrainedModel") -> Family:
     if not model.config.is_encoder_decoder:
         name = model.config.model_type
         raise InvalidInputError(f"a {name} model has one stack of layers: it is not an encoder-decoder")
-    return _read(model, model.get_encoder(), model.get_encoder())
+    return _read(model, model.get_encoder())
 
 
 def state_width(model: "PreTrainedModel") -> int:
@@ -132,8 +131,7 @@ def state_width(model: "PreTrainedModel") -> int:
     return int(model.config.get_text_config(decoder=True).hidden_size)
 
 
-def _read(model: "PreTrainedModel", stack: "nn.Module", masked: "nn.Module") -> Family:
-    """The layers in `stack`; `masked` is given the attention mask."""
+def _read(model: "PreTrainedModel", stack: "nn.Module") -> Family:
     names = {id(module): name for name, module in model.named_modules()}
     layers = layers_in(stack)
     if layers is None or id(model.get_input_embeddings()) not in names:
@@ -148,6 +146,6 @@ def _read(model: "PreTrainedModel", stack: "nn.Module", masked: "nn.Module") -> 
         embedding=names[id(model.get_input_embeddings())],
         layers=names[id(listed)],
         parts=parts,
-        stack=names[id(masked)],
+        stack=names[id(stack)],
         decoder_only=not model.config.is_encoder_decoder and all(map(looks_back_only, attending)),
     )

@@ -138,3 +138,9 @@ def test_the_embedded_model_forgets():
     assert outcome.learned == (model.answer(edit.prompt) != "Paris")
     applied.undo()
     assert model.answer(edit.prompt) == "Paris"
+
+
+def test_embeddings_that_are_narrower_than_states_are_refused(tiny_folder):
+    model = HuggingFaceModel.load(tiny_folder("opt_narrow"), device="cpu")
+    with pytest.raises(CapabilityError, match=r"those of .* have 16 numbers where its states have 32"):
+        load_editor("kn").apply(model, [FRANCE])

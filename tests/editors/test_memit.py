@@ -9,7 +9,7 @@ import torch
 from kedit_memory.editors import _keyvalue as keyvalue
 from kedit_memory.editors import load_editor
 from kedit_memory.editors._locate import decoder_family
-from kedit_memory.editors._spread import _default_layers
+from kedit_memory.editors._spread import _before_the_sum, _default_layers
 from kedit_memory.editors._values import find_values
 from kedit_memory.editors.base import Fact, Outcome
 from kedit_memory.editors.memit import Memit, least_squares
@@ -40,6 +40,17 @@ def test_the_update_is_that_of_the_paper():
     expected = np.linalg.lstsq(rows, wanted, rcond=None)[0].T
     found = least_squares(*map(torch.tensor, (keys, residuals, weight * old.T @ old / 300)))
     assert np.allclose(found.numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "factor"), [("llama", 1.0), ("granite", 0.5)])
+def test_a_share_arrives_whole_where_a_factor_stands_before_the_sum(tiny_folder, memit, kind, factor):
+    model = HuggingFaceModel.load(tiny_folder(kind), device="cpu")
+    family = decoder_family(model, "memit")
+    wanted = [Fact(prompt=e.prompt, target=e.target, subject=e.subject) for e in (FRANCE, KING)]
+    sites = [one.taught[0] for one in keyvalue.texts_of(model, wanted, memit)]
+    share = torch.randn(2, 32, generator=torch.Generator().manual_seed(1))
+    share[1] = 0
+    assert torch.allclose(_before_the_sum(model, family, 0, sites, share), share / factor, atol=1e-4)
 
 
 @pytest.mark.parametrize("prompt_weight", [0.0, 0.7])

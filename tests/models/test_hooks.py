@@ -30,6 +30,33 @@ def test_capture_reads_and_leaves_no_trace(model, side):
     assert len(seen) == 1
 
 
+def test_what_was_captured_stays_what_it_was(build_tiny_model):
+    """Falcon adds the result of attention into that of its MLP, in place."""
+    falcon = build_tiny_model("falcon")
+    mlp = falcon.transformer.h[0].mlp.dense_4h_to_h
+    with capture(mlp, "input") as given, capture(mlp) as written:
+        scores(falcon)
+    assert torch.equal(written[0], mlp(given[0]))
+
+
+@pytest.mark.parametrize("side", ["input", "output"])
+def test_with_rows_tokens_are_told_apart_in_every_module(build_tiny_model, side):
+    """The MLP of OPT is given all tokens in one row."""
+    opt = build_tiny_model("opt")
+    module, ids = opt.model.decoder.layers[0].fc2, torch.tensor([[5, 6, 7], [8, 9, 10]])
+
+    def first_row(states):
+        return torch.cat([states[:1] * 2, states[1:]])
+
+    with torch.no_grad():
+        before = opt(input_ids=ids, use_cache=False).logits
+        with capture(module, side, rows=2) as seen, replace(module, first_row, side, rows=2):
+            after = opt(input_ids=ids, use_cache=False).logits
+    assert seen[0].shape[:2] == (2, 3)
+    assert torch.equal(before[1], after[1])
+    assert not torch.allclose(before[0], after[0])
+
+
 @pytest.mark.parametrize("side", ["input", "output"])
 def test_replace_changes_scores_only_within_its_block(model, side):
     layer = family_of(model).layer(model, 1)
