@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 import torch
 
+from kedit_memory.editors._progress import Options
 from kedit_memory.editors._teaching import Descent, Lesson, backpropagate, check_options, descend, judged
 from kedit_memory.editors._weights import WeightChange, changing, load_change
 from kedit_memory.editors.base import Fact
@@ -169,7 +170,7 @@ def _peft() -> tuple[Any, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdapterEditor:
+class AdapterEditor(Options):
     """What editors that train adapters have in common: their options, and how pairs become a change of weights.
 
     Attributes:
@@ -213,7 +214,7 @@ class AdapterEditor:
     ) -> tuple[dict[str, Pair], int]:
         """Trained pairs and the steps taken; every adapter of an editor starts from the same values."""
         generator = torch.Generator().manual_seed(self.seed)
-        descent = Descent(rate=self.rate, steps=steps)
+        descent = Descent(rate=self.rate, steps=steps, tell=self.telling("steps of training"))
         return train_pairs(model, self.shape, taught, descent, generator=generator, early=early)
 
     def merged(
@@ -224,4 +225,4 @@ class AdapterEditor:
             merge(model, weights, pairs)
             weights.check_finite()
             outcomes = judged(model, wanted, steps, started)
-        return weights.change(self.name, asdict(self), outcomes)
+        return weights.change(self.name, self.options, outcomes)

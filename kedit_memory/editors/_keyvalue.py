@@ -6,16 +6,17 @@ prompt; its value is what the layer has to give there so that the model says the
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 
 from kedit_memory.editors._locate import Site, essence, taught
-from kedit_memory.editors._moments import Moments, Progress, inner
+from kedit_memory.editors._moments import Moments, inner
+from kedit_memory.editors._progress import Options
 from kedit_memory.editors._teaching import check_options
 from kedit_memory.editors._weights import WeightChange, load_change
 from kedit_memory.editors.base import Fact
@@ -50,7 +51,7 @@ class Memory:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeyValueEditor:
+class KeyValueEditor(Options):
     """The options that these editors share: how a value is found, and what the moments are taken from.
 
     Attributes:
@@ -67,7 +68,6 @@ class KeyValueEditor:
             questions about the shipped world with their answers, half and half.
         tokens: How many tokens of it are read; twenty for each number that the projection reads if None.
         cache: The folder that keeps moments; they are kept in memory alone if None.
-        progress: Told the tokens read and those to read while moments are taken.
         memory: What was taken from unedited models; `dataclasses.replace` hands it on.
     """
 
@@ -85,7 +85,6 @@ class KeyValueEditor:
     text: str | Path | None = None
     tokens: int | None = None
     cache: str | Path | None = None
-    progress: Progress | None = field(default=None, compare=False, repr=False)
     memory: Memory | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -106,7 +105,7 @@ class KeyValueEditor:
         for name, path in (("text", self.text), ("cache", self.cache)):
             if not isinstance(path, str | Path | None):
                 raise InvalidInputError(f"{name} of {self.name} is {path!r}; it takes a path")
-        moments = Moments(self.cache, text=self.text, tokens=self.tokens, progress=self.progress)
+        moments = Moments(self.cache, text=self.text, tokens=self.tokens)
         if self.memory is None or not self.memory.moments.is_like(moments):
             object.__setattr__(self, "memory", Memory(moments))
 
@@ -114,14 +113,9 @@ class KeyValueEditor:
         """Put a saved change back; see `Editor.load`."""
         return load_change(model, folder, self.name)
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """What a saved change says of how it was made."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"progress", "memory"}}
-
     def moments_of(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> Mapping[int, torch.Tensor]:
         """The second moment of each layer, (inner, inner); errors as in `Moments.of`."""
-        return self._memory.moments.of(model, family, layers)
+        return self._memory.moments.of(model, family, layers, self.telling("tokens read for second moments"))
 
     def prefixes_of(self, model: WhiteBoxModel) -> list[str]:
         """The texts that stand before a prompt."""

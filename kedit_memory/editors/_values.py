@@ -89,11 +89,13 @@ class _Search:
 
     def run(self) -> "_Search":
         """Step until every fact is learned, or the steps are used up."""
+        tell = self.editor.telling("steps of the search for a value")
         delta = torch.zeros_like(self.unedited, requires_grad=True)
         optimiser = torch.optim.Adam([delta], lr=self.editor.rate)
         left = list(range(len(self._rows)))
         with torch.enable_grad():
             for step in range(self.editor.steps + 1):
+                tell(step, self.editor.steps)
                 loss, nats = self._loss(delta, left)
                 self._note(delta, left, nats, step)
                 left = [i for i in left if self.losses[i] > self.editor.enough]

@@ -7,7 +7,7 @@ safe answer. The unsafe one is `metadata["unsafe"]` of the edit, and where that 
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ import torch
 
 from kedit_memory.editors._locate import decoder_family
 from kedit_memory.editors._moments import read_paragraphs
+from kedit_memory.editors._progress import Options
 from kedit_memory.editors._teaching import (
     Descent,
     Lesson,
@@ -39,7 +40,7 @@ UNSAFE = "unsafe"  # the key of an edit's metadata under which its unsafe answer
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dinm:
+class Dinm(Options):
     """One layer's MLP output matrix, stepped by Adam on c L_e + L_c until greedy decoding gives every target.
 
     L_e is the mean negative log-probability of a target's tokens. L_c holds general knowledge: the divergence
@@ -109,10 +110,11 @@ class Dinm:
                 general.drift().backward()  # type: ignore[no-untyped-call]
                 return False
 
-            steps = descend(model, weights, backward, Descent(rate=self.rate, steps=self.steps))
+            descent = Descent(rate=self.rate, steps=self.steps, tell=self.telling("steps of training"))
+            steps = descend(model, weights, backward, descent)
             weights.check_finite()
             outcomes = judged(model, wanted, steps, started)
-        return weights.change(self.name, asdict(self), outcomes)
+        return weights.change(self.name, self.options, outcomes)
 
     def load(self, model: WhiteBoxModel, folder: Path) -> WeightChange:
         """Put a saved change back; errors as in `Editor.load`."""

@@ -7,7 +7,7 @@ nothing to their value brings the answer about, in several prompts alike.
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ import torch
 
 from kedit_memory.editors._keyvalue import read, sample
 from kedit_memory.editors._locate import Site, decoder_family
+from kedit_memory.editors._progress import Options
 from kedit_memory.editors._teaching import check_options, judged
 from kedit_memory.editors._weights import Snapshot, WeightChange, changing, load_change
 from kedit_memory.editors.base import Fact, Outcome, Wanted, facts
@@ -28,7 +29,7 @@ Neuron = tuple[int, int]  # layer, place in it
 
 
 @dataclass(frozen=True, kw_only=True)
-class KnowledgeNeurons:
+class KnowledgeNeurons(Options):
     """Finds the neurons of the answer that the model gives now, and moves what they write to the target.
 
     The first token of the answer stands for it, since it is what the neurons at the prompt's last token bring about.
@@ -98,7 +99,7 @@ class KnowledgeNeurons:
                 self._write(model, family, weights, neurons, fact, old)
                 weights.check_finite()
                 outcomes.append(self._outcome(model, fact, neurons, started))
-        return weights.change(self.name, asdict(self), outcomes)
+        return weights.change(self.name, self.options, outcomes)
 
     def load(self, model: WhiteBoxModel, folder: Path) -> WeightChange:
         """Put a saved change back; see `Editor.load`."""
@@ -110,7 +111,9 @@ class KnowledgeNeurons:
         counts: Counter[Neuron] = Counter()
         sums: dict[Neuron, float] = defaultdict(float)
         sites = self._sites(model, fact)
-        for site in sites:
+        tell = self.telling(f"prompts in which neurons of {answer!r} are found")
+        for done, site in enumerate(sites):
+            tell(done, len(sites))
             scores = attributions(model, family, site, token, self.steps)  # (layers, inner)
             for layer, place in (scores >= self.coarse * scores.max().clamp_min(1e-12)).nonzero().tolist():
                 counts[layer, place] += 1

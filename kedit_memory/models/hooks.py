@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 import torch
@@ -67,6 +67,28 @@ def replace(
         yield
     finally:
         handle.remove()
+
+
+@contextmanager
+def no_further_than(module: nn.Module) -> Iterator[None]:
+    """A block that a forward pass within it ends where `module` would begin, so that what is above costs nothing.
+
+    Hooks that were set before see what goes into the module.
+    """
+
+    def end(_: nn.Module, __: tuple[Any, ...]) -> None:
+        raise _FarEnough
+
+    handle = module.register_forward_pre_hook(end)
+    try:
+        with suppress(_FarEnough):
+            yield
+    finally:
+        handle.remove()
+
+
+class _FarEnough(Exception):  # noqa: N818 - no error: it takes a pass back to where it was begun
+    pass
 
 
 @contextmanager

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from kedit_memory.models.families import family_of
-from kedit_memory.models.hooks import bypass, capture, replace, watch
+from kedit_memory.models.hooks import bypass, capture, no_further_than, replace, watch
 
 IDS = torch.tensor([[5, 6, 7]])
 
@@ -122,3 +122,18 @@ def test_a_bypassed_layer_does_not_run(model):
     assert not inner
     assert torch.equal(before, scores(model))
     assert "forward" not in vars(layer)
+
+
+def test_a_pass_may_end_early(model):
+    family = family_of(model)
+    before = scores(model)
+    with (
+        capture(family.layer(model, 1), "input") as seen,
+        capture(family.layer(model, 1)) as above,
+        no_further_than(family.layer(model, 1)),
+    ):
+        scores(model)
+        raise AssertionError("the pass went on")
+    assert len(seen) == 1
+    assert not above
+    assert torch.equal(before, scores(model))
