@@ -9,7 +9,20 @@ from typing import Annotated, Any
 
 import typer
 
-from kedit_memory.cli import ask, calibrate, check, compare, consolidate, demo, edit, evaluate, ingest, memory, trace
+from kedit_memory.cli import (
+    ask,
+    calibrate,
+    check,
+    compare,
+    consolidate,
+    demo,
+    edit,
+    evaluate,
+    ingest,
+    memory,
+    trace,
+    transfer,
+)
 from kedit_memory.errors import InvalidInputError, KeditError
 from kedit_memory.text import visible
 
@@ -31,8 +44,8 @@ app.command("list")(memory.list_edits)
 app.command()(memory.show)
 app.command()(memory.history)
 app.command()(memory.search)
-app.command("import")(memory.import_edits)
-app.command()(memory.export)
+app.command("import")(transfer.import_edits)
+app.command()(transfer.export)
 app.command()(memory.backup)
 app.command()(memory.purge)
 app.command()(ask.ask)
