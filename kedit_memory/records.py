@@ -193,7 +193,7 @@ class RetrievedPassage:
 
     passage: Passage
     score: float
-    written_by: str | None = None  # the model that wrote it for the question; None where it was ingested or ships
+    written_by: str | None = None  # the model that wrote it for the question; None where a search found it
 
 
 @dataclass(frozen=True, kw_only=True)

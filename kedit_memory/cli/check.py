@@ -83,7 +83,7 @@ def doctor(store: o.ExistingStore = o.STORE, as_json: o.Json = False) -> None:
     lines += [
         f"{'embedded model':<24}{model if document['embedded_model'] else f'missing at {model}'}",
         *(f"{one['name']:<24}{one['path'] if one['here'] else _absent(one)}" for one in known),
-        f"{'passages':<24}{passages if document['passages'] else f'missing at {passages}'}",
+        f"{'passages of the demo':<24}{passages if document['passages'] else f'missing at {passages}'}",
         f"{'encoders':<24}{', '.join(document['encoders'])}",
         f"{'accelerator':<24}{document['accelerator'] or 'none; models run on the processor'}",
         f"{'store':<24}{document['store']}",

@@ -28,7 +28,7 @@ def default_retriever(memory: EditMemory, base: Sequence[Passage]) -> Retriever:
 def has_passages(memory: EditMemory) -> bool:
     """Whether anything was ingested into a store."""
     with Corpus(memory.path) as corpus:
-        return len(corpus) > 0
+        return next(corpus.rows(), None) is not None
 
 
 def reranked(retriever: Retriever, by: str | PairScorer | None) -> Retriever:

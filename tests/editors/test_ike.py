@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import pytest
@@ -104,6 +105,20 @@ def test_a_saved_change_brings_its_demonstrations_and_options(model, tmp_path):
     applied.undo()
     ike().load(model, tmp_path / "change")
     assert asked(model, "Who?") == said
+
+
+def test_a_change_saved_with_the_seed_of_its_demonstrations_is_put_back(model, tmp_path):
+    ike().apply(model, [FRANCE]).save(tmp_path / "change")
+    said = asked(model, FRANCE.prompt)
+    model.context = None
+    path = tmp_path / "change" / "change.json"
+    record = json.loads(path.read_text())
+    content = json.loads(record["content"])
+    record["content"] = json.dumps(content | {"options": content["options"] | {"seed": 0}})
+    record["checksum"] = hashlib.sha256(record["content"].encode()).hexdigest()
+    path.write_text(json.dumps(record))
+    ike().load(model, tmp_path / "change")
+    assert asked(model, FRANCE.prompt) == said
 
 
 @pytest.mark.parametrize("content", ["{}", '{"options": {"colour": 1}, "shown": [], "outcomes": []}', "["])

@@ -52,6 +52,11 @@ def test_the_rarest_known_name_counts() -> None:
     assert TABLE.rarest(mentions("Nowhere")) == TABLE.rarest([]) == Popularity(subject=None, tier=None)
 
 
+def test_without_a_classifier_no_relation_is_known_and_no_phrasing_is_near() -> None:
+    told = Sources(table=TABLE, relations=None).before("Where is it?", [], frozenset({Signal.RELATION}))
+    assert (told.relation, told.likeness) == (None, 0.0)
+
+
 def test_a_question_for_the_model_costs_no_search_and_no_signal_that_is_not_needed() -> None:
     policy = Says(before=False)
     decision = Gate(policy, SOURCES).decide("What is the capital?", mentions("Paris"), unwanted, unwanted)
