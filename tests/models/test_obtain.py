@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from kedit_memory.errors import MissingDependencyError, ModelError, NotFoundError, UnknownNameError
@@ -203,11 +204,12 @@ def test_no_room_on_the_disk(monkeypatch):
     assert "which has 0 MB free: make room" in refused()
 
 
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), SafetensorError("No space left on device")])
 @pytest.mark.parametrize("step", ["download", "take_out", "_unpack", "write_manifest", "_put"])
 @pytest.mark.usefixtures("copied")
-def test_a_disk_that_fills_up(monkeypatch, step):
+def test_a_disk_that_fills_up(monkeypatch, step, error):
     def full(*_):
-        raise OSError(28, "No space left on device")
+        raise error
 
     monkeypatch.setattr(steps, step, full)
     assert "cannot be written (No space left on device)" in refused()
