@@ -87,7 +87,7 @@ class Gate:
             verdict = self.policy.decide(with_retrieval(signals, mentions, found))
             why, used = verdict.reason, found if verdict.retrieve else ()
         else:
-            why, used = f"{verdict.reason}{'; no passage was found' if verdict.retrieve else ''}", ()
+            why, used = f"{verdict.reason}{'; no passage speaks of it' if verdict.retrieve else ''}", ()
         return GateDecision(
             route=Route.RETRIEVAL if used else Route.PARAMETRIC,
             reason=f"no edit in scope; {_who(popularity)}; {why}; {_what(used)}",

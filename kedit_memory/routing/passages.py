@@ -1,7 +1,10 @@
-"""The search that a router makes for itself: the passages of its store, and of its background where it has one."""
+"""The search that a router makes for itself, and which of the passages found speak of the question."""
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import compress
+from operator import not_
 
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.index import load_engine
@@ -11,6 +14,7 @@ from kedit_memory.retrieval.base import Progress, Retriever, silent
 from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.retrieval.dense import DenseRetriever, has_vectors
 from kedit_memory.retrieval.fuse import FusedRetriever
+from kedit_memory.retrieval.relevance import Relevance
 from kedit_memory.retrieval.rerank import PairScorer, RerankedRetriever
 from kedit_memory.retrieval.stored import StoreRetriever
 from kedit_memory.routing.link import fold
@@ -54,17 +58,46 @@ def asking_for(question: str, mentions: Sequence[Mention]) -> str:
     return " ".join([question, *dict.fromkeys(one.name for one in mentions if fold(one.name) not in given)])
 
 
-def naming(question: str, mentions: Sequence[Mention], found: Sequence[RetrievedPassage]) -> list[RetrievedPassage]:
-    """The passages that name one of the question's subjects, or where none is known all its proper names.
+@dataclass(frozen=True, kw_only=True)
+class Sifted:
+    """What a search found: passages that may go before the question, and those that do not speak of it."""
 
-    One that was written for the question is kept as it is.
+    kept: tuple[RetrievedPassage, ...] = ()
+    aside: tuple[RetrievedPassage, ...] = ()
+
+
+def sift(question: str, mentions: Sequence[Mention], found: Sequence[RetrievedPassage], relevance: Relevance) -> Sifted:
+    """Parts passages that speak of the question from the others; one that was written for it is kept as it is.
+
+    A passage speaks of a question when it names what the question names, and comes near to it in meaning and words.
+    With an encoder that has no meaning a name that is known is enough.
     """
-    names = {fold(word) for mention in mentions for word in (mention.surface, mention.name)}
-    proper = set() if names else {fold(word) for word in _PROPER.findall(question)}
-    texts = [fold(f"{one.passage.title} {one.passage.text}") for one in found]
-    return [
-        one
-        for one, text in zip(found, texts, strict=True)
-        if one.written_by
-        or ((not names or any(name in text for name in names)) and all(word in text for word in proper))
+    named = _naming(question, mentions, found)
+    near = relevance.among(asking_for(question, mentions), [one.passage for one in found])
+    known = bool(mentions) and not relevance.reads_meaning
+    speaks = [
+        bool(one.written_by) or (name and (known or close)) for one, name, close in zip(found, named, near, strict=True)
     ]
+    return Sifted(kept=tuple(compress(found, speaks)), aside=tuple(compress(found, map(not_, speaks))))
+
+
+def told_aside(aside: Sequence[RetrievedPassage]) -> str:
+    """What an answer's reason adds about passages that do not speak of the question; nothing where there are none."""
+    if not aside:
+        return ""
+    titles = ", ".join(dict.fromkeys(one.passage.title or one.passage.id for one in aside))
+    return f"; found, but left out as not about the question: {titles}"
+
+
+def _naming(question: str, mentions: Sequence[Mention], found: Sequence[RetrievedPassage]) -> list[bool]:
+    """Whether each passage names one of the question's subjects, or where none is known half of its proper names."""
+    names = {fold(word) for mention in mentions for word in (mention.surface, mention.name)}
+    proper = {fold(word) for word in _PROPER.findall(question)}
+    named = []
+    for one in found:
+        text = fold(f"{one.passage.title} {one.passage.text}")
+        if names:
+            named.append(any(name in text for name in names))
+        else:
+            named.append(2 * sum(word in text for word in proper) >= len(proper))
+    return named

@@ -24,6 +24,7 @@ from kedit_memory.records import (
     Route,
 )
 from kedit_memory.retrieval.base import Retriever
+from kedit_memory.retrieval.relevance import Relevance
 from kedit_memory.retrieval.rerank import PairScorer
 from kedit_memory.routing.answer import Speakers, answer_many
 from kedit_memory.routing.background import Background
@@ -35,7 +36,16 @@ from kedit_memory.routing.gate_calibration import GateCalibration
 from kedit_memory.routing.gate_choice import calibration_for, choose_gate
 from kedit_memory.routing.generated import GeneratedPassages
 from kedit_memory.routing.outdated import Contradictions, told, without
-from kedit_memory.routing.passages import asking_for, default_retriever, has_passages, kind_of, naming, reranked
+from kedit_memory.routing.passages import (
+    Sifted,
+    asking_for,
+    default_retriever,
+    has_passages,
+    kind_of,
+    reranked,
+    sift,
+    told_aside,
+)
 from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.recall import SHOWN
 from kedit_memory.routing.scope import SCOPES, Found, Scope, timed
@@ -137,6 +147,7 @@ class Router:
         self._reads: TextModel | None = None  # the counterfactual model, once it is loaded
         self._retriever = retriever
         self._passages: Retriever | None = None
+        self._relevance: Relevance | None = None
         self._popularity = popularity
         self._gate: Gate | None = None
         self._scope: Scope | None = None
@@ -300,13 +311,15 @@ class Router:
             return self._alone(found, nothing)
         question, mentions, timings = found.asked.question, found.asked.mentions, dict(found.timings)
         outdated: list[OutdatedPassage] = []
+        aside: list[RetrievedPassage] = []
 
         def search() -> list[RetrievedPassage]:
             with timed(timings, "retrieve"):
-                passages = self.retrieve(question, mentions)
+                sifted = self._sifted(question, mentions)
+            aside.extend(sifted.aside)
             with timed(timings, "compare"):
-                outdated.extend(self._contradictions.among(passages, as_of=found.as_of, namespace=found.namespace))
-            return without(passages, outdated)
+                outdated.extend(self._contradictions.among(sifted.kept, as_of=found.as_of, namespace=found.namespace))
+            return without(sifted.kept, outdated)
 
         def ask(asked: str) -> OwnAnswer | None:
             if not can_read(self.model, asked, max_new_tokens=self.config.max_new_tokens or MAX_NEW_TOKENS):
@@ -321,7 +334,7 @@ class Router:
         return Decision(
             question=question,
             route=chosen.route,
-            reason=f"{chosen.reason}{told(outdated)}",
+            reason=f"{chosen.reason}{told_aside(aside)}{told(outdated)}",
             considered=_near(found),
             passages=chosen.passages,
             outdated=tuple(outdated),
@@ -380,15 +393,17 @@ class Router:
         return self._passages
 
     def retrieve(self, question: str, mentions: Sequence[Mention]) -> list[RetrievedPassage]:
-        """The best passages that name one of the question's subjects, or where none is known all its proper names.
+        """The best passages that speak of a question; those that contradict an edit are among them still."""
+        return list(self._sifted(question, mentions).kept)
 
-        Those that contradict an edit are among them still.
-        """
+    def _sifted(self, question: str, mentions: Sequence[Mention]) -> Sifted:
+        """What the search finds, parted by whether it speaks of the question."""
         if self.config.passages == 0:
-            return []
+            return Sifted()
         asked = question if self.config.passages_from == GENERATED else asking_for(question, mentions)
-        found = self.retriever.search(asked, self.config.passages)
-        return naming(question, mentions, found)
+        if self._relevance is None:
+            self._relevance = Relevance(self.memory.encoder)
+        return sift(question, mentions, self.retriever.search(asked, self.config.passages), self._relevance)
 
 
 def _near(found: Found) -> tuple[Match, ...]:

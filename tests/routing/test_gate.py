@@ -84,7 +84,7 @@ def test_the_model_answers_alone_when_nothing_was_found() -> None:
     decision = decide(Says(Signal.UNCERTAINTY, before=True), names=(), found=())
     assert (decision.route, decision.own_answer) == (Route.PARAMETRIC, "a town")
     assert decision.reason == (
-        "no edit in scope; no known subject; guessed; no passage was found; the model answers alone"
+        "no edit in scope; no known subject; guessed; no passage speaks of it; the model answers alone"
     )
 
 

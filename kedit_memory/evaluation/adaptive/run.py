@@ -27,7 +27,8 @@ from kedit_memory.retrieval.base import Retriever
 from kedit_memory.retrieval.bm25 import Bm25Retriever
 from kedit_memory.retrieval.dense import DenseRetriever
 from kedit_memory.retrieval.fuse import FusedRetriever
-from kedit_memory.routing.passages import ENGINE, asking_for, naming
+from kedit_memory.retrieval.relevance import Relevance
+from kedit_memory.routing.passages import ENGINE, asking_for, sift
 from kedit_memory.routing.policies import POLICIES, GateCase, cases_needed, policy_class
 from kedit_memory.routing.signals import Signal
 
@@ -112,9 +113,10 @@ def run_adaptive(
         run = describe_run(
             "adaptive-retrieval", plan.dataset, config=asdict(plan), data=asked.source, model=model.fingerprint
         )
-        observed = _observe(asked, model, retrievers["bm25"], plan, progress)
+        relevance = Relevance(load_encoder(encoder))
+        observed = _observe(asked, model, retrievers["bm25"], relevance, plan.passages, progress)
         others = {
-            name: _observe(asked, model, retriever, plan, progress)
+            name: _observe(asked, model, retriever, relevance, plan.passages, progress)
             for name, retriever in retrievers.items()
             if name == "dense"
         }
@@ -204,10 +206,15 @@ def _left_out(cases: Sequence[GateCase], *, uncertain: bool) -> dict[str, str]:
 
 
 def _observe(
-    asked: AdaptiveSet, model: TextModel, retriever: Retriever, plan: AdaptivePlan, progress: Progress
+    asked: AdaptiveSet,
+    model: TextModel,
+    retriever: Retriever,
+    relevance: Relevance,
+    passages: int,
+    progress: Progress,
 ) -> list[Observed]:
-    def search(question: str, mentions: Sequence[Mention]) -> list[RetrievedPassage]:
-        return naming(question, mentions, retriever.search(asking_for(question, mentions), plan.passages))
+    def search(question: str, mentions: Sequence[Mention]) -> Sequence[RetrievedPassage]:
+        return sift(question, mentions, retriever.search(asking_for(question, mentions), passages), relevance).kept
 
     observer = Observer(
         model=model,

@@ -1,0 +1,91 @@
+"""Whether a passage speaks of a question, by a measure that means the same in a store of ten passages and of a million.
+
+A search ranks what is there: of ten passages about hotels three are the best for any question, and their BM25 scores
+depend on the other seven. What counts here depends on the question and the passage alone: the cosine of the store's own
+encoder, of the whole passage and of its nearest sentence, and the share of the question's words that stand in it.
+
+Weight and floor are what `scripts/fit_relevance.py` finds for all-MiniLM-L6-v2. Cosines of another encoder have another
+scale, and those of a hashing one no meaning; with these the words alone decide, and more strictly.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from kedit_memory.records import Encoder, Passage, Vectors
+from kedit_memory.retrieval.base import titled
+from kedit_memory.retrieval.bm25 import words, words_of
+from kedit_memory.retrieval.splitting import sentences
+
+ENCODER = "all-MiniLM-L6-v2"  # whose cosines the floor is for
+SHARED = 0.2  # what the share of common words counts beside a cosine
+FLOOR = 0.46  # of their sum
+ENOUGH, FEWEST = 0.5, 2  # where words alone decide: this share of them, and so many, or all
+# Words of those who ask, not of what they ask about.
+_TALKING = """
+    about any anyone can could explain get give got i if me my need no not our please show so some there they want we
+    will would you your
+"""
+_TALK = frozenset(_TALKING.split())
+_KEPT = 10_000  # vectors, 15 MB
+
+
+class Relevance:
+    """Tells which passages speak of a question.
+
+    Args:
+        encoder: of the store; one that the floor is not for is not asked.
+        kept: how many vectors of texts are kept for the next question.
+    """
+
+    def __init__(self, encoder: Encoder, *, kept: int = _KEPT) -> None:
+        self._encoder = encoder if encoder.name == ENCODER else None
+        self._kept = kept
+        self._vectors: dict[str, Vectors] = {}
+
+    @property
+    def reads_meaning(self) -> bool:
+        """Whether cosines count; else the words alone decide."""
+        return self._encoder is not None
+
+    def among(self, question: str, passages: Sequence[Passage]) -> list[bool]:
+        """Whether each passage speaks of the question; costs the encoding of their sentences, where these are new."""
+        if self._encoder is None:
+            asked = _asked(question)
+            return [_enough(asked, passage) for passage in passages]
+        return [nearness + SHARED * shared >= FLOOR for nearness, shared in self.features(question, passages)]
+
+    def features(self, question: str, passages: Sequence[Passage]) -> list[tuple[float, float]]:
+        """Of each passage the mean of its own cosine and its nearest sentence's, and the share of common words."""
+        asked = _asked(question)
+        parts = [(titled(passage), *sentences(passage.text)) for passage in passages]
+        self._encode([question, *(text for texts in parts for text in texts)])
+        wanted = self._vectors[question]
+        found = []
+        for passage, texts in zip(passages, parts, strict=True):
+            whole, *rest = (float(self._vectors[text] @ wanted) for text in texts)
+            found.append(((whole + max(rest, default=whole)) / 2, _share(asked, passage)))
+        return found
+
+    def _encode(self, texts: Iterable[str]) -> None:
+        """Learn the vectors of texts that are not known, together."""
+        if len(self._vectors) > self._kept:
+            self._vectors.clear()
+        new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+        if new and self._encoder is not None:
+            self._vectors.update(zip(new, self._encoder.encode(new), strict=True))
+
+
+def _asked(question: str) -> set[str]:
+    """The words of a question that say what it is about; all where none does."""
+    said = set(words(question))
+    return said - _TALK or said
+
+
+def _share(asked: set[str], passage: Passage) -> float:
+    """The share of the question's words that stand in a passage."""
+    return len(asked.intersection(words_of(passage))) / len(asked) if asked else 0.0
+
+
+def _enough(asked: set[str], passage: Passage) -> bool:
+    """Whether the words alone say that a passage speaks of the question."""
+    common = len(asked.intersection(words_of(passage)))
+    return bool(asked) and (common == len(asked) or (common >= FEWEST and common / len(asked) >= ENOUGH))
