@@ -53,6 +53,8 @@ def main() -> int:
         _show(cases, answers, arguments.show)
         if arguments.shares:
             _print_shares(model, cases, answers, arguments.max_new_tokens)
+    if arguments.page:
+        arguments.page.write_text(_page(rows, cases), encoding="utf-8")
     if arguments.json:
         print(document(rows))
     else:
@@ -69,6 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--show", type=int, default=0, help="answers without their target to print on standard error")
     parser.add_argument("--shares", action="store_true", help="how much of long targets answers hold")
+    parser.add_argument("--page", type=Path, help="write a page of results from the rows")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser.parse_args()
 
@@ -145,6 +148,48 @@ def _share_row(run: Run, kind: str, values: Sequence[bool]) -> Row:
     low, high = wilson(sum(values), len(values))
     return Row(run=run, method="router", metric="accuracy", kind=kind, value=sum(values) / len(values), low=low,
                high=high, n=len(values), unit="share")  # fmt: skip
+
+
+_PAGE = """# Answers from an edit, and answers on a miss
+
+`python scripts/evaluate_answers.py --models {models} --page docs/results/answers.md`, commit {commit}, data {data}.
+The {cases} edits of `data/samples/answers.jsonl` are in scope and stand before a question in other words. *First try*:
+the model's first reply holds the target. *Answer*: what the user gets holds it; where the model, asked twice, leaves it
+out, that is the stored answer. Shares with 95% intervals (Wilson 1927).
+
+{summary}
+
+By kind, first try / answer:
+
+{kinds}
+"""
+
+
+def _page(rows: Sequence[Row], cases: Sequence[Mapping[str, str]]) -> str:
+    """The results as Markdown: every figure from a row."""
+    found = {row.kind: row for row in rows}
+    models = list(dict.fromkeys(kind.partition("@")[2] for kind in found))
+    names = {"first_try": "first try", "second_try": "after a second try", "target_in_answer": "answer",
+             "untouched": "untouched on a miss"}  # fmt: skip
+    lines = ["| | " + " | ".join(models) + " |", "| --- |" + " --- |" * len(models)]
+    for kind, name in names.items():
+        lines.append(f"| {name} | " + " | ".join(_cell(found.get(f"{kind}@{model}")) for model in models) + " |")
+    parts = ["| | n | " + " | ".join(models) + " |", "| --- | --- |" + " --- |" * len(models)]
+    for kind in dict.fromkeys(case["kind"] for case in cases):
+        both = [
+            f"{found[f'first_try_{kind}@{model}'].value:.2f} / {found[f'target_in_answer_{kind}@{model}'].value:.2f}"
+            for model in models
+        ]
+        parts.append(f"| {kind.replace('_', ' ')} | {found[f'first_try_{kind}@{models[0]}'].n} | {' | '.join(both)} |")
+    run = rows[0].run
+    return _PAGE.format(
+        models=",".join(models), commit=run.commit, data=run.data, cases=len(cases),
+        summary="\n".join(lines), kinds="\n".join(parts),
+    )  # fmt: skip
+
+
+def _cell(row: Row | None) -> str:
+    return "-" if row is None else f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}] (n {row.n})"
 
 
 def _show(cases: Sequence[Mapping[str, str]], answers: Sequence[Answer], count: int) -> None:
