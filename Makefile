@@ -8,13 +8,17 @@ EXTRAS := offline,dev,wikipedia
 NEWEST := .venv-newest
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test newest lock check slow bench evaluate compare clean
+.PHONY: demo test real newest lock check slow bench evaluate compare clean
 
 demo: $(STAMP)
 	$(BIN)/kedit demo
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto
+
+# Every route and every editor on SmolLM2, which `kedit models get smollm2` brings first; one process a core.
+real: $(STAMP)
+	$(BIN)/python -m pytest -m real -n 2 --dist=load tests/real
 
 # The newest release of everything, in an environment of its own; deprecations of others are shown there, not fatal.
 # torch stays, as a newer one installs gigabytes for graphics cards: `make newest TORCH=torch` lifts that.

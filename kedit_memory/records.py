@@ -1,7 +1,7 @@
 """The values that modules exchange: frozen, keyword-only, free of behaviour beyond what they derive."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
@@ -95,6 +95,9 @@ class EditRequest:
     kind: Kind | None = None
 
 
+REQUEST_FIELDS = frozenset(one.name for one in fields(EditRequest))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Edit:
     """One stored fact. Dates are ISO 8601 days; an interval is [valid_from, valid_until)."""
@@ -123,6 +126,38 @@ class Edit:
     def names(self) -> tuple[str, ...]:
         """The subject and its aliases; empty when no subject is known."""
         return ((self.subject,) if self.subject else ()) + self.aliases
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one row that was to be stored."""
+
+    where: str  # what messages call it, such as "line 3"
+    edit: Edit | None  # None where it was refused
+    new: bool = False  # False where the edit was there already
+    refusal: str | None = None  # why it was refused
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """What became of the rows of a file, in their order."""
+
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def stored(self) -> tuple[Edit, ...]:
+        """The edits that are new."""
+        return tuple(one.edit for one in self.outcomes if one.edit and one.new)
+
+    @property
+    def known(self) -> tuple[Edit, ...]:
+        """The edits that were there already, once for each row that asks for one."""
+        return tuple(one.edit for one in self.outcomes if one.edit and not one.new)
+
+    @property
+    def refused(self) -> tuple[Outcome, ...]:
+        """The rows that cannot be stored, each with its reason."""
+        return tuple(one for one in self.outcomes if one.edit is None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,7 +78,7 @@ def measured(model: WhiteBoxModel, editor: AlphaEdit, count: int, seed: int) -> 
         CapabilityError: the model is no decoder of a known family.
     """
     family = decoder_family(model, editor.name)
-    layers = range(family.count(model.model))
+    layers = range(family.count)
     stream = world_stream(model, Wanted(edits=count, questions=1, phrasings=0, seed=seed))
     texts = texts_of(model, facts([edit.request for edit in stream.edits], subjects=True), editor)
     found = keys(model, family, layers, texts)

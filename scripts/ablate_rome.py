@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from kedit_memory.editors._keyvalue import layer_indices, texts_of
+from kedit_memory.editors._keyvalue import layer_indices, projection, texts_of
 from kedit_memory.editors._locate import Site, decoder_family
 from kedit_memory.editors._onward import Onward
 from kedit_memory.editors._values import find_values
@@ -137,8 +137,8 @@ def measure(path: Path, name: str, plan: Plan, chosen: Sequence[int] | None = No
     log = RowLog(path, LAST)
     model = white_box(load_model(name, device="cpu"), "an ablation of rome")
     family = decoder_family(model, "rome")
-    layers = range(family.count(model.model))
-    in_layers = layers if chosen is None else layer_indices(model, family, chosen)
+    layers = range(family.count)
+    in_layers = layers if chosen is None else layer_indices(family, chosen)
     run = describe_run("ablation", "world", config=asdict(plan), data=world_folder(), model=model.fingerprint)
     log.check(run)
     world = load_world()
@@ -253,7 +253,9 @@ def reached_at(model: WhiteBoxModel, layer: int, edits: Sequence[StreamEdit]) ->
 def decoded(model: WhiteBoxModel, layer: int, site: Site, delta: torch.Tensor) -> bool:
     """Whether each token of the target, the end included, is the best one with `delta` added at the subject."""
     before = range(site.target - 1, len(site.ids) - 1)
-    words = Onward(model, decoder_family(model, "rome"), layer, [site]).words([0], delta[None], [before])
+    family = decoder_family(model, "rome")
+    onward = Onward(model, family, layer, [site], projection(model, family, layer))
+    words = onward.words([0], delta[None], [before])
     return words.argmax(-1).tolist() == list(site.ids[site.target :])
 
 

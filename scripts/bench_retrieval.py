@@ -2,6 +2,7 @@
 
     python scripts/bench_retrieval.py --sizes 100000,1000000 --json
     python scripts/bench_retrieval.py --sizes "" --world --squad dev-v1.1.json --json
+    python scripts/bench_retrieval.py --sizes "" --squad xquad.zh.json --squad jaquad_dev.json --encoder "" --json
 
 The corpus has the word frequencies of running text: ranks follow Zipf's law, the first ranks are the words that BM25
 leaves out, and every passage is about a name of its own. Questions take a name and some other words of one passage,
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
@@ -32,13 +33,13 @@ from kedit_memory.memory.encoding import load_by_name
 from kedit_memory.memory.index import load_engine
 from kedit_memory.records import Passage
 from kedit_memory.retrieval.base import Retriever
-from kedit_memory.retrieval.bm25 import STOP, words
 from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.retrieval.dense import DenseRetriever
 from kedit_memory.retrieval.documents import document_of, read_passages
 from kedit_memory.retrieval.fuse import FusedRetriever
 from kedit_memory.retrieval.ingest import ingest_files
 from kedit_memory.retrieval.stored import StoreRetriever
+from kedit_memory.retrieval.words import STOP, words
 from kedit_memory.world import load_world, passages_file
 
 VOCABULARY = 400_000
@@ -59,8 +60,8 @@ def main() -> None:
     rows = [row for size in options.sizes.split(",") if size for row in _size_rows(int(size), options.folder)]
     if options.world:
         rows += _world_rows(options.encoder)
-    if options.squad:
-        rows += _squad_rows(options.squad, options.encoder)
+    for file in options.squad:
+        rows += _squad_rows(file, options.encoder)
     print(document(rows) if options.json else table(rows))
 
 
@@ -181,23 +182,26 @@ def _world_rows(encoder: str) -> Iterator[Row]:
 
 
 def _squad_rows(file: Path, encoder: str) -> Iterator[Row]:
-    """Questions of SQuAD: is their paragraph among the first of all paragraphs?"""
+    """Questions of SQuAD, or of a set in its form: is their paragraph among the first of all paragraphs?"""
     pages = json.loads(file.read_text(encoding="utf-8"))["data"]
-    paragraphs = [(page["title"].replace("_", " "), paragraph) for page in pages for paragraph in page["paragraphs"]]
+    paragraphs = [
+        (page.get("title", "").replace("_", " "), paragraph) for page in pages for paragraph in page["paragraphs"]
+    ]
     base = [Passage(id=str(i), title=title, text=p["context"]) for i, (title, p) in enumerate(paragraphs)]
     asked = [(qa["question"], str(i)) for i, (_, p) in enumerate(paragraphs) for qa in p["qas"]]
     asked = random.Random(0).sample(asked, min(_FACTS, len(asked)))
-    run = describe_run("retrieval", "squad", config={"questions": _FACTS}, data=file, model=encoder)
+    run = describe_run("retrieval", file.stem, config={"questions": _FACTS}, data=file, model=encoder or "none")
     yield from _recall_rows(run, base, asked, encoder)
 
 
 def _recall_rows(run: Run, base: Sequence[Passage], asked: Sequence[tuple[str, str]], encoder: str) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         lexical = StoreRetriever(Path(folder), base)
-        meaning = DenseRetriever(Path(folder), load_by_name(encoder), load_engine("faiss"), base, progress=_tell)
-        meaning.build()
-        fused = FusedRetriever([lexical, meaning])
-        retrievers: Mapping[str, Retriever] = {"bm25": lexical, "dense": meaning, "fused": fused}
+        retrievers: dict[str, Retriever] = {"bm25": lexical}
+        if encoder:
+            meaning = DenseRetriever(Path(folder), load_by_name(encoder), load_engine("faiss"), base, progress=_tell)
+            meaning.build()
+            retrievers |= {"dense": meaning, "fused": FusedRetriever([lexical, meaning])}
         for name, retriever in retrievers.items():
             hits = [gold in {hit.passage.id for hit in retriever.search(text, _AT)} for text, gold in asked]
             yield _recall(run, name, list(map(float, hits)))
@@ -236,8 +240,16 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="100000", help="numbers of passages, separated by commas")
     parser.add_argument("--world", action="store_true", help="also the recall of BM25, dense and fused on the world")
-    parser.add_argument("--squad", type=Path, help="a file of SQuAD 1.1: also the recall on all of its paragraphs")
-    parser.add_argument("--encoder", default="minilm", help="for dense: minilm, or hashing for a run in seconds")
+    parser.add_argument(
+        "--squad",
+        type=Path,
+        action="append",
+        default=[],
+        help="a file in the form of SQuAD 1.1: also the recall on all of its paragraphs; may be given several times",
+    )
+    parser.add_argument(
+        "--encoder", default="minilm", help="for dense: minilm, hashing for a run in seconds, or '' for BM25 alone"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document of rows")
     parser.add_argument("--folder", help="where the corpus is made; a temporary folder else")
     parser.add_argument("--step", choices=("build", "ask"), help=argparse.SUPPRESS)

@@ -33,7 +33,7 @@ How the definition is told:
   definition as text, the control for what any text before the probe does. `retrieved-definition`: the best of all
   definitions by BM25.
 - `memory:context`: all definitions are edits of one store (a statement and its subject), the router says which of
-  them a probe asks for. `memory:passage`: all are passages beside those that ship, the router's gate says when to
+  them a probe asks for. `memory:passage`: all are passages beside those of the world, the router's gate says when to
   search.
 - `ft`, `ft-last`, `mend`, `rome`: one definition at a time is put into the weights, and taken out again. The edit's
   prompt is what stands before the masked span of the definition and its target that span; with `--teach rest`

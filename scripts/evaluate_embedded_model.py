@@ -159,7 +159,7 @@ def _trace_one(model: WhiteBoxModel, prompt: Prompt, fact: Fact, generator: torc
         return None
     target = model.tokenizer(model.continuation(prompt, fact.object), add_special_tokens=False)["input_ids"][0]
     family = family_of(model.model)
-    embedding = model.model.base_model.get_submodule(family.embedding)
+    embedding = model.model.get_submodule(family.embedding)
     noise = NOISE * embedding.weight.std() * torch.randn(len(ends), embedding.weight.shape[1], generator=generator)
     inputs = torch.tensor([ids])
 
@@ -179,7 +179,7 @@ def _trace_one(model: WhiteBoxModel, prompt: Prompt, fact: Fact, generator: torc
         lost = clean - probability()
     if lost < 0.3:
         return None
-    for layer in family.layer_list(model.model):
+    for layer in (family.layer(model.model, place) for place in range(family.count)):
         with capture(layer) as seen:
             probability()
 

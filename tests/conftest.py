@@ -87,6 +87,10 @@ def build_tiny_model(tiny_tokenizer: Any) -> Callable[..., Any]:
     t5 |= {"d_model": 32, "d_kv": 16, "d_ff": 48, "num_layers": 2, "num_heads": 2}
     t5 |= {"decoder_start_token_id": 0}
     gpt2 = ends | {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": WINDOW}
+    one_head = narrow | {"num_key_value_heads": 1}
+    experts = {"num_experts_per_tok": 2, "moe_intermediate_size": 24}
+    local = {"layer_types": ["sliding_attention", "full_attention"], "sliding_window": 8}
+    opt = narrow | {"ffn_dim": 48}
     kinds = {
         "gpt2": (transformers.GPT2LMHeadModel, transformers.GPT2Config, gpt2),
         "gpt_neox": (transformers.GPTNeoXForCausalLM, transformers.GPTNeoXConfig, narrow),
@@ -107,6 +111,57 @@ def build_tiny_model(tiny_tokenizer: Any) -> Callable[..., Any]:
             t5 | {"feed_forward_proj": "gated-gelu"},
         ),
         "bert": (transformers.BertForMaskedLM, transformers.BertConfig, narrow),
+        "gemma3_text": (transformers.Gemma3ForCausalLM, transformers.Gemma3TextConfig, grouped | local),
+        "phi3": (transformers.Phi3ForCausalLM, transformers.Phi3Config, one_head | {"pad_token_id": 0}),
+        "olmo2": (transformers.Olmo2ForCausalLM, transformers.Olmo2Config, one_head),
+        "granite": (
+            transformers.GraniteForCausalLM,
+            transformers.GraniteConfig,
+            one_head | {"residual_multiplier": 0.5, "logits_scaling": 2.0, "embedding_multiplier": 3.0},
+        ),
+        "smollm3": (transformers.SmolLM3ForCausalLM, transformers.SmolLM3Config, one_head | {"pad_token_id": 0}),
+        "stablelm": (transformers.StableLmForCausalLM, transformers.StableLmConfig, one_head),
+        "starcoder2": (transformers.Starcoder2ForCausalLM, transformers.Starcoder2Config, one_head),
+        "gptj": (transformers.GPTJForCausalLM, transformers.GPTJConfig, gpt2 | {"rotary_dim": 8, "n_inner": 48}),
+        "gpt_neo": (
+            transformers.GPTNeoForCausalLM,
+            transformers.GPTNeoConfig,
+            narrow | {"attention_types": [[["global", "local"], 1]], "window_size": 8},
+        ),
+        "opt": (transformers.OPTForCausalLM, transformers.OPTConfig, opt | {"word_embed_proj_dim": 32}),
+        "opt_narrow": (transformers.OPTForCausalLM, transformers.OPTConfig, opt | {"word_embed_proj_dim": 16}),
+        "bloom": (
+            transformers.BloomForCausalLM,
+            transformers.BloomConfig,
+            ends | {"hidden_size": 32, "n_layer": 2, "n_head": 2},
+        ),
+        "falcon": (transformers.FalconForCausalLM, transformers.FalconConfig, narrow | {"ffn_hidden_size": 48}),
+        "mixtral": (transformers.MixtralForCausalLM, transformers.MixtralConfig, grouped | {"num_local_experts": 4}),
+        "qwen3_moe": (
+            transformers.Qwen3MoeForCausalLM,
+            transformers.Qwen3MoeConfig,
+            grouped | experts | {"num_experts": 4},
+        ),
+        "deepseek_v3": (
+            transformers.DeepseekV3ForCausalLM,
+            transformers.DeepseekV3Config,
+            narrow
+            | experts
+            | {"first_k_dense_replace": 1, "n_routed_experts": 4, "n_group": 1, "topk_group": 1}
+            | {"q_lora_rank": 8, "kv_lora_rank": 8, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8, "v_head_dim": 16},
+        ),
+        "bart": (
+            transformers.BartForConditionalGeneration,
+            transformers.BartConfig,
+            ends
+            | {"d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_ffn_dim": 48, "decoder_ffn_dim": 48}
+            | {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "pad_token_id": 0},
+        ),
+        "mamba": (
+            transformers.MambaForCausalLM,
+            transformers.MambaConfig,
+            ends | {"hidden_size": 32, "num_hidden_layers": 2, "pad_token_id": 0},
+        ),
     }
 
     def build(kind: str, seed: int = 0) -> Any:
@@ -118,7 +173,7 @@ def build_tiny_model(tiny_tokenizer: Any) -> Callable[..., Any]:
                 # Wide enough that no two tokens tie: greedy choices survive rounding.
                 if weight.dim() > 1:
                     weight.normal_(0, 0.3, generator=generator)
-                elif "norm" not in name and "ln" not in name:
+                elif "norm" not in name.lower() and "ln" not in name:
                     weight.zero_()
         return model
 

@@ -8,7 +8,7 @@ import typer
 
 from kedit_memory.cli import options as o
 from kedit_memory.cli.memory import open_store
-from kedit_memory.cli.output import emit
+from kedit_memory.cli.output import emit, shown_progress
 from kedit_memory.editors.base import named_options
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.records import Edit, EditRequest, Kind
@@ -60,12 +60,14 @@ def edit(
     from kedit_memory.models.language import white_box
     from kedit_memory.models.named import load_model
 
-    editor = load_editor(method, **named_options(option or ()))
+    options = named_options(option or ())
+    load_editor(method, **options)  # what it does not take is refused before the model is loaded
     wanted = _wanted(prompt, target, subject, paraphrase or (), store, namespace)
     loaded = white_box(load_model(model, device=device, dtype=dtype), f"the editor {method}")
     asked = [*(one.prompt or "" for one in wanted), *(ask or ())]
     before = _answers(loaded, asked)
-    applied = editor.apply(loaded, wanted)
+    with shown_progress() as progress:
+        applied = load_editor(method, progress=progress, **options).apply(loaded, wanted)
     after = _answers(loaded, asked)
     if save:
         applied.save(save)

@@ -22,6 +22,7 @@ from kedit_memory.cli import (
     memory,
     models,
     trace,
+    transfer,
 )
 from kedit_memory.errors import InvalidInputError, KeditError
 from kedit_memory.text import visible
@@ -44,8 +45,8 @@ app.command("list")(memory.list_edits)
 app.command()(memory.show)
 app.command()(memory.history)
 app.command()(memory.search)
-app.command("import")(memory.import_edits)
-app.command()(memory.export)
+app.command("import")(transfer.import_edits)
+app.command()(transfer.export)
 app.command()(memory.backup)
 app.command()(memory.purge)
 app.command()(ask.ask)

@@ -19,9 +19,11 @@ from kedit_memory.cli.output import (
 )
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
+from kedit_memory.memory.formats.content import decoded, text_of
 from kedit_memory.records import Edit, OnConflict, Status
 from kedit_memory.retrieval.corpus import copy_passages
 
+_INPUT = "-"  # stands for what standard input holds
 EditId = Annotated[str, typer.Argument(help="The identifier of an edit, such as e12.")]
 
 
@@ -33,6 +35,10 @@ def open_store(store: Path, encoder: str | None = None, *, create: bool = True) 
 def add(
     prompt: Annotated[str | None, typer.Argument(help="A question, a cloze prompt, or a statement alone.")] = None,
     target: Annotated[str | None, typer.Argument(help="The answer; leave it out for a statement.")] = None,
+    target_file: Annotated[
+        Path | None,
+        typer.Option("--target-file", parser=o.path_of, metavar="<path>", help="Take the answer from a file."),
+    ] = None,
     subject: o.Subject = None,
     relation: o.Relation = None,
     statement: o.Statement = None,
@@ -51,8 +57,9 @@ def add(
     """Add a fact.
 
     Give question and answer, a statement alone, or --subject, --relation and a target: with these two, a single
-    argument is the target.
+    argument is the target. An argument - is read from standard input.
     """
+    prompt, target = _given_texts(prompt, target, target_file)
     if target is None and subject and relation:
         prompt, target = None, prompt
     with open_store(store, encoder) as memory:
@@ -241,44 +248,6 @@ def search(
     )
 
 
-def import_edits(
-    file: Annotated[Path, typer.Argument(help="A JSONL file: one edit a line, as `kedit export` writes it.")],
-    on_conflict: o.Conflict = OnConflict.SUPERSEDE,
-    partial: Annotated[bool, typer.Option("--partial", help="Import the good lines and report the others.")] = False,
-    store: o.Store = o.STORE,
-    namespace: o.Namespace = o.NAMESPACE,
-    encoder: o.Encoder = None,
-    as_json: o.Json = False,
-) -> None:
-    """Import edits from JSONL. Without --partial a single bad line imports nothing."""
-    with open_store(store, encoder) as memory:
-        edits = memory.import_(file, on_conflict=on_conflict, partial=partial, namespace=namespace)
-    emit(
-        as_json=as_json,
-        document={"imported": [edit.id for edit in edits]},
-        lines=[f"{len(edits)} edits imported"],
-    )
-
-
-def export(
-    file: Annotated[Path | None, typer.Argument(help="Where to write; standard output for - or when left out.")] = None,
-    store: o.ExistingStore = o.STORE,
-    namespace: o.Namespace = o.NAMESPACE,
-    as_json: o.Json = False,
-) -> None:
-    """Export edits as JSONL; the same edits give the same bytes."""
-    if file == Path("-"):
-        file = None
-    with open_store(store, create=False) as memory:
-        if file is None and as_json:
-            edits = [edit_document(edit) for edit in memory.all(namespace=namespace)]
-            emit(as_json=True, document={"edits": edits}, lines=())
-            return
-        count = memory.export(sys.stdout if file is None else file, namespace=namespace)
-    if file is not None:
-        emit(as_json=as_json, document={"edits": count, "file": str(file)}, lines=[f"{count} edits in {file}"])
-
-
 def backup(
     folder: Annotated[Path, typer.Argument(help="A new folder for the copy.")],
     store: o.ExistingStore = o.STORE,
@@ -314,6 +283,25 @@ def _confirm(question: str) -> None:
         answer = sys.stdin.readline()
     if answer.strip().casefold() not in {"y", "yes"}:
         raise InvalidInputError("not confirmed, so nothing was removed; answer y at the terminal, or give --yes")
+
+
+def _given_texts(prompt: str | None, target: str | None, file: Path | None) -> tuple[str | None, str | None]:
+    """Prompt and target, from where the arguments say."""
+    if prompt == target == _INPUT:
+        raise InvalidInputError("prompt and target cannot both be standard input; give one, or --target-file")
+    if file is not None:
+        if target is not None:
+            raise InvalidInputError("a target and --target-file are given; leave one out")
+        target = text_of(file)
+    return _from_input(prompt), _from_input(target)
+
+
+def _from_input(text: str | None) -> str | None:
+    if text != _INPUT:
+        return text
+    if sys.stdin is None:
+        raise InvalidInputError("standard input is closed; give the text as an argument, or --target-file")
+    return decoded(sys.stdin.buffer.read(), "standard input")
 
 
 def _print_edit(edit: Edit, *, as_json: bool) -> None:

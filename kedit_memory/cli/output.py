@@ -4,7 +4,8 @@ import dataclasses
 import json
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kedit_memory.records import Edit, Match, Revision, Status
@@ -13,6 +14,7 @@ from kedit_memory.text import shortened, visible
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from kedit_memory.editors._progress import Progress
     from kedit_memory.evaluation.rows import Row
 
 _WIDTH = 100  # characters of a prompt or a target in a line of a list
@@ -43,6 +45,24 @@ def emit_rows(rows: "Iterable[Row]", **meta: Any) -> None:
 def say(line: str) -> None:
     """Tell people how far long work is; standard output is left to results."""
     print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def shown_progress() -> "Iterator[Progress]":
+    """What tells people how far an edit is: in a terminal one line that is written over, else a line now and then."""
+    from kedit_memory.editors._progress import in_lines, line_of
+
+    if not sys.stderr.isatty():
+        yield in_lines(say)
+        return
+
+    def tell(what: str, done: int, total: int) -> None:
+        print(f"\r{line_of(what, done, total)}\033[K", file=sys.stderr, end="", flush=True)
+
+    try:
+        yield tell
+    finally:
+        print("\r\033[K", file=sys.stderr, end="", flush=True)
 
 
 def command_line() -> str:

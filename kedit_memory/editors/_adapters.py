@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 import torch
 
+from kedit_memory.editors._progress import Options
 from kedit_memory.editors._teaching import Descent, Lesson, backpropagate, check_options, descend, judged
 from kedit_memory.editors._weights import WeightChange, changing, load_change
 from kedit_memory.editors.base import Fact
 from kedit_memory.errors import EditorError, InvalidInputError, MissingDependencyError
 from kedit_memory.models.families import Family, family_of
 from kedit_memory.models.language import WhiteBoxModel
+from kedit_memory.models.module_tree import projections
 
 # B of shape (out, rank) and A of shape (rank, in): they stand for the change B A of a weight (out, in).
 Pair: TypeAlias = tuple[torch.Tensor, torch.Tensor]
@@ -54,7 +56,7 @@ class Shape:
             InvalidInputError: the model has no such layer.
         """
         family = family_of(model.model)
-        layers = range(family.count(model.model)) if self.layers is None else self.layers
+        layers = range(family.count) if self.layers is None else self.layers
         return [name for layer in layers for name in _projections(model, family, layer, self.targets)]
 
 
@@ -112,19 +114,11 @@ def merge(model: WhiteBoxModel, weights: Mapping[str, torch.nn.Parameter], pairs
 
 
 def _projections(model: WhiteBoxModel, family: Family, layer: int, targets: str) -> Iterator[str]:
-    prefix = family.layer_name(model.model, layer)
-    module = family.layer(model.model, layer)
     if targets != "mlp":
-        for name, part in module.get_submodule(family.attention).named_modules():
-            weight = getattr(part, "weight", None)
-            if (
-                isinstance(weight, torch.nn.Parameter)
-                and weight.dim() == 2
-                and not isinstance(part, torch.nn.Embedding)
-            ):
-                yield f"{prefix}.{family.attention}.{name}"
+        attention = family.part_name(layer, "attention")
+        yield from (f"{attention}.{part.path}" for part in projections(model.model.get_submodule(attention)))
     if targets != "attention":
-        yield from (f"{prefix}.{name}" for name in (*family.mlp_in, family.mlp_out))
+        yield from family.mlp_names(layer)
 
 
 @contextmanager
@@ -176,7 +170,7 @@ def _peft() -> tuple[Any, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdapterEditor:
+class AdapterEditor(Options):
     """What editors that train adapters have in common: their options, and how pairs become a change of weights.
 
     Attributes:
@@ -220,7 +214,7 @@ class AdapterEditor:
     ) -> tuple[dict[str, Pair], int]:
         """Trained pairs and the steps taken; every adapter of an editor starts from the same values."""
         generator = torch.Generator().manual_seed(self.seed)
-        descent = Descent(rate=self.rate, steps=steps)
+        descent = Descent(rate=self.rate, steps=steps, tell=self.telling("steps of training"))
         return train_pairs(model, self.shape, taught, descent, generator=generator, early=early)
 
     def merged(
@@ -231,4 +225,4 @@ class AdapterEditor:
             merge(model, weights, pairs)
             weights.check_finite()
             outcomes = judged(model, wanted, steps, started)
-        return weights.change(self.name, asdict(self), outcomes)
+        return weights.change(self.name, self.options, outcomes)

@@ -12,6 +12,7 @@ import torch
 from kedit_memory.editors._codebook_adapter import Adapter
 from kedit_memory.editors._codebook_site import Sample
 from kedit_memory.editors._codebook_tail import Tail
+from kedit_memory.editors._progress import Tell, silent
 
 _DECAY = (0.9, 0.999)  # of Adam's averages
 _TINY = 1e-8
@@ -51,11 +52,13 @@ class Descent:
         iterations: The most steps.
         rate: The step, as a share of the root mean square of the state that the value replaces.
         confidence: The least probability that each token of the target must reach, beside being the best.
+        tell: Told the steps taken and the most there are.
     """
 
     iterations: int
     rate: float
     confidence: float
+    tell: Tell = silent
 
     def learn(self, adapter: Adapter, groups: Sequence[Sequence[Sample]]) -> list[Learned]:
         """A value for each group of phrasings, which makes the model say the target after every one of them."""
@@ -71,6 +74,7 @@ class Descent:
             square=torch.zeros_like(start),
         )
         for step in range(self.iterations + 1):
+            self.tell(step, self.iterations)
             gradient, done = self._gradient(tail, owner, running)
             left = (~done).nonzero().flatten()
             for place in left.tolist():

@@ -1,7 +1,7 @@
 """What editors with a codebook have in common: where it sits, how it gets into a model and how it is loaded."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
@@ -9,6 +9,7 @@ from kedit_memory.editors._codebook_adapter import Adapter, Replacement
 from kedit_memory.editors._codebook_applied import CodebookApplied, Lesson
 from kedit_memory.editors._codebook_files import load_codebook
 from kedit_memory.editors._codebook_site import KeyToken, Stack, one_of, site_of
+from kedit_memory.editors._progress import Options
 from kedit_memory.editors.base import Outcome, Wanted, undone_on_failure
 from kedit_memory.editors.codebook import Codebook, Distance, Found
 from kedit_memory.errors import EditorError, InvalidInputError
@@ -17,7 +18,7 @@ from kedit_memory.records import Vectors
 
 
 @dataclass(frozen=True, kw_only=True)
-class CodebookEditor:
+class CodebookEditor(Options):
     """An editor that learns values into a codebook at one layer; `Grace` and `GraceFast` say how.
 
     Attributes:
@@ -100,7 +101,7 @@ class CodebookEditor:
     def _applied(self, model: Editable, codebook: Codebook | None) -> CodebookApplied:
         adapter = self.attach(model.model, codebook)
         made = replace(self, layer=adapter.site.layer, stack=adapter.site.stack)
-        record = {"method": self.name, "options": asdict(made)}
+        record = {"method": self.name, "options": made.options}
         return CodebookApplied(model, adapter, self._learn, record, paraphrases=self.learns_paraphrases)
 
     def _positive(self, *options: str) -> None:

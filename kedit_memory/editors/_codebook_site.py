@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from kedit_memory.editors.codebook import TOLERANCE
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.models.batches import pad
-from kedit_memory.models.families import Family, encoder_of, family_of
+from kedit_memory.models.families import Family, encoder_of, family_of, state_width
 
 KeyToken = Literal["last", "first"]
 Stack = Literal["decoder", "encoder"]
@@ -82,7 +82,7 @@ class Site:
 
     @cached_property
     def family(self) -> Family:
-        """The table of the stack that the layer belongs to."""
+        """The places in the stack that the layer belongs to."""
         return encoder_of(self.model) if self.stack == "encoder" else family_of(self.model)
 
     @property
@@ -102,7 +102,7 @@ class Site:
     @property
     def width(self) -> int:
         """The coordinates of a hidden state."""
-        return int(self.model.get_input_embeddings().weight.shape[1])
+        return state_width(self.model)
 
     @property
     def device(self) -> torch.device:
@@ -203,18 +203,18 @@ def site_of(model: Any, *, layer: int | None, stack: Stack | None, key_token: Ke
     """
     chosen = stack or ("encoder" if model.config.is_encoder_decoder else "decoder")
     family = encoder_of(model) if chosen == "encoder" else family_of(model)
-    place = _usual_layer(family, model) if layer is None else layer
-    family.layer_name(model, place)  # refuses one that is not there
-    return Site(model=model, layer=place % family.count(model), stack=chosen, key_token=key_token)
+    place = _usual_layer(family) if layer is None else layer
+    family.layer_name(place)  # refuses one that is not there
+    return Site(model=model, layer=place % family.count, stack=chosen, key_token=key_token)
 
 
-def _usual_layer(family: Family, model: Any) -> int:
+def _usual_layer(family: Family) -> int:
     """Three quarters of the depth, as in the paper's models: 35 of 48, 10 of 12, 4 of 6.
 
     Never the last layer of several: no other token reads what comes out of it at the query token, neither the tokens
     of a longer target nor the [CLS] of a classifier.
     """
-    last = family.count(model) - 1
+    last = family.count - 1
     return min(round(_DEPTH * last), max(0, last - 1))
 
 

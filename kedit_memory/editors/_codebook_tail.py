@@ -77,7 +77,7 @@ class Tail:
     @property
     def _layers(self) -> list[torch.nn.Module]:
         site = self._site
-        last = site.layer % site.family.count(site.model)
+        last = site.layer % site.family.count
         return [site.family.layer(site.model, index) for index in range(last + 1)]
 
     def _replaced(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

@@ -3,7 +3,7 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
@@ -13,6 +13,7 @@ import torch
 from kedit_memory.editors._hyper_gradients import Changes, Gradients, gradients_of, total, write
 from kedit_memory.editors._hyper_network import HyperNetwork
 from kedit_memory.editors._locate import decoder_family
+from kedit_memory.editors._progress import Options
 from kedit_memory.editors._teaching import check_options, judged, lessons, losses
 from kedit_memory.editors._weights import Snapshot, WeightChange, changing, load_change
 from kedit_memory.editors.base import Fact, Wanted, facts
@@ -26,7 +27,7 @@ NetworkT = TypeVar("NetworkT", bound=HyperNetwork)
 
 
 @dataclass(frozen=True, kw_only=True)
-class HyperEditor(ABC, Generic[NetworkT]):
+class HyperEditor(Options, ABC, Generic[NetworkT]):
     """Adds what a trained network predicts from the gradients of the edits; several at once add up.
 
     Attributes:
@@ -77,16 +78,19 @@ class HyperEditor(ABC, Generic[NetworkT]):
         with changing(model, [site.weight for site in network.sites]) as weights:
             taken = self._looped(model, network, wanted, weights, transposed=transposed)
             outcomes = judged(model, wanted, taken, started)
-        return weights.change(self.name, asdict(self), outcomes)
+        return weights.change(self.name, self.options, outcomes)
 
     @torch.no_grad()
     def _looped(
         self, model: WhiteBoxModel, network: NetworkT, wanted: Sequence[Fact], weights: Snapshot, *, transposed: bool
     ) -> int:
         """How many updates were written; of several edits each but the first lowers the mean loss."""
+        tell = self.telling("updates predicted")
+        tell(0, self.steps)
         updates, least = self._updates(model, network, wanted)
         taken = 0
         while updates and taken < self.steps:
+            tell(taken + 1, self.steps)
             before = {name: weight.clone() for name, weight in weights.items()}
             put = partial(_put, model, weights, before, updates, transposed)
             put(1.0)

@@ -59,14 +59,10 @@ def last_sites(model: WhiteBoxModel, method: str, layers: int) -> tuple[Site, ..
         InvalidInputError: the model has fewer layers.
     """
     family = decoder_family(model, method)
-    count = family.count(model.model)
+    count = family.count
     if not 1 <= layers <= count:
         raise InvalidInputError(f"{layers} layers to edit: {family.name} here has {count}; give 1 to {count}")
-    modules = [
-        f"{family.layer_name(model.model, layer)}.{path}"
-        for layer in range(count - layers, count)
-        for path in (*family.mlp_in, family.mlp_out)
-    ]
+    modules = [name for layer in range(count - layers, count) for name in family.mlp_names(layer)]
     sites = []
     for name in modules:
         shape = tuple(model.model.get_parameter(f"{name}.weight").shape)
@@ -103,15 +99,15 @@ def gradients_of(model: WhiteBoxModel, sites: Sequence[Site], taught: Sequence[L
             raise EditorError(f"the loss is no number in {precision}: load the model with dtype='float32'")
         found = torch.autograd.grad(loss.sum(), [left[site.module] for site in sites])
     factors = {
-        site.module: Factors(_read(entered[site.module], model), _read(delta, model))
+        site.module: Factors(*(_read(tensor, model, len(taught)) for tensor in (entered[site.module], delta)))
         for site, delta in zip(sites, found, strict=True)
     }
     return Gradients(factors=factors, losses=loss.detach(), decoded=decoded)
 
 
-def _read(tensor: torch.Tensor, model: WhiteBoxModel) -> torch.Tensor:
-    """As networks read it; the model's layers may be spread over devices."""
-    return tensor.to(model.device, torch.float32)
+def _read(tensor: torch.Tensor, model: WhiteBoxModel, rows: int) -> torch.Tensor:
+    """As networks read it, (rows, tokens, dim): layers may be spread over devices, and have all tokens in one row."""
+    return tensor.to(model.device, torch.float32).reshape(rows, -1, tensor.shape[-1])
 
 
 @contextmanager

@@ -97,6 +97,7 @@ class HyperNetwork(nn.Module, ABC):
         except (OSError, KeyError, TypeError, SafetensorError) as error:
             raise _damaged(folder) from error
         if not _fits(model, sites) or not _alike(likeness, _likeness(model)):
+            last_sites(model, cls.method, 1)  # says so where no network can be trained for the model
             raise EditorError(
                 f"the network in {folder} was trained for another model than {model.name}: train one for it with "
                 f"scripts/train_hypernetworks.py --method {cls.method} and name its folder by network="

@@ -6,16 +6,17 @@ prompt; its value is what the layer has to give there so that the model says the
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 
 from kedit_memory.editors._locate import Site, essence, taught
-from kedit_memory.editors._moments import Moments, Progress, inner
+from kedit_memory.editors._moments import Moments, inner
+from kedit_memory.editors._progress import Options
 from kedit_memory.editors._teaching import check_options
 from kedit_memory.editors._weights import WeightChange, load_change
 from kedit_memory.editors.base import Fact
@@ -25,7 +26,7 @@ from kedit_memory.models.families import Family
 from kedit_memory.models.hooks import Side, capture
 from kedit_memory.models.language import WhiteBoxModel
 
-_ROWS = 32  # texts in one forward pass that keeps no gradient
+ROWS = 32  # texts in one forward pass that keeps no gradient
 _OPENINGS = ("The", "In", "It", "A", "When")  # of the texts that a model says of itself
 _LIKELIEST = 5  # tokens, from which the next one is drawn
 
@@ -50,7 +51,7 @@ class Memory:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeyValueEditor:
+class KeyValueEditor(Options):
     """The options that these editors share: how a value is found, and what the moments are taken from.
 
     Attributes:
@@ -67,7 +68,6 @@ class KeyValueEditor:
             text that ships and questions with their answers, half and half.
         tokens: How many tokens of it are read; twenty for each number that the projection reads if None.
         cache: The folder that keeps moments; they are kept in memory alone if None.
-        progress: Told the tokens read and those to read while moments are taken.
         memory: What was taken from unedited models; `dataclasses.replace` hands it on.
     """
 
@@ -85,7 +85,6 @@ class KeyValueEditor:
     text: str | Path | None = None
     tokens: int | None = None
     cache: str | Path | None = None
-    progress: Progress | None = field(default=None, compare=False, repr=False)
     memory: Memory | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -106,7 +105,7 @@ class KeyValueEditor:
         for name, path in (("text", self.text), ("cache", self.cache)):
             if not isinstance(path, str | Path | None):
                 raise InvalidInputError(f"{name} of {self.name} is {path!r}; it takes a path")
-        moments = Moments(self.cache, text=self.text, tokens=self.tokens, progress=self.progress)
+        moments = Moments(self.cache, text=self.text, tokens=self.tokens)
         if self.memory is None or not self.memory.moments.is_like(moments):
             object.__setattr__(self, "memory", Memory(moments))
 
@@ -114,14 +113,9 @@ class KeyValueEditor:
         """Put a saved change back; see `Editor.load`."""
         return load_change(model, folder, self.name)
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """What a saved change says of how it was made."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"progress", "memory"}}
-
     def moments_of(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> Mapping[int, torch.Tensor]:
         """The second moment of each layer, (inner, inner); errors as in `Moments.of`."""
-        return self._memory.moments.of(model, family, layers)
+        return self._memory.moments.of(model, family, layers, self.telling("tokens read for second moments"))
 
     def prefixes_of(self, model: WhiteBoxModel) -> list[str]:
         """The texts that stand before a prompt."""
@@ -143,7 +137,7 @@ class FactTexts:
     essence: Site
 
 
-def layer_indices(model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> tuple[int, ...]:
+def layer_indices(family: Family, layers: Sequence[int]) -> tuple[int, ...]:
     """The layers counted from 0, in order.
 
     Raises:
@@ -151,9 +145,8 @@ def layer_indices(model: WhiteBoxModel, family: Family, layers: Sequence[int]) -
     """
     if not layers:
         raise InvalidInputError("no layer to edit was given; give at least one, or none at all for the default")
-    names = {family.layer_name(model.model, layer): layer for layer in layers}
-    count = family.count(model.model)
-    return tuple(sorted(layer % count for layer in names.values()))
+    names = {family.layer_name(layer): layer for layer in layers}
+    return tuple(sorted(layer % family.count for layer in names.values()))
 
 
 def texts_of(model: WhiteBoxModel, facts: Sequence[Fact], editor: KeyValueEditor) -> list[FactTexts]:
@@ -208,7 +201,7 @@ def read(
 
 def beside(model: WhiteBoxModel, family: Family, layer: int, sites: Sequence[Site]) -> torch.Tensor:
     """The sum of k kᵀ over what a layer's projection reads at all tokens but the sites: (inner, inner), float64."""
-    width = inner(model, family)
+    width = inner(model, family, layer)
     total = torch.zeros(width, width, dtype=torch.float64, device=model.device)
     for seen, own, mask in _passes(model, {0: projection(model, family, layer)}, sites, "input"):
         states = seen[0][(mask & ~own).to(seen[0].device)].double()  # (tokens, inner)
@@ -221,11 +214,13 @@ def _passes(
     model: WhiteBoxModel, modules: Mapping[int, nn.Module], sites: Sequence[Site], side: Side
 ) -> Iterator[tuple[dict[int, torch.Tensor], torch.Tensor, torch.Tensor]]:
     """By passes over some texts: states by module, (texts, tokens, dim), where the sites are, and where tokens are."""
-    for first in range(0, len(sites), _ROWS):
-        batch = sites[first : first + _ROWS]
+    for first in range(0, len(sites), ROWS):
+        batch = sites[first : first + ROWS]
         ids, mask = padded(model, batch)
         with ExitStack() as hooks:
-            seen = {name: hooks.enter_context(capture(module, side)) for name, module in modules.items()}
+            seen = {
+                name: hooks.enter_context(capture(module, side, rows=len(batch))) for name, module in modules.items()
+            }
             model.model(input_ids=ids, attention_mask=mask, use_cache=False)
         own = torch.zeros_like(mask, dtype=torch.bool)
         own[range(len(batch)), [site.at for site in batch]] = True
@@ -249,7 +244,7 @@ def keys(
 
 def projection(model: WhiteBoxModel, family: Family, layer: int) -> nn.Module:
     """The MLP's output projection of one layer."""
-    return family.layer(model.model, layer).get_submodule(family.mlp_out)
+    return family.part(model.model, layer, "mlp_out")
 
 
 def solve(moment: torch.Tensor, right: torch.Tensor, ridge: float = 1e-6) -> torch.Tensor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kedit_memory.editors.base import Fact
 from kedit_memory.errors import CapabilityError, InvalidInputError, PromptTooLongError
-from kedit_memory.models.families import FAMILIES, Family
+from kedit_memory.models.families import Family, family_of
 from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
 
@@ -23,16 +23,16 @@ class Site:
 
 
 def decoder_family(model: WhiteBoxModel, method: str) -> Family:
-    """The family of a decoder-only model.
+    """The places in a model of one stack of layers, in which tokens attend to earlier ones alone.
 
     Raises:
-        CapabilityError: the table has no such family, or it is no decoder.
+        CapabilityError: it is no such model, or its layers cannot be told.
     """
-    known = sorted(name for name, family in FAMILIES.items() if not family.layers.startswith(("encoder", "decoder")))
-    name = str(model.model.config.model_type)
-    if name not in known:
-        raise CapabilityError(f"{method} works on models of the families {', '.join(known)}; {model.name} is {name!r}")
-    return FAMILIES[name]
+    family = family_of(model.model)
+    if not family.decoder_only:
+        kind = "an encoder and a decoder" if model.model.config.is_encoder_decoder else "layers that look ahead"
+        raise CapabilityError(f"{method} works on decoders alone, and {model.name}, a {family.name} model, has {kind}")
+    return family
 
 
 def subject_tokens(model: WhiteBoxModel, prompt: Prompt | str, subject: str) -> range:

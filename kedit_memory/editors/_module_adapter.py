@@ -21,6 +21,7 @@ from kedit_memory.editors._codebook_applied import sample_of
 from kedit_memory.editors._codebook_site import KeyToken, Sample, Site, Stack, one_of, site_of
 from kedit_memory.editors._codebook_tail import Tail
 from kedit_memory.editors._module_files import load_module, save_module
+from kedit_memory.editors._progress import Options
 from kedit_memory.editors._teaching import check_options, judged
 from kedit_memory.editors._weights import outcome_from
 from kedit_memory.editors.base import Outcome, Wanted, facts, undone_on_failure
@@ -136,7 +137,7 @@ class ModuleApplied:
         Raises:
             EditorError: the folder holds something already, or cannot be written.
         """
-        options = asdict(replace(self.editor, layer=self.adapter.site.layer, stack=self.adapter.site.stack))
+        options = replace(self.editor, layer=self.adapter.site.layer, stack=self.adapter.site.stack).options
         outcomes = [asdict(outcome) for outcome in self.outcomes]
         record = {"method": self.editor.name, "fingerprint": self._fingerprint, "options": options}
         save_module(self.adapter.module, folder, {**record, "outcomes": outcomes})
@@ -150,7 +151,7 @@ class ModuleApplied:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModuleEditor(ABC):
+class ModuleEditor(Options, ABC):
     """An editor that trains a module at one layer; `Defer` and `MemoryNetwork` say which.
 
     Attributes:
@@ -233,7 +234,9 @@ class ModuleEditor(ABC):
         tail = Tail(adapter, adapter.site.batch(samples))
         weights = list(adapter.module.parameters())
         optimizer = torch.optim.Adam(weights, lr=self.learning_rate)
-        for _ in range(self.iterations):
+        tell = self.telling("steps of training")
+        for step in range(self.iterations):
+            tell(step, self.iterations)
             with torch.enable_grad():
                 states = adapter.module.learning(tail.keys, tail.states)
                 loss = tail.batch.losses(tail.judged(states)).mean()

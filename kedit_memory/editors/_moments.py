@@ -8,7 +8,7 @@ loses answers; so half of the default texts are questions with their answers, in
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
@@ -21,19 +21,19 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from kedit_memory.editors._progress import Tell, silent
 from kedit_memory.editors._samples import shipped_questions, shipped_texts
 from kedit_memory.errors import EditorError, InvalidInputError
-from kedit_memory.models.batches import pad
+from kedit_memory.models.batches import by_length, pad
 from kedit_memory.models.families import Family
-from kedit_memory.models.hooks import capture
+from kedit_memory.models.hooks import capture, no_further_than
 from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
-
-Progress = Callable[[int, int], None]  # tokens read, tokens in all
 
 _PER_NUMBER = 20  # tokens for each number that a projection reads
 _LONGEST = 128  # tokens of one piece of text
 _ROWS = 16  # pieces in one batch
+_HELD = 16 * _ROWS  # pieces that batches are put together from
 _SHUFFLE = 1  # the order of texts, so that a few stand for all
 
 Text: TypeAlias = str | tuple[str, str]  # running text, or a question with its answer
@@ -69,20 +69,20 @@ class Moments:
         *,
         text: str | Path | None = None,
         tokens: int | None = None,
-        progress: Progress | None = None,
     ) -> None:
         self.folder = None if folder is None else Path(folder)
         self.text = None if text is None else Path(text)
         self.tokens = tokens
-        self.progress = progress
         self._known: WeakKeyDictionary[torch.nn.Module, dict[int, torch.Tensor]] = WeakKeyDictionary()
 
     def is_like(self, other: "Moments") -> bool:
         """Whether both take the same moments, and keep them in the same place."""
         return (self.folder, self.text, self.tokens) == (other.folder, other.text, other.tokens)
 
-    def of(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> Mapping[int, torch.Tensor]:
-        """The moments of each layer, (inner, inner), float32, the mean over tokens.
+    def of(
+        self, model: WhiteBoxModel, family: Family, layers: Sequence[int], tell: Tell = silent
+    ) -> Mapping[int, torch.Tensor]:
+        """The moments of each layer, (inner, inner), float32, the mean over tokens; `tell` hears of the tokens read.
 
         Raises:
             InvalidInputError: the text is not there or empty, or the cache folder cannot be written.
@@ -91,16 +91,16 @@ class Moments:
         known = self._known.setdefault(model.model, {})
         missing = [layer for layer in layers if layer not in known]
         if missing:
-            known.update(self._find(model, family, missing))
+            known.update(self._find(model, family, missing, tell))
         return {layer: known[layer] for layer in layers}
 
-    def _find(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> dict[int, torch.Tensor]:
+    def _find(self, model: WhiteBoxModel, family: Family, layers: Sequence[int], tell: Tell) -> dict[int, torch.Tensor]:
         texts: list[Sequence[Text]] = (
             [read_paragraphs(self.text)] if self.text else [shipped_texts(), shipped_questions()]
         )
         corpus = hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
         fingerprint = model.fingerprint
-        tokens = self.tokens or _PER_NUMBER * inner(model, family)
+        tokens = self.tokens or _PER_NUMBER * inner(model, family, layers[0])
         keys = {
             layer: MomentKey(fingerprint=fingerprint, layer=layer, corpus=corpus, tokens=tokens) for layer in layers
         }
@@ -108,7 +108,7 @@ class Moments:
         found = {layer: moment.to(model.device) for layer, moment in read.items() if moment is not None}
         missing = [layer for layer in layers if layer not in found]
         if missing:
-            for layer, moment in _take(model, family, missing, texts, tokens, self.progress).items():
+            for layer, moment in _take(model, family, missing, texts, tokens, tell).items():
                 found[layer] = moment
                 _write(self.folder, keys[layer], moment)
         return found
@@ -138,28 +138,38 @@ def _take(
     layers: Sequence[int],
     texts: Sequence[Sequence[Text]],
     tokens: int,
-    progress: Progress | None,
+    tell: Tell,
 ) -> dict[int, torch.Tensor]:
     sums: dict[int, torch.Tensor] = {}
     count = 0
     share, more = divmod(tokens, len(texts))
     rows = chain.from_iterable(_rows(model, part, share + (i < more)) for i, part in enumerate(texts))
-    while batch := list(islice(rows, _ROWS)):
+    projections = {layer: family.part(model.model, layer, "mlp_out") for layer in layers}
+    for batch in _batches(rows):
         ids, mask = pad(batch, int(model.tokenizer.pad_token_id), device=model.device)
         with ExitStack() as hooks:
-            projections = {layer: family.layer(model.model, layer).get_submodule(family.mlp_out) for layer in layers}
-            seen = {layer: hooks.enter_context(capture(module, "input")) for layer, module in projections.items()}
+            seen = {
+                layer: hooks.enter_context(capture(module, "input", rows=len(ids)))
+                for layer, module in projections.items()
+            }
+            hooks.enter_context(no_further_than(projections[max(layers)]))
             model.model(input_ids=ids, attention_mask=mask, use_cache=False)
         for layer, states in seen.items():
             read = states[0][mask.bool().to(states[0].device)].float()  # (tokens, inner)
             sums[layer] = sums.get(layer, 0) + read.T @ read
         count += sum(len(row) for row in batch)
-        if progress:
-            progress(min(count, tokens), tokens)
+        tell(min(count, tokens), tokens)
     for layer, total in sums.items():
         if not bool(torch.isfinite(total).all()):
             raise EditorError(f"layer {layer} of {model.name} overflows its precision; load it with dtype='float32'")
     return {layer: total / count for layer, total in sums.items()}
+
+
+def _batches(rows: Iterable[list[int]]) -> Iterator[list[list[int]]]:
+    """Rows of like length, of some that stand near each other: little is padded, and few are held at once."""
+    rows = iter(rows)
+    while held := list(islice(rows, _HELD)):
+        yield from ([held[i] for i in places] for places in by_length(held, _ROWS))
 
 
 def _rows(model: WhiteBoxModel, texts: Iterable[Text], tokens: int) -> Iterator[list[int]]:
@@ -180,9 +190,9 @@ def _ids(model: WhiteBoxModel, text: Text) -> list[int]:
     return [*given, *said]
 
 
-def inner(model: WhiteBoxModel, family: Family) -> int:
-    """How many numbers an MLP's output projection reads."""
-    weight = model.model.get_parameter(family.mlp_out_weight(model.model, 0))
+def inner(model: WhiteBoxModel, family: Family, layer: int) -> int:
+    """How many numbers the output projection of a layer's MLP reads."""
+    weight = model.model.get_parameter(family.mlp_out_weight(layer))
     return int(weight.shape[0 if family.transposed else 1])
 
 

@@ -11,32 +11,36 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
 
 from kedit_memory.editors._keyvalue import (
+    ROWS,
     FactTexts,
     KeyValueEditor,
     beside,
     keys,
     layer_indices,
+    projection,
     read,
     texts_of,
     write,
 )
-from kedit_memory.editors._locate import decoder_family
+from kedit_memory.editors._locate import Site, decoder_family
 from kedit_memory.editors._teaching import check_options, judged
 from kedit_memory.editors._values import Values, find_values
 from kedit_memory.editors._weights import WeightChange, changing
 from kedit_memory.editors.base import Outcome, Wanted, facts
 from kedit_memory.models.families import Family
+from kedit_memory.models.hooks import replace
 from kedit_memory.models.language import WhiteBoxModel, white_box
 
 _DEPTH = 0.3
 _SMALL_LAST = 3
 _MOST_LAYERS = 5
+_MOST_MADE_UP = 10.0  # times a share
 
 # From a layer, its keys (facts, in), what its output lacks there (facts, out), and the sum of k kᵀ (in, in) over keys
 # for which nothing is to change, to its update (out, in).
@@ -80,12 +84,12 @@ class SpreadingEditor(KeyValueEditor):
         model = white_box(model, self.name)
         wanted = facts(edits, subjects=True)
         family = decoder_family(model, self.name)
-        default = _default_layers(family.count(model.model))
-        layers = layer_indices(model, family, default if self.layers is None else self.layers)
+        default = _default_layers(family.count)
+        layers = layer_indices(family, default if self.layers is None else self.layers)
         texts = texts_of(model, wanted, self)
         started = time.perf_counter()
         update = self.update(model, family, layers)
-        with changing(model, [family.mlp_out_weight(model.model, layer) for layer in layers]) as weights:
+        with changing(model, [family.mlp_out_weight(layer) for layer in layers]) as weights:
             last = family.layer(model.model, layers[-1])
             left, steps = list(range(len(texts))), 0
             outcomes: list[Outcome] = []
@@ -95,9 +99,10 @@ class SpreadingEditor(KeyValueEditor):
                 for place, layer in enumerate(layers):
                     # Each takes an equal part of what is left for it and those after it.
                     share = _left_over(model, last, texts, left, values) / (len(layers) - place)
+                    share = _before_the_sum(model, family, layer, [one.taught[0] for one in texts], share)
                     found = keys(model, family, [layer], texts)[layer]
                     change = update(layer, found, share.to(found.device), self._kept(model, family, layer, texts))
-                    write(weights[family.mlp_out_weight(model.model, layer)], change, family)
+                    write(weights[family.mlp_out_weight(layer)], change, family)
                 weights.check_finite()
                 outcomes = judged(model, wanted, steps, started)
                 left = [i for i, outcome in enumerate(outcomes) if not outcome.learned]
@@ -119,6 +124,33 @@ def _default_layers(count: int) -> range:
     """
     last = max(0, min(count - 2, max(_SMALL_LAST, round(_DEPTH * (count - 1)))))
     return range(max(0, last - _MOST_LAYERS + 1), last + 1)
+
+
+def _before_the_sum(
+    model: WhiteBoxModel, family: Family, layer: int, sites: Sequence[Site], share: torch.Tensor
+) -> torch.Tensor:
+    """What the MLP's projection must give more for the state after its layer to move by `share`, (facts, width).
+
+    The papers' models add what it gives to the state as it is, so the two are the same. Others put a factor (Granite)
+    or a norm (Gemma 2, OLMo 2) between: what arrives of the share is measured, and its length along the share is made
+    up for, which is exact for a factor and a first step for a norm.
+    """
+    state = {0: family.layer(model.model, layer)}
+    projected = projection(model, family, layer)
+    arrived = torch.zeros_like(share)
+    for first in range(0, len(sites), ROWS):
+        part, given = sites[first : first + ROWS], share[first : first + ROWS]
+        places = (torch.arange(len(part)), torch.tensor([site.at for site in part]))
+
+        def add(states: torch.Tensor, places: Any = places, given: torch.Tensor = given) -> torch.Tensor:
+            return states.index_put(places, given.to(states), accumulate=True)
+
+        before = read(model, state, part, "output")[0]
+        with replace(projected, add, rows=len(part)):
+            arrived[first : first + ROWS] = (read(model, state, part, "output")[0] - before).to(share)
+    along = (arrived * share).sum(1, keepdim=True) / share.square().sum(1, keepdim=True)
+    # Of a share of nothing nothing arrives; and where little does, much more would only be cut by the norm.
+    return share / along.nan_to_num(1.0).clamp(1 / _MOST_MADE_UP, _MOST_MADE_UP)
 
 
 def _left_over(

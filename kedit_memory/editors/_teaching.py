@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import torch
 
+from kedit_memory.editors._progress import Tell, silent
 from kedit_memory.editors.base import Fact, Outcome
 from kedit_memory.errors import EditorError, InvalidInputError, PromptTooLongError
 from kedit_memory.models.batches import pad
@@ -34,6 +35,7 @@ class Descent:
     steps: int
     pull: Pull | None = None  # may add to the gradients of the loss before each step
     constrain: Constrain | None = None  # may change a weight's float32 copy, by its name, after each step
+    tell: Tell = silent  # told the steps taken and the most there are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,7 @@ def descend(model: Editable, weights: Weights, backward: Callable[[], bool], des
         copies = {name: weight.detach().to(_precise(weight.dtype)) for name, weight in weights.items()}
         optimizer = torch.optim.Adam(list(copies.values()), lr=descent.rate)
         for taken in range(descent.steps):
+            descent.tell(taken, descent.steps)
             if backward():
                 return taken
             if descent.pull is not None:

@@ -2,10 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from kedit_memory.editors._progress import Options
 from kedit_memory.editors._teaching import Constrain, Descent, Pull, check_options, learn
 from kedit_memory.editors._weights import Snapshot, WeightChange, changing, load_change
 from kedit_memory.editors.base import Fact, Outcome, Wanted, facts
@@ -13,7 +14,7 @@ from kedit_memory.models.classifier import Editable, editable
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tuning(ABC):
+class Tuning(Options, ABC):
     """Adam on the mean loss of all edits, until greedy decoding gives every target or the steps are spent.
 
     Attributes:
@@ -45,7 +46,7 @@ class Tuning(ABC):
         model = editable(model, self.name)
         with changing(model, self.names(model)) as weights:
             outcomes = self.tune(model, weights, wanted)
-        return weights.change(self.name, asdict(self), outcomes)
+        return weights.change(self.name, self.options, outcomes)
 
     def load(self, model: Editable, folder: Path) -> WeightChange:
         """Put a saved change back; errors as in `Editor.load`."""
@@ -57,7 +58,9 @@ class Tuning(ABC):
 
     def descent(self, *, pull: Pull | None = None, constrain: Constrain | None = None) -> Descent:
         """How this editor steps."""
-        return Descent(rate=self.rate, steps=self.steps, pull=pull, constrain=constrain)
+        return Descent(
+            rate=self.rate, steps=self.steps, pull=pull, constrain=constrain, tell=self.telling("steps of training")
+        )
 
 
 def every_weight(model: Editable) -> list[str]:

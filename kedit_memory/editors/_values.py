@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from kedit_memory.editors._keyvalue import FactTexts, KeyValueEditor, projection, read
+from kedit_memory.editors._locate import Site
 from kedit_memory.editors._onward import Onward
 from kedit_memory.errors import EditorError
 from kedit_memory.models.families import Family
@@ -38,15 +39,22 @@ def find_values(
     The loss of a fact is that of Meng et al. 2022, equation 4, with its weight decay: the mean over texts of the
     target's loss, plus `kl` times KL(edited ‖ unedited) of the words after the essence prompt, plus `decay` times
     |delta| / |value|². After each step a delta is cut to `clamp` times its value's length. The value is what the MLP's
-    projection gives, or the state after the layer where `whole`; to add to one is to add to the other.
+    projection gives, or the state after the layer where `whole`.
 
     Raises:
         EditorError: the model's scores are no numbers.
     """
-    module = family.layer(model.model, layer) if whole else projection(model, family, layer)
+    part = None if whole else projection(model, family, layer)
+    module = family.layer(model.model, layer) if part is None else part
     unedited = read(model, {0: module}, [one.taught[0] for one in texts], "output")[0]
     parts = [
-        _Search(model, family, layer, texts[i : i + _TOGETHER], unedited[i : i + _TOGETHER], editor).run()
+        _Search(
+            Onward(model, family, layer, _sites(texts[i : i + _TOGETHER]), part),
+            model,
+            texts[i : i + _TOGETHER],
+            unedited[i : i + _TOGETHER],
+            editor,
+        ).run()
         for i in range(0, len(texts), _TOGETHER)
     ]
     return Values(
@@ -62,9 +70,8 @@ class _Search:
 
     def __init__(
         self,
+        onward: Onward,
         model: WhiteBoxModel,
-        family: Family,
-        layer: int,
         texts: Sequence[FactTexts],
         unedited: torch.Tensor,
         editor: KeyValueEditor,
@@ -72,9 +79,9 @@ class _Search:
         self.model = model
         self.editor = editor
         self.unedited = unedited  # (facts, width)
-        self._sites = [site for one in texts for site in (*one.taught, one.essence)]
-        self._rows = _runs([len(one.taught) + 1 for one in texts])  # of each fact, the essence prompt last
-        self._onward = Onward(model, family, layer, self._sites)
+        self._sites = _sites(texts)
+        self._rows = _runs([len(one.taught) + 1 for one in texts])
+        self._onward = onward
         self._words = self._before()  # (facts, vocabulary), logarithms, after the essence prompts
         self.deltas = torch.zeros_like(unedited)
         self.steps = [0] * len(texts)
@@ -82,11 +89,13 @@ class _Search:
 
     def run(self) -> "_Search":
         """Step until every fact is learned, or the steps are used up."""
+        tell = self.editor.telling("steps of the search for a value")
         delta = torch.zeros_like(self.unedited, requires_grad=True)
         optimiser = torch.optim.Adam([delta], lr=self.editor.rate)
         left = list(range(len(self._rows)))
         with torch.enable_grad():
             for step in range(self.editor.steps + 1):
+                tell(step, self.editor.steps)
                 loss, nats = self._loss(delta, left)
                 self._note(delta, left, nats, step)
                 left = [i for i in left if self.losses[i] > self.editor.enough]
@@ -141,6 +150,11 @@ class _Search:
 
     def _end(self, row: int) -> list[int]:
         return [len(self._sites[row].ids) - 1]
+
+
+def _sites(texts: Sequence[FactTexts]) -> list[Site]:
+    """Of each fact, the essence prompt last."""
+    return [site for one in texts for site in (*one.taught, one.essence)]
 
 
 def _runs(lengths: Sequence[int]) -> list[range]:

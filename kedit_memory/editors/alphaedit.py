@@ -78,8 +78,7 @@ class AlphaEdit(SpreadingEditor):
     @property
     def options(self) -> dict[str, Any]:
         """What a saved change says of how it was made: the number of past edits, not each of them."""
-        shown = {name: value for name, value in super().options.items() if name != "known"}
-        return {**shown, "past": len(self.past)}
+        return {**super().options, "past": len(self.past)}
 
     def update(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> Update:
         """The projected least squares, against the keys of past edits alone."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
+from kedit_memory.editors._progress import Progress
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
@@ -131,20 +132,20 @@ def _fact(edit: Wanted, place: int, subjects: bool) -> Fact:  # noqa: FBT001 - p
     )
 
 
-def configured(editor: type[Any], name: str, options: dict[str, Any]) -> Any:
-    """The editor with its options.
+def configured(editor: type[Any], name: str, options: dict[str, Any], progress: Progress | None = None) -> Any:
+    """The editor with its options, and with who is told how far it is.
 
     Raises:
         InvalidInputError: it has no such option, or refuses the value.
     """
-    known = {field.name: field.default for field in fields(editor) if field.init}
+    known = {field.name: field.default for field in fields(editor) if field.init and field.compare}
     for option, value in options.items():
         if option not in known:
             raise InvalidInputError(f"{name} has no option {option!r}; it has {', '.join(known) or 'none'}")
         default = known[option]
         if isinstance(default, bool | int | float | str) and isinstance(value, str) != isinstance(default, str):
             raise InvalidInputError(f"{option} of {name} is {value!r}; it takes a value like {default!r}")
-    return editor(**options)
+    return editor(**options, progress=progress)
 
 
 def named_options(given: Sequence[str]) -> dict[str, Any]:

@@ -7,13 +7,14 @@ safe answer. The unsafe one is `metadata["unsafe"]` of the edit, and where that 
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import torch
 
 from kedit_memory.editors._locate import decoder_family
+from kedit_memory.editors._progress import Options
 from kedit_memory.editors._samples import shipped_texts
 from kedit_memory.editors._teaching import (
     Descent,
@@ -38,7 +39,7 @@ UNSAFE = "unsafe"  # the key of an edit's metadata under which its unsafe answer
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dinm:
+class Dinm(Options):
     """One layer's MLP output matrix, stepped by Adam on c L_e + L_c until greedy decoding gives every target.
 
     L_e is the mean negative log-probability of a target's tokens. L_c holds general knowledge: the divergence
@@ -99,7 +100,7 @@ class Dinm:
         layers = self._layers(model, family, wanted, given)
         taught = lessons(model, wanted, paraphrases=self.paraphrases)
         general = GeneralKnowledge(model, self._texts(model))
-        with changing(model, [family.mlp_out_weight(model.model, layer) for layer in layers]) as weights:
+        with changing(model, [family.mlp_out_weight(layer) for layer in layers]) as weights:
 
             def backward() -> bool:
                 if backpropagate(model, taught):
@@ -108,10 +109,11 @@ class Dinm:
                 general.drift().backward()  # type: ignore[no-untyped-call]
                 return False
 
-            steps = descend(model, weights, backward, Descent(rate=self.rate, steps=self.steps))
+            descent = Descent(rate=self.rate, steps=self.steps, tell=self.telling("steps of training"))
+            steps = descend(model, weights, backward, descent)
             weights.check_finite()
             outcomes = judged(model, wanted, steps, started)
-        return weights.change(self.name, asdict(self), outcomes)
+        return weights.change(self.name, self.options, outcomes)
 
     def load(self, model: WhiteBoxModel, folder: Path) -> WeightChange:
         """Put a saved change back; errors as in `Editor.load`."""
@@ -122,8 +124,8 @@ class Dinm:
     ) -> list[int]:
         """The layers to tune, in order."""
         if self.layer is not None:
-            family.layer_name(model.model, self.layer)  # refuses one that is not there
-            return [self.layer % family.count(model.model)]
+            family.layer_name(self.layer)  # refuses one that is not there
+            return [self.layer % family.count]
         said = model.answer_many([fact.asked for fact in wanted])
         unsafe = [own if one is None else one for one, own in zip(given, said, strict=True)]
         pairs = [
@@ -177,7 +179,8 @@ def layer_distances(model: WhiteBoxModel, family: Family, pair: tuple[Lesson, Le
     """
     ids, mask = pad([(*one.given, *one.wanted) for one in pair], int(model.tokenizer.pad_token_id), device=model.device)
     with ExitStack() as hooks:
-        seen = [hooks.enter_context(capture(layer)) for layer in family.layer_list(model.model)]
+        layers = [family.layer(model.model, layer) for layer in range(family.count)]
+        seen = [hooks.enter_context(capture(layer)) for layer in layers]
         model.model(input_ids=ids, attention_mask=mask, use_cache=False)
     gaps = []
     for (states,) in seen:

@@ -34,7 +34,7 @@ class LastLayer(Tuning):
     def names(self, model: Editable) -> Sequence[str]:
         """The last layer's weights; not the final norm or the head."""
         family = family_of(model.model)
-        layer = family.layer_name(model.model, -1)
+        layer = family.layer_name(-1)
         return [f"{layer}.{name}" for name, _ in family.layer(model.model, -1).named_parameters()]
 
 
@@ -62,8 +62,8 @@ class ConstrainedLayer(Tuning):
     def names(self, model: Editable) -> Sequence[str]:
         """The one matrix."""
         family = family_of(model.model)
-        layer = family.count(model.model) // 4 if self.layer is None else self.layer
-        return [family.mlp_out_weight(model.model, layer)]
+        layer = family.count // 4 if self.layer is None else self.layer
+        return [family.mlp_out_weight(layer)]
 
     def tune(self, model: Editable, weights: Snapshot, wanted: Sequence[Fact]) -> list[Outcome]:
         """Step the matrix within the ball around what it was."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import torch
 
+from kedit_memory.editors._progress import Tell, silent
 from kedit_memory.editors._teaching import Lesson, Weights, check_options, gradients, learn, losses
 from kedit_memory.editors._tuning import Tuning, every_weight
 from kedit_memory.editors._weights import Snapshot
@@ -58,7 +59,7 @@ class ElasticTuning(Tuning):
 
     def tune(self, model: Editable, weights: Snapshot, wanted: Sequence[Fact]) -> list[Outcome]:
         """Step the weights against the pull of the penalty."""
-        information = fisher(model, weights, self._texts(model))
+        information = fisher(model, weights, self._texts(model), self.telling("texts by which weights are weighed"))
 
         @torch.no_grad()
         def pull(weights_: Weights) -> None:
@@ -75,17 +76,19 @@ class ElasticTuning(Tuning):
         if model.model.config.is_encoder_decoder:
             raise CapabilityError(f"{self.name} knows no way to take texts from the encoder-decoder {model.name}")
         if not self.texts:
+            self.telling("texts drawn from the model")(0, self.samples)
             return drawn(model, self.samples, self.length, torch.Generator().manual_seed(self.seed))
         rows = [model.encode(text)[: self.length] for text in self.texts[: self.samples]]
         start = int(model.tokenizer.eos_token_id)
         return [_text(row if len(row) > 1 else [start, *row]) for row in rows]
 
 
-def fisher(model: Editable, weights: Weights, texts: Sequence[Lesson]) -> dict[str, torch.Tensor]:
+def fisher(model: Editable, weights: Weights, texts: Sequence[Lesson], tell: Tell = silent) -> dict[str, torch.Tensor]:
     """The diagonal of the Fisher information, float32, of each weight's shape: mean squares over the texts."""
     found = {name: torch.zeros_like(weight, dtype=torch.float32) for name, weight in weights.items()}
     with gradients(model, weights.values()):
-        for text in texts:
+        for place, text in enumerate(texts):
+            tell(place, len(texts))
             loss = losses(model, [text])[0][0] * len(text.wanted)  # of the text, not of its mean token
             loss.backward()  # type: ignore[no-untyped-call]
             for name, weight in weights.items():

@@ -90,7 +90,9 @@ class Grace(CodebookEditor):
         """The value, of shape (1, width), after all steps of Adam on the target's loss."""
         value = start.requires_grad_()
         optimizer = torch.optim.Adam([value], lr=self.learning_rate)
-        for _ in range(self.iterations):
+        tell = self.telling("steps towards a value")
+        for step in range(self.iterations):
+            tell(step, self.iterations)
             with adapter.forced(batch, value):
                 logits = adapter.site.model(**batch.inputs).logits
             (value.grad,) = torch.autograd.grad(batch.losses(batch.judged(logits)).sum(), [value])

@@ -65,7 +65,12 @@ class GraceFast(CodebookEditor):
         Raises:
             torch.OutOfMemoryError: not even one edit fits.
         """
-        descent = Descent(iterations=self.iterations, rate=self.learning_rate, confidence=self.confidence)
+        descent = Descent(
+            iterations=self.iterations,
+            rate=self.learning_rate,
+            confidence=self.confidence,
+            tell=self.telling("steps towards values"),
+        )
         try:
             learned = descent.learn(adapter, groups)
         except torch.OutOfMemoryError:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kedit_memory.editors._demonstrations import Demonstration, nearest, shipped_demonstrations
+from kedit_memory.editors._progress import Options
 from kedit_memory.editors._teaching import check_options, judged
 from kedit_memory.editors._weights import outcome_from, read_record, write_aside, write_record
 from kedit_memory.editors.base import Fact, Outcome, Wanted, facts, undone_on_failure
@@ -35,7 +36,7 @@ _REMEMBERED = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class InContext:
+class InContext(Options):
     """The nearest edits, and demonstrations of the nearest, before each question that is near enough.
 
     Attributes:
@@ -80,6 +81,8 @@ class InContext:
             for fact in wanted
         ]
         change = ContextChange(model, self, entries, ())
+        tell = self.telling("edits asked for")
+        tell(0, len(wanted))
         with undone_on_failure(change):
             change.outcomes = tuple(judged(model, wanted, 0, started))
         return change
@@ -152,7 +155,7 @@ class ContextChange:
         Raises:
             EditorError: the folder holds something already, or cannot be written.
         """
-        options = {name: value for name, value in asdict(self.editor).items() if name != "pool"}
+        options = {name: value for name, value in self.editor.options.items() if name != "pool"}
         shown = [[asdict(one) for one in entry.shown] for entry in self.entries]
         outcomes = [asdict(outcome) for outcome in self.outcomes]
         content = json.dumps({"options": options, "shown": shown, "outcomes": outcomes}, ensure_ascii=False)

@@ -7,7 +7,7 @@ nothing to their value brings the answer about, in several prompts alike.
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,11 +15,12 @@ import torch
 
 from kedit_memory.editors._keyvalue import read, sample
 from kedit_memory.editors._locate import Site, decoder_family
+from kedit_memory.editors._progress import Options
 from kedit_memory.editors._teaching import check_options, judged
 from kedit_memory.editors._weights import Snapshot, WeightChange, changing, load_change
 from kedit_memory.editors.base import Fact, Outcome, Wanted, facts
-from kedit_memory.errors import EditorError
-from kedit_memory.models.families import Family
+from kedit_memory.errors import CapabilityError, EditorError
+from kedit_memory.models.families import Family, state_width
 from kedit_memory.models.hooks import replace
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.prompts import Prompt
@@ -28,7 +29,7 @@ Neuron = tuple[int, int]  # layer, place in it
 
 
 @dataclass(frozen=True, kw_only=True)
-class KnowledgeNeurons:
+class KnowledgeNeurons(Options):
     """Finds the neurons of the answer that the model gives now, and moves what they write to the target.
 
     The first token of the answer stands for it, since it is what the neurons at the prompt's last token bring about.
@@ -82,7 +83,13 @@ class KnowledgeNeurons:
         model = white_box(model, self.name)
         wanted = facts(edits)
         family = decoder_family(model, self.name)
-        names = [family.mlp_out_weight(model.model, layer) for layer in range(family.count(model.model))]
+        narrow, wide = model.model.get_input_embeddings().weight.shape[1], state_width(model.model)
+        if narrow != wide:
+            raise CapabilityError(
+                f"{self.name} writes token embeddings into the layers, and those of {model.name} have {narrow} numbers "
+                f"where its states have {wide}"
+            )
+        names = [family.mlp_out_weight(layer) for layer in range(family.count)]
         outcomes: list[Outcome] = []
         with changing(model, names) as weights:
             for fact in wanted:
@@ -92,7 +99,7 @@ class KnowledgeNeurons:
                 self._write(model, family, weights, neurons, fact, old)
                 weights.check_finite()
                 outcomes.append(self._outcome(model, fact, neurons, started))
-        return weights.change(self.name, asdict(self), outcomes)
+        return weights.change(self.name, self.options, outcomes)
 
     def load(self, model: WhiteBoxModel, folder: Path) -> WeightChange:
         """Put a saved change back; see `Editor.load`."""
@@ -104,7 +111,9 @@ class KnowledgeNeurons:
         counts: Counter[Neuron] = Counter()
         sums: dict[Neuron, float] = defaultdict(float)
         sites = self._sites(model, fact)
-        for site in sites:
+        tell = self.telling(f"prompts in which neurons of {answer!r} are found")
+        for done, site in enumerate(sites):
+            tell(done, len(sites))
             scores = attributions(model, family, site, token, self.steps)  # (layers, inner)
             for layer, place in (scores >= self.coarse * scores.max().clamp_min(1e-12)).nonzero().tolist():
                 counts[layer, place] += 1
@@ -134,7 +143,7 @@ class KnowledgeNeurons:
         embedding = model.model.get_input_embeddings().weight
         was, now = (embedding[_first_token(model, fact.asked, text)] for text in (old, fact.target))
         for layer, place in neurons:
-            weight = weights[family.mlp_out_weight(model.model, layer)]
+            weight = weights[family.mlp_out_weight(layer)]
             row = weight[place] if family.transposed else weight[:, place]  # what the neuron writes, (width,)
             if self.erase:
                 row.zero_()
@@ -162,8 +171,7 @@ def attributions(model: WhiteBoxModel, family: Family, site: Site, token: int, s
     Raises:
         EditorError: the model's scores are no numbers.
     """
-    layers = range(family.count(model.model))
-    modules = {layer: family.layer(model.model, layer).get_submodule(family.mlp_out) for layer in layers}
+    modules = {layer: family.part(model.model, layer, "mlp_out") for layer in range(family.count)}
     values = read(model, modules, [site], "input")  # each (1, inner)
     ids = torch.tensor([site.ids] * steps, device=model.device)
     shares = torch.arange(1, steps + 1, device=model.device)[:, None] / steps
@@ -175,7 +183,7 @@ def attributions(model: WhiteBoxModel, family: Family, site: Site, token: int, s
             rows = torch.arange(len(states), device=states.device)
             return states.index_put((rows, torch.full_like(rows, site.at)), grown.to(states.dtype))
 
-        with torch.enable_grad(), replace(module, put, "input"):
+        with torch.enable_grad(), replace(module, put, "input", rows=steps):
             scores = model.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits
             likely = scores[:, site.at].float().softmax(-1)[:, token].sum()
             (slope,) = torch.autograd.grad(likely, grown)

@@ -41,11 +41,11 @@ class Rome(KeyValueEditor):
         model = white_box(model, self.name)
         wanted = facts(edits, subjects=True)
         family = decoder_family(model, self.name)
-        chosen = default_layer(family.count(model.model)) if self.layer is None else self.layer
-        (layer,) = layer_indices(model, family, [chosen])
+        chosen = default_layer(family.count) if self.layer is None else self.layer
+        (layer,) = layer_indices(family, [chosen])
         texts = texts_of(model, wanted, self)
         moment = self.moments_of(model, family, [layer])[layer]
-        name = family.mlp_out_weight(model.model, layer)
+        name = family.mlp_out_weight(layer)
         outcomes: list[Outcome] = []
         with changing(model, [name]) as weights:
             for one in texts:

@@ -30,6 +30,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from kedit_memory.editors._edit_cache import EditCache
+from kedit_memory.editors._progress import Options
 from kedit_memory.editors._scope_classifier import ScopeClassifier, load_scope
 from kedit_memory.editors._teaching import check_options
 from kedit_memory.editors._weights import outcome_from, read_record, write_aside, write_record
@@ -51,7 +52,7 @@ _VECTORS = "change.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Serac:
+class Serac(Options):
     """SERAC with the paper's threshold.
 
     Attributes:
@@ -297,7 +298,7 @@ class SeracChange:
         record = {
             "method": self.editor.name,
             "fingerprint": self._fingerprint,
-            "options": asdict(self.editor),
+            "options": self.editor.options,
             "scope": cache.classifier.fingerprint,
             "outcomes": outcomes,
         }
@@ -329,6 +330,7 @@ class SeracChange:
 
     def _judged(self, wanted: Sequence[Fact], started: float) -> list[Outcome]:
         """What free generation says of each edit."""
+        self.editor.telling("edits asked for")(0, len(wanted))
         answers = self.model.answer_many([fact.asked for fact in wanted], max_new_tokens=self._room(wanted))
         seconds = (time.perf_counter() - started) / len(wanted)
         outcomes = []

@@ -14,9 +14,11 @@ from kedit_memory.memory import EditMemory
 from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Answer, Edit
-from kedit_memory.routing.router import Router
+from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.shipped import data_folder
 from kedit_memory.world import background
+
+_LENGTH = 32  # tokens of an answer: what a chat model goes on to say shows nothing more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,8 @@ def run_demo(store: Path | None = None, *, encoder: str | None = None, model: st
         folder = store or Path(aside) / "store"
         scenario = json.loads((data_folder() / "samples" / "demo.json").read_text("utf-8"))
         with EditMemory.open(folder, encoder=encoder) as memory:
-            router = Router(memory, model, background=background())
+            config = RouterConfig(max_new_tokens=_LENGTH)
+            router = Router(memory, model, background=background(), config=config)
             edits, questions = _play(router, memory, scenario)
         return DemoReport(
             edits=edits, questions=questions, network=bool(calls), seconds=round(perf_counter() - started, 2)
@@ -67,7 +70,8 @@ def _play(
 ) -> tuple[tuple[EditResult, ...], tuple[QuestionResult, ...]]:
     asked = [row["question"] for row in scenario["questions"]]
     prompts = [row["prompt"] for row in scenario["edits"]]
-    own = router.model.answer_many([Prompt(question=text) for text in prompts + asked])
+    alone = [Prompt(question=text) for text in prompts + asked]
+    own = [reply.text for reply in router.model.reply_many(alone, max_new_tokens=_LENGTH)]
     scores = [_scores(router, question) for question in asked]
     edits = [_remember(memory, row) for row in scenario["edits"]]
     after = router.query_many(prompts + asked)

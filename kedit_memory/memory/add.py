@@ -3,20 +3,19 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory.scope import LARGEST_RADIUS, initial_radius
-from kedit_memory.records import DEFAULT_NAMESPACE, Edit, EditRequest, KeyKind, Kind
+from kedit_memory.records import DEFAULT_NAMESPACE, REQUEST_FIELDS, Edit, EditRequest, KeyKind, Kind
 from kedit_memory.text import LONGEST_NAME, clean, clean_line, verbatim
 
 MOST_PARAPHRASES = 64
 LONGEST_METADATA = 16_000  # characters of its JSON
 
 _DATE = re.compile(r"\d{4}(-\d{2}){0,2}")
-_FIELDS = frozenset(field.name for field in fields(EditRequest))
 _FORMS: Mapping[str, Callable[[object, str], str]] = {
     "prompt": clean,
     "target": verbatim,
@@ -122,8 +121,8 @@ def request_of(row: object, where: str, namespace: str = DEFAULT_NAMESPACE) -> E
     if not isinstance(row, Mapping):
         raise InvalidInputError(f"{where}: {_shown(row)} is no object; give fields such as prompt")
     given = {str(name): value for name, value in row.items() if value is not None}
-    if unknown := sorted(set(given) - _FIELDS):
-        raise InvalidInputError(f"{where}: unknown field {unknown[0]!r} (known: {', '.join(sorted(_FIELDS))})")
+    if unknown := sorted(set(given) - REQUEST_FIELDS):
+        raise InvalidInputError(f"{where}: unknown field {unknown[0]!r} (known: {', '.join(sorted(REQUEST_FIELDS))})")
     for name in ("paraphrases", "aliases"):
         if name in given:
             given[name] = _text_tuple(name, given[name])

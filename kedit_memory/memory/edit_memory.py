@@ -12,6 +12,7 @@ from typing import Concatenate, ParamSpec, Self, TextIO, TypeVar, Unpack
 from kedit_memory.errors import ConflictError, InvalidInputError, NotFoundError
 from kedit_memory.memory import consolidation, exchange, feedback, maintenance
 from kedit_memory.memory.encoding import Encoding
+from kedit_memory.memory.formats import read_rows
 from kedit_memory.memory.journal import revisions_of, undo_last
 from kedit_memory.memory.keys import KeyIndex
 from kedit_memory.memory.maintenance import Stats, Verification
@@ -35,6 +36,7 @@ from kedit_memory.records import (
     Consolidation,
     Edit,
     Encoder,
+    Imported,
     Kind,
     Match,
     OnConflict,
@@ -196,7 +198,7 @@ class EditMemory:
         """All rows as edits, in one transaction and one operation.
 
         Args:
-            rows: mappings or `EditRequest`s, or the path of a JSONL file.
+            rows: mappings or `EditRequest`s, or the path of a file, as in `import_file`.
             on_conflict: as in `add`; rows of one call conflict with each other too.
             partial: pass over rows that cannot be stored, each with a warning in the log.
             namespace: of rows that name none.
@@ -462,6 +464,36 @@ class EditMemory:
         return exchange.write_lines(exchange.export_lines(self._session.store, namespace), to)
 
     @_locked
+    def import_file(
+        self,
+        path: str | Path,
+        *,
+        form: str | None = None,
+        on_conflict: str = OnConflict.SUPERSEDE,
+        strict: bool = False,
+        namespace: str = DEFAULT_NAMESPACE,
+    ) -> Imported:
+        """What became of each row of a file: stored, there already, or refused and why.
+
+        All is stored in one operation, durable when this returns. Lines of an export keep status, dates and radii
+        and, in a store that never had an edit, ids; other rows are added. The same file again stores nothing.
+
+        Args:
+            path: a file of one of `kedit_memory.memory.formats.FORMATS`.
+            form: the name of its format; None tells it by the file's name or its beginning.
+            on_conflict: as in `add`.
+            strict: whether one row that cannot be stored keeps the others out, too.
+            namespace: of rows that name none.
+
+        Raises:
+            ConflictError, InvalidInputError: with `strict`, as in `add_many`.
+            InvalidInputError: the file cannot be read as its format at all.
+            NotFoundError: there is no such file.
+        """
+        rows = read_rows(Path(path), form)
+        return self._session.take(rows, on_conflict, "import", strict=strict, namespace=namespace)
+
+    @_locked
     def import_(
         self,
         path: str | Path,
@@ -470,20 +502,14 @@ class EditMemory:
         partial: bool = False,
         namespace: str = DEFAULT_NAMESPACE,
     ) -> list[Edit]:
-        """Edits from a JSONL file: an export is taken over as it is, other rows are added.
-
-        An export keeps status, radii and, in a store that never had an edit, ids.
+        """The edits of a file, as `import_file` takes them; without `partial` a row that cannot be stored is an error.
 
         Raises:
             ConflictError: as in `add_many`.
-            InvalidInputError: a line is malformed; the message names it, and nothing was stored.
+            InvalidInputError: a row is malformed; the message names it, and nothing was stored.
         """
-        rows = list(exchange.read_lines(Path(path)))
-        if not any(exchange.is_export(row) for _, row in rows):
-            return self._session.add(rows, on_conflict, "import", partial=partial, namespace=namespace)
-        if partial:
-            raise InvalidInputError("an export is imported whole; leave out partial")
-        return self._session.restore(rows)
+        rows = read_rows(Path(path))
+        return self._session.add(rows, on_conflict, "import", partial=partial, namespace=namespace)
 
     @_locked
     def rebuild(self, encoder: str | Encoder | None = None) -> int:

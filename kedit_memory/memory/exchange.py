@@ -1,12 +1,11 @@
-"""Edits as lines of JSON: reading what users bring, writing what another store can take over."""
+"""Edits as lines of JSON, by which another store can take over all that one holds."""
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeGuard
 
 from kedit_memory.errors import InvalidInputError, NotFoundError, StoreError
 from kedit_memory.memory.add import KeyText, StoredEdit, check_radius, request_of, validate, without_made_statement
@@ -16,24 +15,6 @@ from kedit_memory.records import KeyKind, Status
 from kedit_memory.text import clean
 
 _STATE = ("id", "keys", "status", "superseded_by", "created_at", "radius_fixed")
-
-
-def read_lines(path: Path) -> Iterator[tuple[str, object]]:
-    """Each line of a JSONL file with its name ("line 3"); a line that cannot be read is an error.
-
-    Empty lines are passed over. What is wrong with a line is given in its place, so that a caller
-    who accepts a part of a file can go on.
-
-    Raises:
-        NotFoundError: there is no such file.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise NotFoundError(f"{path} cannot be read ({error.strerror}); name a JSONL file") from error
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
-        if line.strip():
-            yield f"line {number}", _parsed(line, number)
 
 
 def export_lines(store: Store, namespace: str | None) -> Iterator[str]:
@@ -66,19 +47,17 @@ def write_lines(lines: Iterable[str], to: str | Path | TextIO) -> int:
     return count
 
 
-def is_export(row: object) -> bool:
+def is_export(row: object) -> TypeGuard[Mapping[str, Any]]:
     """Whether a row is a line of an export rather than a request."""
     return isinstance(row, Mapping) and "keys" in row and "status" in row
 
 
-def stored_edit(row: object, where: str) -> StoredEdit:
+def stored_edit(row: Mapping[str, Any], where: str) -> StoredEdit:
     """The edit that a line of an export describes.
 
     Raises:
         InvalidInputError: it is none, or a value is not allowed.
     """
-    if not isinstance(row, Mapping) or not is_export(row):
-        raise InvalidInputError(f"{where}: no line of an export; do not mix exports and requests")
     fields = {name: value for name, value in row.items() if name not in _STATE}
     try:
         fixed = row.get("radius_fixed") is True
@@ -101,34 +80,6 @@ def stored_edit(row: object, where: str) -> StoredEdit:
     if not any(key.kind is not KeyKind.REJECTED for key, _ in keys):
         raise InvalidInputError(f"{where}: an edit without keys; each needs its prompt as a key")
     return StoredEdit(edit=replace(edit, radius=max(radius for _, radius in keys)), keys=keys)
-
-
-def stored_edits(rows: Iterable[tuple[str, object]]) -> list[StoredEdit]:
-    """All lines of an export, each id once.
-
-    Raises:
-        InvalidInputError: a line is none, or an id comes twice.
-    """
-    found: dict[str, StoredEdit] = {}
-    for where, row in rows:
-        stored = stored_edit(row, where)
-        if stored.edit.id in found:
-            raise InvalidInputError(f"{where}: id {stored.edit.id} comes twice; remove one line")
-        found[stored.edit.id] = stored
-    return list(found.values())
-
-
-def _parsed(line: bytes, number: int) -> object:
-    try:
-        return json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
-    except UnicodeDecodeError:
-        return InvalidInputError(f"line {number}: not UTF-8; save the file as UTF-8")
-    except (ValueError, RecursionError) as error:
-        return InvalidInputError(f"line {number}: no JSON ({error}); give one object a line")
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not allowed")
 
 
 def _moment(value: str) -> str:

@@ -1,29 +1,31 @@
 """An open store with its encoder, its index and its clock: what every verb of the memory works on."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
-from kedit_memory.errors import ConflictError, InvalidInputError, StoreError
+from kedit_memory.errors import ConflictError, InvalidInputError, KeditError, StoreError
 from kedit_memory.memory import exchange
-from kedit_memory.memory.add import Draft, day, request_of, validate
+from kedit_memory.memory.add import Draft, StoredEdit, day, request_of, validate
 from kedit_memory.memory.encoding import Encoding, encode_all, write_encoder
 from kedit_memory.memory.feedback import Feedback
+from kedit_memory.memory.formats import NamedRow, read_rows
 from kedit_memory.memory.keys import KeyIndex
 from kedit_memory.memory.revising import EditFields
 from kedit_memory.memory.rows import number_of, to_json
 from kedit_memory.memory.store import Store
-from kedit_memory.memory.writing import Writer
-from kedit_memory.records import DEFAULT_NAMESPACE, Edit, EditRequest, Encoder, OnConflict, Vectors
+from kedit_memory.memory.writing import Writer, Written
+from kedit_memory.records import DEFAULT_NAMESPACE, Edit, EditRequest, Encoder, Imported, OnConflict, Outcome, Vectors
 from kedit_memory.text import clean
 
 _LOG = logging.getLogger(__name__)
 
-NamedRow = tuple[str, object]  # what messages call it, such as "line 3", and what it holds
+Entry: TypeAlias = Draft | StoredEdit | InvalidInputError  # what a row asks for, or why it cannot be stored
 SINGLE = "edit"  # the name of a row that is alone, which messages leave out
 
 
@@ -61,24 +63,93 @@ class Session:
         partial: bool = False,
         namespace: str = DEFAULT_NAMESPACE,
     ) -> list[Edit]:
-        """Validates, encodes and writes rows as one operation; gives the edits that are stored."""
+        """The edits that rows stand for, stored as one operation; those passed over are named in the log."""
+        taken = self.take(rows, on_conflict, verb, strict=not partial, namespace=namespace)
+        for one in taken.refused:
+            _LOG.warning("passed over: %s: %s", one.where, one.refusal)
+        return [one.edit for one in taken.outcomes if one.edit]
+
+    def take(self, rows: Iterable[NamedRow], on_conflict: str, verb: str, *, strict: bool, namespace: str) -> Imported:
+        """Validates, encodes and writes rows as one operation; gives what became of each.
+
+        Raises:
+            ConflictError, InvalidInputError: with `strict`, a row cannot be stored; then none is.
+        """
         rule = conflict_rule(on_conflict)
-        drafts = self._drafts(rows, namespace, partial=partial)
-        if not drafts:
-            return []
-        vectors = self.vectors(list(drafts.values()))
-        ids = []
-        with self.operation(verb, _common_namespace(drafts.values())) as writer:
+        read = dict(self._read(rows, namespace))
+        errors = [entry for entry in read.values() if isinstance(entry, InvalidInputError)]
+        if strict and errors:
+            raise errors[0]
+        drafts = {where: entry for where, entry in read.items() if isinstance(entry, Draft)}
+        stored = {where: entry for where, entry in read.items() if isinstance(entry, StoredEdit)}
+        result: dict[str, Written | KeditError] = {w: e for w, e in read.items() if isinstance(e, InvalidInputError)}
+        if drafts or stored:
+            result |= self._write(drafts, stored, rule, verb, strict=strict)
+        return self._outcomes({where: result[where] for where in read})
+
+    def _read(self, rows: Iterable[NamedRow], namespace: str) -> Iterator[tuple[str, Entry]]:
+        """Each row as an edit to be made or one of an export, or what is wrong with it."""
+        seen: set[str] = set()
+        for where, row in rows:
+            try:
+                entry = self._entry(where, row, namespace)
+            except InvalidInputError as error:
+                yield where, error
+                continue
+            if isinstance(entry, StoredEdit) and entry.edit.id in seen:
+                yield where, InvalidInputError(f"{where}: id {entry.edit.id} comes twice; remove one line")
+                continue
+            seen.add(entry.edit.id)
+            yield where, entry
+
+    def _entry(self, where: str, row: object, namespace: str) -> Draft | StoredEdit:
+        if isinstance(row, InvalidInputError):
+            raise row
+        if exchange.is_export(row):
+            return exchange.stored_edit(row, where)
+        request = request_of(row, where, namespace)
+        try:
+            return validate(request, created_at=self.now())
+        except InvalidInputError as error:
+            if where == SINGLE:
+                raise
+            raise InvalidInputError(f"{where}: {error}") from None
+
+    def _write(
+        self,
+        drafts: Mapping[str, Draft],
+        stored: Mapping[str, StoredEdit],
+        rule: OnConflict,
+        verb: str,
+        *,
+        strict: bool,
+    ) -> dict[str, Written | ConflictError]:
+        """Encodes and writes what was read, in one transaction."""
+        texts = [key.text for draft in drafts.values() for key in draft.keys]
+        texts += [key.text for one in stored.values() for key, _ in one.keys]
+        vectors = dict(zip(texts, self.encoding.encode(texts), strict=True))
+        result: dict[str, Written | ConflictError] = {}
+        with self.operation(verb, _common_namespace([*drafts.values(), *stored.values()])) as writer:
             self.encoding.record()
-            added = writer.add(list(drafts.values()), vectors, rule)
-            for where, result in zip(drafts, added, strict=True):
-                if isinstance(result, str):
-                    ids.append(result)
-                elif partial:
-                    _LOG.warning("passed over: %s: %s", where, result)
-                else:
-                    raise result if where == SINGLE else ConflictError(f"{where}: {result}")
-        return self.edits(ids)
+            restored = writer.restore(list(stored.values()), vectors, rule) if stored else {}
+            result |= {where: restored[one.edit.id] for where, one in stored.items()}
+            result |= zip(drafts, writer.add(list(drafts.values()), vectors, rule), strict=True)
+            for where, written in result.items():
+                if strict and isinstance(written, ConflictError):
+                    raise written if where == SINGLE else ConflictError(f"{where}: {written}")
+        return result
+
+    def _outcomes(self, result: Mapping[str, Written | KeditError]) -> Imported:
+        written = [one for one in result.values() if isinstance(one, Written)]
+        edits = {edit.id: edit for edit in self.edits([one.edit_id for one in written])} if written else {}
+        return Imported(
+            outcomes=tuple(
+                Outcome(where=where, edit=edits[one.edit_id], new=one.new)
+                if isinstance(one, Written)
+                else Outcome(where=where, edit=None, refusal=str(one).removeprefix(f"{where}: "))
+                for where, one in result.items()
+            )
+        )
 
     def hear(self, verb: str, give: Feedback, edit: Edit, question: str) -> Edit:
         """The edit after somebody said whether a question asks for it; saying so again changes nothing."""
@@ -87,19 +158,6 @@ class Session:
         with self.operation(verb, edit.namespace) as writer:
             give(self.store, writer, edit.id, text, vector)
         return self.store.edit(edit.id)
-
-    def restore(self, rows: Sequence[NamedRow]) -> list[Edit]:
-        """Writes the lines of an export as they were."""
-        for _, row in rows:
-            if isinstance(row, InvalidInputError):
-                raise row
-        stored = exchange.stored_edits(rows)
-        texts = [text.text for one in stored for text, _ in one.keys]
-        vectors = dict(zip(texts, self.encoding.encode(texts), strict=True))
-        with self.operation("import", None) as writer:
-            self.encoding.record()
-            ids = list(writer.restore(stored, vectors))
-        return self.edits(ids)
 
     def edits(self, ids: Sequence[str]) -> list[Edit]:
         """Edits as they are now, in the order of ids."""
@@ -165,28 +223,6 @@ class Session:
         """The day that a question is about: today, unless it says another."""
         return self._clock().date().isoformat() if as_of is None else day(as_of, "as_of")
 
-    def _drafts(self, rows: Iterable[NamedRow], namespace: str, *, partial: bool) -> dict[str, Draft]:
-        drafts: dict[str, Draft] = {}
-        for where, row in rows:
-            try:
-                drafts[where] = self._draft(where, row, namespace)
-            except InvalidInputError as error:
-                if not partial:
-                    raise
-                _LOG.warning("passed over: %s", error)
-        return drafts
-
-    def _draft(self, where: str, row: object, namespace: str) -> Draft:
-        if isinstance(row, InvalidInputError):
-            raise row
-        request = request_of(row, where, namespace)
-        try:
-            return validate(request, created_at=self.now())
-        except InvalidInputError as error:
-            if where == SINGLE:
-                raise
-            raise InvalidInputError(f"{where}: {error}") from None
-
 
 def request(prompt: str | None, target: str | None, fields: EditFields) -> EditRequest:
     """The request that the arguments of `add` or `erase` make."""
@@ -197,7 +233,7 @@ def request(prompt: str | None, target: str | None, fields: EditFields) -> EditR
 def named(rows: Iterable[object] | str | Path) -> Iterable[NamedRow]:
     """Rows with the names that messages call them by."""
     if isinstance(rows, (str, Path)):
-        return exchange.read_lines(Path(rows))
+        return read_rows(Path(rows))
     return ((f"row {number}", row) for number, row in enumerate(rows, start=1))
 
 
@@ -218,6 +254,6 @@ def _tuple(values: object) -> object:
     return tuple(values) if isinstance(values, list) else values
 
 
-def _common_namespace(drafts: Iterable[Draft]) -> str | None:
-    names = {draft.edit.namespace for draft in drafts}
+def _common_namespace(entries: Iterable[Draft | StoredEdit]) -> str | None:
+    names = {entry.edit.namespace for entry in entries}
     return names.pop() if len(names) == 1 else None

@@ -91,6 +91,24 @@ def conflicts(new: Edit, old: Edit) -> bool:
     )
 
 
+def same(one: Edit, other: Edit) -> bool:
+    """Whether two edits say the same: they were made at one moment, or both are active and hold at the same time.
+
+    What was made at one moment is one edit, whatever has become of it here and there.
+    """
+    twins = one.status is other.status is Status.ACTIVE and (one.valid_from, one.valid_until) == (
+        other.valid_from,
+        other.valid_until,
+    )
+    return (one.created_at == other.created_at or twins) and all(
+        getattr(one, name) == getattr(other, name)
+        for name in (
+            "namespace", "prompt", "target", "statement", "subject", "relation", "paraphrases", "aliases", "source",
+            "metadata",
+        )
+    )  # fmt: skip
+
+
 def superseded(old: Edit, new: Edit) -> Resolution:
     """What is left of `old` beside `new`, which holds throughout its own interval.
 

@@ -146,6 +146,10 @@ class Store:
         every = {one.id: one for one in found if one.id != edit.id}
         return [every[name] for name in sorted(every, key=number_of)]
 
+    def asked_alike(self, edit: Edit) -> list[Edit]:
+        """Edits of any status, of the namespace of `edit`, with the same prompt."""
+        return self.edits("e.namespace = ? AND e.prompt_key = ?", edit.namespace, row_of(edit)["prompt_key"])
+
     def keys_of(self, edit_id: str) -> tuple[Key, ...]:
         """The live keys of an edit."""
         rows = self.query(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,11 +12,18 @@ from kedit_memory.memory.keys import KeyIndex
 from kedit_memory.memory.neighbours import Neighbourhood, key_gaps
 from kedit_memory.memory.rows import Key, Snapshot, id_of, number_of
 from kedit_memory.memory.scope import DEFAULT_RADIUS, scope_of
-from kedit_memory.memory.slots import conflicts, prompt_key, superseded
+from kedit_memory.memory.slots import conflicts, prompt_key, same, superseded
 from kedit_memory.memory.store import Store
 from kedit_memory.records import Edit, KeyKind, Kind, OnConflict, Status, Vectors
 
 _CHUNK = 256  # edits whose neighbours are searched at once
+
+
+class Written(NamedTuple):
+    """The edit that stands for a row, and whether the row made it."""
+
+    edit_id: str
+    new: bool
 
 
 @dataclass(kw_only=True)
@@ -59,8 +67,8 @@ class Writer:
 
     def add(
         self, drafts: Sequence[Draft], vectors: Mapping[str, Vectors], on_conflict: OnConflict
-    ) -> Iterator[str | ConflictError]:
-        """Writes new edits in order; gives the id of each, or why it was not written."""
+    ) -> Iterator[Written | ConflictError]:
+        """Writes new edits in order; gives each, or why it was not written."""
         for start in range(0, len(drafts), _CHUNK):
             chunk = drafts[start : start + _CHUNK]
             around = self._neighbourhood(chunk, vectors)
@@ -109,31 +117,57 @@ class Writer:
         self._store.update_edit(edit)
         self.change("retract", before, replace(before, edit=edit))
 
-    def restore(self, stored: Sequence[StoredEdit], vectors: Mapping[str, Vectors]) -> Iterator[str]:
-        """Writes edits of an export as they were, and gives their ids.
+    def restore(
+        self, stored: Sequence[StoredEdit], vectors: Mapping[str, Vectors], on_conflict: OnConflict
+    ) -> dict[str, Written | ConflictError]:
+        """Writes edits of an export as they were; by the id that each has there, the one that stands for it here.
 
-        Ids are kept in a store that never had an edit; in any other they are given anew.
+        Ids are kept in a store that never had an edit; in any other they are given anew, edits that are there already
+        are left as they are, and active ones that speak against those of the store are settled by `on_conflict`.
         """
         unused = not self._store.query("SELECT 1 FROM sqlite_sequence WHERE name = 'edits'")
         ordered = sorted(stored, key=lambda one: number_of(one.edit.id))
-        ids: dict[str, str] = {}
-        for one in ordered:
+        result: dict[str, Written | ConflictError] = {} if unused else dict(self._known(ordered))
+        ids = {there: written.edit_id for there, written in result.items() if isinstance(written, Written)}
+        fresh = [one for one in ordered if one.edit.id not in ids]
+        rivals: dict[str, list[Edit]] = {}
+        for one in fresh:
             edit = one.edit if unused else replace(one.edit, id="", superseded_by=None)
-            ids[one.edit.id] = self._store.insert_edit(edit)
-        for one in ordered:
-            successor = one.edit.superseded_by or ""
-            edit = replace(
-                one.edit,
-                id=ids[one.edit.id],
-                superseded_by=ids.get(successor, successor if unused else "") or None,
-            )
-            self._store.update_edit(edit)
-            keys = tuple(
-                self._store.insert_key(edit.id, text.kind, text.text, radius, vectors[text.text])
-                for text, radius in one.keys
-            )
-            self.change("import", None, Snapshot(edit=edit, keys=keys))
-            yield edit.id
+            near = [] if unused else [old for old in self._store.rivals(edit) if old.id not in ids.values()]
+            rivals[one.edit.id] = _rivals(edit, near, on_conflict) if edit.status is Status.ACTIVE else []
+            refusal = _refusal(edit, rivals[one.edit.id], on_conflict)
+            if refusal is None:
+                ids[one.edit.id] = self._store.insert_edit(edit)
+            result[one.edit.id] = refusal or Written(ids[one.edit.id], new=True)
+        for one in fresh:
+            if one.edit.id in ids:
+                self._restore_one(one, ids, vectors, keep=unused)
+                self._supersede(self._store.edit(ids[one.edit.id]), rivals[one.edit.id])
+        return result
+
+    def _restore_one(
+        self, one: StoredEdit, ids: Mapping[str, str], vectors: Mapping[str, Vectors], *, keep: bool
+    ) -> None:
+        """Writes the rest of an edit of an export, once all of its others have their ids."""
+        successor = one.edit.superseded_by or ""
+        superseder = ids.get(successor, successor if keep else "") or None
+        edit = replace(one.edit, id=ids[one.edit.id], superseded_by=superseder)
+        self._store.update_edit(edit)
+        keys = tuple(
+            self._store.insert_key(edit.id, text.kind, text.text, radius, vectors[text.text])
+            for text, radius in one.keys
+        )
+        self.change("import", None, Snapshot(edit=edit, keys=keys))
+
+    def _known(self, stored: Sequence[StoredEdit]) -> Iterator[tuple[str, Written]]:
+        """The edits of an export that are in the store already, by their ids there; one here stands for one there."""
+        taken: set[str] = set()
+        for one in stored:
+            alike = [old for old in self._store.asked_alike(one.edit) if old.id not in taken and same(old, one.edit)]
+            if alike:
+                nearest = min(alike, key=lambda old: (old.status is not one.edit.status, number_of(old.id)))
+                taken.add(nearest.id)
+                yield one.edit.id, Written(nearest.id, new=False)
 
     def change(self, verb: str, before: Snapshot | None, after: Snapshot | None) -> None:
         """Notes in history, and for the index, that an edit has become another."""
@@ -183,13 +217,16 @@ class Writer:
         subjectless = any(not draft.edit.subject for draft in chunk)
         return Neighbourhood(self._store, self._index, rows, subjectless=subjectless)
 
-    def _add_one(self, draft: Draft, around: Neighbourhood, place: int, on_conflict: OnConflict) -> str | ConflictError:
+    def _add_one(
+        self, draft: Draft, around: Neighbourhood, place: int, on_conflict: OnConflict
+    ) -> Written | ConflictError:
         near = self._store.rivals(draft.edit)
         rivals = _rivals(draft.edit, near, on_conflict)
-        outcome = self._twin(draft, near) or _refusal(draft.edit, rivals, on_conflict)
-        if outcome is not None:
+        twin = self._twin(draft, near)
+        refusal = None if twin else _refusal(draft.edit, rivals, on_conflict)
+        if twin or refusal:
             around.skip(len(draft.keys))
-            return outcome
+            return refusal or Written(twin or "", new=False)
         edit = replace(draft.edit, id=self._store.insert_edit(draft.edit))
         gave_way = self._supersede(edit, rivals)
         if gave_way and edit.kind is Kind.INSERTION and not draft.kind_given:
@@ -198,7 +235,7 @@ class Writer:
         keys = self.write_keys(edit, draft.keys, around, place)
         edit = replace(edit, radius=max(key.radius for key in keys))
         self.change(self._verb_of(edit), None, Snapshot(edit=edit, keys=keys))
-        return edit.id
+        return Written(edit.id, new=True)
 
     def _supersede(self, edit: Edit, rivals: Sequence[Edit]) -> bool:
         """Makes older answers give way to a stored edit; whether one was superseded."""

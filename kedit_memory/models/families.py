@@ -1,179 +1,151 @@
-"""Where each family of models keeps its layers: the one table that knows.
+"""Where a model keeps its embedding and layers, and each layer its attention and MLP: read from its module tree.
 
-Paths are relative to the model without its head (`model.base_model`), or to one layer. An editor or
-hook asks for `family_of(model)` and never spells a path itself.
+An editor or hook asks for `family_of(model)` and never spells a path itself. Nothing here lists the types of models:
+see `module_tree` for how names and shapes tell what a module is for.
 """
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from kedit_memory.errors import InvalidInputError, UnknownNameError
+from kedit_memory.errors import CapabilityError, InvalidInputError
+from kedit_memory.models.module_tree import Parts, layers_in, looks_back_only, parts_of
 
 if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
 
+# What a layer can be asked for: `mlp` is what writes the MLP's result, a projection or a mixture of experts.
+Part: TypeAlias = Literal["attention", "attention_out", "mlp", "mlp_out"]
 
-@dataclass(frozen=True, kw_only=True)
-class Family:
-    """The places that editors need in one family of transformers."""
-
-    name: str
-    embedding: str  # token embedding, in the base model
-    layers: str  # list of layers, in the base model; of an encoder-decoder, the decoder's
-    final_norm: str | None  # in the base model; None where every layer ends normalised
-    attention: str  # in a layer: the attention module
-    attention_out: str  # in a layer: the projection that writes attention's result
-    mlp_in: tuple[str, ...]  # in a layer: projections into the MLP, a gate first
-    mlp_out: str  # in a layer: the projection that writes the MLP's result
-    transposed: bool = False  # weights are stored (in, out), as Conv1D does, not (out, in)
-    stack: str = ""  # in the base model: what takes the attention mask and runs the layers; "" is the base model
-
-    def stack_module(self, model: "PreTrainedModel") -> "nn.Module":
-        """The module whose forward pass takes the attention mask and runs the layers."""
-        return model.base_model.get_submodule(self.stack)
-
-    def layer_list(self, model: "PreTrainedModel") -> "nn.ModuleList":
-        """The layers of `model`, first to last."""
-        layers: nn.ModuleList = model.base_model.get_submodule(self.layers)  # type: ignore[assignment]
-        return layers
-
-    def count(self, model: "PreTrainedModel") -> int:
-        """The number of layers."""
-        return len(self.layer_list(model))
-
-    def layer_name(self, model: "PreTrainedModel", index: int) -> str:
-        """The full name of one layer, as `model.named_modules()` spells it; -1 is the last.
-
-        Raises:
-            InvalidInputError: The model has no such layer.
-        """
-        count = self.count(model)
-        if not -count <= index < count:
-            raise InvalidInputError(f"no layer {index}: {self.name} here has {count} layers, 0 to {count - 1}")
-        return f"{_prefix(model)}{self.layers}.{index % count}"
-
-    def layer(self, model: "PreTrainedModel", index: int) -> "nn.Module":
-        """One layer; -1 is the last.
-
-        Raises:
-            InvalidInputError: The model has no such layer.
-        """
-        return model.get_submodule(self.layer_name(model, index))
-
-    def mlp_out_weight(self, model: "PreTrainedModel", index: int) -> str:
-        """The full name of the MLP's output matrix, which ROME and MEMIT change, of one layer."""
-        return f"{self.layer_name(model, index)}.{self.mlp_out}.weight"
-
-
-def _prefix(model: "PreTrainedModel") -> str:
-    return "" if model.base_model is model else f"{model.base_model_prefix}."
-
-
-_GPT2 = Family(
-    name="gpt2",
-    embedding="wte",
-    layers="h",
-    final_norm="ln_f",
-    attention="attn",
-    attention_out="attn.c_proj",
-    mlp_in=("mlp.c_fc",),
-    mlp_out="mlp.c_proj",
-    transposed=True,
-)
-_GPT_NEOX = Family(
-    name="gpt_neox",
-    embedding="embed_in",
-    layers="layers",
-    final_norm="final_layer_norm",
-    attention="attention",
-    attention_out="attention.dense",
-    mlp_in=("mlp.dense_h_to_4h",),
-    mlp_out="mlp.dense_4h_to_h",
-)
-_LLAMA = Family(
-    name="llama",
-    embedding="embed_tokens",
-    layers="layers",
-    final_norm="norm",
-    attention="self_attn",
-    attention_out="self_attn.o_proj",
-    mlp_in=("mlp.gate_proj", "mlp.up_proj"),
-    mlp_out="mlp.down_proj",
-)
-_T5 = Family(
-    name="t5",
-    embedding="shared",
-    layers="decoder.block",
-    final_norm="decoder.final_layer_norm",
-    attention="layer.0.SelfAttention",
-    attention_out="layer.0.SelfAttention.o",
-    mlp_in=("layer.2.DenseReluDense.wi",),
-    mlp_out="layer.2.DenseReluDense.wo",
-    stack="decoder",
-)
-_T5_GATED = replace(
-    _T5,
-    name="t5_gated",
-    mlp_in=("layer.2.DenseReluDense.wi_0", "layer.2.DenseReluDense.wi_1"),
-)
-_BERT = Family(
-    name="bert",
-    embedding="embeddings.word_embeddings",
-    layers="encoder.layer",
-    final_norm=None,
-    attention="attention",
-    attention_out="attention.output.dense",
-    mlp_in=("intermediate.dense",),
-    mlp_out="output.dense",
-)
-
-_LIKE_LLAMA = ("qwen2", "qwen3", "mistral", "gemma", "gemma2")
-
-# By `config.model_type`; T5 with gated MLPs (1.1, Flan) has a line of its own.
-FAMILIES = {
-    family.name: family
-    for family in (
-        _GPT2,
-        _GPT_NEOX,
-        _LLAMA,
-        _T5,
-        _T5_GATED,
-        _BERT,
-        *(replace(_LLAMA, name=name) for name in _LIKE_LLAMA),
-    )
+_CALLED = {
+    "attention": "attention that can be told by its name",
+    "attention_out": "projection that can be told to write the result of its attention",
+    "mlp": "MLP that can be told by the shapes of its projections",
+    "mlp_out": "projection that can be told to write the result of its MLP",
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """The places in one model that editors need; names are those of `model.named_modules()`."""
+
+    name: str  # the model's type
+    embedding: str  # of tokens
+    layers: str  # the list of layers; of an encoder-decoder, the decoder's
+    parts: tuple[Parts, ...]  # of each layer
+    stack: str  # what takes the attention mask and runs the layers
+    decoder_only: bool  # one stack, in which tokens attend to earlier ones alone
+
+    @property
+    def count(self) -> int:
+        """The number of layers."""
+        return len(self.parts)
+
+    @property
+    def transposed(self) -> bool:
+        """Whether weights are stored (in, out), as Conv1D does, not (out, in)."""
+        return any(parts.transposed for parts in self.parts)
+
+    def stack_module(self, model: "PreTrainedModel") -> "nn.Module":
+        """The module whose forward pass takes the attention mask and runs the layers."""
+        return model.get_submodule(self.stack)
+
+    def layer_name(self, index: int) -> str:
+        """The full name of one layer; -1 is the last.
+
+        Raises:
+            InvalidInputError: the model has no such layer.
+        """
+        return f"{self.layers}.{self._place(index)}"
+
+    def layer(self, model: "PreTrainedModel", index: int) -> "nn.Module":
+        """One layer; errors as in `layer_name`."""
+        return model.get_submodule(self.layer_name(index))
+
+    def part_name(self, index: int, part: Part) -> str:
+        """The full name of a part of one layer.
+
+        Raises:
+            InvalidInputError: the model has no such layer.
+            CapabilityError: the layer has no such part, or none that can be told.
+        """
+        parts = self.parts[self._place(index)]
+        path: str | None = (parts.mlp_out or parts.experts) if part == "mlp" else getattr(parts, part)
+        if path is None and part == "mlp_out" and parts.experts is not None:
+            raise CapabilityError(
+                f"layer {self._place(index)} of this {self.name} model holds a mixture of experts, and so no one "
+                "projection that writes its MLP's result: ft, grace, ike, serac and lora with targets='attention' "
+                "need none"
+            )
+        if path is None:
+            raise CapabilityError(
+                f"layer {self._place(index)} of this {self.name} model has no {_CALLED[part]}: "
+                "grace, ike and serac need none"
+            )
+        return f"{self.layer_name(index)}.{path}"
+
+    def part(self, model: "PreTrainedModel", index: int, part: Part) -> "nn.Module":
+        """A part of one layer; errors as in `part_name`."""
+        return model.get_submodule(self.part_name(index, part))
+
+    def mlp_names(self, index: int) -> tuple[str, ...]:
+        """The full names of all projections of a layer's MLP, the one out of it last; errors as in `part_name`."""
+        out = self.part_name(index, "mlp_out")
+        return (*(f"{self.layer_name(index)}.{path}" for path in self.parts[self._place(index)].mlp_in), out)
+
+    def mlp_out_weight(self, index: int) -> str:
+        """The full name of the MLP's output matrix, which ROME and MEMIT change; errors as in `part_name`."""
+        return f"{self.part_name(index, 'mlp_out')}.weight"
+
+    def _place(self, index: int) -> int:
+        if not -self.count <= index < self.count:
+            raise InvalidInputError(
+                f"no layer {index}: {self.name} here has {self.count} layers, 0 to {self.count - 1}"
+            )
+        return index % self.count
+
+
 def family_of(model: "PreTrainedModel") -> Family:
-    """The family of `model`, by its configuration.
+    """The places of `model`; of an encoder-decoder, those of its decoder.
 
     Raises:
-        UnknownNameError: The table has no such family.
+        CapabilityError: its module tree shows no list of layers, or no embedding of tokens.
     """
-    name = str(model.config.model_type)
-    if name == "t5" and getattr(model.config, "is_gated_act", False):
-        name = "t5_gated"
-    if name not in FAMILIES:
-        raise UnknownNameError("model family", name, FAMILIES)
-    return FAMILIES[name]
+    return _read(model, model.get_decoder())  # type: ignore[no-untyped-call]
 
 
 def encoder_of(model: "PreTrainedModel") -> Family:
-    """The same table for the encoder of an encoder-decoder; `family_of` gives its decoder's.
+    """The same for the encoder of an encoder-decoder; errors as in `family_of`.
 
     Raises:
-        UnknownNameError: The table has no such family.
-        InvalidInputError: The model has no encoder beside its decoder.
+        InvalidInputError: the model has no encoder beside its decoder.
     """
-    family = family_of(model)
-    if family.stack != "decoder":
-        raise InvalidInputError(f"a {family.name} model has one stack of layers: it is not an encoder-decoder")
-    return replace(
-        family,
-        layers="encoder.block",
-        final_norm="encoder.final_layer_norm",
-        mlp_in=tuple(path.replace("layer.2", "layer.1") for path in family.mlp_in),  # no cross-attention before it
-        mlp_out=family.mlp_out.replace("layer.2", "layer.1"),
-        stack="encoder",
+    if not model.config.is_encoder_decoder:
+        name = model.config.model_type
+        raise InvalidInputError(f"a {name} model has one stack of layers: it is not an encoder-decoder")
+    return _read(model, model.get_encoder())
+
+
+def state_width(model: "PreTrainedModel") -> int:
+    """How many coordinates a hidden state has; an embedding of tokens may be narrower."""
+    return int(model.config.get_text_config(decoder=True).hidden_size)
+
+
+def _read(model: "PreTrainedModel", stack: "nn.Module") -> Family:
+    names = {id(module): name for name, module in model.named_modules()}
+    layers = layers_in(stack)
+    if layers is None or id(model.get_input_embeddings()) not in names:
+        missing = "list of layers with projections" if layers is None else "embedding of tokens"
+        raise CapabilityError(f"the module tree of a {model.config.model_type} model shows no {missing}")
+    width = state_width(model)
+    listed: nn.ModuleList = stack.get_submodule(layers)  # type: ignore[assignment]
+    parts = tuple(parts_of(layer, width) for layer in listed)
+    attending = [layer.get_submodule(p.attention) for layer, p in zip(listed, parts, strict=True) if p.attention]
+    return Family(
+        name=str(model.config.model_type),
+        embedding=names[id(model.get_input_embeddings())],
+        layers=names[id(listed)],
+        parts=parts,
+        stack=names[id(stack)],
+        decoder_only=not model.config.is_encoder_decoder and all(map(looks_back_only, attending)),
     )

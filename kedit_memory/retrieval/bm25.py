@@ -4,23 +4,13 @@ This is the reference, and fast for some thousand passages; `segments` gives the
 """
 
 import math
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from rank_bm25 import BM25Okapi
 
 from kedit_memory.records import Passage, RetrievedPassage
-
-_WORD = re.compile(r"\w+")
-# Words that say how something is asked, not what about.
-_ASKING = """
-    a an and are as at be by did do does for from had has have how in into is it its name of on or that the their
-    s there this to was were what when where which who whom whose why with tell me
-"""
-STOP = frozenset(_ASKING.split())
-
+from kedit_memory.retrieval.words import words_asked, words_of
 
 K1, B = 1.5, 0.75
 
@@ -52,22 +42,10 @@ class Bm25Retriever:
 
     def search(self, question: str, k: int = 3) -> list[RetrievedPassage]:
         """The k best passages that share a word with the question, best first, ties in corpus order."""
-        query = words(question)
+        query = words_asked(question)
         places = sorted({place for word in query for place in self._holders.get(word, ())})
         if self._index is None or not places or k < 1:
             return []
         scores = np.array(self._index.get_batch_scores(query, places))  # (places,)
         best = np.argsort(-scores, kind="stable")[:k]
         return [RetrievedPassage(passage=self.passages[places[i]], score=float(scores[i])) for i in best]
-
-
-def words(text: str) -> list[str]:
-    """Lower-case words without accents, and without the ones that carry no content."""
-    if not text.isascii():
-        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return [word for word in _WORD.findall(text.casefold()) if word not in STOP]
-
-
-def words_of(passage: Passage) -> list[str]:
-    """The words by which a passage is found."""
-    return words(f"{passage.title} {passage.text}")

@@ -13,12 +13,13 @@ import numpy as np
 from kedit_memory.errors import StoreError
 from kedit_memory.records import Passage
 from kedit_memory.retrieval.base import Progress, digest_of, silent
-from kedit_memory.retrieval.bm25 import inverse_frequency, words_of
+from kedit_memory.retrieval.bm25 import inverse_frequency
 from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.retrieval.segments import Ints, Segment, build_segment
+from kedit_memory.retrieval.words import RULES, words_of
 
 _LOG = logging.getLogger(__name__)
-_FORMAT = 1  # grows with the rules for words, too: weights of other words are useless
+_FORMAT = 2
 _FILE = "manifest.json"
 _TOO_DEAD = 0.2  # share of a segment's passages that are gone, from which it is built anew
 SEGMENT = 200_000  # passages at most: building one takes some hundred megabytes
@@ -31,6 +32,7 @@ class Manifest:
     base: str
     version: int
     segments: dict[str, list[int]]  # folder → rows in it that are no passages any more
+    words: str = RULES  # weights of other words are useless
     format: int = _FORMAT
 
 
@@ -88,7 +90,7 @@ def _load(folder: Path, base: str) -> tuple[Manifest, list[Segment]] | None:
     """Manifest and segments; None where there are none for these passages beside it, or they are damaged."""
     try:
         manifest = Manifest(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
-        if (manifest.format, manifest.base) != (_FORMAT, base):
+        if (manifest.format, manifest.words, manifest.base) != (_FORMAT, RULES, base):
             return None
         return manifest, [Segment(folder / Path(name).name, dead) for name, dead in manifest.segments.items()]
     except FileNotFoundError:

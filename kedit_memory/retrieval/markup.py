@@ -1,18 +1,17 @@
 """Passages of an HTML page: what a reader sees of its content, without scripts, styles and navigation."""
 
 import re
-import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from kedit_memory.errors import InvalidInputError, MissingDependencyError
+from kedit_memory.errors import InvalidInputError
 from kedit_memory.records import Passage
 from kedit_memory.retrieval.splitting import split_text
+from kedit_memory.webpage import HIDDEN, parse_html
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
 
-_SKIPPED = ["script", "style", "nav", "noscript", "template", "svg", "form", "footer", "aside", "iframe"]
 _BLOCKS = [
     "address", "article", "blockquote", "dd", "div", "dl", "dt", "figcaption", "h1", "h2", "h3", "h4", "h5", "h6",
     "header", "hr", "li", "main", "ol", "p", "pre", "section", "table", "tr", "ul",
@@ -28,34 +27,15 @@ def read_html(content: bytes, *, title: str, source: str) -> Iterator[Passage]:
         MissingDependencyError: beautifulsoup4 is not installed.
         InvalidInputError: the page cannot be parsed, or holds no text.
     """
-    page = _parse(content or b" ", source)  # of nothing at all, no encoding can be told
+    page = parse_html(content or b" ", source)  # of nothing at all, no encoding can be told
     own = page.title.get_text(" ", strip=True) if page.title else ""
     date = _date(page)
-    for part in page(["title", *_SKIPPED]):
+    for part in page(["title", *HIDDEN]):
         part.decompose()
     text = _text(page)
     if not text.strip():
         raise InvalidInputError(f"{source} holds no text outside scripts and navigation; leave it out")
     yield from split_text(text, title=" ".join(own.split()) or title, source=source, date=date)
-
-
-def _parse(content: bytes, source: str) -> "BeautifulSoup":
-    try:
-        from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
-        from bs4.exceptions import ParserRejectedMarkup
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            f"{source}: HTML needs beautifulsoup4, which is not installed; run: pip install 'kedit-memory[documents]'"
-        ) from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)  # XHTML is read as what it shows
-        try:
-            page = BeautifulSoup(content, "html.parser")
-        except (ParserRejectedMarkup, RecursionError) as error:
-            raise InvalidInputError(f"{source} is not HTML that can be parsed; correct or convert it") from error
-    if page.contains_replacement_characters:
-        raise InvalidInputError(f"{source} is in no encoding that it names or that can be told; convert it to UTF-8")
-    return page
 
 
 def _text(page: "BeautifulSoup") -> str:

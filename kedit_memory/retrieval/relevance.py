@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 
 from kedit_memory.records import Encoder, Passage, Vectors
 from kedit_memory.retrieval.base import titled
-from kedit_memory.retrieval.bm25 import words, words_of
 from kedit_memory.retrieval.splitting import sentences
+from kedit_memory.retrieval.words import words, words_of
 
 ENCODER = "all-MiniLM-L6-v2"  # whose cosines the floor is for
 SHARED = 0.145  # what the share of common words counts beside a cosine
@@ -24,7 +24,7 @@ _TALKING = """
     about any anyone can could explain get give got i if me my need no not our please show so some there they want we
     will would you your
 """
-_TALK = frozenset(_TALKING.split())
+_TALK = frozenset(words(_TALKING))
 _KEPT = 10_000  # vectors, 15 MB
 
 

@@ -34,7 +34,7 @@ CREATE TABLE held (
 ) WITHOUT ROWID;
 CREATE INDEX held_by_row ON held (row);
 CREATE TABLE vectors (
-    row INTEGER PRIMARY KEY,  -- of a passage; below 1, one of those that ship
+    row INTEGER PRIMARY KEY,  -- of a passage; below 1, one beside the store's
     vector BLOB NOT NULL  -- float32, little endian
 );
 """

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from kedit_memory.errors import StoreError
 from kedit_memory.records import Passage, RetrievedPassage
 from kedit_memory.retrieval.base import Progress, silent
-from kedit_memory.retrieval.bm25 import Bm25Retriever, words
+from kedit_memory.retrieval.bm25 import Bm25Retriever
 from kedit_memory.retrieval.corpus import Corpus
+from kedit_memory.retrieval.words import words_asked
 
 if TYPE_CHECKING:
     from kedit_memory.retrieval.collection import Collection
@@ -49,7 +50,7 @@ class StoreRetriever:
         engine = self.ready()
         if isinstance(engine, Bm25Retriever):
             return engine.search(question, k)
-        found = engine.search(words(question), k)
+        found = engine.search(words_asked(question), k)
         return [RetrievedPassage(passage=self._passage(row), score=score) for row, score in found]
 
     def ready(self) -> "Bm25Retriever | Collection":

@@ -19,6 +19,9 @@ from kedit_memory.retrieval.splitting import split_text
 
 _HEADING = re.compile(r"^ *(==+) .*? \1 *$", re.MULTILINE)
 _POLITE = Access()
+_FACTS = {"prop": "info|pageprops", "ppprop": "disambiguation"}  # MediaWiki's mark, whatever a wiki's language
+_ARTICLES = 0  # the namespace of articles
+_SHOWN = 10  # pages that are named where a title stands for several
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +62,8 @@ def fetch(
 
     Raises:
         MissingDependencyError: wikipedia-api is not installed.
-        InvalidInputError: a title, the language or the user agent is empty or malformed.
+        InvalidInputError: a title, the language or the user agent is empty or malformed, or a title stands for several
+            pages; the message names them.
         NotFoundError: no page has such a title.
         KeditError: Wikipedia cannot be reached, or refuses.
     """
@@ -69,9 +73,10 @@ def fetch(
     titles = [title.strip() for title in titles]
     with _Transport(access) as transport:
         again = {"max_retries": access.attempts - 1, "retry_wait": access.pause}
-        wiki = package.Wikipedia(user_agent, language, transport=transport, **again)
+        texts = package.Wikipedia(user_agent, language, transport=transport, **again)
+        facts = package.Wikipedia(user_agent, language, transport=transport, extra_api_params=_FACTS, **again)
         try:
-            ask = partial(_page, wiki, language=language)
+            ask = partial(_page, facts, texts, language=language)
             return [_remembered(kept, title, language) or _keep(kept, title, language, ask(title)) for title in titles]
         except (package.WikipediaException, KeyError) as error:  # KeyError: a part of the answer is missing
             raise KeditError(_explain(package, error, language, access.attempts)) from error
@@ -139,13 +144,26 @@ def _keep(kept: Fetched | None, title: str, language: str, page: Page) -> Page:
     return page
 
 
-def _page(wiki: Any, title: str, *, language: str) -> Page:
-    page = wiki.page(title)
-    if not page.exists():
+def _page(facts: Any, texts: Any, title: str, *, language: str) -> Page:
+    """The page of a title, from what answers for facts about pages and what answers for their texts."""
+    about, page = facts.page(title), texts.page(title)
+    if not about.exists():
         raise NotFoundError(f"no page {title!r} in the {language!r} Wikipedia; give a title as it is spelt there")
+    if "disambiguation" in getattr(about, "pageprops", {}):
+        choices = _choices(page)
+        raise InvalidInputError(f"{title!r} has several pages in the {language!r} Wikipedia; give one: {choices}")
     # Where a page has no lead, the package gives the whole page for it, headings included.
     lead = "" if page.sections and _HEADING.match(page.summary) else page.summary
-    return Page(title=page.title, url=page.fullurl, parts=(lead, *_texts(page.sections)))
+    return Page(title=about.title, url=about.fullurl, parts=(lead, *_texts(page.sections)))
+
+
+def _choices(page: Any) -> str:
+    """The articles that a page of several meanings leads to, in the order in which it names them."""
+    text = page.text
+    titles = [title for title, link in page.links.items() if link.ns == _ARTICLES]
+    named = sorted((title for title in titles if title in text), key=text.find) or titles
+    more = len(named) - _SHOWN
+    return ", ".join(map(repr, named[:_SHOWN])) + (f" and {more} more" if more > 0 else "")
 
 
 def _texts(sections: Sequence[Any]) -> Iterator[str]:

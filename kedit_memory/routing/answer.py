@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kedit_memory.models.language import OnText, Reply, TextModel
+from kedit_memory.models.language import OnText, Reply, TextModel, WhiteBoxModel
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
 from kedit_memory.models.substitution import divided
 from kedit_memory.records import Answer, Decision, Route
@@ -108,14 +108,19 @@ def _checked(
 
 
 def _firmly(decisions: Sequence[Decision], speakers: Speakers) -> list[Reply | None]:
-    """What the model says when it is told to say the target; None where another model answered in its place."""
-    tried = [place for place, one in enumerate(decisions) if one.route is Route.CONTEXT]
+    """What the model says when it is told to say the target; None where it cannot be told, or another one answered."""
+    tried = [place for place, one in enumerate(decisions) if one.route is Route.CONTEXT and _can_be_told(speakers)]
     mine = [decisions[place] for place in tried]
     prompts = [replace(prompt_of(one), must_say=one.edits[0].edit.target) for one in mine]
     replies: list[Reply | None] = [None] * len(decisions)
     for place, reply in zip(tried, _generate(prompts, mine, speakers) if mine else [], strict=True):
         replies[place] = reply
     return replies
+
+
+def _can_be_told(speakers: Speakers) -> bool:
+    model = speakers.model()
+    return not isinstance(model, WhiteBoxModel) or model.format.insists
 
 
 def _says(reply: Reply, decision: Decision) -> bool:

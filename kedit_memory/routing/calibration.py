@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
-from kedit_memory.memory.exchange import read_lines
+from kedit_memory.memory.formats.jsonl import read_lines
 from kedit_memory.records import Encoder
 from kedit_memory.routing.link import fold
 from kedit_memory.text import clean

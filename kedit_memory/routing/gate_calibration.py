@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.memory.exchange import read_lines
+from kedit_memory.memory.formats.jsonl import read_lines
 from kedit_memory.routing.link import fold
 from kedit_memory.routing.policies import GateCase, GatePolicy, cases_needed, policy_class
 from kedit_memory.routing.signals import Signals

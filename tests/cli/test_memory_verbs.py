@@ -1,3 +1,4 @@
+import io
 import json
 from pathlib import Path
 
@@ -106,7 +107,8 @@ def test_export_and_import_give_the_same_bytes(kedit: Kedit, tmp_path: Path) -> 
     first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
     assert kedit("export", first).status == 0
     kedit.store = tmp_path / "other"
-    assert "2 edits imported" in kedit("import", first, "--encoder", "hashing").out
+    assert kedit("import", first, "--encoder", "hashing").out == "imported: 2 new, 0 there already, 0 refused\n"
+    assert kedit("import", first).out == "imported: 0 new, 2 there already, 0 refused\n"
     kedit("export", second)
     assert first.read_bytes() == second.read_bytes()
     assert kedit("export").out.encode() == first.read_bytes()
@@ -155,8 +157,14 @@ BAD = {
     "nothing to add": ("add",),
     "unknown id": ("retract", "e999"),
     "no id": ("show", "edit-one"),
-    "line 2": ("import", "malformed.jsonl"),
-    "not a UTF-8 file": ("import", "latin.jsonl"),
+    "line 2": ("import", "malformed.jsonl", "--strict"),
+    "not a UTF-8 file": ("import", "latin.jsonl", "--strict"),
+    "unknown format": ("import", "latin.jsonl", "--format", "xml"),
+    "no format": ("import", "unknown"),
+    "no target file": ("add", QUESTION, "--target-file", "none.txt"),
+    "two targets": ("add", QUESTION, "Ann", "--target-file", "latin.jsonl"),
+    "target file not UTF-8": ("add", QUESTION, "--target-file", "latin.jsonl"),
+    "two texts from standard input": ("add", "-", "-"),
     "no such file": ("import", "none.jsonl"),
     "nothing to change": ("update", "e1"),
     "own prompt": ("reject", "e1", "who owns acme"),
@@ -193,6 +201,7 @@ def test_bad_input_gives_one_line_and_loses_nothing(
     Path("malformed.jsonl").write_text(good + '\n{"prompt": "Who\n', encoding="utf-8")
     Path("latin.jsonl").write_bytes('{"prompt": "Où?", "target": "là"}\n'.encode("latin-1"))
     Path("half.jsonl").write_text('{"text": "half \\ud800"}\n', encoding="utf-8")
+    Path("unknown").write_text("nothing that is known\n", encoding="utf-8")
     kedit.add("Who owns Acme?", "Cy")
     before = kedit("export").out
 
@@ -207,10 +216,54 @@ def test_bad_input_gives_one_line_and_loses_nothing(
     assert kedit("export").out == before
 
 
-def test_a_partial_import_takes_the_good_lines(kedit: Kedit, tmp_path: Path) -> None:
+def test_an_import_says_what_was_refused_and_why(kedit: Kedit, tmp_path: Path) -> None:
     rows = tmp_path / "rows.jsonl"
-    rows.write_text('{"prompt": "Who leads Acme?", "target": "Ann"}\nnonsense\n', encoding="utf-8")
-    assert "1 edits imported" in kedit("import", rows, "--partial", "--encoder", "hashing").out
+    bad = ["nonsense", '{"prompt": "x\\u001b[31m", "target": "y"}', *(f'{{"prompt": "{n}"}}' for n in range(10))]
+    rows.write_text("\n".join(['{"prompt": "Who leads Acme?", "target": "Ann"}', *bad]), encoding="utf-8")
+    outcome = kedit("import", rows, "--encoder", "hashing")
+    assert (outcome.status, outcome.out) == (2, "imported: 1 new, 0 there already, 12 refused\n")
+    first, second, *_, last = outcome.err.splitlines()
+    assert first.startswith("kedit: line 2: no JSON")
+    assert second.startswith("kedit: line 3: prompt holds the control character U+001B")
+    assert last == "kedit: 12 of 13 rows were refused (see above); 2 more are in the output of --json"
+    assert len(outcome.err.splitlines()) == 11
+    told = document(kedit("import", rows, "--json").out)
+    assert (told["imported"], told["known"]) == ([], ["e1"])
+    assert [one["where"] for one in told["refused"]] == [f"line {n}" for n in range(2, 14)]
+    assert told["refused"][-1]["reason"].startswith("no target; give a target or a statement")
+
+
+def test_rows_in_conflict_are_refused_one_by_one(kedit: Kedit, tmp_path: Path) -> None:
+    kedit.add(QUESTION, "Ann Berg")
+    rows = tmp_path / "rows.csv"
+    rows.write_text(f"question;answer\n{QUESTION};Bo\nWho owns it?;Cy\n", encoding="utf-16")
+    told = kedit("import", rows, "--on-conflict", "reject", "--json")
+    assert told.status == 2
+    assert document(told.out)["refused"][0]["where"] == "line 2"
+    assert "e1 already answers it" in document(told.out)["refused"][0]["reason"]
+    assert document(told.out)["imported"] == ["e2"]
+
+
+def test_texts_from_standard_input_and_from_a_file(
+    kedit: Kedit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = "1. Hold.\n2. Wait.\n"
+    for words, data in (
+        (("How do I reset it?", "-"), steps.encode()),
+        (("Wie?", "-"), b"\xef\xbb\xbf" + steps.replace("\n", "\r\n").encode()),
+        (("-",), ("Plain words.\n" + steps).encode("utf-16")),
+    ):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+        edit = document(kedit.add(*words, "--json").out)
+        assert edit["target"].removeprefix("Plain words.\n") == steps.strip()
+    file = tmp_path / "steps.md"
+    file.write_text(steps, encoding="utf-8")
+    given = ("--target-file", file, "--json")
+    assert document(kedit.add(QUESTION, *given).out)["target"] == steps.strip()
+    triple = document(kedit.add("--subject", "Acme", "--relation", "steps", *given).out)
+    assert (triple["prompt"], triple["target"]) == ("What is the steps of Acme?", steps.strip())
+    monkeypatch.setattr("sys.stdin", None)
+    assert "standard input is closed" in kedit.add(QUESTION, "-").err
 
 
 def test_a_store_that_cannot_be_opened(kedit: Kedit, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_no_free_direction_is_said():
 def test_an_edit_leaves_the_old_directions_alone(model, alphaedit):
     family = decoder_family(model, "alphaedit")
     moment = alphaedit.moments_of(model, family, [0])[0]
-    weight = model.model.get_parameter(family.mlp_out_weight(model.model, 0))
+    weight = model.model.get_parameter(family.mlp_out_weight(0))
     before = weight.detach().clone()
     alphaedit.apply(model, [FRANCE, KING])
     change = (weight.detach() - before).double()
@@ -86,7 +86,7 @@ def test_an_edit_leaves_the_old_directions_alone(model, alphaedit):
 def test_past_edits_are_kept(one, alphaedit):
     """With the first edit as past, the second moves what the layer gives for its key less than without."""
     family = decoder_family(one, "alphaedit")
-    weight = one.model.get_parameter(family.mlp_out_weight(one.model, 0))
+    weight = one.model.get_parameter(family.mlp_out_weight(0))
     firm = replace(alphaedit, ridge=1e-4, threshold=2.0)
     firm.apply(one, [FRANCE])
     key = firm.known.keys(one, family, [0], facts([FRANCE]), firm)[0][0]

@@ -1,6 +1,7 @@
 """What every editor of the table promises; a new one needs a line in SETTINGS only where its defaults are slow."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -116,6 +117,14 @@ def test_an_edit_is_said(model, method, editor):
     if not outcome.learned and method in EXCUSED:
         pytest.skip(EXCUSED[method])
     assert outcome.learned, outcome.reason
+
+
+def test_it_tells_how_far_it_is(one, editor):
+    told = []
+    replace(editor, progress=lambda *what: told.append(what)).apply(one, [FRANCE])
+    assert told
+    assert all(what.strip() and 0 <= done <= total > 0 for what, done, total in told)
+    assert "progress" not in editor.options
 
 
 def test_undo_is_exact(model, editor):

@@ -162,5 +162,5 @@ def test_an_unsafe_answer_that_is_none(one, unsafe):
 
 def test_an_encoder_decoder_is_refused(tiny_t5_folder):
     t5 = HuggingFaceModel.load(tiny_t5_folder, device="cpu")
-    with pytest.raises(CapabilityError, match="dinm works on models of the families"):
+    with pytest.raises(CapabilityError, match="dinm works on decoders alone"):
         load_editor("dinm").apply(t5, [FRANCE])

@@ -96,7 +96,7 @@ def test_the_constrained_matrix_stays_within_its_norm(tiny_folder, kind, norm):
     model = HuggingFaceModel.load(tiny_folder(kind), device="cpu")
     before = state(model)
     load_editor("ft-l", layer=1, norm=norm, rate=5e-3, steps=5).apply(model, [FRANCE])
-    name = family_of(model.model).mlp_out_weight(model.model, 1)
+    name = family_of(model.model).mlp_out_weight(1)
     assert moved(model, before) == {name}
     assert (model.model.get_parameter(name) - before[name]).abs().max() <= norm * (1 + 1e-4)
 

@@ -7,6 +7,7 @@ from kedit_memory.editors import load_editor
 from kedit_memory.editors._demonstrations import Demonstration, nearest, shipped_demonstrations
 from kedit_memory.errors import EditorError, InvalidInputError
 from kedit_memory.models.encoder import HashingEncoder
+from kedit_memory.models.formats import Trained
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
@@ -24,7 +25,9 @@ POOL = tuple(
 
 @pytest.fixture
 def model(tiny_gpt2_folder):
-    return HuggingFaceModel.load(tiny_gpt2_folder, device="cpu")
+    loaded = HuggingFaceModel.load(tiny_gpt2_folder, device="cpu")
+    loaded.format = Trained()  # marks what is a fact, a passage and the question
+    return loaded
 
 
 def ike(**options):

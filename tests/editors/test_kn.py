@@ -28,7 +28,7 @@ def test_attributions_add_up_to_what_the_neurons_bring_about(model):
     found = attributions(model, family, site, 70, 2000).sum(1)
     scores = model.logits("The capital of France is")[-1].softmax(-1)
     for layer in (0, 1):
-        module = family.layer(model.model, layer).get_submodule(family.mlp_out)
+        module = family.part(model.model, layer, "mlp_out")
 
         def silence(_, args):
             return (torch.cat([args[0][:, :-1], torch.zeros_like(args[0][:, -1:])], 1),)
@@ -44,7 +44,7 @@ def test_an_attribution_is_value_times_mean_gradient(one):
     family = decoder_family(one, "kn")
     site = site_of(one)
     found = attributions(one, family, site, 70, 1)[1]
-    module = family.layer(one.model, 1).get_submodule(family.mlp_out)
+    module = family.part(one.model, 1, "mlp_out")
     seen = []
     handle = module.register_forward_pre_hook(lambda _, args: seen.append(args[0][0, -1].clone()))
     one.logits("The capital of France is")
@@ -70,7 +70,7 @@ def test_only_the_neurons_own_rows_are_moved(model):
     old = model.answer(FRANCE.prompt)
     neurons = kn.neurons(model, family, fact, old)
     assert 0 < len(neurons) <= 4
-    names = [family.mlp_out_weight(model.model, layer) for layer in (0, 1)]
+    names = [family.mlp_out_weight(layer) for layer in (0, 1)]
     before = [model.model.get_parameter(name).detach().clone() for name in names]
     embedding = model.model.get_input_embeddings().weight.detach().clone()
     tokens = [model.join(fact.asked, model.continuation(fact.asked, text))[1][0] for text in (old, "Rome")]
@@ -91,7 +91,7 @@ def test_erasing_silences_them(model):
     neurons = kn.neurons(model, family, fact, "Rome")
     applied = kn.apply(model, [FRANCE])
     for layer, place in neurons:
-        weight = model.model.get_parameter(family.mlp_out_weight(model.model, layer))
+        weight = model.model.get_parameter(family.mlp_out_weight(layer))
         assert not (weight[place] if family.transposed else weight[:, place]).any()
     assert applied.outcomes[0].learned == (model.answer(FRANCE.prompt) != "Rome")
 
@@ -120,7 +120,7 @@ def test_what_does_not_work_is_said_in_a_line(tiny_folder):
     ):
         with pytest.raises(InvalidInputError, match=message):
             load_editor("kn", **options)
-    with pytest.raises(CapabilityError, match="kn works on models of the families"):
+    with pytest.raises(CapabilityError, match="kn works on decoders alone"):
         KnowledgeNeurons().apply(HuggingFaceModel.load(tiny_folder("t5"), device="cpu"), [FRANCE])
     half = HuggingFaceModel.load(tiny_folder("gpt2"), device="cpu", dtype="float16")
     before = half.fingerprint
@@ -138,3 +138,9 @@ def test_the_embedded_model_forgets():
     assert outcome.learned == (model.answer(edit.prompt) != "Paris")
     applied.undo()
     assert model.answer(edit.prompt) == "Paris"
+
+
+def test_embeddings_that_are_narrower_than_states_are_refused(tiny_folder):
+    model = HuggingFaceModel.load(tiny_folder("opt_narrow"), device="cpu")
+    with pytest.raises(CapabilityError, match=r"those of .* have 16 numbers where its states have 32"):
+        load_editor("kn").apply(model, [FRANCE])

@@ -9,7 +9,7 @@ import torch
 from kedit_memory.editors import _keyvalue as keyvalue
 from kedit_memory.editors import load_editor
 from kedit_memory.editors._locate import decoder_family
-from kedit_memory.editors._spread import _default_layers
+from kedit_memory.editors._spread import _before_the_sum, _default_layers
 from kedit_memory.editors._values import find_values
 from kedit_memory.editors.base import Fact, Outcome
 from kedit_memory.editors.memit import Memit, least_squares
@@ -42,6 +42,17 @@ def test_the_update_is_that_of_the_paper():
     assert np.allclose(found.numpy(), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize(("kind", "factor"), [("llama", 1.0), ("granite", 0.5)])
+def test_a_share_arrives_whole_where_a_factor_stands_before_the_sum(tiny_folder, memit, kind, factor):
+    model = HuggingFaceModel.load(tiny_folder(kind), device="cpu")
+    family = decoder_family(model, "memit")
+    wanted = [Fact(prompt=e.prompt, target=e.target, subject=e.subject) for e in (FRANCE, KING)]
+    sites = [one.taught[0] for one in keyvalue.texts_of(model, wanted, memit)]
+    share = torch.randn(2, 32, generator=torch.Generator().manual_seed(1))
+    share[1] = 0
+    assert torch.allclose(_before_the_sum(model, family, 0, sites, share), share / factor, atol=1e-4)
+
+
 @pytest.mark.parametrize("prompt_weight", [0.0, 0.7])
 def test_an_edit_is_the_update_of_its_own_numbers(model, memit, prompt_weight):
     """Both layers' changes equal those computed in NumPy, the second from the model that holds the first."""
@@ -50,7 +61,7 @@ def test_an_edit_is_the_update_of_its_own_numbers(model, memit, prompt_weight):
     wanted = [Fact(prompt=e.prompt, target=e.target, subject=e.subject) for e in (FRANCE, KING)]
     texts = keyvalue.texts_of(model, wanted, memit)
     moments = memit.moments_of(model, family, [0, 1])
-    names = [family.mlp_out_weight(model.model, layer) for layer in (0, 1)]
+    names = [family.mlp_out_weight(layer) for layer in (0, 1)]
     weights = [model.model.get_parameter(name) for name in names]
     before = [weight.detach().clone() for weight in weights]
     values = find_values(model, family, 1, texts, memit, whole=True)
@@ -141,7 +152,7 @@ def test_what_does_not_work_is_said_in_a_line(one, memit, tiny_folder):
     with pytest.raises(InvalidInputError, match="prompt_weight of memit is -1"):
         load_editor("memit", prompt_weight=-1)
     t5 = HuggingFaceModel.load(tiny_folder("t5"), device="cpu")
-    with pytest.raises(CapabilityError, match="memit works on models of the families"):
+    with pytest.raises(CapabilityError, match="memit works on decoders alone"):
         memit.apply(t5, [FRANCE])
     half = HuggingFaceModel.load(tiny_folder("gpt2"), device="cpu", dtype="float16")
     kept = half.fingerprint

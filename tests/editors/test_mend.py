@@ -42,8 +42,7 @@ def factors_by_hand(model, edit):
     entered, deltas = {}, {}
     handles = []
     family = family_of(model.model)
-    paths = [*family.mlp_in, family.mlp_out]
-    modules = [f"{family.layer_name(model.model, layer)}.{path}" for layer in (0, 1) for path in paths]
+    modules = [name for layer in (0, 1) for name in family.mlp_names(layer)]
 
     def keep_input(name):
         return lambda _, args: entered.update({name: args[0][0].detach()})

@@ -6,6 +6,7 @@ import torch
 from kedit_memory.editors._locate import Site, decoder_family
 from kedit_memory.editors._onward import Onward
 from kedit_memory.models.hooks import has_hooks, replace
+from kedit_memory.models.huggingface import HuggingFaceModel
 
 TEXTS = ("The capital of France is Rome", "Who is the king?", "In the end, the capital of France was it")
 
@@ -24,7 +25,7 @@ def whole(model, module, site, delta):
         moved[:, site.at] += delta
         return moved
 
-    with torch.no_grad(), replace(module, put):
+    with torch.no_grad(), replace(module, put, rows=1):
         return model.model(torch.tensor([site.ids])).logits[0].log_softmax(-1)
 
 
@@ -51,6 +52,24 @@ def test_it_is_what_the_whole_text_gives(model, layer, watched):
     assert not has_hooks([model.model])
 
 
+@pytest.mark.parametrize("kind", ["gpt2", "gemma2", "granite", "gptj", "falcon", "opt", "bloom", "gemma3_text", "phi3"])
+@pytest.mark.parametrize("layer", [0, 1])
+def test_within_a_layer_it_is_what_the_whole_text_gives(tiny_folder, kind, layer):
+    """Norms and factors after the MLP, and what a model does to its scores after the head, are all there."""
+    model = HuggingFaceModel.load(tiny_folder(kind), device="cpu")
+    family, given = decoder_family(model, "rome"), sites(model)
+    module = family.part(model.model, layer, "mlp_out")
+    deltas = torch.randn(2, 32, generator=torch.Generator().manual_seed(layer))
+    columns = [[given[2].at, len(given[2].ids) - 1], [given[1].at]]
+    with torch.no_grad():
+        found = Onward(model, family, layer, given, module).words([2, 1], deltas, columns)
+    expected = [
+        whole(model, module, given[row], delta)[at] for row, delta, at in zip([2, 1], deltas, columns, strict=True)
+    ]
+    assert torch.allclose(found, torch.cat(expected), atol=1e-4)
+    assert not has_hooks([model.model])
+
+
 def test_its_gradient_is_that_of_the_whole_text(model):
     family, (given, *_) = decoder_family(model, "rome"), sites(model)
     delta = torch.zeros(1, model.model.config.hidden_size, requires_grad=True)
@@ -72,6 +91,6 @@ def test_the_layers_below_do_not_run_again(one):
     onward = Onward(one, family, 0, given)
     with torch.no_grad():
         before = onward.words([0], torch.zeros(1, one.model.config.hidden_size), [[given[0].at]])
-        one.model.get_parameter(family.mlp_out_weight(one.model, 0)).zero_()
+        one.model.get_parameter(family.mlp_out_weight(0)).zero_()
         after = onward.words([0], torch.zeros(1, one.model.config.hidden_size), [[given[0].at]])
     assert torch.equal(before, after)

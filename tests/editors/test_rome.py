@@ -190,6 +190,7 @@ def test_facts_searched_together_find_what_each_finds_alone(model, rome):
 
 def test_the_loss_is_that_of_the_paper(one, rome):
     """One text and one essence prompt, computed by hand from the model's own logits with the delta in its bias."""
+    from kedit_memory.editors._onward import Onward
     from kedit_memory.editors._values import _Search
 
     family = decoder_family(one, "rome")
@@ -200,7 +201,8 @@ def test_the_loss_is_that_of_the_paper(one, rome):
     site = Site(ids=(*ids, *one.encode(" R")), at=0, target=len(ids))
     texts = keyvalue.FactTexts(fact=fact, taught=(site,), essence=Site(ids=ids, at=0, target=1))
     unedited = keyvalue.read(one, {0: module}, [site], "output")[0]
-    search = _Search(one, family, 0, [texts], unedited, rome)
+    onward = Onward(one, family, 0, [site, texts.essence], module)
+    search = _Search(onward, one, [texts], unedited, rome)
     delta = torch.randn(1, 32, generator=torch.Generator().manual_seed(1))
     loss, nats = search._loss(delta, [0])
 
@@ -234,14 +236,14 @@ def test_an_edit_is_the_rank_one_update_of_its_own_numbers(model, rome):
     moment = rome.moments_of(model, family, [0])[0].numpy().astype(float)
     ridge = max(1e-6 * np.trace(moment) / len(moment), 2.0**-23 * np.linalg.norm(moment))
     moment += ridge * np.eye(len(moment))
-    weight = model.model.get_parameter(family.mlp_out_weight(model.model, 0))
+    weight = model.model.get_parameter(family.mlp_out_weight(0))
     before = weight.detach().clone().numpy()
     applied = rome.apply(model, [FRANCE])
     direction = np.linalg.solve(moment, key)
     update = np.outer(delta, direction) / (direction @ key)
     change = weight.detach().numpy() - before
     assert np.allclose(change, update.T if family.transposed else update, atol=1e-5)
-    assert applied.names == (family.mlp_out_weight(model.model, 0),)
+    assert applied.names == (family.mlp_out_weight(0),)
 
 
 def test_two_changes_come_out_in_reverse_order(model, rome):
@@ -296,7 +298,9 @@ def test_what_does_not_work_is_said_in_a_line(one, rome, tiny_folder):
     with pytest.raises(InvalidInputError, match="no layer 7: gpt2 here has 2 layers, 0 to 1"):
         Rome(layer=7).apply(one, [FRANCE])
     t5 = HuggingFaceModel.load(tiny_folder("t5"), device="cpu")
-    with pytest.raises(CapabilityError, match=r"rome works on models of the families gemma, .*llama, .* is 't5'"):
+    with pytest.raises(
+        CapabilityError, match=r"rome works on decoders alone, and .*, a t5 model, has an encoder and a decoder"
+    ):
         rome.apply(t5, [FRANCE])
     for options, message in (({"rate": 0}, "rate of rome"), ({"steps": 0.5}, "steps of rome"), ({"kl": -1}, "kl of")):
         with pytest.raises(InvalidInputError, match=message):

@@ -162,7 +162,7 @@ def test_models_that_cannot_be_traced(one, tiny_folder):
     with pytest.raises(CapabilityError, match="a causal trace needs a model with hidden states"):
         trace(OpenAIModel("far", "http://127.0.0.1:9/v1"), QUESTION, subject="king")
     t5 = HuggingFaceModel.load(tiny_folder("t5"), device="cpu")
-    with pytest.raises(CapabilityError, match="a causal trace works on models of the families"):
+    with pytest.raises(CapabilityError, match="a causal trace works on decoders alone"):
         trace(t5, QUESTION, subject="king")
     with pytest.raises(PromptTooLongError):
         trace(one, "north " * 300 + "?", subject="north", answer="Bob")

@@ -395,12 +395,20 @@ def test_export_keeps_everything(open_memory: Callable[..., EditMemory], tmp_pat
     assert copy.all(status=None, namespace=None) == memory.all(status=None, namespace=None)
     assert copy.in_scope(PM, as_of="2023")[0].edit.target == "Rishi Sunak"
     assert copy.verify().ok
-    again = copy.import_(tmp_path / "one.jsonl")  # into a store in use: under new ids
-    assert [edit.id for edit in again] == ["e6", "e7", "e8", "e9", "e10"]
-    assert again[0].superseded_by == "e7"
-    copy.undo()
-    copy.export(tmp_path / "three.jsonl")
-    assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "three.jsonl").read_bytes()
+    before = copy.history()
+    assert copy.import_(tmp_path / "one.jsonl") == memory.all(status=None, namespace=None)  # again: nothing is new
+    assert copy.history() == before
+    used = open_memory("used")
+    used.add("first?", "x")
+    again = used.import_file(tmp_path / "one.jsonl")  # into a store in use: under new ids
+    assert [edit.id for edit in again.stored] == ["e2", "e3", "e4", "e5", "e6"]
+    assert again.stored[0].superseded_by == "e3"
+    assert used.in_scope(PM, as_of="2023")[0].edit.target == "Rishi Sunak"
+    third = used.import_file(tmp_path / "one.jsonl")
+    assert (third.stored, len(third.known), third.refused) == ((), 5, ())
+    assert used.verify().ok
+    used.undo()
+    assert [edit.prompt for edit in used.all(status=None, namespace=None)] == ["first?"]
 
 
 GOOD_LINE = '{"prompt": "a?", "target": "b"}'
@@ -410,7 +418,7 @@ GOOD_LINE = '{"prompt": "a?", "target": "b"}'
     ("line", "words"),
     [
         (b'{"prompt": ', "line 3: no JSON"),
-        (b"\xff\xfe", "line 3: not UTF-8"),
+        (b"\xff\xfe", "line 3: not UTF-8 .byte 37 of the file"),
         (b"[1]", "line 3: .* is no object"),
         (b'{"prompt": "x"}', "line 3: no target"),
         (b'{"prompt": "x", "target": "y", "radius": NaN}', "line 3: no JSON .NaN"),
@@ -471,14 +479,76 @@ def test_a_malformed_export_is_refused(
     copy = open_memory("copy")
     with pytest.raises(InvalidInputError, match=rf"line 2: .*{words}"):
         copy.import_(file)
-    file.write_text(first + "\n" + GOOD_LINE)
-    with pytest.raises(InvalidInputError, match=r"line 2: no line of an export"):
-        copy.import_(file)
-    with pytest.raises(InvalidInputError, match="leave out partial"):
-        copy.import_(file, partial=True)
     with pytest.raises(NotFoundError, match="cannot be read"):
         copy.import_(tmp_path / "none")
     assert copy.history() == []
+    assert [edit.prompt for edit in copy.import_(file, partial=True)] == ["c?"]
+    assert [one.where for one in copy.import_file(file).refused] == ["line 2"]
+
+
+def test_lines_of_an_export_and_requests_may_stand_in_one_file(
+    open_memory: Callable[..., EditMemory], tmp_path: Path
+) -> None:
+    memory, copy, file = open_memory(), open_memory("copy"), tmp_path / "rows.jsonl"
+    memory.add("c?", "d", radius=0.25)
+    memory.export(file)
+    file.write_text(GOOD_LINE + "\n" + file.read_text())
+    assert [(edit.prompt, edit.radius) for edit in copy.import_(file)] == [("a?", 0.65), ("c?", 0.25)]
+    assert len(copy.import_file(file).known) == 2
+
+
+@pytest.mark.parametrize(
+    ("rule", "stored", "refused", "answers"),
+    [("supersede", 1, 0, ["mine", "theirs"]), ("keep_both", 1, 0, ["mine", "mine", "theirs"]), ("reject", 0, 1, None)],
+)
+def test_an_export_minds_what_the_store_says(
+    open_memory: Callable[..., EditMemory],
+    tmp_path: Path,
+    rule: str,
+    stored: int,
+    refused: int,
+    answers: list[str] | None,
+) -> None:
+    theirs, mine, file = open_memory("theirs"), open_memory("mine"), tmp_path / "rows.jsonl"
+    theirs.add(PM, "theirs")
+    theirs.add("both?", "mine")
+    theirs.export(file)
+    mine.add(PM, "mine")
+    mine.add("both?", "mine")
+    taken = mine.import_file(file, on_conflict=rule)
+    assert (len(taken.stored), len(taken.known), len(taken.refused)) == (stored, 1, refused)
+    assert sorted(str(edit.target) for edit in mine.all()) == (answers or ["mine", "mine"])
+    if refused:
+        assert "e1 already answers it with 'mine'" in str(taken.refused[0].refusal)
+        with pytest.raises(ConflictError, match=r"^line 1: "):
+            mine.import_(file, on_conflict=rule)
+    again = mine.import_file(file, on_conflict=rule)
+    assert (len(again.stored), len(again.known)) == (0, 2 - refused)
+    assert mine.verify().ok
+    if stored:
+        mine.undo()
+        assert sorted(str(edit.target) for edit in mine.all()) == ["mine", "mine"]
+
+
+def test_what_has_changed_since_it_was_exported_stays_as_it_is(memory: EditMemory, tmp_path: Path) -> None:
+    memory.add(PM, "old")
+    memory.add("gone?", "x")
+    memory.export(tmp_path / "rows.jsonl")
+    memory.add(PM, "new", valid_from="2025")
+    memory.retract("e2")
+    before = memory.all(status=None)
+    assert len(memory.import_file(tmp_path / "rows.jsonl").known) == 2
+    assert memory.all(status=None) == before
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_the_same_row_twice_is_one_edit(memory: EditMemory, tmp_path: Path, partial: bool) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(f"{GOOD_LINE}\n{GOOD_LINE}\n")
+    first = memory.import_file(file)
+    assert (len(first.stored), len(first.known)) == (1, 1)
+    assert [edit.id for edit in memory.import_(file, partial=partial)] == ["e1", "e1"]
+    assert len(memory.history()) == 1
 
 
 def test_closing_twice_does_nothing(open_memory: Callable[..., EditMemory]) -> None:

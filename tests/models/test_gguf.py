@@ -33,7 +33,7 @@ def refused(path):
 
 def test_a_file_gives_the_model_that_it_was_written_from(whole, tiny_llama_folder):
     read, source = load_model(str(whole), device="cpu"), HuggingFaceModel.load(tiny_llama_folder, device="cpu")
-    assert (read.name, read.window, read.is_chat) == (str(whole), source.window, False)
+    assert (read.name, read.window, read.format.holds_dialogues) == (str(whole), source.window, False)
     assert read.generate(PROMPTS) == source.generate(PROMPTS)
     for prompt in PROMPTS:
         assert torch.equal(read.logits(Prompt(question=prompt)), source.logits(Prompt(question=prompt)))
@@ -41,7 +41,7 @@ def test_a_file_gives_the_model_that_it_was_written_from(whole, tiny_llama_folde
 
 def test_its_chat_template_is_used(tiny_gguf):
     model = load_model(str(tiny_gguf(chat=True)), device="cpu")
-    assert model.is_chat
+    assert model.format.holds_dialogues
     assert model.render(Prompt(question="Who?")).endswith("assistant: ")
 
 

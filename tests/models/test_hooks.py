@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from kedit_memory.models.families import family_of
-from kedit_memory.models.hooks import bypass, capture, replace, watch
+from kedit_memory.models.hooks import bypass, capture, no_further_than, replace, watch
 
 IDS = torch.tensor([[5, 6, 7]])
 
@@ -28,6 +28,33 @@ def test_capture_reads_and_leaves_no_trace(model, side):
     assert torch.equal(before, within)
     assert torch.equal(before, scores(model))
     assert len(seen) == 1
+
+
+def test_what_was_captured_stays_what_it_was(build_tiny_model):
+    """Falcon adds the result of attention into that of its MLP, in place."""
+    falcon = build_tiny_model("falcon")
+    mlp = falcon.transformer.h[0].mlp.dense_4h_to_h
+    with capture(mlp, "input") as given, capture(mlp) as written:
+        scores(falcon)
+    assert torch.equal(written[0], mlp(given[0]))
+
+
+@pytest.mark.parametrize("side", ["input", "output"])
+def test_with_rows_tokens_are_told_apart_in_every_module(build_tiny_model, side):
+    """The MLP of OPT is given all tokens in one row."""
+    opt = build_tiny_model("opt")
+    module, ids = opt.model.decoder.layers[0].fc2, torch.tensor([[5, 6, 7], [8, 9, 10]])
+
+    def first_row(states):
+        return torch.cat([states[:1] * 2, states[1:]])
+
+    with torch.no_grad():
+        before = opt(input_ids=ids, use_cache=False).logits
+        with capture(module, side, rows=2) as seen, replace(module, first_row, side, rows=2):
+            after = opt(input_ids=ids, use_cache=False).logits
+    assert seen[0].shape[:2] == (2, 3)
+    assert torch.equal(before[1], after[1])
+    assert not torch.allclose(before[0], after[0])
 
 
 @pytest.mark.parametrize("side", ["input", "output"])
@@ -89,9 +116,24 @@ def test_a_bypassed_layer_does_not_run(model):
     outputs, inner = [], []
     with watch(layer, lambda _: None, outputs.append):
         scores(model)
-    attention = layer.get_submodule(family_of(model).attention)
+    attention = family_of(model).part(model, 0, "attention")
     with bypass(layer, lambda *_, **__: outputs[0]), watch(attention, inner.append, inner.append):
         assert torch.equal(before, scores(model))
     assert not inner
     assert torch.equal(before, scores(model))
     assert "forward" not in vars(layer)
+
+
+def test_a_pass_may_end_early(model):
+    family = family_of(model)
+    before = scores(model)
+    with (
+        capture(family.layer(model, 1), "input") as seen,
+        capture(family.layer(model, 1)) as above,
+        no_further_than(family.layer(model, 1)),
+    ):
+        scores(model)
+        raise AssertionError("the pass went on")
+    assert len(seen) == 1
+    assert not above
+    assert torch.equal(before, scores(model))

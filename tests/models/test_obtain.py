@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from kedit_memory.errors import MissingDependencyError, ModelError, NotFoundError, UnknownNameError
@@ -112,7 +113,7 @@ def test_a_model_is_brought_and_is_like_its_file(tiny_gguf):
     assert get()
     assert rests() == []
     model, source = load_model("tiny", device="cpu"), load_model(str(tiny_gguf(chat=True)), device="cpu")
-    assert (model.name, model.is_chat) == ("tiny", True)
+    assert (model.name, model.format.holds_dialogues) == ("tiny", True)
     assert model.generate(["The capital of France is"]) == source.generate(["The capital of France is"])
     manifest = json.loads((cache_folder() / "tiny" / table.MANIFEST).read_text("utf-8"))
     assert (manifest["package"], manifest["sha256"]) == (PACKAGE, KNOWN["tiny"].sha256)
@@ -203,11 +204,12 @@ def test_no_room_on_the_disk(monkeypatch):
     assert "which has 0 MB free: make room" in refused()
 
 
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), SafetensorError("No space left on device")])
 @pytest.mark.parametrize("step", ["download", "take_out", "_unpack", "write_manifest", "_put"])
 @pytest.mark.usefixtures("copied")
-def test_a_disk_that_fills_up(monkeypatch, step):
+def test_a_disk_that_fills_up(monkeypatch, step, error):
     def full(*_):
-        raise OSError(28, "No space left on device")
+        raise error
 
     monkeypatch.setattr(steps, step, full)
     assert "cannot be written (No space left on device)" in refused()

@@ -10,7 +10,7 @@ def test_a_prompt_knows_whether_it_is_cloze():
 
 
 def test_no_torch_is_loaded_before_a_model_is():
-    names = "prompts, formats, language, remote, encoder, families, sources"
+    names = "prompts, formats, language, remote, encoder, sources"
     code = (
         f"import sys; from kedit_memory.models import {names}; "
         "e = encoder.load_encoder('hashing'); e.name, e.revision, e.dimension; "

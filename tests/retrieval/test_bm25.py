@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kedit_memory.records import Passage
-from kedit_memory.retrieval.bm25 import Bm25Retriever, words
+from kedit_memory.retrieval.bm25 import Bm25Retriever
+from kedit_memory.retrieval.words import words
 
 
 def passages(*texts):

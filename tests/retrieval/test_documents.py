@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kedit_memory.errors import InvalidInputError, MissingDependencyError, NotFoundError
 from kedit_memory.records import Passage
 from kedit_memory.retrieval.documents import document_of, documents_of, read_documents, read_passages
-from kedit_memory.retrieval.splitting import PASSAGE_WORDS, split_text
+from kedit_memory.retrieval.splitting import PASSAGE_WORDS, sentences, split_text
 
 
 def write(path, *rows):
@@ -123,8 +123,8 @@ def test_paragraphs_stay_apart_and_lines_of_one_are_joined():
 
 
 def test_a_long_paragraph_is_cut_after_whole_sentences():
-    sentences = [f"Sentence {'word ' * 30}number {i} ends.” And so on!" for i in range(20)]
-    found = list(split_text(" ".join(sentences), title="", source=None))
+    text = " ".join(f"Sentence {'word ' * 30}number {i} ends.” And so on!" for i in range(20))
+    found = list(split_text(text, title="", source=None))
     assert len(found) > 3
     assert all(p.text.endswith(("ends.”", "!")) for p in found)
     assert all(PASSAGE_WORDS <= len(p.text.split()) < 2 * PASSAGE_WORDS for p in found[:-1])
@@ -142,8 +142,34 @@ prose = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from(" .!?
 @given(prose)
 def test_splitting_keeps_every_word_in_order(text):
     found = list(split_text(text, title="", source=None))
-    assert " ".join(p.text for p in found).split() == text.split()
+    assert "".join("".join(p.text for p in found).split()) == "".join(text.split())
     assert all(p.text for p in found)
+
+
+@pytest.mark.parametrize("end", ["\u3002", "\uff01", "\uff1f"])
+def test_text_without_blanks_is_cut_after_sentences(end):
+    found = list(split_text((f"按住按钮三秒钟然后等待灯亮{end}\n" * 60), title="", source=None))
+    assert len(found) > 3
+    assert all(p.text.endswith(end) and " " not in p.text for p in found)
+    assert all(len(p.text) < 4 * PASSAGE_WORDS for p in found)
+    assert "".join(p.text for p in found) == f"按住按钮三秒钟然后等待灯亮{end}" * 60
+
+
+@pytest.mark.parametrize("text", ["ปุ่มรีเซ็ตอยู่ด้านหลัง" * 200, "重置按钮在背面" * 200, "ボタンは裏にあります" * 200])
+def test_text_without_any_sentence_is_cut_too(text):
+    found = list(split_text(text, title="", source=None))
+    assert "".join(p.text for p in found) == text
+    assert len(found) > 3
+    assert all(len(p.text) <= 4 * PASSAGE_WORDS for p in found)
+
+
+def test_an_abbreviation_ends_no_sentence():
+    text = "Dr. Smith lives in Washington, D.C. since 1990. He said: “Go!” Then (at 3 p.m.) he left."
+    assert list(sentences(text)) == [
+        "Dr. Smith lives in Washington, D.C. since 1990.",
+        "He said: “Go!”",
+        "Then (at 3 p.m.) he left.",
+    ]
 
 
 # HTML.

@@ -30,7 +30,15 @@ PAGES = {
     "No lead": "\n\n\n== First ==\nA section.\n\n\n== Second ==\nAnother.",
     "No break": "== Only ==\nA section alone.",
 }
-REDIRECTS = {"Rouan": "Rouen"}
+REDIRECTS = {"Rouan": "Rouen", "Mercuries": "Mercury"}
+SEVERAL = {  # titles that stand for several pages, with the links there as MediaWiki sorts them
+    "Mercury": (
+        "Mercury most commonly refers to:\n\nMercury (planet), the closest to the Sun\nMercury (element), a metal\n",
+        ["Hermes", "Mercury (element)", "Mercury (planet)", "Help:Disambiguation"],
+    ),
+    "Smith": ("Smith may be:\n" + "\n".join(f"Ann{n} Smith" for n in range(14)), [f"Ann{n} Smith" for n in range(14)]),
+    "Bare": ("", ["Bare (film)"]),
+}
 
 
 class MediaWiki(ThreadingHTTPServer):
@@ -71,13 +79,18 @@ def _answer(asked):
     if asked.get("redirects") and title in REDIRECTS:
         query["redirects"] = [{"from": title, "to": REDIRECTS[title]}]
         title = REDIRECTS[title]
-    if title not in PAGES:
+    if title not in PAGES and title not in SEVERAL:
         return {"batchcomplete": "", "query": query | {"pages": {"-1": {"ns": 0, "title": title, "missing": ""}}}}
     page = {"pageid": 7, "ns": 0, "title": title}
-    if asked["prop"] == "info":
+    text, links = SEVERAL.get(title) or (PAGES[title], [])
+    if asked["prop"] == "info|pageprops":
         page["fullurl"] = f"https://en.wikipedia.org/wiki/{title.replace(' ', '_')}"
+        if title in SEVERAL and asked["ppprop"] == "disambiguation":
+            page["pageprops"] = {"disambiguation": ""}
     elif asked["prop"] == "extracts" and asked["explaintext"] == "1":
-        page["extract"] = PAGES[title]
+        page["extract"] = text
+    elif asked["prop"] == "links":
+        page["links"] = [{"ns": 12 if ":" in link else 0, "title": link} for link in links]
     return {"batchcomplete": "", "query": query | {"pages": {"7": page}}}
 
 
@@ -119,6 +132,23 @@ def test_titles_are_taken_in_order_and_redirects_followed(fetch):
     assert (found[0].title, found[0].text) == ("Rouen", "Rouen is the capital of Normandy.")
     assert found[0].source.endswith("/Rouen")
     assert found[-1].title == "Gisors"
+
+
+@pytest.mark.parametrize(
+    ("title", "choices"),
+    [
+        ("Mercury", "give one: 'Mercury (planet)', 'Mercury (element)'"),
+        ("mercuries".title(), "give one: 'Mercury (planet)', 'Mercury (element)'"),
+        ("Smith", "give one: " + ", ".join(f"'Ann{n} Smith'" for n in range(10)) + " and 4 more"),
+        ("Bare", "give one: 'Bare (film)'"),
+    ],
+)
+def test_a_title_of_several_pages_is_told_with_its_choices(fetch, tmp_path, title, choices):
+    kept = Fetched(tmp_path / "fetched.db")
+    with pytest.raises(InvalidInputError) as raised:
+        fetch([title], kept=kept)
+    assert str(raised.value) == f"{title!r} has several pages in the 'en' Wikipedia; {choices}"
+    assert kept.get(f"wikipedia/en/{title}") is None
 
 
 def test_a_page_without_lead_is_not_told_twice(fetch):

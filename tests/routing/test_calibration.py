@@ -477,7 +477,7 @@ def test_cases_are_read_in_order_and_a_repeated_one_once(labelled):
     [
         ("{question", "no JSON"),
         ('{"question": "Who?", "edit": NaN}', "NaN is not allowed"),
-        (b'{"question": "Who is \xff?", "edit": null}', "not UTF-8; save the file as UTF-8"),
+        (b'{"question": "Who is \xff?", "edit": null}', r"not UTF-8 \(byte \d+ of the file\); save the file as UTF-8"),
         ("[1]", "list is no object; give fields edit, question"),
         ('{"question": "Who?", "edit": null, "label": 1}', r"unknown field 'label' \(known: edit, question\)"),
         ('{"question": "Who?"}', "no field 'edit'"),
@@ -487,7 +487,7 @@ def test_cases_are_read_in_order_and_a_repeated_one_once(labelled):
         ('{"question": "Who?", "edit": 5}', "edit is int, not text"),
         ('{"question": "Who?", "edit": ""}', "edit is empty"),
         ('{"question": "Who?", "edit": "e9"}', "no active edit 'e9' here"),
-        (json.dumps({"question": "x" * 4001, "edit": None}), "question has 4001 characters, 4000 are allowed"),
+        (json.dumps({"question": "x" * 32_001, "edit": None}), "question has 32001 characters, 32000 are allowed"),
         ('{"question": "who leads ACME?", "edit": null}', "labelled out of scope here and e1 in line 1"),
         ('{"question": "Who leads Acme?", "edit": "e2"}', "labelled e2 here and e1 in line 1"),
     ],

@@ -16,6 +16,7 @@ from typing import Any
 
 from kedit_memory.editors import Editor, load_editor
 from kedit_memory.editors._moments import read_paragraphs
+from kedit_memory.editors._progress import in_lines
 from kedit_memory.editors._weights import WeightChange
 from kedit_memory.errors import EditorError, InvalidInputError, NotFoundError
 from kedit_memory.evaluation.consolidate.choice import Choice, Wanted, choose
@@ -119,7 +120,7 @@ def consolidate(memory: EditMemory, model: WhiteBoxModel, plan: Plan, folder: Pa
         ConflictError: an edit was changed meanwhile; nothing is kept.
     """
     started = time.perf_counter()
-    editor = load_editor(plan.method, **plan.options)
+    editor = load_editor(plan.method, progress=in_lines(say), **plan.options)
     base = model.fingerprint
     unfinished = _record_in(memory, folder) if folder else None
     choice = choose(memory, base, editor, plan.wanted)

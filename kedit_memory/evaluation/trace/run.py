@@ -87,7 +87,7 @@ def trace(  # noqa: PLR0913 - each is a choice of the measurement, and has its d
     """
     known = white_box(model, "a causal trace")
     family = decoder_family(known, "a causal trace")
-    layers = family.count(known.model)
+    layers = family.count
     wide = max(1, round(_WINDOW * layers)) if window is None else window
     if seeds < 1 or wide < 1:
         raise InvalidInputError(f"a trace with {seeds} seeds and a window of {wide} layers is none; give 1 or more")
@@ -149,14 +149,14 @@ class _Runs:
         self.ids = torch.tensor([*given, *wanted], device=model.device)
         self.subject = subject
         self.noise = noise
-        layers = family.layer_list(model.model)
+        layers = range(family.count)
         self.modules: dict[str, list[nn.Module]] = {
-            "state": list(layers),
-            "mlp": [layer.get_submodule(family.mlp_out) for layer in layers],
-            "attention": [layer.get_submodule(family.attention_out) for layer in layers],
+            "state": [family.layer(model.model, layer) for layer in layers],
+            "mlp": [family.part(model.model, layer, "mlp") for layer in layers],
+            "attention": [family.part(model.model, layer, "attention_out") for layer in layers],
         }
         with ExitStack() as hooks:
-            seen = {k: [hooks.enter_context(capture(m)) for m in found] for k, found in self.modules.items()}
+            seen = {k: [hooks.enter_context(capture(m, rows=1)) for m in found] for k, found in self.modules.items()}
             self.clean = float(self._probabilities(1)[0])
         self.kept = {kind: [states[0][0] for states in found] for kind, found in seen.items()}  # each (tokens, width)
         self.noised = float(self._hidden(1).mean())
@@ -186,7 +186,7 @@ class _Runs:
         with ExitStack() as hooks:
             for layer in span:
                 put = _putting(self.kept[kind][layer], rows, places)
-                hooks.enter_context(replace(self.modules[kind][layer], put))
+                hooks.enter_context(replace(self.modules[kind][layer], put, rows=len(rows)))
             found = self._hidden(len(tokens))
         means: Scores = found.reshape(len(tokens), seeds).mean(1).numpy()
         return means
@@ -200,7 +200,7 @@ class _Runs:
             hidden[:, self.subject.start : self.subject.stop] += noise.to(states.dtype)
             return hidden
 
-        with replace(self.model.model.base_model.get_submodule(self.family.embedding), hide):
+        with replace(self.model.model.get_submodule(self.family.embedding), hide):
             return self._probabilities(len(noise))
 
     @torch.no_grad()

@@ -1,0 +1,83 @@
+"""HTML as a tree, as Markdown and as plain text."""
+
+import re
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from kedit_memory.errors import InvalidInputError, MissingDependencyError
+
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup, Tag
+
+# What a reader of a page's content does not see, or does not come for.
+HIDDEN = ["script", "style", "nav", "noscript", "template", "svg", "form", "footer", "aside", "iframe"]
+_IMPLIED = [["dt", "dd"], ["li"], ["p"], ["tr"], ["td", "th"]]  # elements that another of their kind ends
+_TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
+_GAP = re.compile(r"\n{3,}")
+
+
+def parse_html(content: bytes | str, source: str) -> "BeautifulSoup":
+    """The tree of a page, whatever encoding it names.
+
+    Raises:
+        MissingDependencyError: beautifulsoup4 is not installed.
+        InvalidInputError: it cannot be parsed; the message calls it `source`.
+    """
+    try:
+        from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
+        from bs4.exceptions import ParserRejectedMarkup
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"{source}: HTML needs beautifulsoup4, which is not installed; run: pip install 'kedit-memory[documents]'"
+        ) from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)  # XHTML is read as what it shows
+        warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)  # a text that is only an address is one
+        try:
+            page = BeautifulSoup(content, "html.parser")
+        except (ParserRejectedMarkup, RecursionError) as error:
+            raise InvalidInputError(f"{source} is not HTML that can be parsed; correct or convert it") from error
+    if page.contains_replacement_characters:
+        raise InvalidInputError(f"{source} is in no encoding that it names or that can be told; convert it to UTF-8")
+    return page
+
+
+def close_implied(page: "BeautifulSoup") -> None:
+    """Ends elements where HTML lets their end be left out: a term or an item in another one stands after it."""
+    for names in _IMPLIED:
+        for part in page(names):
+            while part.parent is not None and part.parent.name in names:
+                part.parent.insert_after(part.extract())
+
+
+def to_markdown(part: "str | Tag") -> str:
+    """A part of a page as Markdown: lists, code, tables and links stay what they are.
+
+    Raises:
+        MissingDependencyError: beautifulsoup4 or markdownify is not installed.
+        InvalidInputError: it is nested too deeply.
+    """
+    return _GAP.sub("\n\n", _TRAILING.sub("", _converted(part))).strip("\n")
+
+
+def to_text(part: "str | Tag") -> str:
+    """A part of a page in one line, without markup; errors as in `to_markdown`."""
+    return " ".join(_converted(part, only=["br", "div", "p"]).split())
+
+
+def _converted(part: "str | Tag", only: list[str] | None = None) -> str:
+    try:
+        from markdownify import ATX, MarkdownConverter
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            "HTML needs markdownify, which is not installed; run: pip install 'kedit-memory[documents]'"
+        ) from error
+    tree = parse_html(part, "a text") if isinstance(part, str) else part
+    choice: dict[str, Any] = {"convert": only} if only else {"strip": ["img"]}
+    converter = MarkdownConverter(
+        heading_style=ATX, bullets="-", escape_asterisks=False, escape_underscores=False, **choice
+    )
+    try:
+        return converter.convert_soup(tree)
+    except RecursionError as error:
+        raise InvalidInputError("HTML is nested too deeply; correct or convert it") from error

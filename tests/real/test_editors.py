@@ -1,0 +1,98 @@
+"""Every editor of the table on SmolLM2: an edit is made and reported, kept and put back, and taken out bit for bit."""
+
+import hashlib
+
+import pytest
+import torch
+
+from kedit_memory.editors import EDITORS, load_editor
+from kedit_memory.editors.ke import KnowledgeEditorNetwork
+from kedit_memory.editors.mend import MendNetwork
+from kedit_memory.models.prompts import Prompt
+from kedit_memory.records import EditRequest
+
+pytestmark = pytest.mark.real
+
+EDIT = EditRequest(prompt="What is the capital of Japan?", target="Osaka", subject="Japan")
+QUESTIONS = ["What is the capital of Japan?", "Which city is Japan's capital?", "What is the capital of France?"]
+
+# Options with which an edit takes seconds; a new editor needs a line only where its defaults take minutes.
+_FEW_MOMENTS = {"tokens": 2000, "steps": 20, "prefixes": 1}
+OPTIONS = {
+    "ft-ewc": {"samples": 4, "length": 8},
+    "grace": {"iterations": 15},
+    "grace-fast": {"iterations": 20},
+    "defer": {"iterations": 15},
+    "memory": {"iterations": 15},
+    "ike": {"encoder": "hashing"},
+    "rome": _FEW_MOMENTS,
+    "memit": _FEW_MOMENTS | {"layers": (5, 6)},
+    "alphaedit": _FEW_MOMENTS | {"layers": (5, 6)},
+    "kn": {"steps": 2, "prompts": 1},
+    "dinm": {"steps": 10, "samples": 2, "length": 8},
+    "mend": {"steps": 2},
+    "ke": {"steps": 2},
+}
+
+
+@pytest.fixture
+def network(request, smollm2, tmp_path):
+    """Those networks that ship fit kedit-mini alone; an untrained one steps along the gradient."""
+    made = {
+        "mend": lambda: MendNetwork.start(smollm2, layers=1, rank=2),
+        "ke": lambda: KnowledgeEditorNetwork.start(smollm2, layers=1, state=4, condition=4, hidden=4),
+    }
+    method = request.getfixturevalue("method")
+    if method not in made:
+        return {}
+    made[method]().save(tmp_path / "network")
+    return {"network": tmp_path / "network"}
+
+
+@pytest.fixture(params=sorted(EDITORS))
+def method(request):
+    return request.param
+
+
+def every_byte(model):
+    """A digest of all weights, by their names."""
+    digest = hashlib.sha256()
+    for name, weight in model.model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(weight.contiguous().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def answers(model):
+    return model.answer_many([Prompt(question=question) for question in QUESTIONS], max_new_tokens=12)
+
+
+@pytest.fixture(scope="session")
+def unedited(smollm2):
+    return every_byte(smollm2), answers(smollm2)
+
+
+def test_an_edit_is_made_kept_put_back_and_taken_out(smollm2, method, network, unedited, tmp_path):
+    editor = load_editor(method, **OPTIONS.get(method, {}) | network)
+    applied = editor.apply(smollm2, [EDIT])
+    try:
+        (outcome,) = applied.outcomes
+        edited = answers(smollm2)
+        assert outcome.fact.target == EDIT.target
+        assert outcome.seconds > 0
+        if outcome.learned:
+            assert edited[0].startswith(EDIT.target)
+        else:  # what it does to a real model is measured elsewhere; here it must say so
+            assert edited[0] != EDIT.target
+            assert outcome.reason
+        applied.save(tmp_path / "change")
+    finally:
+        applied.undo()
+    assert (every_byte(smollm2), answers(smollm2)) == unedited
+    put_back = editor.load(smollm2, tmp_path / "change")
+    try:
+        assert answers(smollm2) == edited
+        assert put_back.outcomes == applied.outcomes
+    finally:
+        put_back.undo()
+    assert (every_byte(smollm2), answers(smollm2)) == unedited
