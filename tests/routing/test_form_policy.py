@@ -88,4 +88,4 @@ def test_the_general_gate_says_on_what_models_it_was_fitted() -> None:
     gate = choose_gate(None, Background(), PopularityTable({}), 2)
     assert gate.unknown is not None
     verdict = gate.unknown.decide(signals(WHO, -1.0))
-    assert verdict.reason.endswith(f"(as with {general.model}; not calibrated for this model)")
+    assert verdict.reason.endswith(f"(fitted on {general.model})")
