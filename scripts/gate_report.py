@@ -71,23 +71,32 @@ def _floor(rows: Sequence[Row]) -> list[str]:
 
 
 def _answers(rows: Sequence[Row]) -> list[str]:
+    """Every gate over all questions, then the gates of most interest set by set."""
     value = {(row["method"], row["metric"], row["kind"]): row for row in rows}
+    kinds = dict.fromkeys(row["kind"] for row in rows if row["metric"] == "calls")
     body = []
-    for kind in dict.fromkeys(row["kind"] for row in rows if row["metric"] == "calls"):
-        suffix = "" if kind == "all" else f"/{kind}"
+    for kind in kinds:
         for method in dict.fromkeys(row["method"] for row in rows):
-            accuracy, calls = value[method, "accuracy", kind], value[method, "calls", kind]
-            ways = [value.get((method, "ratio", f"{name}{suffix}")) for name in _WAYS]
-            kept = value[method, "rate", "budget_kept"]["value"] if kind == "all" else None
-            body.append([
-                *(kind, method, f"{accuracy['value']:.3f}", f"{calls['value']:.2f}"),
-                *("" if way is None else _share(way) for way in ways),
-                "" if kept is None else f"{kept:.2f}",
-            ])  # fmt: skip
+            if kind == "all" or method in _BY_SET:
+                body.append([kind, *_gate(value, method, kind)])
     return _table(["set", "gate", "accuracy", "calls", "way to the oracle", "way from never", "budget kept"], body)
 
 
+def _gate(value: Mapping[tuple[str, str, str], Row], method: str, kind: str) -> list[str]:
+    suffix = "" if kind == "all" else f"/{kind}"
+    ways = [value.get((method, "ratio", f"{name}{suffix}")) for name in _WAYS]
+    kept = value[method, "rate", "budget_kept"]["value"] if kind == "all" else None
+    return [
+        method,
+        f"{value[method, 'accuracy', kind]['value']:.3f}",
+        f"{value[method, 'calls', kind]['value']:.2f}",
+        *("" if way is None else _share(way) for way in ways),
+        "" if kept is None else f"{kept:.2f}",
+    ]
+
+
 _WAYS = ("gain_of_oracle", "gain_of_oracle_over_never")
+_BY_SET = ("never", "always", "chosen", "oracle")
 
 
 def _reached(rows: Sequence[Row]) -> str:

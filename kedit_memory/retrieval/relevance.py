@@ -4,7 +4,7 @@ A search ranks what is there: of ten passages about hotels three are the best fo
 depend on the other seven. What counts here depends on the question and the passage alone: the cosine of the store's own
 encoder, of the whole passage and of its nearest sentence, and the share of the question's words that stand in it.
 
-Weight and floor are what `scripts/fit_relevance.py` finds for all-MiniLM-L6-v2. Cosines of another encoder have another
+Weight and floor come from `scripts/fit_relevance.py`, for all-MiniLM-L6-v2. Cosines of another encoder have another
 scale, and those of a hashing one no meaning; and this one reads English only: any two texts in Arabic or Hindi are near
 to each other. In all these cases the words alone decide, and more strictly.
 """
