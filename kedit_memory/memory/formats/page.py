@@ -25,7 +25,7 @@ def read_page(path: Path) -> Iterator[NamedRow]:
     Raises:
         NotFoundError: there is no such file.
         InvalidInputError: it cannot be parsed, or holds no questions.
-        MissingDependencyError: beautifulsoup4 or markdownify is not installed.
+        MissingDependencyError: a package of the extra `documents` is not installed.
     """
     page = parse_html(bytes_of(path), str(path))
     stated = _stated(page)
