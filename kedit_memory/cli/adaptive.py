@@ -10,15 +10,22 @@ import typer
 from kedit_memory.cli import options as o
 from kedit_memory.cli.output import emit_rows, say, table_console
 from kedit_memory.cli.public_sets import public_sets
+from kedit_memory.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kedit_memory.evaluation.adaptive.run import AdaptiveReport
+    from kedit_memory.evaluation.rows import Row
+
+ANSWERS = "llama8b"
+_MODEL = "kedit-mini"
 
 _PRINTED_WIDTH = 110  # characters, where the output is no terminal
 
 
 def adaptive_retrieval(
-    dataset: Annotated[str, typer.Option("--dataset", help="world, popqa or entityquestions.")],
+    dataset: Annotated[str, typer.Option("--dataset", help="world, popqa, entityquestions, or llama8b.")],
     path: o.PublicSets = None,
     questions: Annotated[int, typer.Option("--questions", help="The most questions that are asked.")] = 1500,
     passages: Annotated[int, typer.Option("--passages", help="How many passages go before a question.")] = 3,
@@ -32,7 +39,7 @@ def adaptive_retrieval(
     dense: Annotated[
         bool, typer.Option("--dense/--no-dense", help="Also search by meaning, which encodes all passages first.")
     ] = True,
-    model: o.Model = "kedit-mini",
+    model: o.Model = _MODEL,
     device: o.Device = None,
     dtype: o.Dtype = None,
     encoder: o.Encoder = None,
@@ -46,7 +53,15 @@ def adaptive_retrieval(
     ] = 0,
     as_json: o.Json = False,
 ) -> None:
-    """Measure each gate policy: accuracy and retrieval calls on questions that it was not fitted on."""
+    """Measure each gate policy: accuracy and retrieval calls on questions that it was not fitted on.
+
+    llama8b holds answers of Llama-3.1-8B-Instruct: no model is run, and gates go by the question alone.
+    """
+    if dataset == ANSWERS:
+        if picture or worst or even or model != _MODEL:
+            raise InvalidInputError("llama8b brings its answers: leave out --model, --even, --picture and --worst")
+        _answers(public_sets(path, needed=True), encoder, resplits=resplits, budget=budget, seed=seed, as_json=as_json)
+        return
     from kedit_memory.evaluation.adaptive.figures import save_picture
     from kedit_memory.evaluation.adaptive.run import AdaptivePlan, run_adaptive
     from kedit_memory.evaluation.pictures import check_picture
@@ -69,6 +84,38 @@ def adaptive_retrieval(
         emit_rows(report.rows, plan=asdict(plan), left_out=dict(report.left_out))
     else:
         _print_tables(report)
+
+
+def _answers(data: Path | None, encoder: str | None, *, resplits: int, budget: float, seed: int, as_json: bool) -> None:
+    """The gates that need no model, on answers that were got before."""
+    from kedit_memory.evaluation.adaptive.llama8b import AnswersPlan, run_answers
+    from kedit_memory.models.encoder import load_encoder
+
+    plan = AnswersPlan(resplits=resplits, budget=budget, seed=seed)
+    rows = run_answers(plan, data, load_encoder(encoder), progress=say)
+    if as_json:
+        emit_rows(rows, plan=asdict(plan))
+    else:
+        _print_answers(rows)
+
+
+def _print_answers(rows: "Sequence[Row]") -> None:
+    from rich.table import Table
+
+    console = table_console(_PRINTED_WIDTH)
+    value = {(row.method, row.metric, row.kind): row for row in rows}
+    for kind in dict.fromkeys(row.kind for row in rows if row.metric == "calls"):
+        suffix = "" if kind == "all" else f"/{kind}"
+        columns = (
+            ("accuracy", kind), ("calls", kind), ("ratio", f"gain_of_oracle{suffix}"),
+            ("ratio", f"gain_of_oracle_over_never{suffix}"),
+        )  # fmt: skip
+        table = Table("gate", "accuracy", "calls", "way to the oracle", "from never", title=kind)
+        for method in dict.fromkeys(row.method for row in rows):
+            found = [value.get((method, *column)) for column in columns]
+            cells = ("" if row is None else f"{row.value:.3f} ({row.low:.2f} to {row.high:.2f})" for row in found)
+            table.add_row(method, *cells)
+        console.print(table)
 
 
 def _hurt(report: "AdaptiveReport", count: int) -> list[str]:

@@ -54,11 +54,14 @@ class Gate:
     Args:
         policy: that decides.
         sources: of the cheap signals.
+        unknown: decides in its place where nothing is known of how popular a subject is. The store is then searched
+            first, and the model asked how sure it is only where something was found.
     """
 
-    def __init__(self, policy: Decides, sources: Sources) -> None:
+    def __init__(self, policy: Decides, sources: Sources, *, unknown: Decides | None = None) -> None:
         self.policy = policy
         self._sources = sources
+        self.unknown = unknown
 
     def decide(self, question: str, mentions: Sequence[Mention], search: Search, ask: Ask) -> GateDecision:
         """The route of a question that names `mentions`.
@@ -69,37 +72,54 @@ class Gate:
         bear a date where there are such: what a model remembers is older.
         """
         popularity = self._sources.table.rarest(mentions)
-        signals = self._sources.before(question, mentions, self.policy.needs)
-        if Signal.UNCERTAINTY in self.policy.needs:
+        policy, found = self.policy, None
+        if self.unknown is not None and popularity.tier is None:
+            policy, found = self.unknown, tuple(search())
+            if not found:
+                return _alone(popularity, "no passage speaks of it")
+        signals = self._sources.before(question, mentions, policy.needs)
+        own = None
+        if Signal.UNCERTAINTY in policy.needs:
             own = ask(question)
             if own is None:
-                reason = f"no edit in scope; {_who(popularity)}; the question is longer than the model reads"
-                return GateDecision(route=Route.PARAMETRIC, reason=reason, popularity=popularity)
+                return _alone(popularity, "the question is longer than the model reads")
             signals = own.told(signals)
-        verdict = self.policy.decide(signals)
+        verdict = policy.decide(signals)
         now = asks_about_now(question)
-        found = tuple(search()) if verdict.retrieve or now else ()
-        dated = tuple(one for one in found if one.passage.date) if now else ()
+        if found is None:
+            found = tuple(search()) if verdict.retrieve or now else ()
+        dated = _newest_first(found) if now else ()
+        why, used = verdict.reason, dated
         if dated:
-            newest = tuple(sorted(dated, key=lambda one: one.passage.date or "", reverse=True))
-            why, used = "it asks how things are now, and passages bear a date", newest
+            why = "it asks how things are now, and passages bear a date"
         elif verdict.retrieve and found:
-            verdict = self.policy.decide(with_retrieval(signals, mentions, found))
+            verdict = policy.decide(with_retrieval(signals, mentions, found))
             why, used = verdict.reason, found if verdict.retrieve else ()
-        else:
-            why, used = f"{verdict.reason}{'; no passage speaks of it' if verdict.retrieve else ''}", ()
+        elif verdict.retrieve:
+            why = f"{why}; no passage speaks of it"
         return GateDecision(
             route=Route.RETRIEVAL if used else Route.PARAMETRIC,
             reason=f"no edit in scope; {_who(popularity)}; {why}; {_what(used)}",
             popularity=popularity,
             passages=used,
-            own_answer=signals.own,
+            own_answer=None if own is None or own.cut else own.text,
         )
+
+
+def _alone(popularity: Popularity, why: str) -> GateDecision:
+    reason = f"no edit in scope; {_who(popularity)}; {why}; the model answers alone"
+    return GateDecision(route=Route.PARAMETRIC, reason=reason, popularity=popularity)
+
+
+def _newest_first(found: Sequence[RetrievedPassage]) -> tuple[RetrievedPassage, ...]:
+    """The passages that bear a date."""
+    dated = [one for one in found if one.passage.date]
+    return tuple(sorted(dated, key=lambda one: one.passage.date or "", reverse=True))
 
 
 def _who(popularity: Popularity) -> str:
     if popularity.subject is None:
-        return "no known subject"
+        return "its subject's popularity is unknown"
     return f"{popularity.subject} is of popularity tier {popularity.tier}"
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.routing.logistic import Logistic, Numbers, fit_logistic
-from kedit_memory.routing.policies import GateCase, Verdict, allowed
+from kedit_memory.routing.policies import UNTOLD, GateCase, Verdict, allowed
 from kedit_memory.routing.signals import Signal, Signals
 
 RIDGE = 3.0
@@ -99,13 +99,15 @@ class LearnedPolicy:
     """Weighs popularity, relation, wording and the model's uncertainty; then also what the search found."""
 
     name: ClassVar[str] = "learned"
-    needs: ClassVar[frozenset[Signal]] = frozenset(Signal)
+    needs: ClassVar[frozenset[Signal]] = frozenset(Signal) - {Signal.FORM}
 
     def __init__(self, before: _Chances, after: _Chances, price: float) -> None:
         self._before, self._after, self._price = before, after, price
 
     def decide(self, signals: Signals) -> Verdict:
-        """By the chances of a right answer without and with passages."""
+        """By the chances of a right answer without and with passages; passages, where the model does not tell."""
+        if signals.log_probability is None:
+            return UNTOLD
         searched = signals.score is not None
         alone, read = (self._after if searched else self._before)(signals)
         retrieve = read - alone > (0.0 if searched else self._price)
@@ -145,8 +147,10 @@ def _raw(signals: Sequence[Signals], *, searched: bool) -> Numbers:
 
 
 def _plain(signals: Signals) -> tuple[float, ...]:
-    if signals.entropy is None or signals.log_probability is None or signals.likeness is None:
+    """What is known before a search; what an endpoint does not show, or no phrasing tells, is 0 for all questions."""
+    if signals.log_probability is None:
         raise InvalidInputError("the model does not tell how sure it is of its answer; choose another policy")
+    entropy = signals.entropy or 0.0
     known = signals.popularity is not None
     popularity = signals.popularity if signals.popularity is not None else 0.0
     return (
@@ -154,13 +158,13 @@ def _plain(signals: Signals) -> tuple[float, ...]:
         float(known),
         math.log(signals.words),
         float(min(signals.mentions, 3)),
-        signals.likeness,
+        signals.likeness or 0.0,
         float(signals.relation is None),
-        signals.entropy,
-        math.sqrt(signals.entropy),
+        entropy,
+        math.sqrt(entropy),
         signals.log_probability,
         math.exp(signals.log_probability),
-        popularity * signals.entropy,
+        popularity * entropy,
     )
 
 

@@ -24,6 +24,7 @@ POLICIES = {
     "uncertainty": "kedit_memory.routing.threshold_policies:UncertaintyPolicy",
     "score": "kedit_memory.routing.threshold_policies:ScorePolicy",
     "learned": "kedit_memory.routing.learned_policy:LearnedPolicy",
+    "form": "kedit_memory.routing.form_policy:FormPolicy",
 }
 PRECISION = 0.05  # how closely a fitted share of calls must be known
 _Z = 1.644854  # of the normal distribution, one-sided 95%
@@ -97,6 +98,11 @@ def policy_class(name: str) -> type[GatePolicy]:
     """
     kind: type[GatePolicy] = registry.load("gate policy", name, POLICIES)
     return kind
+
+
+def weighs_uncertainty(kind: type[GatePolicy]) -> bool:
+    """Whether a policy cannot be fitted where a model does not tell how sure it is: by a question's form one can."""
+    return Signal.UNCERTAINTY in kind.needs and Signal.FORM not in kind.needs
 
 
 class Never:
@@ -198,6 +204,9 @@ def best_cut(values: Numbers, gains: Numbers, *, most: int | None = None) -> flo
     if place == 0:
         return -math.inf
     return math.inf if place == len(ordered) else float((ordered[place - 1] + ordered[place]) / 2)
+
+
+UNTOLD = Verdict(retrieve=True, reason="the model does not tell how sure it is of its own answer")
 
 
 def told(cut: float) -> float | str:

@@ -9,7 +9,6 @@ from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.language import OnText, TextModel
 from kedit_memory.models.named import load_model
-from kedit_memory.models.prompts import MAX_NEW_TOKENS
 from kedit_memory.models.sources import COUNTERFACTUAL
 from kedit_memory.records import (
     DEFAULT_NAMESPACE,
@@ -193,7 +192,7 @@ class Router:
         """
         asked, turns = turns_of(question, messages)
         (decision,) = self._decide([asked], as_of, namespace)
-        return self._answered([replace(decision, question=asked, turns=turns)], on_text)[0]
+        return self._answered([_as_asked(decision, asked, turns)], on_text)[0]
 
     def query_many(
         self, questions: Sequence[str], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
@@ -201,7 +200,7 @@ class Router:
         """The answers to many questions, in order; the encoder and the model are asked in batches."""
         decisions = self._decide(questions, as_of, namespace)
         # The model is asked word for word, whatever was folded to find an edit.
-        return self._answered([replace(one, question=text) for one, text in zip(decisions, questions, strict=True)])
+        return self._answered([_as_asked(one, text) for one, text in zip(decisions, questions, strict=True)])
 
     def _answered(self, decisions: Sequence[Decision], on_text: OnText | None = None) -> list[Answer]:
         started = perf_counter()
@@ -322,10 +321,10 @@ class Router:
             return without(sifted.kept, outdated)
 
         def ask(asked: str) -> OwnAnswer | None:
-            if not can_read(self.model, asked, max_new_tokens=self.config.max_new_tokens or MAX_NEW_TOKENS):
+            if not can_read(self.model, asked, max_new_tokens=self.config.max_new_tokens):
                 return None
             with timed(timings, "ask"):
-                return own_answers(self.model, [asked], max_new_tokens=self.config.max_new_tokens or MAX_NEW_TOKENS)[0]
+                return own_answers(self.model, [asked], max_new_tokens=self.config.max_new_tokens)[0]
 
         gate = self.gate
         with timed(timings, "gate"):
@@ -404,6 +403,12 @@ class Router:
         if self._relevance is None:
             self._relevance = Relevance(self.memory.encoder)
         return sift(question, mentions, self.retriever.search(asked, self.config.passages), self._relevance)
+
+
+def _as_asked(decision: Decision, question: str, turns: tuple[Message, ...] = ()) -> Decision:
+    """The decision for the very words and the dialogue; an own answer to anything else is none."""
+    own = decision.own_answer if decision.question == question and not turns else None
+    return replace(decision, question=question, turns=turns, own_answer=own)
 
 
 def _near(found: Found) -> tuple[Match, ...]:

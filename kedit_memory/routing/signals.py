@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from kedit_memory.records import Mention, RetrievedPassage
+from kedit_memory.routing.form import form_of
 from kedit_memory.routing.link import fold
 from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.relations import AskedRelation, RelationClassifier
@@ -13,6 +14,7 @@ from kedit_memory.routing.relations import AskedRelation, RelationClassifier
 class Signal(StrEnum):
     """A group of signals that are computed together, by rising cost."""
 
+    FORM = "form"  # of the question itself
     POPULARITY = "popularity"  # a look into a table
     RELATION = "relation"  # well under a millisecond
     UNCERTAINTY = "uncertainty"  # the model's own answer, and how sure it is of it
@@ -25,6 +27,7 @@ class Signals:
 
     Attributes:
         words: in the question.
+        form: see `form.form_of`; empty where it was not asked for.
         mentions: known names in it.
         popularity: of the least known of them, higher is better known: minus the tier, or the logarithm to base 10 of
             monthly views, whichever the table holds.
@@ -43,6 +46,7 @@ class Signals:
 
     words: int
     mentions: int
+    form: tuple[float, ...] = ()
     popularity: float | None = None
     tier: int | None = None
     relation: str | None = None
@@ -74,6 +78,8 @@ class Sources:
     def before(self, question: str, mentions: Sequence[Mention], wanted: frozenset[Signal]) -> Signals:
         """What is known without the model and without a search."""
         signals = Signals(words=len(question.split()), mentions=len({mention.name for mention in mentions}))
+        if Signal.FORM in wanted:
+            signals = replace(signals, form=form_of(question))
         if Signal.POPULARITY in wanted:
             rarest = self.table.rarest(mentions)
             value = None if rarest.subject is None else self.table.value(rarest.subject)

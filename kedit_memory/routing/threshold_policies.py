@@ -1,13 +1,12 @@
 """Policies of one threshold: how unsure the model is of its own answer, or how well the best passage matches."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.routing.policies import GateCase, Verdict, allowed, best_cut, refuse_budget, told
+from kedit_memory.routing.policies import UNTOLD, GateCase, Verdict, allowed, best_cut, refuse_budget, told
 from kedit_memory.routing.signals import Signal, Signals
 
 # How sure the model is, by either measure: the higher, the surer.
@@ -34,8 +33,10 @@ class UncertaintyPolicy:
         self._measure, self._cut = measure, cut
 
     def decide(self, signals: Signals) -> Verdict:
-        """By the threshold."""
-        sure = _of(self._measure, signals)
+        """By the threshold; passages, where the model does not tell."""
+        sure = MEASURES[self._measure](signals)
+        if sure is None:
+            return UNTOLD
         what, value, cut = self._measure.replace("_", " "), abs(sure), abs(self._cut)
         verb = "unsure" if sure < self._cut else "sure enough"
         return Verdict(
@@ -51,12 +52,15 @@ class UncertaintyPolicy:
             InvalidInputError: the cases do not tell how sure the model was.
         """
         most = int(allowed(budget, len(cases)) * len(cases))
-        fits = [cls._at(measure, cases, most) for measure in MEASURES]
+        shown = [name for name, of in MEASURES.items() if all(of(case.signals) is not None for case in cases)]
+        if not shown:
+            raise InvalidInputError("the model does not tell how sure it is of its answer; choose another policy")
+        fits = [cls._at(measure, cases, most) for measure in shown]
         return max(fits, key=lambda one: _right(one, cases))
 
     @classmethod
     def _at(cls, measure: str, cases: Sequence[GateCase], most: int) -> Self:
-        values = np.array([_of(measure, case.signals) for case in cases], dtype=np.float64)
+        values = np.array([MEASURES[measure](case.signals) for case in cases], dtype=np.float64)
         gains = np.array([case.gain for case in cases], dtype=np.float64)
         return cls(measure, best_cut(values, gains, most=most))
 
@@ -110,13 +114,6 @@ class ScorePolicy:
     def of(cls, parameters: Mapping[str, Any]) -> Self:
         """The policy with what `parameters` gave."""
         return cls(float(parameters["cut"]))
-
-
-def _of(measure: str, signals: Signals) -> float:
-    value = MEASURES[measure](signals)
-    if value is None or math.isnan(value):
-        raise InvalidInputError("the model does not tell how sure it is of its answer; choose another policy")
-    return value
 
 
 def _right(policy: UncertaintyPolicy, cases: Sequence[GateCase]) -> int:

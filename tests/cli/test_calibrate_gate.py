@@ -13,6 +13,7 @@ from kedit_memory.evaluation.adaptive.observed import ALONE, DECIDING, READING, 
 from kedit_memory.memory import EditMemory
 from kedit_memory.routing.gate_calibration import NOTE, GateCalibration
 from kedit_memory.routing.signals import Signals
+from kedit_memory.routing.uncertainty import OwnAnswer
 
 from .conftest import Kedit
 
@@ -51,12 +52,16 @@ def answered(_: Observer, asked: Sequence[Labelled], progress: Any = None) -> li
     ]
 
 
+SURE = OwnAnswer(text="x", log_probability=0.0)
+
+
 @pytest.fixture(autouse=True)
 def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     model = SimpleNamespace(name="kedit-mini", fingerprint="f-1")
     monkeypatch.setattr(Observer, "observe", answered)
     monkeypatch.setattr("kedit_memory.routing.router.Router.model", model)
     monkeypatch.setattr("kedit_memory.models.named.load_model", lambda *_, **__: model)
+    monkeypatch.setattr("kedit_memory.evaluation.adaptive.gate_fitting.own_answers", lambda *_, **__: [SURE])
 
 
 @pytest.fixture
@@ -131,7 +136,6 @@ def test_a_store_without_passages_leaves_a_gate_nothing_to_decide(kedit: Kedit, 
 
 def test_every_policy_is_measured_and_reported(kedit: Kedit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("matplotlib")
-    monkeypatch.setattr("kedit_memory.evaluation.adaptive.run._shows_states", lambda _: True)
     picture, saved, report = tmp_path / "p.png", tmp_path / "rows.json", tmp_path / "r.md"
     outcome = kedit(
         "evaluate", "adaptive-retrieval", "--dataset", "world", "--questions", 520, "--resplits", 2, "--no-dense",

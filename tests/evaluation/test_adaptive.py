@@ -22,7 +22,9 @@ from kedit_memory.evaluation.adaptive.sets import (
     popqa_set,
     world_set,
 )
+from kedit_memory.evaluation.metrics import is_answer
 from kedit_memory.evaluation.rows import describe_run
+from kedit_memory.models.language import Reply
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Mention, Passage, RetrievedPassage
 from kedit_memory.routing.popularity import PopularityTable
@@ -77,9 +79,18 @@ def questions(seen: Sequence[Observed]) -> list[AdaptiveQuestion]:
 
 def test_policies_are_judged_on_what_they_were_not_fitted_on() -> None:
     seen = observed()
-    splits, left_out = resplit(seen, PLAN, uncertain=True)
+    splits, left_out = resplit(seen, PLAN)
     assert (len(splits), left_out) == (4, {})
-    assert list(splits[0].right) == ["never", "always", "popularity", "uncertainty", "score", "learned", "oracle"]
+    assert list(splits[0].right) == [
+        "never",
+        "always",
+        "popularity",
+        "uncertainty",
+        "score",
+        "learned",
+        "form",
+        "oracle",
+    ]
     for one in splits:
         judged = {seen[place].group for place in one.judged.nonzero()[0]}
         fitted = {seen[place].group for place in (~one.judged).nonzero()[0]}
@@ -91,7 +102,7 @@ def test_policies_are_judged_on_what_they_were_not_fitted_on() -> None:
 
 def test_rows_tell_accuracy_calls_and_the_way_to_the_oracle() -> None:
     seen = observed()
-    splits, _ = resplit(seen, PLAN, uncertain=True)
+    splits, _ = resplit(seen, PLAN)
     table = Table(run=describe_run("adaptive-retrieval", "made"), questions=questions(seen), observed=seen, seed=1)
     rows = {(row.method, row.metric, row.kind): row for row in table.of_policies(splits)}
     rare = sum(one.read_right for one in seen) / len(seen)
@@ -111,7 +122,7 @@ def test_rows_tell_accuracy_calls_and_the_way_to_the_oracle() -> None:
 
 def test_rows_tell_recall_popularity_and_cost() -> None:
     seen = observed()
-    splits, _ = resplit(seen, PLAN, uncertain=True)
+    splits, _ = resplit(seen, PLAN)
     table = Table(run=describe_run("adaptive-retrieval", "made"), questions=questions(seen), observed=seen, seed=1)
     recall = {row.kind: row for row in table.of_recall("bm25", [frozenset({"T", "X"})] * len(seen))}
     assert recall["bm25_at_5"].value == recall["bm25_at_5/direct"].value == 1.0
@@ -128,10 +139,13 @@ def test_rows_tell_recall_popularity_and_cost() -> None:
 
 
 def test_policies_without_their_signal_are_left_out_with_why() -> None:
-    blind = [replace(one, signals=replace(one.signals, popularity=None, entropy=None)) for one in observed()]
-    splits, left_out = resplit(blind, replace(PLAN, resplits=2), uncertain=False)
+    blind = [
+        replace(one, signals=replace(one.signals, popularity=None, entropy=None, log_probability=None))
+        for one in observed()
+    ]
+    splits, left_out = resplit(blind, replace(PLAN, resplits=2))
     assert set(left_out) == {"popularity", "uncertainty", "learned"}
-    assert list(splits[0].right) == ["never", "always", "score", "oracle"]
+    assert list(splits[0].right) == ["never", "always", "score", "form", "oracle"]
 
 
 @pytest.mark.parametrize(
@@ -214,9 +228,12 @@ class Parrot:
 
     name = fingerprint = "parrot"
 
-    def answer_many(self, prompts: Sequence[Prompt], *, max_new_tokens: int) -> list[str]:
-        assert max_new_tokens == 4
-        return [one.passages[0].split()[-1] if one.passages else "unknown" for one in prompts]
+    def answer_many(self, prompts: Sequence[Prompt], **_: object) -> list[str]:
+        raise AssertionError(prompts)
+
+    def reply_many(self, prompts: Sequence[Prompt], *, max_new_tokens: int, on_text: object = None) -> list[Reply]:
+        assert (max_new_tokens, on_text) == (4, None)
+        return [Reply(text=one.passages[0].split()[-1] if one.passages else "unknown") for one in prompts]
 
     def generate(self, prompts: Sequence[object], **_: object) -> list[str]:
         raise AssertionError(prompts)
@@ -235,7 +252,7 @@ def test_each_question_is_answered_alone_and_with_its_passages() -> None:
         return [Mention(start=0, end=4, surface="Peru", name="Peru")] if "Peru" in question else []
 
     sources = Sources(table=PopularityTable({"Peru": 2}), relations=RelationClassifier([("capital", "capital of {s}")]))
-    observer = Observer(model=Parrot(), link=link, search=search, sources=sources, max_new_tokens=4)
+    observer = Observer(model=Parrot(), link=link, search=search, sources=sources, max_new_tokens=4, counts=is_answer)
     asked = [
         Labelled(text="What is the capital of Peru?", answers=("Lima",), group="Peru"),
         Labelled(text="What is the capital of Chile?", answers=("Unknown", "Santiago"), group="Chile"),

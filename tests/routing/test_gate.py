@@ -84,7 +84,8 @@ def test_the_model_answers_alone_when_nothing_was_found() -> None:
     decision = decide(Says(Signal.UNCERTAINTY, before=True), names=(), found=())
     assert (decision.route, decision.own_answer) == (Route.PARAMETRIC, "a town")
     assert decision.reason == (
-        "no edit in scope; no known subject; guessed; no passage speaks of it; the model answers alone"
+        "no edit in scope; its subject's popularity is unknown; guessed; no passage speaks of it; "
+        "the model answers alone"
     )
 
 
@@ -101,6 +102,24 @@ def test_a_question_about_now_is_answered_by_dated_passages_newest_first() -> No
     then = decide(Says(before=False), found=found, question="Who was the mayor of Gisors in 1900?")
     undated = decide(Says(before=False), question="Who is currently the mayor of Gisors?")
     assert then.route is undated.route is Route.PARAMETRIC
+
+
+def test_where_no_popularity_is_known_the_store_is_searched_before_the_model_is_asked() -> None:
+    gate = Gate(Says(before=False), SOURCES, unknown=Says(Signal.UNCERTAINTY, before=True))
+    nothing = gate.decide("Where is it?", mentions("Nowhere"), tuple, unwanted)
+    assert (nothing.route, nothing.own_answer) == (Route.PARAMETRIC, None)
+    assert "popularity is unknown; no passage speaks of it" in nothing.reason
+    something = gate.decide("Where is it?", mentions("Nowhere"), lambda: FOUND, lambda _: OWN)
+    assert (something.route, something.own_answer) == (Route.RETRIEVAL, "a town")
+    known = gate.decide("Where is it?", mentions("Paris"), unwanted, unwanted)
+    assert known.route is Route.PARAMETRIC
+
+
+def test_an_answer_that_goes_on_is_weighed_but_not_kept() -> None:
+    policy = Says(Signal.UNCERTAINTY, before=False)
+    cut = OwnAnswer(text="a town on", entropy=0.5, log_probability=-0.1, cut=True)
+    decision = Gate(policy, SOURCES).decide("Where is it?", (), lambda: (), lambda _: cut)
+    assert (decision.own_answer, policy.seen[0].own) == (None, "a town on")
 
 
 @pytest.mark.parametrize(

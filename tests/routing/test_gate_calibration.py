@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kedit_memory.errors import CapabilityError, InvalidInputError, NotFoundError
+from kedit_memory.errors import InvalidInputError, NotFoundError
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.models.named import load_model
@@ -30,7 +30,6 @@ from kedit_memory.routing.gate_choice import calibration_for
 from kedit_memory.routing.policies import Always, GateCase
 from kedit_memory.routing.router import Router
 from kedit_memory.routing.signals import Signals
-from kedit_memory.routing.uncertainty import own_answers
 
 FIGURES = GateFigures(questions=100, right=80, called=50, never_right=40, always_right=70, oracle_right=90)
 KEPT = GateCalibration(
@@ -195,20 +194,6 @@ def test_a_router_goes_by_the_calibration_of_its_store(memory: EditMemory, tiny_
     unsure, sure = ways[0.0], ways[-100.0]
     assert (unsure.route, sure.route) == (Route.RETRIEVAL, Route.PARAMETRIC)
     assert "unsure of its own answer" in unsure.reason
-    assert sure.text == sure.own_answer == unsure.own_answer == model.answer("Where is Paris?")
+    (reply,) = model.reply_many([Prompt(question="Where is Paris?")])
+    assert (sure.text, sure.own_answer, reply.cut) == (reply.text, None, True)  # its beginning alone is no answer
     assert {"gate", "ask", "retrieve"} <= set(unsure.timings)
-
-
-def test_a_model_that_hides_its_distributions_is_named() -> None:
-    remote = load_model("openai:llama@http://127.0.0.1:9/v1")
-    with pytest.raises(CapabilityError, match=r"uncertainty.*llama"):
-        own_answers(remote, ["Who?"], max_new_tokens=4)
-
-
-def test_own_answers_come_with_what_the_model_gave_them(tiny_gpt2_folder: Path) -> None:
-    model = load_model(str(tiny_gpt2_folder))
-    (own,) = own_answers(model, ["Who is it?"], max_new_tokens=1)
-    assert own.text == model.answer("Who is it?", max_new_tokens=1)
-    chances = model.logits(Prompt(question="Who is it?"))[-1].log_softmax(-1)  # (vocabulary,)
-    assert own.log_probability == pytest.approx(float(chances.max()), abs=1e-4)
-    assert own.entropy == pytest.approx(-float((chances.exp() * chances).sum()), abs=1e-4)

@@ -127,7 +127,7 @@ def test_a_signal_that_is_missing_is_said() -> None:
 def test_an_unknown_policy_is_named_with_the_known_ones() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'learned'"):
         policy_class("lerned")
-    assert list(POLICIES) == ["never", "always", "popularity", "uncertainty", "score", "learned"]
+    assert list(POLICIES) == ["never", "always", "popularity", "uncertainty", "score", "learned", "form"]
 
 
 def test_popularity_thresholds_are_of_the_relation_and_of_all_where_it_is_rare() -> None:

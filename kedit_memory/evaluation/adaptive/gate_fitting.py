@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.adaptive.observed import Labelled, Observer, Progress
+from kedit_memory.evaluation.adaptive.observed import Labelled, Observer, Progress, counting
+from kedit_memory.models.language import TextModel
 from kedit_memory.models.prompts import MAX_NEW_TOKENS
 from kedit_memory.records import Mention
 from kedit_memory.routing.gate_calibration import (
@@ -16,11 +17,12 @@ from kedit_memory.routing.gate_calibration import (
     split,
 )
 from kedit_memory.routing.passages import kind_of
-from kedit_memory.routing.policies import GateCase, policy_class
+from kedit_memory.routing.policies import GateCase, GatePolicy, policy_class, weighs_uncertainty
 from kedit_memory.routing.popularity import TIER_BOUNDS, tier_of
 from kedit_memory.routing.relations import classifier, masked
 from kedit_memory.routing.router import Router
 from kedit_memory.routing.signals import Sources
+from kedit_memory.routing.uncertainty import own_answers
 
 
 def calibrate_gate(
@@ -42,6 +44,7 @@ def calibrate_gate(
     check_size(len(asked), budget)
     if nothing := router.nothing_to_search:
         raise InvalidInputError(f"a gate has nothing to decide: {nothing}; ingest some, or give the router 1 or more")
+    _check_tells(router.model, kind, asked[0].question)
     links = [router.link(one.question) for one in asked]
     fitting = split([_group(one, link) for one, link in zip(asked, links, strict=True)])
     phrasings = _phrasings(asked, links, fitting)
@@ -53,6 +56,7 @@ def calibrate_gate(
             table=router.background.popularity, relations=classifier([*router.background.phrasings, *phrasings])
         ),
         max_new_tokens=router.config.max_new_tokens or MAX_NEW_TOKENS,
+        counts=counting(router.model),
     )
     labelled = [Labelled(text=one.question, answers=one.answers, group="") for one in asked]
     cases = [
@@ -73,6 +77,22 @@ def calibrate_gate(
         phrasings=phrasings,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _check_tells(model: TextModel, kind: type[GatePolicy], question: str) -> None:
+    """Refuses, before anything is asked at length, a policy that weighs what the model does not tell.
+
+    Raises:
+        InvalidInputError: the model does not tell how sure it is.
+    """
+    if not weighs_uncertainty(kind):
+        return
+    (own,) = own_answers(model, [question], max_new_tokens=1)
+    if own.log_probability is None:
+        raise InvalidInputError(
+            f"{model.name} gives no log-probabilities, which the policy {kind.name} weighs; choose form, which does "
+            "without, or never, always, popularity or score"
+        )
 
 
 def _group(asked: GateQuestion, mentions: Sequence[Mention]) -> str:

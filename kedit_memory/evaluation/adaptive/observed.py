@@ -6,14 +6,17 @@ from time import perf_counter
 
 from kedit_memory.evaluation.metrics import is_answer
 from kedit_memory.models.language import TextModel, WhiteBoxModel
+from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Decision, Mention, RetrievedPassage, Route
 from kedit_memory.routing.asking import fitted, prompt_of
+from kedit_memory.routing.said import holds
 from kedit_memory.routing.signals import Signal, Signals, Sources, with_retrieval
-from kedit_memory.routing.uncertainty import own_answers
+from kedit_memory.routing.uncertainty import own_answers, tells
 
 Progress = Callable[[str], None]
+Counts = Callable[[str, Sequence[str]], bool]
 ALONE, READING, DECIDING, SEARCHING = "alone", "reading", "deciding", "searching"  # steps that take time
-_BATCH = 250  # questions between two lines of progress
+_BATCH = 50  # questions between two lines of progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,7 @@ class Observer:
         search: gives the passages that go before a question with these names.
         sources: of cheap signals.
         max_new_tokens: where an answer is cut.
+        counts: whether an answer is one of those that are accepted.
     """
 
     model: TextModel
@@ -65,6 +69,7 @@ class Observer:
     search: Callable[[str, Sequence[Mention]], Sequence[RetrievedPassage]]
     sources: Sources
     max_new_tokens: int
+    counts: Counts
 
     def observe(self, asked: Sequence[Labelled], progress: Progress = lambda _: None) -> list[Observed]:
         """Every question answered both ways, in order."""
@@ -77,7 +82,7 @@ class Observer:
     def _batch(self, asked: Sequence[Labelled]) -> list[Observed]:
         started = perf_counter()
         links = [self.link(one.text) for one in asked]
-        wanted = frozenset({Signal.POPULARITY, Signal.RELATION})
+        wanted = frozenset({Signal.FORM, Signal.POPULARITY, Signal.RELATION})
         signals = [self.sources.before(one.text, link, wanted) for one, link in zip(asked, links, strict=True)]
         decided = perf_counter()
         found = [self.search(one.text, link) for one, link in zip(asked, links, strict=True)]
@@ -97,9 +102,9 @@ class Observer:
                 group=one.group,
                 signals=with_retrieval(known, link, passages),
                 alone=own,
-                alone_right=is_answer(own, one.answers),
+                alone_right=self.counts(own, one.answers),
                 read=given,
-                read_right=is_answer(given, one.answers),
+                read_right=self.counts(given, one.answers),
                 titles=tuple(passage.passage.title for passage in passages),
                 seconds=seconds,
             )
@@ -107,10 +112,10 @@ class Observer:
         ]
 
     def _alone(self, questions: Sequence[str], signals: Sequence[Signals]) -> tuple[list[str], list[Signals]]:
-        """The model's own answers, and the signals with its uncertainty where it shows that."""
-        if not isinstance(self.model, WhiteBoxModel):
+        """The model's own answers, and the signals with its uncertainty where it tells."""
+        if not tells(self.model):
             prompts = [prompt_of(_decision(question, ())) for question in questions]
-            return self.model.answer_many(prompts, max_new_tokens=self.max_new_tokens), list(signals)
+            return self._replies(prompts), list(signals)
         answers = own_answers(self.model, questions, max_new_tokens=self.max_new_tokens)
         return [one.text for one in answers], [one.told(known) for one, known in zip(answers, signals, strict=True)]
 
@@ -120,8 +125,21 @@ class Observer:
         decisions = [_decision(one.text, passages) for one, passages in zip(asked, found, strict=True)]
         decisions = fitted(decisions, lambda: self.model, self.max_new_tokens)
         prompts = [prompt_of(decision) for decision in decisions if decision.passages]
-        texts = iter(self.model.answer_many(prompts, max_new_tokens=self.max_new_tokens))
+        texts = iter(self._replies(prompts))
         return [next(texts) if one.passages else own for one, own in zip(decisions, alone, strict=True)]
+
+    def _replies(self, prompts: Sequence[Prompt]) -> list[str]:
+        return [reply.text for reply in self.model.reply_many(prompts, max_new_tokens=self.max_new_tokens)]
+
+
+def counting(model: TextModel) -> Counts:
+    """When an answer counts: a short one when it is an accepted one, a reply of a chat model when it holds one."""
+    short = isinstance(model, WhiteBoxModel) and bool(model.format.stop)
+    return is_answer if short else _holds_answer
+
+
+def _holds_answer(text: str, accepted: Sequence[str]) -> bool:
+    return any(holds(text, answer) for answer in accepted)
 
 
 def _decision(question: str, passages: Sequence[RetrievedPassage]) -> Decision:

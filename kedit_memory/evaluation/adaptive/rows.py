@@ -19,7 +19,8 @@ Numbers: TypeAlias = npt.NDArray[np.float64]
 NEVER, ALWAYS, LEARNED, ORACLE = "never", "always", "learned", "oracle"
 OVER_FIXED = "over_better_fixed"  # accuracy less that of the better of never and always
 OVER_EACH = {NEVER: "over_never", ALWAYS: "over_always"}
-GAIN = "gain_of_oracle"
+GAIN = "gain_of_oracle"  # the share of the way from the better of never and always to the oracle
+GAIN_OVER_NEVER = "gain_of_oracle_over_never"  # the share of the way from never
 UNNAMED = (REVERSED, TWO_HOP)  # kinds whose questions do not name the subject of their gold passage
 
 
@@ -51,6 +52,8 @@ class Table:
                 yield from _over_splits(replace(row, metric="accuracy", kind=kind), shares[0], int(members.sum()))
                 yield from _over_splits(replace(row, metric="calls", kind=kind), shares[1], int(members.sum()))
             yield from self._against_fixed(row, splits)
+            for kind, members in strata.items():
+                yield from self._way(row, splits, kind, members)
 
     def of_popularity(self, splits: Sequence[Outcomes], others: Mapping[str, Sequence[Observed]]) -> Iterator[Row]:
         """Accuracy by popularity: the model alone, with the passages of each search, and by the learned policy.
@@ -105,19 +108,26 @@ class Table:
             yield replace(row, method=method, kind="per_question", value=value)
 
     def _against_fixed(self, row: Row, splits: Sequence[Outcomes]) -> Iterator[Row]:
-        """What a policy gains over never, always and the better of both, and its share of the way to the oracle."""
+        """What a policy gains over never, always and the better of both."""
         everything = np.ones(len(self.questions), bool)
-        own, never, always, oracle = (
-            self._shares(splits, name, everything)[0] for name in (row.method, NEVER, ALWAYS, ORACLE)
-        )
+        own, never, always = (self._shares(splits, name, everything)[0] for name in (row.method, NEVER, ALWAYS))
         better = np.maximum(never, always)
         n = len(self.questions)
         gains = {OVER_EACH[NEVER]: own - never, OVER_EACH[ALWAYS]: own - always, OVER_FIXED: own - better}
         for kind, gain in gains.items():
             yield from _over_splits(replace(row, metric="accuracy", kind=kind, unit="difference"), gain, n)
-        way = oracle - better
-        if np.all(way > 0):
-            yield from _over_splits(replace(row, metric="ratio", kind=GAIN), (own - better) / way, n)
+
+    def _way(self, row: Row, splits: Sequence[Outcomes], kind: str, members: Flags) -> Iterator[Row]:
+        """The share of the way to the oracle, from the better of never and always, and from never."""
+        own, never, always, oracle = (
+            self._shares(splits, name, members)[0] for name in (row.method, NEVER, ALWAYS, ORACLE)
+        )
+        suffix = "" if kind == "all" else f"/{kind}"
+        for name, start in ((GAIN, np.maximum(never, always)), (GAIN_OVER_NEVER, never)):
+            way = oracle - start
+            if way.size and np.all(way > 0):
+                found = replace(row, metric="ratio", kind=f"{name}{suffix}")
+                yield from _over_splits(found, (own - start) / way, int(members.sum()))
 
     def _shares(self, splits: Sequence[Outcomes], method: str, members: Flags) -> tuple[Numbers, Numbers]:
         """The accuracy and the calls of a method among some questions, each of shape (splits,)."""

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
-from kedit_memory.evaluation.adaptive.observed import Labelled, Observed, Observer, Progress
+from kedit_memory.evaluation.adaptive.observed import Labelled, Observed, Observer, Progress, counting
 from kedit_memory.evaluation.adaptive.rows import ORACLE, Outcomes, Table
 from kedit_memory.evaluation.adaptive.sets import SETS, AdaptiveSet
 from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.memory.index import load_engine
 from kedit_memory.models.encoder import load_encoder
-from kedit_memory.models.language import TextModel, WhiteBoxModel
+from kedit_memory.models.language import TextModel
 from kedit_memory.models.prompts import MAX_NEW_TOKENS
 from kedit_memory.records import Mention, RetrievedPassage
 from kedit_memory.retrieval.base import Retriever
@@ -29,8 +29,7 @@ from kedit_memory.retrieval.dense import DenseRetriever
 from kedit_memory.retrieval.fuse import FusedRetriever
 from kedit_memory.retrieval.relevance import Relevance
 from kedit_memory.routing.passages import ENGINE, asking_for, sift
-from kedit_memory.routing.policies import POLICIES, GateCase, cases_needed, policy_class
-from kedit_memory.routing.signals import Signal
+from kedit_memory.routing.policies import POLICIES, GateCase, cases_needed, policy_class, weighs_uncertainty
 
 DEPTH = 5  # passages within which the gold one must come
 
@@ -122,7 +121,7 @@ def run_adaptive(
         }
         table = Table(run=run, questions=asked.questions, observed=observed, seed=plan.seed)
         rows = [row for name, found in retrievers.items() for row in table.of_recall(name, _found(asked, found))]
-    outcomes, left_out = resplit(observed, plan, uncertain=_shows_states(model), progress=progress)
+    outcomes, left_out = resplit(observed, plan, progress=progress)
     rows += [*table.of_policies(outcomes), *table.of_popularity(outcomes, others), *table.of_costs(outcomes)]
     return AdaptiveReport(
         rows=tuple(rows),
@@ -133,20 +132,19 @@ def run_adaptive(
 
 
 def resplit(
-    observed: Sequence[Observed], plan: AdaptivePlan, *, uncertain: bool, progress: Progress = lambda _: None
+    observed: Sequence[Observed], plan: AdaptivePlan, *, progress: Progress = lambda _: None
 ) -> tuple[list[Outcomes], dict[str, str]]:
     """What every policy does with questions that it was not fitted on, split by split; and why some were left out.
 
     Args:
         observed: questions with their groups.
         plan: how many splits, for what budget.
-        uncertain: whether the model tells how sure it is.
         progress: is told how far the splits have come.
     """
     cases = [GateCase(signals=one.signals, alone=one.alone_right, read=one.read_right) for one in observed]
     groups = sorted({one.group for one in observed})
     rng = random.Random(f"splits:{plan.seed}")  # noqa: S311 - a sample, no secret
-    left_out = _left_out(cases, uncertain=uncertain)
+    left_out = _left_out(cases)
     splits = []
     for number in range(plan.resplits):
         fitting = set(rng.sample(groups, len(groups) // 2))
@@ -183,24 +181,19 @@ def _judge(
     return Outcomes(judged=judged, right=right, called=called)
 
 
-def _shows_states(model: TextModel) -> bool:
-    """Whether a model tells how sure it is."""
-    return isinstance(model, WhiteBoxModel)
-
-
 def _searches(name: str) -> bool:
     """Whether a policy searches for every question, so that no budget binds it."""
     return name in ("always", "score")
 
 
-def _left_out(cases: Sequence[GateCase], *, uncertain: bool) -> dict[str, str]:
+def _left_out(cases: Sequence[GateCase]) -> dict[str, str]:
     """Policies that lack a signal altogether, with why."""
     reasons = {}
     if all(case.signals.popularity is None for case in cases):
         reasons["popularity"] = "no question's popularity is known"
-    if not uncertain:
+    if any(case.signals.log_probability is None for case in cases):
         for name in POLICIES:
-            if Signal.UNCERTAINTY in policy_class(name).needs:
+            if weighs_uncertainty(policy_class(name)):
                 reasons[name] = "the model does not tell how sure it is of its answer"
     return reasons
 
@@ -222,6 +215,7 @@ def _observe(
         search=search,
         sources=asked.sources,
         max_new_tokens=MAX_NEW_TOKENS,
+        counts=counting(model),
     )
     labelled = [Labelled(text=one.text, answers=one.answers, group=one.group) for one in asked.questions]
     return observer.observe(labelled, progress)
