@@ -16,7 +16,7 @@ from kedit_memory.models.remote import OpenAIModel
 QUESTION = "Who is the king of the north?"
 
 
-@pytest.fixture(params=["gpt2", "gpt_neox", "llama"])
+@pytest.fixture(params=["gpt2", "gpt_neox", "llama", "opt", "falcon", "bloom", "gemma3_text", "mixtral"])
 def model(request, tiny_folder):
     return HuggingFaceModel.load(tiny_folder(request.param), device="cpu")
 
