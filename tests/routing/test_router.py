@@ -224,3 +224,14 @@ def test_only_a_question_that_is_explained_tells_what_is_near(memory: EditMemory
     memory.add(HEAD, "Ann Berg", subject="Acme", radius=2.0)
     assert make().explain("Where is Paris?").considered
     assert not make().query("Where is Paris?").considered
+
+
+@pytest.mark.parametrize("bad", ["Who\x07?", " ", "x" * 40_000, 7, "a\ud800"])
+def test_a_question_that_cannot_be_read_stops_no_other(memory: EditMemory, make: Callable[..., Router], bad) -> None:
+    memory.add(HEAD, "Ann Berg", subject="Acme")
+    first, second, third = make().query_many([HEAD, bad, HEAD])
+    assert (first.text, third.text) == ("Ann Berg", "Ann Berg")
+    assert (second.route, second.edits) == (Route.REFUSAL, ())
+    assert second.reason.startswith("questions[1] ")
+    with pytest.raises(InvalidInputError):
+        make().query(bad)
