@@ -26,7 +26,7 @@ def gate(
     ],
     budget: Annotated[float, typer.Option("--budget", help="The share of questions that may be searched for.")] = 0.6,
     policy: Annotated[
-        str, typer.Option("--policy", help="never, always, popularity, uncertainty, score or learned.")
+        str, typer.Option("--policy", help="never, always, popularity, uncertainty, score, learned or form.")
     ] = "learned",
     model: o.Model = "kedit-mini",
     rerank: o.Rerank = None,

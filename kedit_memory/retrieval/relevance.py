@@ -5,9 +5,11 @@ depend on the other seven. What counts here depends on the question and the pass
 encoder, of the whole passage and of its nearest sentence, and the share of the question's words that stand in it.
 
 Weight and floor are what `scripts/fit_relevance.py` finds for all-MiniLM-L6-v2. Cosines of another encoder have another
-scale, and those of a hashing one no meaning; with these the words alone decide, and more strictly.
+scale, and those of a hashing one no meaning; and this one reads English only: any two texts in Arabic or Hindi are near
+to each other. In all these cases the words alone decide, and more strictly.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 from kedit_memory.records import Encoder, Passage, Vectors
@@ -25,6 +27,13 @@ _TALKING = """
     will would you your
 """
 _TALK = frozenset(words(_TALKING))
+# Words that tell English from languages that share its letters, on which the encoder is worse than useless.
+_SPOKEN = """
+    and are be can could did does for from had has have how is it my not of the their there these this to was were what
+    when where which who whom whose why with would you your
+"""
+_ENGLISH = frozenset(_SPOKEN.split())
+_WORD = re.compile(r"\w+")
 _KEPT = 10_000  # vectors, 15 MB
 
 
@@ -41,14 +50,13 @@ class Relevance:
         self._kept = kept
         self._vectors: dict[str, Vectors] = {}
 
-    @property
-    def reads_meaning(self) -> bool:
-        """Whether cosines count; else the words alone decide."""
-        return self._encoder is not None
+    def reads(self, question: str) -> bool:
+        """Whether cosines count for a question; else the words alone decide."""
+        return self._encoder is not None and not _ENGLISH.isdisjoint(_WORD.findall(question.casefold()))
 
     def among(self, question: str, passages: Sequence[Passage]) -> list[bool]:
         """Whether each passage speaks of the question; costs the encoding of their sentences, where these are new."""
-        if self._encoder is None:
+        if not self.reads(question):
             asked = _asked(question)
             return [_enough(asked, passage) for passage in passages]
         return [nearness + SHARED * shared >= FLOOR for nearness, shared in self.features(question, passages)]

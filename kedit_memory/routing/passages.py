@@ -70,11 +70,11 @@ def sift(question: str, mentions: Sequence[Mention], found: Sequence[RetrievedPa
     """Parts passages that speak of the question from the others; one that was written for it is kept as it is.
 
     A passage speaks of a question when it names what the question names, and comes near to it in meaning and words.
-    With an encoder that has no meaning a name that is known is enough.
+    Where words alone decide a name that is known is enough.
     """
     named = _naming(question, mentions, found)
     near = relevance.among(asking_for(question, mentions), [one.passage for one in found])
-    known = bool(mentions) and not relevance.reads_meaning
+    known = bool(mentions) and not relevance.reads(question)
     speaks = [
         bool(one.written_by) or (name and (known or close)) for one, name, close in zip(found, named, near, strict=True)
     ]

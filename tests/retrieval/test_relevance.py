@@ -79,5 +79,19 @@ def test_of_no_passages_none_speaks() -> None:
 )
 def test_an_encoder_without_meaning_leaves_it_to_the_words(question: str, speaks: bool) -> None:
     relevance = Relevance(HashingEncoder())
-    assert not relevance.reads_meaning
+    assert not relevance.reads(question)
     assert relevance.among(question, [DESK]) == [speaks]
+
+
+@pytest.mark.parametrize(
+    ("question", "read"),
+    [
+        ("where is the badge reset", True),
+        ("The badge is reset at", True),
+        ("\u00bfD\u00f3nde se repara la tarjeta?", False),
+        ("O\u00f9 remet-on la carte \u00e0 z\u00e9ro?", False),
+        ("\u0623\u064a\u0646 \u0627\u0644\u0628\u0637\u0627\u0642\u0629\u061f", False),
+    ],
+)
+def test_cosines_count_for_english_only(question: str, read: bool) -> None:
+    assert Relevance(Told({})).reads(question) is read
