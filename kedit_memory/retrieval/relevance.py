@@ -18,8 +18,8 @@ from kedit_memory.retrieval.splitting import sentences
 from kedit_memory.retrieval.words import words, words_of
 
 ENCODER = "all-MiniLM-L6-v2"  # whose cosines the floor is for
-SHARED = 0.19  # what the share of common words counts beside a cosine
-FLOOR = 0.43  # of their sum
+SHARED = 0.14  # what the share of common words counts beside a cosine
+FLOOR = 0.45  # of their sum
 ENOUGH, FEWEST = 0.5, 2  # where words alone decide: this share of them, and so many, or all
 # Words of those who ask, not of what they ask about.
 _TALKING = """

@@ -37,7 +37,7 @@ class Foreign:
     def decide(self, signals: Signals) -> Verdict:
         """The policy's verdict."""
         verdict = self.policy.decide(signals)
-        return replace(verdict, reason=f"{verdict.reason} (as with {self.models}; not calibrated for this model)")
+        return replace(verdict, reason=f"{verdict.reason} (fitted on {self.models})")
 
 
 def choose_gate(

@@ -69,7 +69,7 @@ def test_a_gate_is_fitted_without_a_world(
     colour, price = asks.query(COLOURS.format(n=7)), asks.query(PRICES.format(n=7))
     assert (colour.route, price.route) == (Route.PARAMETRIC, Route.RETRIEVAL)
     assert (colour.text, price.text) == ("It is blue.", "Nine euros.")
-    assert "not calibrated for this model" not in colour.reason
+    assert "fitted on" not in colour.reason
 
 
 def test_an_endpoint_that_does_not_tell_is_refused_before_it_is_asked_at_length(

@@ -83,8 +83,9 @@ def test_what_was_learned_can_be_saved(policy: FormPolicy) -> None:
 
 def test_the_general_gate_says_on_what_models_it_was_fitted() -> None:
     general = general_calibration()
+    assert "SmolLM2" in general.model
     assert "Llama-3.1-8B" in general.model
     gate = choose_gate(None, Background(), PopularityTable({}), 2)
     assert gate.unknown is not None
     verdict = gate.unknown.decide(signals(WHO, -1.0))
-    assert verdict.reason.endswith(f"(as with {general.model}; not calibrated for this model)")
+    assert verdict.reason.endswith(f"(fitted on {general.model})")
