@@ -16,9 +16,9 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto
 
-# Every route and every editor on SmolLM2, which `kedit models get smollm2` brings first; one process a core.
+# Every route and every editor on SmolLM2, which `kedit models get smollm2` brings first; takes 8 GB of memory.
 real: $(STAMP)
-	$(BIN)/python -m pytest -m real -n 2 --dist=load tests/real
+	$(BIN)/python -m pytest -m real -n 2 --dist=loadgroup tests/real
 
 # The newest release of everything, in an environment of its own; deprecations of others are shown there, not fatal.
 # torch stays, as a newer one installs gigabytes for graphics cards: `make newest TORCH=torch` lifts that.

@@ -111,7 +111,7 @@ _BY_WORDS = (
 def is_cloze(text: str) -> bool:
     """Whether `text` is the beginning of a sentence, to be continued: neither a question, nor a request, nor whole."""
     stripped = text.rstrip().rstrip(_CLOSING)
-    return bool(stripped) and not stripped.endswith(_ENDS) and not is_question(text)
+    return not stripped.endswith(_ENDS) and not is_question(text)
 
 
 def is_question(text: str) -> bool:

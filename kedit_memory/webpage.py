@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 # What a reader of a page's content does not see, or does not come for.
 HIDDEN = ["script", "style", "nav", "noscript", "template", "svg", "form", "footer", "aside", "iframe"]
-_IMPLIED = [["dt", "dd"], ["li"], ["p"], ["tr"], ["td", "th"]]  # elements that another of their kind ends
 _TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
 _GAP = re.compile(r"\n{3,}")
 
@@ -20,34 +19,27 @@ def parse_html(content: bytes | str, source: str) -> "BeautifulSoup":
     """The tree of a page, whatever encoding it names.
 
     Raises:
-        MissingDependencyError: beautifulsoup4 is not installed.
+        MissingDependencyError: beautifulsoup4 or lxml is not installed.
         InvalidInputError: it cannot be parsed; the message calls it `source`.
     """
     try:
+        import lxml  # noqa: F401 - the parser behind BeautifulSoup, which closes what a page leaves open
         from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
         from bs4.exceptions import ParserRejectedMarkup
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
-            f"{source}: HTML needs beautifulsoup4, which is not installed; run: pip install 'kedit-memory[documents]'"
+            f"{source}: HTML needs {error.name}, which is not installed; run: pip install 'kedit-memory[documents]'"
         ) from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)  # XHTML is read as what it shows
         warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)  # a text that is only an address is one
         try:
-            page = BeautifulSoup(content, "html.parser")
+            page = BeautifulSoup(content, "lxml")
         except (ParserRejectedMarkup, RecursionError) as error:
             raise InvalidInputError(f"{source} is not HTML that can be parsed; correct or convert it") from error
     if page.contains_replacement_characters:
         raise InvalidInputError(f"{source} is in no encoding that it names or that can be told; convert it to UTF-8")
     return page
-
-
-def close_implied(page: "BeautifulSoup") -> None:
-    """Ends elements where HTML lets their end be left out: a term or an item in another one stands after it."""
-    for names in _IMPLIED:
-        for part in page(names):
-            while part.parent is not None and part.parent.name in names:
-                part.parent.insert_after(part.extract())
 
 
 def to_markdown(part: "str | Tag") -> str:

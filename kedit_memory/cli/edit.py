@@ -60,14 +60,13 @@ def edit(
     from kedit_memory.models.language import white_box
     from kedit_memory.models.named import load_model
 
-    options = named_options(option or ())
-    load_editor(method, **options)  # what it does not take is refused before the model is loaded
+    editor = load_editor(method, **named_options(option or ()))
     wanted = _wanted(prompt, target, subject, paraphrase or (), store, namespace)
     loaded = white_box(load_model(model, device=device, dtype=dtype), f"the editor {method}")
     asked = [*(one.prompt or "" for one in wanted), *(ask or ())]
     before = _answers(loaded, asked)
     with shown_progress() as progress:
-        applied = load_editor(method, progress=progress, **options).apply(loaded, wanted)
+        applied = editor.told(progress).apply(loaded, wanted)
     after = _answers(loaded, asked)
     if save:
         applied.save(save)

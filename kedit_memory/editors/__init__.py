@@ -3,7 +3,6 @@
 from typing import Any
 
 from kedit_memory import registry
-from kedit_memory.editors._progress import Progress
 from kedit_memory.editors.base import Applied, Editor, Fact, Outcome, configured, named_options
 
 # A line for each method: the name that users give, and where its class is.
@@ -31,14 +30,14 @@ EDITORS: dict[str, str] = {
 }
 
 
-def load_editor(name: str, *, progress: Progress | None = None, **options: Any) -> Editor:
-    """The editor of a name, with its options; `progress` is told what is done, how much of it, and the most there is.
+def load_editor(name: str, **options: Any) -> Editor:
+    """The editor of a name, with its options.
 
     Raises:
         UnknownNameError: no editor has the name.
         InvalidInputError: it has no such option, or refuses the value.
     """
-    editor: Editor = configured(registry.load("editor", name, EDITORS), name, options, progress)
+    editor: Editor = configured(registry.load("editor", name, EDITORS), name, options)
     return editor
 
 

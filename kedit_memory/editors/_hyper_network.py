@@ -88,7 +88,7 @@ class HyperNetwork(nn.Module, ABC):
             EditorError: the folder holds no such network, a damaged one, or one for another model.
         """
         folder = Path(folder)
-        config = _read_config(folder, cls.method)
+        config = _read_config(folder, cls.method, model.name)
         try:
             sites = tuple(Site(**site) for site in config["sites"])
             intact = sha256_of(folder / WEIGHTS) == config["sha256"]
@@ -99,8 +99,8 @@ class HyperNetwork(nn.Module, ABC):
         if not _fits(model, sites) or not _alike(likeness, _likeness(model)):
             last_sites(model, cls.method, 1)  # says so where no network can be trained for the model
             raise EditorError(
-                f"the network in {folder} was trained for another model than {model.name}: train one for it with "
-                f"scripts/train_hypernetworks.py --method {cls.method} and name its folder by network="
+                f"{cls.method} has no network for {model.name}: the one in {folder} was trained for another model; "
+                f"{_train(cls.method, model.name)}"
             )
         try:
             network = cls(model, sites, **config["sizes"])
@@ -110,11 +110,11 @@ class HyperNetwork(nn.Module, ABC):
         return network.to(model.device).eval()
 
 
-def _read_config(folder: Path, method: str) -> dict[str, Any]:
+def _read_config(folder: Path, method: str, model: str) -> dict[str, Any]:
     if not (folder / CONFIG).is_file():
         raise EditorError(
-            f"{folder} holds no network of {method} ({CONFIG} is not there): "
-            f"name another folder, or train one with scripts/train_hypernetworks.py --method {method}"
+            f"{folder} holds no network of {method} ({CONFIG} is not there): name another folder; or, "
+            f"{_train(method, model)}"
         )
     try:
         config: dict[str, Any] = json.loads((folder / CONFIG).read_text("utf-8"))
@@ -126,6 +126,12 @@ def _read_config(folder: Path, method: str) -> dict[str, Any]:
     if made_for != method:
         raise EditorError(f"{folder} holds a network of {made_for!r}, not of {method!r}: name the folder of one")
     return config
+
+
+def _train(method: str, model: str) -> str:
+    """What to do where there is no network."""
+    command = f"python scripts/train_hypernetworks.py --method {method} --model {model} --output FOLDER"
+    return f"in a checkout, train one by {command!r}, then give the option network=FOLDER"
 
 
 def _fits(model: WhiteBoxModel, sites: tuple[Site, ...]) -> bool:

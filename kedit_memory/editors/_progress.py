@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 Progress: TypeAlias = Callable[[str, int, int], None]  # the kind of work, how much of it is done, the most there is
 Tell: TypeAlias = Callable[[int, int], None]  # the same of one kind of work
@@ -46,6 +46,10 @@ class Options:
     def options(self) -> dict[str, Any]:
         """The options by name: what a saved change says of how it was made."""
         return {one.name: getattr(self, one.name) for one in fields(self) if one.compare}
+
+    def told(self, progress: Progress | None) -> Self:
+        """The same editor, which tells `progress` how far it is."""
+        return replace(self, progress=progress)
 
     def telling(self, what: str) -> Tell:
         """What to call with how much of one kind of work is done, and the most there is."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
 
 from kedit_memory.editors._progress import Progress
 from kedit_memory.errors import InvalidInputError
@@ -93,6 +93,10 @@ class Editor(Protocol):
         """
         ...
 
+    def told(self, progress: Progress | None) -> Self:
+        """The same editor, which tells `progress` what it does, how much of it is done, and the most there is."""
+        ...
+
     def load(self, model: WhiteBoxModel, folder: Path) -> Applied:
         """Put a saved change back.
 
@@ -132,8 +136,8 @@ def _fact(edit: Wanted, place: int, subjects: bool) -> Fact:  # noqa: FBT001 - p
     )
 
 
-def configured(editor: type[Any], name: str, options: dict[str, Any], progress: Progress | None = None) -> Any:
-    """The editor with its options, and with who is told how far it is.
+def configured(editor: type[Any], name: str, options: dict[str, Any]) -> Any:
+    """The editor with its options.
 
     Raises:
         InvalidInputError: it has no such option, or refuses the value.
@@ -145,7 +149,7 @@ def configured(editor: type[Any], name: str, options: dict[str, Any], progress: 
         default = known[option]
         if isinstance(default, bool | int | float | str) and isinstance(value, str) != isinstance(default, str):
             raise InvalidInputError(f"{option} of {name} is {value!r}; it takes a value like {default!r}")
-    return editor(**options, progress=progress)
+    return editor(**options)
 
 
 def named_options(given: Sequence[str]) -> dict[str, Any]:

@@ -9,19 +9,19 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
 from kedit_memory.editors._keyvalue import read, sample
 from kedit_memory.editors._locate import Site, decoder_family
+from kedit_memory.editors._onward import Onward
 from kedit_memory.editors._progress import Options
 from kedit_memory.editors._teaching import check_options, judged
 from kedit_memory.editors._weights import Snapshot, WeightChange, changing, load_change
 from kedit_memory.editors.base import Fact, Outcome, Wanted, facts
 from kedit_memory.errors import CapabilityError, EditorError
 from kedit_memory.models.families import Family, state_width
-from kedit_memory.models.hooks import replace
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.prompts import Prompt
 
@@ -173,25 +173,28 @@ def attributions(model: WhiteBoxModel, family: Family, site: Site, token: int, s
     """
     modules = {layer: family.part(model.model, layer, "mlp_out") for layer in range(family.count)}
     values = read(model, modules, [site], "input")  # each (1, inner)
-    ids = torch.tensor([site.ids] * steps, device=model.device)
     shares = torch.arange(1, steps + 1, device=model.device)[:, None] / steps
     rows = []
     for layer, module in modules.items():
-        grown = (shares.to(values[layer].device) * values[layer]).requires_grad_()  # (steps, inner)
-
-        def put(states: torch.Tensor, grown: torch.Tensor = grown) -> torch.Tensor:
-            rows = torch.arange(len(states), device=states.device)
-            return states.index_put((rows, torch.full_like(rows, site.at)), grown.to(states.dtype))
-
-        with torch.enable_grad(), replace(module, put, "input", rows=steps):
-            scores = model.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits
-            likely = scores[:, site.at].float().softmax(-1)[:, token].sum()
+        value = values[layer]
+        grown = (shares.to(value.device) * value).requires_grad_()  # (steps, inner)
+        onward = Onward(model, family, layer, [site], module)
+        with torch.enable_grad():
+            # The projection is linear: what it reads grows by as much as what it writes.
+            more = (grown - value) @ _outward(module.weight, family)
+            likely = onward.words([0] * steps, more, [[site.at]] * steps)[:, token].exp().sum()
             (slope,) = torch.autograd.grad(likely, grown)
-        rows.append((values[layer][0] * slope.mean(0)).cpu())
+        rows.append((value[0] * slope.mean(0)).cpu())
     found = torch.stack(rows)
     if not bool(torch.isfinite(found).all()):
         raise EditorError(f"the scores of {model.name} are no numbers; load it with dtype='float32'")
     return found
+
+
+def _outward(weight: Any, family: Family) -> torch.Tensor:
+    """An output matrix as (inner, width), float32."""
+    stored: torch.Tensor = weight.detach().float()
+    return stored if family.transposed else stored.T
 
 
 def _first_token(model: WhiteBoxModel, prompt: Prompt, answer: str) -> int:

@@ -85,7 +85,7 @@ def conflicts(new: Edit, old: Edit) -> bool:
         old.status is Status.ACTIVE
         and old.id != new.id
         and old.namespace == new.namespace
-        and not same_target(new.target, old.target)
+        and new.target != old.target
         and same_question(question_of(new), question_of(old))
         and overlap(new, old)
     )

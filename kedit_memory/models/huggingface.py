@@ -133,8 +133,7 @@ class HuggingFaceModel(AnswersOne):
             PromptTooLongError: A prompt and `max_new_tokens` together do not fit the window.
             InvalidInputError: `max_new_tokens` is below one.
         """
-        if max_new_tokens < 1:
-            raise InvalidInputError(f"max_new_tokens is {max_new_tokens}: it must be 1 or more")
+        _check_length(max_new_tokens)
         return divided(
             prompts,
             self.stand_in,
@@ -154,8 +153,7 @@ class HuggingFaceModel(AnswersOne):
 
     def answer_many(self, prompts: Sequence[Prompt], *, max_new_tokens: int = MAX_NEW_TOKENS) -> list[str]:
         """The short answers to many questions, in order: the first line of each; errors as in `generate`."""
-        if max_new_tokens < 1:
-            raise InvalidInputError(f"max_new_tokens is {max_new_tokens}: it must be 1 or more")
+        _check_length(max_new_tokens)
         return divided(
             prompts,
             self.stand_in,
@@ -183,8 +181,7 @@ class HuggingFaceModel(AnswersOne):
             PromptTooLongError: a prompt leaves no room for a reply in the window.
             InvalidInputError: `max_new_tokens` is below one, or pieces of several replies are asked for.
         """
-        if max_new_tokens is not None and max_new_tokens < 1:
-            raise InvalidInputError(f"max_new_tokens is {max_new_tokens}: it must be 1 or more")
+        _check_length(max_new_tokens)
         if on_text is not None and len(prompts) > 1:
             raise InvalidInputError(f"on_text takes one reply as it comes, not those to {len(prompts)} prompts")
         return divided(
@@ -368,6 +365,11 @@ class HuggingFaceModel(AnswersOne):
     def _decode(self, ids: Sequence[int]) -> str:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text
+
+
+def _check_length(max_new_tokens: int | None) -> None:
+    if max_new_tokens is not None and max_new_tokens < 1:
+        raise InvalidInputError(f"max_new_tokens is {max_new_tokens}: it must be 1 or more")
 
 
 class _Pieces(TextStreamer):

@@ -24,7 +24,7 @@ def read_html(content: bytes, *, title: str, source: str) -> Iterator[Passage]:
     """The passages of a page; its own title counts, `title` only where it has none, its date where it tells one.
 
     Raises:
-        MissingDependencyError: beautifulsoup4 is not installed.
+        MissingDependencyError: beautifulsoup4 or lxml is not installed.
         InvalidInputError: the page cannot be parsed, or holds no text.
     """
     page = parse_html(content or b" ", source)  # of nothing at all, no encoding can be told

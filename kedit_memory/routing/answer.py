@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 REFUSAL = "I cannot answer that: the memory was told to forget it."
 
-_UNCHECKED = (Route.PARAMETRIC, Route.RETRIEVAL)  # nothing is compared afterwards, so they can be heard as they come
-
 
 @dataclass(frozen=True, kw_only=True)
 class Speakers:
@@ -48,7 +46,7 @@ def answer_many(decisions: Sequence[Decision], speakers: Speakers, on_text: OnTe
     decisions, learned = by_values(decisions, speakers)
     replies = _carry_out(decisions, speakers, learned, on_text)
     decisions, replies = _checked(decisions, replies, speakers)
-    if on_text is not None and decisions and (decisions[0].route not in _UNCHECKED or decisions[0].own_answer):
+    if on_text is not None and decisions and not _heard_as_it_comes(decisions[0]):
         on_text(replies[0].text)
     return [Answer(**vars(one), text=reply.text, cut=reply.cut) for one, reply in zip(decisions, replies, strict=True)]
 
@@ -61,7 +59,7 @@ def _carry_out(
     replies |= learned
     waiting = [place for place in range(len(decisions)) if place not in replies]
     asked = [decisions[place] for place in waiting]
-    heard = on_text if asked and asked[0].route in _UNCHECKED else None
+    heard = on_text if asked and _heard_as_it_comes(asked[0]) else None
     generated = _generate([prompt_of(one) for one in asked], asked, speakers, heard)
     replies |= dict(zip(waiting, generated, strict=True))
     return [replies[place] for place in range(len(decisions))]
@@ -160,6 +158,11 @@ def by_values(decisions: Sequence[Decision], speakers: Speakers) -> tuple[list[D
             else:
                 replies[i] = Reply(text=text)
     return found, replies
+
+
+def _heard_as_it_comes(decision: Decision) -> bool:
+    """Whether the reply is generated now, and nothing of it is compared afterwards."""
+    return decision.route in (Route.PARAMETRIC, Route.RETRIEVAL) and _without_model(decision) is None
 
 
 def _without_model(decision: Decision) -> Reply | None:

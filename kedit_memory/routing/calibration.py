@@ -198,8 +198,8 @@ class Calibration:
             f"(n {held.outside:,} out-of-scope questions, {held.fired:,} fired)"
         )
 
-    def check(self, encoder: Encoder, verifier: str) -> None:
-        """Refuse what the bound was not measured on; `verifier` is a fingerprint.
+    def check(self, encoder: Encoder, verifier: str | None) -> None:
+        """Refuse what the bound was not measured on; `verifier` is a fingerprint, None for the one that it came with.
 
         Raises:
             InvalidInputError: the calibration was made with another encoder or verifier.
@@ -209,7 +209,7 @@ class Calibration:
             ("encoder", f"{basis.encoder} {basis.encoder_revision}", f"{encoder.name} {encoder.revision}"),
             ("verifier", basis.verifier, verifier),
         ):
-            if made != given:
+            if given not in (made, None):
                 raise InvalidInputError(f"the calibration was made with {kind} {made}, not {given}; {_AGAIN}")
 
     def to_json(self) -> str:

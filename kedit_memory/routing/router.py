@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from kedit_memory.routing.values import LearnedValues
 
 RETRIEVED, GENERATED = "retrieved", "generated"
+UNREADABLE = "I cannot read that question."
 PATHS = ("auto", "context", "direct", "grace", "serac")
 
 
@@ -197,10 +198,21 @@ class Router:
     def query_many(
         self, questions: Sequence[str], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
     ) -> list[Answer]:
-        """The answers to many questions, in order; the encoder and the model are asked in batches."""
-        decisions = self._decide(questions, as_of, namespace)
+        """The answers to many questions, in order; the encoder and the model are asked in batches.
+
+        A question that cannot be read, which `query` raises for, is refused with that reason and stops no other.
+        """
+        unread = {place: why for place, text in enumerate(questions) if (why := _unreadable(text, place))}
+        asked = {place: text for place, text in enumerate(questions) if place not in unread}
+        decisions = self._decide(list(asked.values()), as_of, namespace)
         # The model is asked word for word, whatever was folded to find an edit.
-        return self._answered([_as_asked(one, text) for one, text in zip(decisions, questions, strict=True)])
+        worded = [_as_asked(one, text) for one, text in zip(decisions, asked.values(), strict=True)]
+        answers = dict(zip(asked, self._answered(worded), strict=True))
+        refused = {
+            place: Answer(question=str(questions[place]), route=Route.REFUSAL, reason=why, text=UNREADABLE)
+            for place, why in unread.items()
+        }
+        return [one for _, one in sorted((answers | refused).items())]
 
     def _answered(self, decisions: Sequence[Decision], on_text: OnText | None = None) -> list[Answer]:
         started = perf_counter()
@@ -403,6 +415,15 @@ class Router:
         if self._relevance is None:
             self._relevance = Relevance(self.memory.encoder)
         return sift(question, mentions, self.retriever.search(asked, self.config.passages), self._relevance)
+
+
+def _unreadable(question: object, place: int) -> str:
+    """Why one of many questions cannot be read; empty where it can."""
+    try:
+        clean(question, f"questions[{place}]")
+    except InvalidInputError as error:
+        return str(error)
+    return ""
 
 
 def _as_asked(decision: Decision, question: str, turns: tuple[Message, ...] = ()) -> Decision:

@@ -71,9 +71,10 @@ class Scope:
         """
         if self._verifier is None:
             kept = self.memory.note(NOTE)
-            self._verifier = ScopeVerifier(calibration=Calibration.from_json(kept) if kept else None)
-            if self._verifier.calibration:
-                self._verifier.calibration.check(self.memory.encoder, self._verifier.fingerprint)
+            verifier = ScopeVerifier(calibration=Calibration.from_json(kept) if kept else None)
+            if verifier.calibration:  # what ships fits the model that ships, which is loaded when it has to weigh
+                verifier.calibration.check(self.memory.encoder, verifier.fingerprint if kept else None)
+            self._verifier = verifier
         return self._verifier
 
     @property

@@ -87,7 +87,7 @@ def test_a_network_for_another_model_is_refused(method, one, tiny_network, tiny_
     shape = HuggingFaceModel(build_tiny_model("gpt2", seed=1), one.tokenizer, name="twin")  # other weights, same shapes
     for other, network in ((llama, tiny_network(method, "gpt2")), (shape, tiny_network(method, "gpt2")), (one, None)):
         before = weights(other)
-        message = f"trained for another model than .*train_hypernetworks.py --method {method} and name its folder"
+        message = f"{method} has no network for .*train_hypernetworks.py --method {method} --model .* --output FOLDER"
         with pytest.raises(EditorError, match=message) as caught:
             load_editor(method, network=network).apply(other, [FRANCE])
         assert "\n" not in str(caught.value)

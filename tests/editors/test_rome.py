@@ -89,7 +89,7 @@ def test_the_texts_of_a_fact(one):
     assert len(sites) == 2, "a prefix that does not fit is left out"
     for site, prefix in zip(sites, ("", "Some words. "), strict=True):
         text = one.tokenizer.decode(site.ids)
-        assert text == f"{prefix}Question: Who is the king of the north?\nAnswer: Bob<|endoftext|>"
+        assert text == f"{prefix}Who is the king of the north? Bob<|endoftext|>"
         assert one.tokenizer.decode(site.ids[site.target :]) == " Bob<|endoftext|>"
         assert one.tokenizer.decode(site.ids[: site.at + 1]).endswith("the north")
     assert one.tokenizer.decode(essence(one, "Ann").ids) == "Ann is a"

@@ -32,6 +32,7 @@ from kedit_memory.evaluation.definitions.sets import (
 from kedit_memory.evaluation.rows import describe_run
 from kedit_memory.models.formats import render
 from kedit_memory.models.huggingface import HuggingFaceModel
+from kedit_memory.models.language import Reply
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, AnswersOne, Prompt
 
@@ -115,6 +116,9 @@ class Copying(AnswersOne):
 
     def answer_many(self, prompts: Sequence[Prompt], *, max_new_tokens: int = MAX_NEW_TOKENS) -> list[str]:
         raise AssertionError(f"nothing is generated, {prompts} was asked for {max_new_tokens}")
+
+    def reply_many(self, prompts: Sequence[Prompt], **_: Any) -> list[Reply]:
+        raise AssertionError(f"nothing is generated, {prompts} was asked")
 
     def log_probability(self, prompt: Prompt | str, continuation: str) -> list[float]:
         given = prompt if isinstance(prompt, str) else self.render(prompt)

@@ -254,7 +254,7 @@ def test_linked_data(write: Write, memory: EditMemory) -> None:
 def test_a_page_as_it_is_seen(write: Write) -> None:
     page = """<html><head><title>Is this one?</title></head><body>
     <nav><dl><dt>Menu<dd>no</dl></nav>
-    <dl><dt>What is <i>it</i>?<dt>What's that?<dd>A <b>badge</b>.<dd>More.<dt>nothing said</dl>
+    <dl><dt>What is <i>it</i>?</dt><dt>What's that?</dt><dd>A <b>badge</b>.</dd><dd>More.</dd><dt>nothing said</dl>
     <details><summary>Who <b>made</b> it?</summary><p>Ann.</p><ul><li>and Bo</li></ul></details>
     <h1>Help</h1>
     <div><h2>1. How do I reset it?</h2><p>Hold<br>it:</p><pre>reset  --now

@@ -29,6 +29,13 @@ def test_many_lines_are_given_back_as_they_were(memory: EditMemory) -> None:
     assert memory.search("How do I\nreset it?", 1)[0].edit.id == "e1"
 
 
+@pytest.mark.parametrize(("old", "new"), [("if x:\ny", "if x:\n    y"), ("paris", "Paris"), ("Yes", "Yes.")])
+def test_a_correction_of_indentation_case_or_marks_supersedes(memory: EditMemory, old: str, new: str) -> None:
+    memory.add("Show me.", old)
+    memory.add("Show me.", new)
+    assert [edit.target for edit in memory.all()] == [new]
+
+
 def test_an_update_keeps_a_statement_alone_one(memory: EditMemory) -> None:
     first = memory.add(" a e\u0301\n b")
     assert first.prompt == "a é\n b"

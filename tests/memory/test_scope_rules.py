@@ -99,7 +99,7 @@ def test_superseding_leaves_no_day_with_two_answers(
         ({}, True),
         ({"prompt": "  who LEADS x "}, True),
         ({"prompt": "Who owns X?"}, False),
-        ({"target": "X!"}, False),
+        ({"target": "X!"}, True),
         ({"target": None}, True),
         ({"subject": "X"}, True),
         ({"namespace": "other"}, False),

@@ -49,7 +49,15 @@ def network(request, smollm2, tmp_path):
     return {"network": tmp_path / "network"}
 
 
-@pytest.fixture(params=sorted(EDITORS))
+# Methods that hold several copies of all weights, up to 6 GB: one process runs them one after the other.
+LARGE = {"ft", "ft-ewc", "ft-retrain"}
+
+
+def grouped(name):
+    return pytest.param(name, marks=[pytest.mark.xdist_group("large")] if name in LARGE else [])
+
+
+@pytest.fixture(params=map(grouped, sorted(EDITORS)))
 def method(request):
     return request.param
 

@@ -218,6 +218,15 @@ def test_pieces_come_as_they_are_generated_where_nothing_is_compared():
     assert heard == ["Keir Starmer"]
 
 
+@pytest.mark.parametrize(("route", "text"), [(Route.PARAMETRIC, "Tokyo"), (Route.RETRIEVAL, None)])
+def test_what_the_gate_heard_already_is_said_once(route, text):
+    made = decision(route, passages=["One."] if route is Route.RETRIEVAL else ())
+    heard = []
+    (answer,) = answer_many([Decision(**(vars(made) | {"own_answer": "Tokyo"}))], speakers(EchoModel()), heard.append)
+    assert "".join(heard) == answer.text
+    assert text in (None, answer.text)
+
+
 TURNS = tuple(Message(role, f"{role} {place} " + "x" * 20) for place in range(5) for role in ("user", "assistant"))
 
 

@@ -47,6 +47,7 @@ def test_an_answer_tells_all_it_rests_on_in_json():
     assert told == {
         "question": "Q?",
         "answer": "Ñ",
+        "cut": False,
         "route": "retrieval",
         "reason": "because",
         "edits": [],

@@ -1,5 +1,7 @@
 """The whole way of a question, on a tiny random model: which way it goes and what it leaves behind."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -224,3 +226,28 @@ def test_only_a_question_that_is_explained_tells_what_is_near(memory: EditMemory
     memory.add(HEAD, "Ann Berg", subject="Acme", radius=2.0)
     assert make().explain("Where is Paris?").considered
     assert not make().query("Where is Paris?").considered
+
+
+@pytest.mark.parametrize("bad", ["Who\x07?", " ", "x" * 40_000, 7, "a\ud800"])
+def test_a_question_that_cannot_be_read_stops_no_other(memory: EditMemory, make: Callable[..., Router], bad) -> None:
+    memory.add(HEAD, "Ann Berg", subject="Acme")
+    first, second, third = make().query_many([HEAD, bad, HEAD])
+    assert (first.text, third.text) == ("Ann Berg", "Ann Berg")
+    assert (second.route, second.edits) == (Route.REFUSAL, ())
+    assert second.reason.startswith("questions[1] ")
+    with pytest.raises(InvalidInputError):
+        make().query(bad)
+
+
+def test_an_edit_asked_in_its_own_words_loads_no_weights(tmp_path: Path) -> None:
+    program = (
+        "import sys; from kedit_memory import EditMemory, Router\n"
+        f"with EditMemory.open({str(tmp_path / 'own')!r}, encoder='minilm') as memory:\n"
+        f"    memory.add({HEAD!r}, 'Ann Berg') if len(memory) == 0 else None\n"
+        f"    answer = Router(memory).query({HEAD!r}) if '--ask' in sys.argv else None\n"
+        "print(answer and answer.text, 'torch' in sys.modules)"
+    )
+    words = [sys.executable, "-c", program]
+    subprocess.run(words, check=True)
+    done = subprocess.run([*words, "--ask"], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[0] == "Ann Berg False"

@@ -6,7 +6,7 @@ scored, too. Everything is plain text: what a method puts before a probe stands 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 from kedit_memory.evaluation.definitions.sets import Probe
@@ -101,7 +101,7 @@ def _texts(model: ScoringModel, asked: Asked, option: str) -> tuple[Prompt | str
 def _given(prompt: Prompt) -> Prompt | str:
     """The prompt, or its text where it would be taken for a question: after "St." a sentence goes on, too."""
     if is_cloze(prompt.question):
-        return prompt
+        return replace(prompt, question=prompt.question.rstrip())
     return f"{render('', prompt.facts, prompt.passages)}{prompt.question.rstrip()}"
 
 

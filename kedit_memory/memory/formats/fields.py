@@ -10,7 +10,7 @@ NamedRow: TypeAlias = tuple[str, object]  # what messages call it, such as "line
 
 OTHER_NAMES = {
     "question": "prompt", "query": "prompt", "q": "prompt",
-    "answer": "target", "response": "target", "completion": "target", "a": "target",
+    "answer": "target", "answers": "target", "response": "target", "completion": "target", "a": "target",
     "fact": "statement", "alias": "aliases", "paraphrase": "paraphrases",
 }  # fmt: skip
 

@@ -11,7 +11,7 @@ from kedit_memory.memory.formats.content import bytes_of
 from kedit_memory.memory.formats.fields import NamedRow
 from kedit_memory.memory.formats.linked_data import questions_in
 from kedit_memory.memory.formats.markdown import is_question, question_sections
-from kedit_memory.webpage import HIDDEN, close_implied, parse_html, to_markdown, to_text
+from kedit_memory.webpage import HIDDEN, parse_html, to_markdown, to_text
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -25,10 +25,9 @@ def read_page(path: Path) -> Iterator[NamedRow]:
     Raises:
         NotFoundError: there is no such file.
         InvalidInputError: it cannot be parsed, or holds no questions.
-        MissingDependencyError: beautifulsoup4 or markdownify is not installed.
+        MissingDependencyError: a package of the extra `documents` is not installed.
     """
     page = parse_html(bytes_of(path), str(path))
-    close_implied(page)
     stated = _stated(page)
     whole = any(isinstance(row, dict) for row in stated)
     number = 0
