@@ -67,7 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default="kedit-mini,smollm2", help="names or folders, separated by commas")
     parser.add_argument("--every", type=int, default=1, help="take every so manieth case")
-    parser.add_argument("--max-new-tokens", type=int, default=96, help="where an answer is cut")
+    parser.add_argument("--max-new-tokens", type=int, default=64, help="where an answer is cut")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--show", type=int, default=0, help="answers without their target to print on standard error")
     parser.add_argument("--shares", action="store_true", help="how much of long targets answers hold")
