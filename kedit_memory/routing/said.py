@@ -34,6 +34,7 @@ _AFTER = {"digit": r"(?!\w)(?![.,:/-]\d)", "code": r"(?!\w)(?![.@/_-]\w)", "lett
 _CODE = re.compile(r"\d|\w[.@/_]\w")
 _NO_BLANKS = re.compile("[\u0e00-\u0eff\u3005-\u30ff\u3400-\u9fff]")
 _RUN = re.compile(f"{_NO_BLANKS.pattern}+")
+_STOP = frozenset(STOPWORDS_EN_PLUS)
 _OPEN = {Wanted.THING, Wanted.YES_NO, Wanted.TASK}  # says nothing of what kind the answer is
 
 
@@ -115,7 +116,7 @@ def _length(text: str) -> int:
 
 
 def _content(text: str) -> set[str]:
-    return _words(text) - set(STOPWORDS_EN_PLUS)
+    return _words(text) - _STOP
 
 
 def _exact(text: str) -> set[str]:
