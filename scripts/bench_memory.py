@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 
 from kedit_memory.evaluation.report import table
 from kedit_memory.evaluation.rows import Row, Run, describe_run, document
-from kedit_memory.memory.edit_memory import EditMemory
 from kedit_memory.memory.encoding import load_by_name
+from kedit_memory.memory.memory import EditMemory
 from kedit_memory.records import Encoder
 
 TEMPLATES = (

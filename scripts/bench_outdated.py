@@ -23,7 +23,7 @@ from bench_memory import questions
 
 from kedit_memory.evaluation.report import table
 from kedit_memory.evaluation.rows import Row, describe_run, document
-from kedit_memory.memory.edit_memory import EditMemory
+from kedit_memory.memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.records import DEFAULT_NAMESPACE, Passage, RetrievedPassage
 from kedit_memory.retrieval.splitting import PASSAGE_WORDS

@@ -22,8 +22,8 @@ from bench_memory import PreparedEncoder, questions
 
 from kedit_memory.evaluation.report import table
 from kedit_memory.evaluation.rows import Row, describe_run, document
-from kedit_memory.memory.edit_memory import EditMemory
 from kedit_memory.memory.encoding import load_by_name
+from kedit_memory.memory.memory import EditMemory
 from kedit_memory.routing.router import Router, RouterConfig
 
 # Pairs of wordings: what is stored, and what is asked.

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from kedit_memory.errors import KeditError, MissingDependencyError
-from kedit_memory.memory.edit_memory import EditMemory
 from kedit_memory.memory.encoding import load_by_name
+from kedit_memory.memory.memory import EditMemory
 from kedit_memory.records import Vectors
 from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.retrieval.dense import Encode

@@ -15,7 +15,7 @@ from scope_wordings import Worded, worded
 from training_text import TextMaker
 
 from kedit_memory.evaluation.scope.sets import TRAINING, part_of
-from kedit_memory.memory.add import statement_of
+from kedit_memory.memory.requests import statement_of
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.models.substitution import told
 from kedit_memory.world import UNSEEN_TIER, Fact, World, load_world

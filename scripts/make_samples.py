@@ -18,7 +18,7 @@ import numpy as np
 
 from kedit_memory.editors._demonstrations import Demonstration
 from kedit_memory.editors._moments import read_paragraphs
-from kedit_memory.memory.add import statement_of
+from kedit_memory.memory.requests import statement_of
 from kedit_memory.shipped import data_folder, sample_demonstrations, sample_questions, sample_texts
 from kedit_memory.world import Fact, World, load_world, passages_file
 

@@ -10,7 +10,7 @@ import sys
 import time
 
 from kedit_memory.errors import KeditError
-from kedit_memory.memory.edit_memory import EditMemory
+from kedit_memory.memory.memory import EditMemory
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ from kedit_memory.editors._teaching import check_options, judged
 from kedit_memory.editors._weights import outcome_from, read_record, write_aside, write_record
 from kedit_memory.editors.base import Fact, Outcome, Wanted, facts, undone_on_failure
 from kedit_memory.errors import EditorError
-from kedit_memory.memory.add import statement_of
+from kedit_memory.memory.requests import statement_of
 from kedit_memory.models.encoder import load_encoder
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt

@@ -36,7 +36,7 @@ from kedit_memory.editors._teaching import check_options
 from kedit_memory.editors._weights import outcome_from, read_record, write_aside, write_record
 from kedit_memory.editors.base import Fact, Outcome, Wanted, facts, undone_on_failure
 from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError, NotFoundError
-from kedit_memory.memory.add import statement_of
+from kedit_memory.memory.requests import statement_of
 from kedit_memory.models.classifier import ClassifierModel
 from kedit_memory.models.formats import clean
 from kedit_memory.models.language import StandIn, Substitute, TextModel, WhiteBoxModel, white_box

@@ -1,5 +1,5 @@
 """WRITE: request → validate → link subject → encode keys → set radius → store row → index."""
 
-from kedit_memory.memory.edit_memory import EditMemory
+from kedit_memory.memory.memory import EditMemory
 
 __all__ = ["EditMemory"]

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 from kedit_memory.errors import ConflictError, InvalidInputError
-from kedit_memory.memory.add import KeyText
+from kedit_memory.memory.conflicts import prompt_key, question_of, same_question
 from kedit_memory.memory.neighbours import key_gaps
+from kedit_memory.memory.radius import split, widened
+from kedit_memory.memory.requests import KeyText
 from kedit_memory.memory.rows import Key, Snapshot
-from kedit_memory.memory.scope import split, widened
-from kedit_memory.memory.slots import prompt_key, question_of, same_question
 from kedit_memory.memory.store import Store
-from kedit_memory.memory.writing import Writer
+from kedit_memory.memory.write import Writer
 from kedit_memory.records import Edit, KeyKind, Status, Vectors
 
 Feedback: TypeAlias = Callable[[Store, Writer, str, str, Vectors], None]  # edit's id, question, its vector

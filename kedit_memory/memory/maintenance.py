@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from kedit_memory.errors import StoreError
-from kedit_memory.memory.keys import KeyIndex
-from kedit_memory.memory.manifest import damage, drop_cache, read_manifest
+from kedit_memory.memory.index.cached import KeyIndex
+from kedit_memory.memory.index.cachefiles import damage, drop_cache, read_manifest
 from kedit_memory.memory.rows import number_of, to_json
 from kedit_memory.memory.store import CACHE, DATABASE, SEARCHED, VALUES, Store, translated
 from kedit_memory.records import Kind, Status

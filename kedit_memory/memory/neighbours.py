@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from kedit_memory.memory.conflicts import Question, question_of, same_question, same_target, subject_key
 from kedit_memory.memory.index.base import Floats, Hits, Ids, distances
-from kedit_memory.memory.keys import KeyIndex
+from kedit_memory.memory.index.cached import KeyIndex
+from kedit_memory.memory.radius import DEFAULT_RADIUS, Neighbour, scope_of
 from kedit_memory.memory.rows import number_of, to_json
-from kedit_memory.memory.scope import DEFAULT_RADIUS, Neighbour, scope_of
-from kedit_memory.memory.slots import Question, question_of, same_question, same_target, subject_key
 from kedit_memory.memory.store import SEARCHED, Store
 from kedit_memory.records import Edit, Vectors
 

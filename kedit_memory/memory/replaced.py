@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from kedit_memory.memory.matching import HOLDS, Holding
+from kedit_memory.memory.conflicts import question_of, same_question, same_target
+from kedit_memory.memory.read import HOLDS, Holding
 from kedit_memory.memory.rows import id_of, number_of, snapshot_from, to_json
-from kedit_memory.memory.slots import question_of, same_question, same_target
 from kedit_memory.memory.store import Store
 from kedit_memory.records import Edit
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, TypedDict
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.memory.add import Draft, validate, without_made_statement
+from kedit_memory.memory.requests import Draft, validate, without_made_statement
 from kedit_memory.memory.rows import Snapshot
 from kedit_memory.records import Edit, EditRequest, Kind, Status
 from kedit_memory.text import clean

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kedit_memory.errors import NotFoundError
-from kedit_memory.memory.slots import prompt_key, slot_of, subject_key
+from kedit_memory.memory.conflicts import prompt_key, slot_of, subject_key
 from kedit_memory.records import Edit, KeyKind, Kind, Status
 
 _ID = re.compile(r"e[0-9]{1,18}")

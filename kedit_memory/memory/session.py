@@ -10,16 +10,16 @@ from typing import TypeAlias
 import numpy as np
 
 from kedit_memory.errors import ConflictError, InvalidInputError, KeditError, StoreError
-from kedit_memory.memory import exchange
-from kedit_memory.memory.add import Draft, StoredEdit, day, request_of, validate
+from kedit_memory.memory import transfer
 from kedit_memory.memory.encoding import Encoding, encode_all, write_encoder
 from kedit_memory.memory.feedback import Feedback
 from kedit_memory.memory.formats import NamedRow, read_rows
-from kedit_memory.memory.keys import KeyIndex
+from kedit_memory.memory.index.cached import KeyIndex
+from kedit_memory.memory.requests import Draft, StoredEdit, day, request_of, validate
 from kedit_memory.memory.revising import EditFields
 from kedit_memory.memory.rows import number_of, to_json
 from kedit_memory.memory.store import Store
-from kedit_memory.memory.writing import Writer, Written
+from kedit_memory.memory.write import Writer, Written
 from kedit_memory.records import DEFAULT_NAMESPACE, Edit, EditRequest, Encoder, Imported, OnConflict, Outcome, Vectors
 from kedit_memory.text import clean
 
@@ -105,8 +105,8 @@ class Session:
     def _entry(self, where: str, row: object, namespace: str) -> Draft | StoredEdit:
         if isinstance(row, InvalidInputError):
             raise row
-        if exchange.is_export(row):
-            return exchange.stored_edit(row, where)
+        if transfer.is_export(row):
+            return transfer.stored_edit(row, where)
         request = request_of(row, where, namespace)
         try:
             return validate(request, created_at=self.now())

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from kedit_memory.errors import NotFoundError, StoreError
-from kedit_memory.memory import manifest
+from kedit_memory.memory.index import cachefiles
 from kedit_memory.memory.index.base import Floats, Ids
 from kedit_memory.memory.rows import (
     COLUMNS,
@@ -64,7 +64,7 @@ class Store:
         database = folder / DATABASE
         if not create and not database.is_file():
             raise NotFoundError(f"no store at {folder}; name an existing folder, or add an edit first")
-        if (folder / CACHE / manifest.FILE).is_file() and database.is_file() and not database.stat().st_size:
+        if (folder / CACHE / cachefiles.FILE).is_file() and database.is_file() and not database.stat().st_size:
             raise StoreError(f"{database} is empty, so its edits are gone; put a backup in its place")
         try:
             (folder / CACHE).mkdir(parents=True, exist_ok=True)

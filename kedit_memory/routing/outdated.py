@@ -12,9 +12,9 @@ from functools import cached_property
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
-from kedit_memory.memory.add import day
+from kedit_memory.memory.conflicts import folded
 from kedit_memory.memory.replaced import Replacing
-from kedit_memory.memory.slots import folded
+from kedit_memory.memory.requests import day
 from kedit_memory.records import Edit, Kind, OutdatedPassage, Passage, RetrievedPassage
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.link import Linker, fold

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kedit_memory.memory.edit_memory import EditMemory
+from kedit_memory.memory.memory import EditMemory
 
 TODAY = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kedit_memory.errors import InvalidInputError, StoreError
-from kedit_memory.memory import matching, neighbours
-from kedit_memory.memory.edit_memory import EditMemory
+from kedit_memory.memory import read, neighbours
 from kedit_memory.memory.index.base import distances
+from kedit_memory.memory.memory import EditMemory
 from kedit_memory.records import KeyKind, Match
 
 KING, FAR = "Who is the king of Norway?", "Which fish swims upstream each autumn?"
@@ -131,8 +131,8 @@ def test_an_edit_of_another_day_counts_as_subjectless(memory: EditMemory) -> Non
 @pytest.mark.parametrize(
     ("sql", "count", "indexes"),
     [
-        (matching._SELECT_ABOUT, 3, ["edits_by_subject (namespace=? AND subject_key=?)", "keys_by_edit"]),
-        (matching._SELECT_REJECTING, 1, ["keys_rejected", "keys_by_edit"]),
+        (read._SELECT_ABOUT, 3, ["edits_by_subject (namespace=? AND subject_key=?)", "keys_by_edit"]),
+        (read._SELECT_REJECTING, 1, ["keys_rejected", "keys_by_edit"]),
         (neighbours._EXPANDED, 0, ["keys_expanded"]),
         (neighbours._REJECTED, 1, ["keys_rejected"]),
     ],

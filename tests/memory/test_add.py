@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.memory.add import day, request_of, statement_of, validate
+from kedit_memory.memory.requests import day, request_of, statement_of, validate
 from kedit_memory.records import EditRequest, Kind
 from kedit_memory.text import LONGEST_TEXT
 

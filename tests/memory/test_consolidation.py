@@ -4,7 +4,7 @@ import pytest
 from conftest import state  # type: ignore[attr-defined]
 
 from kedit_memory.errors import ConflictError, InvalidInputError, NotFoundError, StoreError
-from kedit_memory.memory.edit_memory import EditMemory
+from kedit_memory.memory.memory import EditMemory
 from kedit_memory.records import Checkpoint
 
 IDS = ["e1", "e2", "e3"]

@@ -16,7 +16,7 @@ from conftest import WordEncoder  # type: ignore[attr-defined]
 
 from kedit_memory.errors import NotFoundError, StoreError, UnknownNameError
 from kedit_memory.memory import store as store_module
-from kedit_memory.memory.edit_memory import EditMemory
+from kedit_memory.memory.memory import EditMemory
 
 OpenMemory = Callable[..., EditMemory]
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ WORKER = """
 import sys
 sys.path[:0] = [{root!r}, {here!r}]
 from conftest import WordEncoder
-from kedit_memory.memory.edit_memory import EditMemory
+from kedit_memory.memory.memory import EditMemory
 memory = EditMemory.open({store!r}, WordEncoder())
 for number in range(100_000):
     if number % 7 == 6:
@@ -162,7 +162,7 @@ def test_a_cache_that_cannot_be_written_loses_nothing(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("kedit_memory.memory.keys.save_cache", full)
+    monkeypatch.setattr("kedit_memory.memory.index.cached.save_cache", full)
     memory.close()
     assert "cannot be written" in caplog.text
     assert answers(open_memory()) == [f"answer {n}" for n in range(5)]

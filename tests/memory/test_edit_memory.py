@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kedit_memory.errors import ConflictError, EncoderMismatchError, InvalidInputError, NotFoundError
-from kedit_memory.memory.edit_memory import EditMemory
-from kedit_memory.memory.scope import DEFAULT_RADIUS
+from kedit_memory.memory.memory import EditMemory
+from kedit_memory.memory.radius import DEFAULT_RADIUS
 from kedit_memory.records import EditRequest, Kind, Status
 
 PM = "Who is the Prime Minister of the UK?"
@@ -363,7 +363,7 @@ def test_two_processes_see_each_other(open_memory: Callable[..., EditMemory]) ->
 def test_reading_rows_loads_neither_faiss_nor_torch(memory: EditMemory) -> None:
     memory.add(PM, "x")
     program = (
-        "import sys; from kedit_memory.memory.edit_memory import EditMemory as E\n"
+        "import sys; from kedit_memory.memory.memory import EditMemory as E\n"
         f"m = E.open({str(memory.path)!r}); m.all(); m.get('e1'); m.history(); m.stats()\n"
         "assert not {'faiss', 'torch'} & set(sys.modules)"
     )

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kedit_memory.errors import ConflictError, InvalidInputError, NotFoundError
-from kedit_memory.memory.edit_memory import EditMemory
 from kedit_memory.memory.index.base import distances
-from kedit_memory.memory.scope import DEFAULT_RADIUS
+from kedit_memory.memory.memory import EditMemory
+from kedit_memory.memory.radius import DEFAULT_RADIUS
 from kedit_memory.records import KeyKind, Match
 
 OpenMemory = Callable[..., EditMemory]

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kedit_memory.errors import InvalidInputError, NotFoundError, UnknownNameError
-from kedit_memory.memory.edit_memory import EditMemory
 from kedit_memory.memory.formats import FORMATS, read_rows
 from kedit_memory.memory.formats.formats import format_of
+from kedit_memory.memory.memory import EditMemory
 
 Write = Callable[..., Path]
 

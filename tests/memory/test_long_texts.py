@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kedit_memory.memory.add import validate
-from kedit_memory.memory.edit_memory import EditMemory
-from kedit_memory.memory.exchange import export_lines, stored_edit
+from kedit_memory.memory.memory import EditMemory
+from kedit_memory.memory.requests import validate
+from kedit_memory.memory.transfer import export_lines, stored_edit
 from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.records import EditRequest
 from kedit_memory.text import LONGEST_TEXT, verbatim

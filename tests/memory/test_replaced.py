@@ -3,7 +3,7 @@
 import pytest
 
 from kedit_memory.memory import replaced
-from kedit_memory.memory.edit_memory import EditMemory
+from kedit_memory.memory.memory import EditMemory
 from kedit_memory.memory.rows import SELECT_EDIT
 
 KING = "Who is the king of Norway?"

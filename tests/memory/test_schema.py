@@ -11,8 +11,8 @@ from conftest import state  # type: ignore[attr-defined]
 
 from kedit_memory.errors import StoreError
 from kedit_memory.memory import schema
-from kedit_memory.memory.edit_memory import EditMemory
-from kedit_memory.memory.scope import DEFAULT_RADIUS
+from kedit_memory.memory.memory import EditMemory
+from kedit_memory.memory.radius import DEFAULT_RADIUS
 from kedit_memory.records import Checkpoint
 
 OpenMemory = Callable[..., EditMemory]

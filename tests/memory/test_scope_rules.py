@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kedit_memory.memory.scope import DEFAULT_RADIUS, Neighbour, expand, scope_of, split
-from kedit_memory.memory.slots import conflicts, overlap, prompt_key, superseded
+from kedit_memory.memory.conflicts import conflicts, overlap, prompt_key, superseded
+from kedit_memory.memory.radius import DEFAULT_RADIUS, Neighbour, expand, scope_of, split
 from kedit_memory.records import Edit, Kind, Status
 
 RADIUS = st.floats(0, 2)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from kedit_memory.errors import ModelError
-from kedit_memory.memory.add import statement_of
+from kedit_memory.memory.requests import statement_of
 from kedit_memory.models.adapter import BASE_SHA256, CONFIG, WEIGHTS, adapter_in
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.named import load_model

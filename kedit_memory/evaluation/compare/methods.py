@@ -22,7 +22,7 @@ from kedit_memory.evaluation.compare.cases import Case, Probe
 from kedit_memory.evaluation.compare.model import Bench
 from kedit_memory.evaluation.lifelong.methods import Growing, Scored
 from kedit_memory.memory import EditMemory
-from kedit_memory.memory.add import statement_of
+from kedit_memory.memory.requests import statement_of
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Answer, EditRequest, Route
 from kedit_memory.routing.router import PATHS, Router, RouterConfig

@@ -10,7 +10,7 @@ from kedit_memory.editors._keyvalue import KeyValueEditor
 from kedit_memory.editors.base import Editor
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
-from kedit_memory.memory.slots import prompt_key
+from kedit_memory.memory.conflicts import prompt_key
 from kedit_memory.records import DEFAULT_NAMESPACE, Edit, Kind
 
 _AGE = re.compile(r"([0-9]{1,6})([hdw])")

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from kedit_memory.errors import ConflictError, InvalidInputError
-from kedit_memory.memory.add import Draft, KeyText, StoredEdit
-from kedit_memory.memory.keys import KeyIndex
+from kedit_memory.memory.conflicts import conflicts, prompt_key, same, superseded
+from kedit_memory.memory.index.cached import KeyIndex
 from kedit_memory.memory.neighbours import Neighbourhood, key_gaps
+from kedit_memory.memory.radius import DEFAULT_RADIUS, scope_of
+from kedit_memory.memory.requests import Draft, KeyText, StoredEdit
 from kedit_memory.memory.rows import Key, Snapshot, id_of, number_of
-from kedit_memory.memory.scope import DEFAULT_RADIUS, scope_of
-from kedit_memory.memory.slots import conflicts, prompt_key, same, superseded
 from kedit_memory.memory.store import Store
 from kedit_memory.records import Edit, KeyKind, Kind, OnConflict, Status, Vectors
 

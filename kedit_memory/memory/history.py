@@ -5,7 +5,7 @@
 from kedit_memory.errors import NotFoundError
 from kedit_memory.memory.rows import Snapshot, number_of, snapshot_from
 from kedit_memory.memory.store import Store
-from kedit_memory.memory.writing import Writer
+from kedit_memory.memory.write import Writer
 from kedit_memory.records import Revision
 
 _NOT_UNDOABLE = "('undo', 'purge', 'rebuild')"

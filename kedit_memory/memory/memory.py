@@ -10,13 +10,13 @@ from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TextIO, TypeVar, Unpack
 
 from kedit_memory.errors import ConflictError, InvalidInputError, NotFoundError
-from kedit_memory.memory import consolidation, exchange, feedback, maintenance
+from kedit_memory.memory import consolidation, feedback, maintenance, transfer
 from kedit_memory.memory.encoding import Encoding
 from kedit_memory.memory.formats import read_rows
-from kedit_memory.memory.journal import revisions_of, undo_last
-from kedit_memory.memory.keys import KeyIndex
+from kedit_memory.memory.history import revisions_of, undo_last
+from kedit_memory.memory.index.cached import KeyIndex
 from kedit_memory.memory.maintenance import Stats, Verification
-from kedit_memory.memory.matching import (
+from kedit_memory.memory.read import (
     Holding,
     any_about,
     any_subjectless,
@@ -461,7 +461,7 @@ class EditMemory:
     @_locked
     def export(self, to: str | Path | TextIO, *, namespace: str | None = None) -> int:
         """Writes all edits as JSON lines, sorted; equal stores give equal bytes. Their number."""
-        return exchange.write_lines(exchange.export_lines(self._session.store, namespace), to)
+        return transfer.write_lines(transfer.export_lines(self._session.store, namespace), to)
 
     @_locked
     def import_file(

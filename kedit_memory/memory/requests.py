@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.memory.scope import LARGEST_RADIUS, initial_radius
+from kedit_memory.memory.radius import LARGEST_RADIUS, initial_radius
 from kedit_memory.records import DEFAULT_NAMESPACE, REQUEST_FIELDS, Edit, EditRequest, KeyKind, Kind
 from kedit_memory.text import LONGEST_NAME, clean, clean_line, verbatim
 

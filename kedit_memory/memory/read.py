@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kedit_memory.memory.conflicts import folded
 from kedit_memory.memory.index import Hits
 from kedit_memory.memory.index.base import distances
-from kedit_memory.memory.keys import KeyIndex
+from kedit_memory.memory.index.cached import KeyIndex
 from kedit_memory.memory.rows import SELECT_EDIT, edit_of, number_of, to_json
-from kedit_memory.memory.slots import folded
 from kedit_memory.memory.store import ANSWERING, Store
 from kedit_memory.records import Edit, KeyKind, Match, Vectors
 

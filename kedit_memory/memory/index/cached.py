@@ -8,7 +8,7 @@ import numpy as np
 from kedit_memory.errors import UnknownNameError
 from kedit_memory.memory.index import ENGINES, Hits, VectorIndex, load_engine
 from kedit_memory.memory.index.base import Floats, Ids
-from kedit_memory.memory.manifest import Manifest, drop_cache, load_cache, save_cache
+from kedit_memory.memory.index.cachefiles import Manifest, drop_cache, load_cache, save_cache
 from kedit_memory.memory.rows import snapshot_from
 from kedit_memory.memory.store import CACHE, Store
 from kedit_memory.records import Vectors

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO, TypeGuard
 
 from kedit_memory.errors import InvalidInputError, NotFoundError, StoreError
-from kedit_memory.memory.add import KeyText, StoredEdit, check_radius, request_of, validate, without_made_statement
+from kedit_memory.memory.requests import KeyText, StoredEdit, check_radius, request_of, validate, without_made_statement
 from kedit_memory.memory.rows import edit_fields, number_of, to_json
 from kedit_memory.memory.store import Store
 from kedit_memory.records import KeyKind, Status
