@@ -557,7 +557,7 @@ class EditMemory:
         """
         if edit_id is not None:
             revisions_of(self._session.store, edit_id, namespace)
-            chosen = [edit_id]
+            chosen = [edit_id, *self._session.store.parts_of(edit_id)]
         else:
             active = {edit.id for edit in self.all(namespace=None)}
             every = {one.edit_id for one in revisions_of(self._session.store, None, namespace)}

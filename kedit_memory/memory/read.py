@@ -16,16 +16,11 @@ from kedit_memory.memory.store import ANSWERING, Store
 from kedit_memory.records import Edit, KeyKind, Match, Vectors
 from kedit_memory.text import fold
 
-# An edit holds on a day of its interval. A superseded one keeps the days before its successor's;
-# where the successor holds too, the successor is right. ?1 is the namespace, ?2 the day.
+# An edit holds on a day of its interval. ?1 is the namespace, ?2 the day.
 HOLDS = """
-    e.namespace = ?1
+    e.namespace = ?1 AND e.holds
     AND (e.valid_from IS NULL OR e.valid_from <= ?2)
     AND (e.valid_until IS NULL OR ?2 < e.valid_until)
-    AND (e.status = 'active' OR (e.status = 'superseded' AND EXISTS (
-        SELECT 1 FROM edits s WHERE s.id = e.superseded_by
-        AND ((s.valid_from IS NOT NULL AND s.valid_from > ?2)
-             OR (s.valid_until IS NOT NULL AND s.valid_until <= ?2)))))
 """
 # CROSS JOIN keeps the order: from the few keys to their edits, never through all edits of a namespace.
 _SELECT_KEYS = (

@@ -15,7 +15,7 @@ _ID = re.compile(r"e[0-9]{1,18}")
 COLUMNS = (
     "id", "namespace", "kind", "prompt", "target", "statement", "subject", "relation",
     "paraphrases", "aliases", "metadata", "radius_fixed", "valid_from", "valid_until", "source",
-    "status", "superseded_by", "created_at", "slot", "prompt_key", "subject_key",
+    "status", "holds", "superseded_by", "part_of", "created_at", "slot", "prompt_key", "subject_key",
 )  # fmt: skip
 # An edit's radius is that of its widest key, so no column repeats it.
 SELECT_EDIT = "SELECT e.*, (SELECT max(k.radius) FROM keys k WHERE k.edit_id = e.id AND k.live) AS radius FROM edits e"
@@ -57,7 +57,7 @@ def id_of(number: int) -> str:
 
 def edit_of(row: sqlite3.Row) -> Edit:
     """The edit in a row of `SELECT_EDIT`."""
-    superseder = row["superseded_by"]
+    superseder, whole = row["superseded_by"], row["part_of"]
     return Edit(
         id=id_of(row["id"]),
         kind=Kind(row["kind"]),
@@ -76,7 +76,9 @@ def edit_of(row: sqlite3.Row) -> Edit:
         namespace=row["namespace"],
         metadata={} if row["metadata"] == "{}" else json.loads(row["metadata"]),
         status=Status(row["status"]),
+        holds=bool(row["holds"]),
         superseded_by=None if superseder is None else id_of(superseder),
+        part_of=None if whole is None else id_of(whole),
         created_at=row["created_at"],
     )
 
@@ -100,7 +102,9 @@ def row_of(edit: Edit) -> dict[str, Any]:
         "valid_until": edit.valid_until,
         "source": edit.source,
         "status": str(edit.status),
+        "holds": int(edit.holds),
         "superseded_by": number_of(edit.superseded_by) if edit.superseded_by else None,
+        "part_of": number_of(edit.part_of) if edit.part_of else None,
         "created_at": edit.created_at,
         "slot": slot_of(edit.subject, edit.relation),
         "prompt_key": prompt_key(edit.prompt),
@@ -128,14 +132,16 @@ def edit_fields(edit: Edit) -> dict[str, Any]:
         "namespace": edit.namespace,
         "metadata": dict(edit.metadata),
         "status": str(edit.status),
+        "holds": edit.holds,
         "superseded_by": edit.superseded_by,
+        "part_of": edit.part_of,
         "created_at": edit.created_at,
     }
 
 
 def edit_from(fields: Mapping[str, Any]) -> Edit:
     """The edit that `edit_fields` wrote down."""
-    given = dict(fields)
+    given = {"holds": fields["status"] == Status.ACTIVE, **fields}
     given.update(
         kind=Kind(given["kind"]),
         status=Status(given["status"]),

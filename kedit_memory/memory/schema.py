@@ -6,7 +6,7 @@ from pathlib import Path
 from kedit_memory.errors import StoreError
 
 APPLICATION_ID = 0x4B454454  # "KEDT"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 _FIRST = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -111,7 +111,15 @@ CREATE TABLE consolidated (
 CREATE INDEX consolidated_by_edit ON consolidated (edit_id);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)  # the n-th leads from format n - 1 to n
+# Whether an edit answers on the days of its interval is a column; a superseded one did on those before its successor's.
+_FOURTH = """
+ALTER TABLE edits ADD COLUMN holds INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE edits ADD COLUMN part_of INTEGER;
+UPDATE edits SET holds = status = 'active' OR (status = 'superseded' AND EXISTS (
+    SELECT 1 FROM edits s WHERE s.id = edits.superseded_by AND s.valid_from >= edits.valid_until));
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)  # the n-th leads from format n - 1 to n
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -90,7 +90,7 @@ class Session:
     def _read(self, rows: Iterable[NamedRow], namespace: str) -> Iterator[tuple[str, Entry]]:
         """Each row as an edit to be made or one of an export, or what is wrong with it."""
         seen: set[str] = set()
-        for where, row in rows:
+        for where, row in transfer.completed(rows):
             try:
                 entry = self._entry(where, row, namespace)
             except InvalidInputError as error:

@@ -37,7 +37,7 @@ VALUES = "values"  # what models learned of the edits, a folder for each; they c
 BUSY_SECONDS = 10.0
 
 # Edits that some question, of today or of another day, may still find, and the keys that it finds them by.
-ANSWERING = "(e.status = 'active' OR (e.status = 'superseded' AND e.valid_until IS NOT NULL))"
+ANSWERING = "e.holds"
 SEARCHED = "k.live AND k.kind <> 'rejected'"
 RECALLABLE = f"{ANSWERING} AND {SEARCHED}"
 _INSERT_EDIT = f"INSERT INTO edits ({', '.join(COLUMNS)}) VALUES ({', '.join(':' + c for c in COLUMNS)})"
@@ -130,16 +130,16 @@ class Store:
         return [edit_of(row) for row in self.query(f"{SELECT_EDIT} WHERE {where} ORDER BY e.id", *values)]
 
     def rivals(self, edit: Edit) -> list[Edit]:
-        """Active edits that may answer the same question as `edit`: same slot or same prompt."""
+        """Edits that hold on some day and may answer the same question as `edit`: same slot or same prompt."""
         row = row_of(edit)
         found = self.edits(
-            "e.namespace = ? AND e.prompt_key = ? AND e.status = 'active'",
+            "e.namespace = ? AND e.prompt_key = ? AND e.holds",
             edit.namespace,
             row["prompt_key"],
         )
         if row["slot"] is not None:
             found += self.edits(
-                "e.namespace = ? AND e.slot = ? AND e.status = 'active'",
+                "e.namespace = ? AND e.slot = ? AND e.holds",
                 edit.namespace,
                 row["slot"],
             )
@@ -149,6 +149,11 @@ class Store:
     def asked_alike(self, edit: Edit) -> list[Edit]:
         """Edits of any status, of the namespace of `edit`, with the same prompt."""
         return self.edits("e.namespace = ? AND e.prompt_key = ?", edit.namespace, row_of(edit)["prompt_key"])
+
+    def parts_of(self, edit_id: str) -> list[str]:
+        """The ids of edits that were left of an edit on some of its days, whatever their status."""
+        rows = self.query("SELECT id FROM edits WHERE part_of = ? ORDER BY id", number_of(edit_id))
+        return [id_of(row["id"]) for row in rows]
 
     def keys_of(self, edit_id: str) -> tuple[Key, ...]:
         """The live keys of an edit."""
@@ -185,6 +190,13 @@ class Store:
             (number_of(edit_id), str(kind), text, radius, blob, zlib.crc32(blob)),
         )
         return Key(id=int(cursor.lastrowid or 0), kind=kind, text=text, radius=radius)
+
+    def vectors_of(self, keys: Iterable[int]) -> dict[int, Vectors]:
+        """The vectors of keys, by key."""
+        rows = self.query(
+            "SELECT id, vector FROM keys WHERE id IN (SELECT value FROM json_each(?))", to_json(list(keys))
+        )
+        return dict(zip((row["id"] for row in rows), self.vectors_in(rows), strict=True))
 
     def set_vectors(self, vectors: Iterable[tuple[int, Vectors]]) -> None:
         """Gives keys, by id, another vector."""

@@ -109,13 +109,14 @@ class Writer:
         self.change("update", before, self._store.snapshot(edit.id))
 
     def retract(self, edit_id: str) -> None:
-        """Makes a stored edit one that no longer answers."""
-        before = self._store.snapshot(edit_id)
-        if before.edit.status is Status.RETRACTED:
+        """Makes a stored edit, with its parts, one that no longer answers."""
+        if self._store.edit(edit_id).status is Status.RETRACTED:
             raise InvalidInputError(f"{edit_id} is retracted already; nothing to do")
-        edit = replace(before.edit, status=Status.RETRACTED)
-        self._store.update_edit(edit)
-        self.change("retract", before, replace(before, edit=edit))
+        for before in map(self._store.snapshot, (edit_id, *self._store.parts_of(edit_id))):
+            if before.edit.status is not Status.RETRACTED:
+                edit = replace(before.edit, status=Status.RETRACTED, holds=False)
+                self._store.update_edit(edit)
+                self.change("retract", before, replace(before, edit=edit))
 
     def restore(
         self, stored: Sequence[StoredEdit], vectors: Mapping[str, Vectors], on_conflict: OnConflict
@@ -123,51 +124,73 @@ class Writer:
         """Writes edits of an export as they were; by the id that each has there, the one that stands for it here.
 
         Ids are kept in a store that never had an edit; in any other they are given anew, edits that are there already
-        are left as they are, and active ones that speak against those of the store are settled by `on_conflict`.
+        are left as they are, and what speaks against edits of the store is settled by `on_conflict`.
         """
         unused = not self._store.query("SELECT 1 FROM sqlite_sequence WHERE name = 'edits'")
         ordered = sorted(stored, key=lambda one: number_of(one.edit.id))
         result: dict[str, Written | ConflictError] = {} if unused else dict(self._known(ordered))
-        ids = {there: written.edit_id for there, written in result.items() if isinstance(written, Written)}
-        fresh = [one for one in ordered if one.edit.id not in ids]
-        rivals: dict[str, list[Edit]] = {}
-        for one in fresh:
-            edit = one.edit if unused else replace(one.edit, id="", superseded_by=None)
-            near = [] if unused else [old for old in self._store.rivals(edit) if old.id not in ids.values()]
-            rivals[one.edit.id] = _rivals(edit, near, on_conflict) if edit.status is Status.ACTIVE else []
-            refusal = _refusal(edit, rivals[one.edit.id], on_conflict)
-            if refusal is None:
-                ids[one.edit.id] = self._store.insert_edit(edit)
-            result[one.edit.id] = refusal or Written(ids[one.edit.id], new=True)
-        for one in fresh:
-            if one.edit.id in ids:
-                self._restore_one(one, ids, vectors, keep=unused)
-                self._supersede(self._store.edit(ids[one.edit.id]), rivals[one.edit.id])
+        here = {there: written.edit_id for there, written in result.items() if isinstance(written, Written)}
+        theirs = {here[one.edit.id]: one.edit for one in ordered if one.edit.id in here}
+        fresh = []
+        for one in [one for one in ordered if one.edit.id not in result]:
+            rivals = [] if unused else self._others_than(theirs, replace(one.edit, id=""), on_conflict)
+            if refusal := _refusal(one.edit, rivals, on_conflict):
+                result[one.edit.id] = refusal
+                continue
+            row = one.edit if unused else replace(one.edit, id="", superseded_by=None, part_of=None)
+            here[one.edit.id] = self._store.insert_edit(row)
+            theirs[here[one.edit.id]] = one.edit
+            result[one.edit.id] = Written(here[one.edit.id], new=True)
+            fresh.append(one)
+        written = [self._complete(one, here, vectors, keep=unused) for one in fresh]
+        for edit in [] if unused else written:
+            self._supersede(edit, self._others_than(theirs, edit, on_conflict))
         return result
 
-    def _restore_one(
-        self, one: StoredEdit, ids: Mapping[str, str], vectors: Mapping[str, Vectors], *, keep: bool
-    ) -> None:
-        """Writes the rest of an edit of an export, once all of its others have their ids."""
-        successor = one.edit.superseded_by or ""
-        superseder = ids.get(successor, successor if keep else "") or None
-        edit = replace(one.edit, id=ids[one.edit.id], superseded_by=superseder)
+    def _others_than(self, theirs: Mapping[str, Edit], edit: Edit, on_conflict: OnConflict) -> list[Edit]:
+        """Edits of the store that stand against one of an export, which itself does not keep them side by side."""
+        mine = theirs.get(edit.id, edit)
+        near = [old for old in self._store.rivals(edit) if not (old.id in theirs and conflicts(mine, theirs[old.id]))]
+        return _rivals(edit, near, on_conflict) if edit.holds else []
+
+    def _complete(
+        self, one: StoredEdit, here: Mapping[str, str], vectors: Mapping[str, Vectors], *, keep: bool
+    ) -> Edit:
+        """An edit of an export, written whole once all of the others have their ids."""
+
+        def mapped(there: str | None) -> str | None:
+            return here.get(there or "", there if keep else None)
+
+        edit = replace(
+            one.edit,
+            id=here[one.edit.id],
+            superseded_by=mapped(one.edit.superseded_by),
+            part_of=mapped(one.edit.part_of),
+        )
         self._store.update_edit(edit)
         keys = tuple(
             self._store.insert_key(edit.id, text.kind, text.text, radius, vectors[text.text])
             for text, radius in one.keys
         )
         self.change("import", None, Snapshot(edit=edit, keys=keys))
+        return edit
 
     def _known(self, stored: Sequence[StoredEdit]) -> Iterator[tuple[str, Written]]:
-        """The edits of an export that are in the store already, by their ids there; one here stands for one there."""
+        """The edits of an export that are in the store already, by their ids there; one here stands for one there.
+
+        Days that were left of an edit which is here are known with it: this store says itself what it knows of them.
+        """
+        known: dict[str, str] = {}
         taken: set[str] = set()
         for one in stored:
             alike = [old for old in self._store.asked_alike(one.edit) if old.id not in taken and same(old, one.edit)]
             if alike:
                 nearest = min(alike, key=lambda old: (old.status is not one.edit.status, number_of(old.id)))
                 taken.add(nearest.id)
-                yield one.edit.id, Written(nearest.id, new=False)
+                known[one.edit.id] = nearest.id
+        for one in stored:
+            if twin := known.get(one.edit.id) or known.get(one.edit.part_of or ""):
+                yield one.edit.id, Written(twin, new=False)
 
     def change(self, verb: str, before: Snapshot | None, after: Snapshot | None) -> None:
         """Notes in history, and for the index, that an edit has become another."""
@@ -246,7 +269,18 @@ class Writer:
             verbs.add(resolution.verb)
             self._store.update_edit(resolution.edit)
             self.change(resolution.verb, before, replace(before, edit=resolution.edit))
+            if resolution.part is not None:
+                self._add_part(before, resolution.part)
         return "supersede" in verbs
+
+    def _add_part(self, whole: Snapshot, part: Edit) -> None:
+        """Writes what an edit was on some of its days as an edit of its own, found by copies of its keys."""
+        part = replace(part, id=self._store.insert_edit(part))
+        vectors = self._store.vectors_of(key.id for key in whole.keys)
+        keys = tuple(
+            self._store.insert_key(part.id, key.kind, key.text, key.radius, vectors[key.id]) for key in whole.keys
+        )
+        self.change("supersede", None, Snapshot(edit=part, keys=keys))
 
     def _twin(self, draft: Draft, near: Sequence[Edit]) -> str | None:
         """The active edit that already says exactly this; adding it again changes nothing."""
