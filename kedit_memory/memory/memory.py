@@ -514,8 +514,8 @@ class EditMemory:
                 yet; purging again goes on with it.
         """
         store = self._session.store
-        unscrubbed = store.unscrubbed()
         with store.reading() as rows:
+            unscrubbed = rows.unscrubbed()
             chosen = purgeable(rows, namespace, superseded=superseded) if edit_id is None else [edit_id]
             if edit_id is not None and not revisions_of(rows, edit_id, namespace, missing=not unscrubbed):
                 chosen = []
@@ -523,7 +523,7 @@ class EditMemory:
         if chosen:
             maintenance.purge(store, self._session.index, chosen, self._session.now())
         if unscrubbed:
-            store.scrub()
+            maintenance.scrub(store, self._session.index)
         return chosen
 
     def backup(self, to: str | Path) -> Path:

@@ -104,6 +104,10 @@ class Rows:
             self._meta = {row[0]: row[1] for row in self.query("SELECT name, value FROM meta")}
         return self._meta.get(name)
 
+    def unscrubbed(self) -> bool:
+        """Whether files may still hold words of purged edits."""
+        return self.meta(_UNSCRUBBED) is not None
+
     def any_rejected(self) -> bool:
         """Whether a question was rejected for some edit."""
         if self._rejected is None:
@@ -325,10 +329,6 @@ class Store(Rows):
         )
         self.set_meta(_UNSCRUBBED, "1")
         return self.begin_operation("purge", None, at)
-
-    def unscrubbed(self) -> bool:
-        """Whether files may still hold words of purged edits."""
-        return self.meta(_UNSCRUBBED) is not None
 
     def traces(self, numbers: Sequence[int]) -> Traces:
         """What to look for in files once these edits are purged."""
