@@ -274,16 +274,19 @@ class EditMemory:
         return self._session.hear("reject", feedback.reject, self.get(edit_id, namespace=namespace), question)
 
     @_locked
-    def undo(self, *, namespace: str | None = None) -> list[Revision]:
-        """Takes back the newest operation that still stands; gives its revisions, now undone.
+    def undo(self, edit_id: str | None = None, *, namespace: str | None = None) -> list[Revision]:
+        """Takes back the newest operation that still stands, or the newest on one edit; its revisions, now undone.
 
         Everything is again what it was, to the last bit. An undo itself cannot be undone.
 
         Raises:
+            ConflictError: newer work, in another namespace or on another edit, rests on the operation.
             NotFoundError: there is nothing to undo.
         """
+        if edit_id is not None:
+            edit_id = self.get(edit_id, namespace=namespace).id
         with self._session.operation("undo", namespace) as writer:
-            return undo_last(self._session.store, writer, namespace)
+            return undo_last(self._session.store, writer, namespace, edit_id)
 
     @_locked
     def consolidate(self, edits: Sequence[Edit], made: Checkpoint, publish: Callable[[], None]) -> Consolidation:
@@ -450,13 +453,19 @@ class EditMemory:
         return nearest_matches(self._session.store, self._session.index, vector, k, holding)
 
     @_locked
-    def history(self, edit_id: str | None = None, *, namespace: str | None = None) -> list[Revision]:
+    def history(
+        self, edit_id: str | None = None, *, namespace: str | None = None, limit: int | None = None, after: int = 0
+    ) -> list[Revision]:
         """All changes to an edit, or to all, oldest first; undone ones stay listed.
+
+        For one page after the other: with `limit`, that many at most; with `after`, the `number` of the last one seen,
+        those that follow it.
 
         Raises:
             NotFoundError: no edit ever had that id.
         """
-        return revisions_of(self._session.store, edit_id, namespace)
+        _check_limit(limit)
+        return revisions_of(self._session.store, edit_id, namespace, after=after, limit=limit)
 
     @_locked
     def export(self, to: str | Path | TextIO, *, namespace: str | None = None) -> int:
