@@ -24,7 +24,8 @@ _SELECT_LAST_OF_EDIT = (
 # What was done after an operation to some edits, and still stands.
 _SELECT_LATER = (
     f"SELECT o.seq, o.verb, c.edit_id, {_NAMESPACE} AS namespace FROM operations o JOIN changes c "
-    f"ON c.operation = o.seq WHERE o.seq > ? AND {_STANDING} AND c.edit_id IN (SELECT value FROM json_each(?)) ORDER BY o.seq DESC LIMIT 1"
+    f"ON c.operation = o.seq WHERE o.seq > ? AND {_STANDING} AND c.edit_id IN (SELECT value FROM json_each(?)) "
+    "ORDER BY o.seq DESC LIMIT 1"
 )
 
 
