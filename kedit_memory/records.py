@@ -123,6 +123,7 @@ class Edit:
     superseded_by: str | None = None
     part_of: str | None = None  # the edit that these days were left of
     created_at: str
+    given_id: str | None = None  # the caller's own, unique in its namespace
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kedit_memory.errors import ConflictError, NotFoundError
 from kedit_memory.memory.conflicts import conflicts
 from kedit_memory.memory.rows import Snapshot, id_of, number_of, snapshot_from, to_json
-from kedit_memory.memory.store import Store
+from kedit_memory.memory.store import Rows, Store
 from kedit_memory.memory.write import Writer
 from kedit_memory.records import Revision
 
@@ -30,11 +30,7 @@ _SELECT_LATER = (
 
 
 def revisions(
-    store: Store,
-    where: str = "1",
-    *values: object,
-    after: int = 0,
-    limit: int | None = None,
+    store: Rows, where: str = "1", *values: object, after: int = 0, limit: int | None = None
 ) -> list[Revision]:
     """Changes that a condition on operations `o` and changes `c` selects, oldest first, those after number `after`."""
     rows = store.query(
@@ -62,10 +58,28 @@ def revisions(
     return found
 
 
+def purgeable(store: Rows, namespace: str | None, *, superseded: bool) -> list[str]:
+    """The edits that answer on no day, undone ones among them; with `superseded` those that do on earlier days, too."""
+    rows = store.query(
+        "SELECT DISTINCT c.edit_id FROM changes c LEFT JOIN edits e ON e.id = c.edit_id "
+        "WHERE coalesce(e.status, '') <> 'active' AND (?1 OR NOT coalesce(e.holds, 0)) "
+        f"AND (?2 IS NULL OR {_NAMESPACE} = ?2) ORDER BY 1",
+        superseded,
+        namespace,
+    )
+    return [id_of(row["edit_id"]) for row in rows]
+
+
 def revisions_of(
-    store: Store, edit_id: str | None, namespace: str | None, *, after: int = 0, limit: int | None = None
+    store: Rows,
+    edit_id: str | None,
+    namespace: str | None,
+    *,
+    after: int = 0,
+    limit: int | None = None,
+    missing: bool = True,
 ) -> list[Revision]:
-    """The history of one edit or of all, of one namespace or of all.
+    """The history of one edit or of all, of one namespace or of all; that of a `missing` edit is an error, or empty.
 
     Raises:
         NotFoundError: no edit of the namespace ever had that id.
@@ -74,7 +88,7 @@ def revisions_of(
     mine = f"(?1 IS NULL OR c.edit_id = ?1) AND (?2 IS NULL OR {_NAMESPACE} = ?2)"
     if number is not None:
         mine = mine.replace("?1 IS NULL OR ", "")
-        if not store.query(f"SELECT 1 FROM changes c WHERE {mine} LIMIT 1", number, namespace):
+        if missing and not store.query(f"SELECT 1 FROM changes c WHERE {mine} LIMIT 1", number, namespace):
             where = "" if namespace is None else f"namespace {namespace!r} of "
             raise NotFoundError(f"no edit {edit_id!r} in the history of {where}{store.path}; see `kedit list`")
     return revisions(store, mine, number, namespace, after=after, limit=limit)

@@ -11,14 +11,14 @@ from kedit_memory.errors import InvalidInputError, NotFoundError, StoreError
 from kedit_memory.memory.formats import NamedRow
 from kedit_memory.memory.requests import KeyText, StoredEdit, check_radius, request_of, validate, without_made_statement
 from kedit_memory.memory.rows import edit_fields, number_of, to_json
-from kedit_memory.memory.store import Store
+from kedit_memory.memory.store import Rows
 from kedit_memory.records import KeyKind, Status
 from kedit_memory.text import clean
 
-_STATE = ("id", "keys", "status", "holds", "superseded_by", "part_of", "created_at", "radius_fixed")
+_STATE = ("id", "keys", "status", "holds", "superseded_by", "part_of", "created_at", "radius_fixed", "given_id")
 
 
-def export_lines(store: Store, namespace: str | None) -> Iterator[str]:
+def export_lines(store: Rows, namespace: str | None) -> Iterator[str]:
     """All edits, of every status, one line each by id; equal stores give equal lines."""
     where, values = ("1", ()) if namespace is None else ("e.namespace = ?", (namespace,))
     for edit in store.edits(where, *values):

@@ -8,7 +8,9 @@ import numpy as np
 
 from kedit_memory.errors import ConflictError, InvalidInputError
 from kedit_memory.memory.conflicts import conflicts, prompt_key, same, superseded
-from kedit_memory.memory.index.cached import KeyIndex
+from kedit_memory.memory.index import Hits, VectorIndex
+from kedit_memory.memory.index.base import NO_HITS, ordered
+from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.neighbours import Neighbourhood, key_gaps
 from kedit_memory.memory.radius import DEFAULT_RADIUS, scope_of
 from kedit_memory.memory.requests import Draft, KeyText, StoredEdit
@@ -40,11 +42,16 @@ class Touched:
                 self.edits.add(number_of(snapshot.edit.id))
                 self.stale.update(key.id for key in snapshot.keys)
 
+    def take(self, later: "Touched") -> None:
+        """Adds what was touched later."""
+        self.edits |= later.edits
+        self.stale |= later.stale
+
 
 class Writer:
     """One operation on the store, within a transaction that the caller holds."""
 
-    def __init__(self, store: Store, index: KeyIndex, *, verb: str, namespace: str | None, at: str) -> None:
+    def __init__(self, store: Store, index: CachedIndex, *, verb: str, namespace: str | None, at: str) -> None:
         self._store = store
         self._index = index
         self._verb = verb
@@ -52,6 +59,8 @@ class Writer:
         self._at = at
         self._operation: int | None = None
         self._touched = Touched()
+        self._pending: VectorIndex | None = None  # the keys of this operation, until they are committed
+        self._handed = Touched()  # what is in there, or was before
 
     @property
     def operation(self) -> int:
@@ -76,7 +85,8 @@ class Writer:
             for draft in chunk:
                 yield self._add_one(draft, around, place, on_conflict)
                 place += len(draft.keys)
-            self.flush()
+            if start + _CHUNK < len(drafts):
+                self._hand_over()
 
     def update(
         self,
@@ -105,7 +115,7 @@ class Writer:
             for text in fresh:
                 self.take_back(before, KeyKind.REJECTED, text.text, vectors[text.text])
             rows = np.stack([vectors[text.text] for text in fresh])
-            self.write_keys(edit, fresh, self.neighbourhood(edit, rows), 0)
+            self.write_keys(edit, fresh, self.neighbourhood(rows), 0)
         self.change("update", before, self._store.snapshot(edit.id))
 
     def retract(self, edit_id: str) -> None:
@@ -221,24 +231,42 @@ class Writer:
         self._store.set_live(same, live=False)
         return bool(same)
 
-    def neighbourhood(self, edit: Edit, vectors: Vectors, *, reach: float = DEFAULT_RADIUS) -> Neighbourhood:
-        """The surroundings of keys that a stored edit is about to get."""
-        return Neighbourhood(self._store, self._index, vectors, subjectless=not edit.subject, reach=reach)
+    def neighbourhood(self, vectors: Vectors, *, reach: float = DEFAULT_RADIUS) -> Neighbourhood:
+        """The surroundings of keys that stored edits are about to get."""
+        return Neighbourhood(self._store, self._within, vectors, reach=reach)
 
-    def flush(self) -> None:
-        """Brings an index that is in memory up to what was written.
+    def publish(self) -> None:
+        """Tells the index what was written, once it is committed."""
+        if self._operation is not None:
+            self._handed.take(self._touched)
+            self._index.follow(self._operation, self._handed.edits, self._handed.stale)
 
-        The caller has brought it up to all earlier operations, and drops it on a rollback.
-        """
-        if self._index.loaded and self.changed:
-            self._index.refresh(self._touched.edits, self._touched.stale)
-            self._index.advance(self.operation)
+    def _within(self, vectors: Vectors, reach: float) -> list[Hits]:
+        """The keys within reach of each vector: the committed ones, and what this operation made in their place."""
+        with self._index.alone(), self._store.reading() as rows:
+            index = self._index.at(rows)
+            found = index.within(vectors, reach) if index else [NO_HITS] * len(vectors)
+        if self._pending is None:
+            return found
+        mine = self._pending.within(vectors, reach)
+        return [self._joined(old, new) for old, new in zip(found, mine, strict=True)]
+
+    def _joined(self, old: Hits, new: Hits) -> Hits:
+        kept = ~np.isin(old.ids, list(self._handed.stale))
+        return ordered(*(np.concatenate([one[kept], other]) for one, other in zip(old, new, strict=True)))
+
+    def _hand_over(self) -> None:
+        """Puts what was written so far where the rest of the operation finds it."""
+        ids, vectors, radii = self._store.recallable(sorted(self._touched.edits))
+        if self._pending is None:
+            self._pending = self._index.empty(vectors.shape[1])
+        self._pending.remove(np.fromiter(self._touched.stale, np.int64))
+        self._pending.insert(ids, vectors, radii)
+        self._handed.take(self._touched)
         self._touched = Touched()
 
     def _neighbourhood(self, chunk: Sequence[Draft], vectors: Mapping[str, Vectors]) -> Neighbourhood:
-        rows = np.stack([vectors[key.text] for draft in chunk for key in draft.keys])
-        subjectless = any(not draft.edit.subject for draft in chunk)
-        return Neighbourhood(self._store, self._index, rows, subjectless=subjectless)
+        return self.neighbourhood(np.stack([vectors[key.text] for draft in chunk for key in draft.keys]))
 
     def _add_one(
         self, draft: Draft, around: Neighbourhood, place: int, on_conflict: OnConflict
