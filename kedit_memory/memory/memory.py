@@ -238,16 +238,19 @@ class EditMemory:
         """
         return self._session.hear("reject", feedback.reject, self.get(edit_id, namespace=namespace), question)
 
-    def undo(self, *, namespace: str | None = None) -> list[Revision]:
-        """Takes back the newest operation that still stands; gives its revisions, now undone.
+    def undo(self, edit_id: str | None = None, *, namespace: str | None = None) -> list[Revision]:
+        """Takes back the newest operation that still stands, or the newest on one edit; its revisions, now undone.
 
         Everything is again what it was, to the last bit. An undo itself cannot be undone.
 
         Raises:
+            ConflictError: newer work, in another namespace or on another edit, rests on the operation.
             NotFoundError: there is nothing to undo.
         """
+        if edit_id is not None:
+            edit_id = self.get(edit_id, namespace=namespace).id
         with self._session.operation("undo", namespace) as writer:
-            return undo_last(self._session.store, writer, namespace)
+            return undo_last(self._session.store, writer, namespace, edit_id)
 
     def consolidate(self, edits: Sequence[Edit], made: Checkpoint, publish: Callable[[], None]) -> Consolidation:
         """Edits that a checkpoint holds in its weights from now on; durable when this returns, and undone by `undo`.
@@ -407,14 +410,20 @@ class EditMemory:
         with self.reader(as_of=as_of, namespace=namespace) as reader:
             return reader.nearest(vector, k)
 
-    def history(self, edit_id: str | None = None, *, namespace: str | None = None) -> list[Revision]:
+    def history(
+        self, edit_id: str | None = None, *, namespace: str | None = None, limit: int | None = None, after: int = 0
+    ) -> list[Revision]:
         """All changes to an edit, or to all, oldest first; undone ones stay listed.
+
+        For one page after the other: with `limit`, that many at most; with `after`, the `number` of the last one seen,
+        those that follow it.
 
         Raises:
             NotFoundError: no edit ever had that id.
         """
+        _check_limit(limit)
         with self._session.store.reading() as rows:
-            return revisions_of(rows, edit_id, namespace)
+            return revisions_of(rows, edit_id, namespace, after=after, limit=limit)
 
     def export(self, to: str | Path | TextIO, *, namespace: str | None = None) -> int:
         """Writes all edits as JSON lines, sorted; equal stores give equal bytes. Their number."""
