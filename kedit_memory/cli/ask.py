@@ -35,7 +35,8 @@ def ask(
 ) -> None:
     """Ask a question, and say which way it went and why.
 
-    With --quiet the answer stands alone. Questions from standard input know nothing of each other. With --json each answer is then one object in a line.
+    With --quiet the answer stands alone. Questions from standard input know nothing of each other, and with --json
+    each answer is one object in a line.
     """
     asked = questions_of(question)
     with open_store(store, encoder, create=False) as memory:
