@@ -6,7 +6,7 @@ import typer
 
 from kedit_memory.cli import options as o
 from kedit_memory.cli.output import emit, piece
-from kedit_memory.cli.progress import TELLER
+from kedit_memory.cli.progress import TELLER, step
 from kedit_memory.cli.routers import make_router
 from kedit_memory.cli.stdin import questions_of
 from kedit_memory.cli.store import open_store
@@ -45,6 +45,7 @@ def ask(
             rerank=rerank, passages_from=passages_from, max_new_tokens=max_new_tokens,
         )  # fmt: skip
         for one in asked:
+            step("looking for an answer")
             if explain:
                 _tell(router.explain(one, as_of=as_of, namespace=namespace), as_json=as_json)
             else:
