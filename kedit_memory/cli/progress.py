@@ -1,15 +1,17 @@
 """What people are told while a command works: notes, log lines and, in a terminal, the step that takes long."""
 
 import logging
+import shutil
 import sys
 import threading
 import time
 
-from kedit_memory.text import visible
+from kedit_memory.text import shortened, visible
 
 _PATIENCE = 2.0  # seconds without a word after which a terminal shows the step at work
-_REFRESH = 0.2  # seconds
+_REFRESH = 0.5  # seconds
 _CLEAR = "\r\033[K"
+_TIME_WIDTH = 12  # characters behind a step: an ellipsis and the seconds
 
 _NOTES = logging.getLogger("kedit")  # what the command line itself says
 _LIBRARY = logging.getLogger("kedit_memory")
@@ -98,7 +100,8 @@ class Teller(logging.Handler):
             with self._guard:
                 waited = time.monotonic() - self._silent_since
                 if self._step and waited >= _PATIENCE and not self.quiet:
-                    print(f"{_CLEAR}{self._step} … {waited:.0f} s", file=sys.stderr, end="", flush=True)
+                    width = shutil.get_terminal_size().columns - _TIME_WIDTH  # a second line could not be cleared
+                    print(f"{_CLEAR}{shortened(self._step, width)} … {waited:.0f} s", file=sys.stderr, end="", flush=True)
                     self._drawn = True
 
 
