@@ -3,15 +3,15 @@
 # ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
 
 from kedit_memory.errors import NotFoundError
-from kedit_memory.memory.rows import Snapshot, number_of, snapshot_from
-from kedit_memory.memory.store import Store
+from kedit_memory.memory.rows import Snapshot, id_of, number_of, snapshot_from
+from kedit_memory.memory.store import Rows, Store
 from kedit_memory.memory.write import Writer
 from kedit_memory.records import Revision
 
 _NOT_UNDOABLE = "('undo', 'purge', 'rebuild')"
 
 
-def revisions(store: Store, where: str = "1", *values: object) -> list[Revision]:
+def revisions(store: Rows, where: str = "1", *values: object) -> list[Revision]:
     """Changes that a condition on operations `o` and changes `c` selects, oldest first."""
     rows = store.query(
         "SELECT c.operation, c.verb, c.edit_id, c.before, c.after, o.at, o.undone_by "
@@ -35,8 +35,20 @@ def revisions(store: Store, where: str = "1", *values: object) -> list[Revision]
     return found
 
 
-def revisions_of(store: Store, edit_id: str | None, namespace: str | None) -> list[Revision]:
-    """The history of one edit or of all, of one namespace or of all.
+def purgeable(store: Rows, namespace: str | None, *, superseded: bool) -> list[str]:
+    """The edits that answer on no day, undone ones among them; with `superseded` those that do on earlier days, too."""
+    rows = store.query(
+        "SELECT DISTINCT c.edit_id FROM changes c LEFT JOIN edits e ON e.id = c.edit_id "
+        "WHERE coalesce(e.status, '') <> 'active' AND (?1 OR NOT coalesce(e.holds, 0)) "
+        "AND (?2 IS NULL OR json_extract(coalesce(c.after, c.before), '$.edit.namespace') = ?2) ORDER BY 1",
+        superseded,
+        namespace,
+    )
+    return [id_of(row["edit_id"]) for row in rows]
+
+
+def revisions_of(store: Rows, edit_id: str | None, namespace: str | None, *, missing: bool = True) -> list[Revision]:
+    """The history of one edit or of all, of one namespace or of all; that of a `missing` edit is an error, or empty.
 
     Raises:
         NotFoundError: no edit ever had that id.
@@ -45,7 +57,8 @@ def revisions_of(store: Store, edit_id: str | None, namespace: str | None) -> li
         found = revisions(store)
     else:
         found = revisions(store, "c.edit_id = ?", number_of(edit_id))
-        if not found:
+        found = [one for one in found if namespace is None or namespace in _namespaces(one)]
+        if not found and missing:
             raise NotFoundError(f"no edit {edit_id!r} in the history of {store.path}; see `kedit list`")
     if namespace is None:
         return found
