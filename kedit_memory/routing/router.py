@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
+from kedit_memory.models.instructions import instruct
 from kedit_memory.models.language import OnText, TextModel
 from kedit_memory.models.named import load_model
 from kedit_memory.models.sources import COUNTERFACTUAL
+from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import (
     DEFAULT_NAMESPACE,
     Answer,
@@ -23,6 +25,7 @@ from kedit_memory.records import (
     Route,
 )
 from kedit_memory.retrieval.base import Retriever
+from kedit_memory.retrieval.generated import LONGEST, GeneratedPassages, Written
 from kedit_memory.retrieval.relevance import Relevance
 from kedit_memory.retrieval.rerank import PairScorer
 from kedit_memory.routing.answer import Speakers, answer_many
@@ -33,7 +36,6 @@ from kedit_memory.routing.gate import Gate
 from kedit_memory.routing.gate_calibration import NOTE as GATE
 from kedit_memory.routing.gate_calibration import GateCalibration
 from kedit_memory.routing.gate_choice import calibration_for, choose_gate
-from kedit_memory.routing.generated import GeneratedPassages
 from kedit_memory.routing.outdated import Contradictions, told, without
 from kedit_memory.routing.passages import (
     Sifted,
@@ -45,7 +47,6 @@ from kedit_memory.routing.passages import (
     sift,
     told_aside,
 )
-from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.recall import SHOWN
 from kedit_memory.routing.scope import SCOPES, Found, Scope, timed
 from kedit_memory.routing.uncertainty import OwnAnswer, can_read, own_answers
@@ -395,13 +396,18 @@ class Router:
         """What passages come from: a search, reranked where that is asked for, or the model."""
         if self._passages is None:
             if self.config.passages_from == GENERATED:
-                self._passages = GeneratedPassages(lambda: self.model)
+                self._passages = GeneratedPassages(self._write)
             else:
                 search = self._retriever
                 if search is None:
                     search = default_retriever(self.memory, self.background.passages)
                 self._passages = reranked(search, self._reranker)
         return self._passages
+
+    def _write(self, instruction: str) -> Written:
+        """A passage that the model writes when told to; one that follows no instructions says so (CapabilityError)."""
+        text = instruct(self.model, instruction, "a generated passage (GenRead)", max_new_tokens=LONGEST)
+        return Written(text=text, by=self.model.name)
 
     def retrieve(self, question: str, mentions: Sequence[Mention]) -> list[RetrievedPassage]:
         """The best passages that speak of a question; those that contradict an edit are among them still."""

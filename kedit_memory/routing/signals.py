@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import Mention, RetrievedPassage
 from kedit_memory.routing.form import form_of
 from kedit_memory.routing.link import fold
-from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.relations import AskedRelation, RelationClassifier
 
 
