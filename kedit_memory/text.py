@@ -1,13 +1,18 @@
-"""What text may be stored, in which normal form, and how it is shown in a terminal."""
+"""What text may be stored, what the same text is, and how text is shown in a terminal."""
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from itertools import islice
+
+import regex
 
 from kedit_memory.errors import InvalidInputError
 
 LONGEST_TEXT = 32_000  # characters of a question, an answer, a statement
 LONGEST_LINE = 4_000  # of a subject, a relation, an alias, a source
 LONGEST_NAME = 200  # of a namespace
+LONGEST_KEY = 32  # tokens of a name by which it is looked up
 
 _BLANK_START = re.compile(r"\A(?:[^\S\n]*\n)+")  # blank lines before the first one that holds something
 # What moves the cursor or the direction of what follows: C0, C1, and the bidirectional embeddings, overrides, isolates.
@@ -35,6 +40,92 @@ def verbatim(value: object, name: str) -> str:
     """
     text = _text(value, name).rstrip()
     return _checked(_BLANK_START.sub("", text) if "\n" in text.lstrip() else text.lstrip(), name, LONGEST_TEXT)
+
+
+def fold(text: str) -> str:
+    """Text as it is compared: slots, prompts, names and aliases are the same where this is equal.
+
+    Case, blanks, invisible characters and typographic variants of apostrophes, quotes and hyphens do not matter, nor do
+    marks that a script can do without: accents of Latin and Greek, vowel points of Hebrew and Arabic, stress in
+    Cyrillic. Marks that make another letter stay, such as Japanese voicing, the Cyrillic short i, all of Indic ones.
+    """
+    return " ".join("".join(map(_folded_piece, _pieces(text))).split())
+
+
+def fold_with_offsets(text: str) -> tuple[str, list[int]]:
+    """The folded text and, for each of its characters and for its end, the place in `text` that it comes from."""
+    if text.isascii():
+        plain = fold(text)
+        if len(plain) == len(text):  # nothing was left out: most of what is long is read this way
+            return plain, list(range(len(text) + 1))
+    folded: list[str] = []
+    offsets: list[int] = []
+    place = 0
+    for piece in _pieces(text):
+        for part in _folded_piece(piece):
+            if part != " " or (folded and folded[-1] != " "):  # one blank for several, none at the start
+                folded.append(part)
+                offsets.append(place)
+        place += len(piece)
+    offsets.append(len(text))
+    if folded and folded[-1] == " ":
+        folded.pop()
+        offsets.pop()
+    return "".join(folded), offsets
+
+
+def tokens(folded: str) -> list[tuple[int, int]]:
+    """Where the tokens of a folded text are: words, marks, and the characters of scripts that leave no blanks."""
+    return [found.span() for found in _TOKEN.finditer(folded)]
+
+
+def name_key(name: str) -> str:
+    """What a name is looked up by: its folded tokens; a name of very many tokens goes by its first ones."""
+    return " ".join(found[0] for found in islice(_TOKEN.finditer(fold(name[:LONGEST_LINE])), LONGEST_KEY))
+
+
+def _pieces(text: str) -> Sequence[str]:
+    """The characters of a text, with those that compose to one kept together."""
+    if text.isascii() or (unicodedata.is_normalized("NFC", text) and not _JOINS.search(text)):
+        return text
+    pieces: list[str] = _PIECE.findall(text)
+    return pieces
+
+
+class _Folded(dict[str, str]):
+    """Single characters as they are folded, worked out at the first use: passages are long, and folded often."""
+
+    def __missing__(self, character: str) -> str:
+        self[character] = folded = _fold_piece(character)
+        return folded
+
+
+def _folded_piece(piece: str) -> str:
+    return _FOLDED[piece] if len(piece) == 1 else _fold_piece(piece)
+
+
+def _fold_piece(piece: str) -> str:
+    """One character with its marks, folded. Case is folded between two decompositions, since it takes some apart."""
+    lower = _bare(unicodedata.normalize("NFKD", piece.translate(_PLAIN))).casefold()
+    plain = _bare(unicodedata.normalize("NFKD", lower)).translate(_PLAIN)
+    return unicodedata.normalize("NFC", "".join(" " if part.isspace() else part for part in plain))
+
+
+def _bare(decomposed: str) -> str:
+    """Decomposed characters without the marks that do not matter."""
+    kept = ""
+    for part in decomposed:
+        if not _MARK.match(part) or (kept and _matters(kept, part)):
+            kept += part
+    return kept
+
+
+def _matters(before: str, mark: str) -> bool:
+    """Whether a mark makes another letter of what stands before it."""
+    letter = next((part for part in reversed(before) if not _MARK.match(part)), "")
+    if not _MARKED.match(letter) or _POINT.match(mark):
+        return False
+    return not _STRESS.match(mark) or len(unicodedata.normalize("NFC", letter + mark)) == 1
 
 
 def shortened(text: str, width: int) -> str:
@@ -69,3 +160,28 @@ def _checked(text: str, name: str, limit: int, *, lines: bool = True) -> str:
                 f"{name} holds the control character U+{ord(character):04X}; only {allowed} allowed, remove it"
             )
     return text
+
+
+# What is typed in several ways: apostrophes, quotes, hyphens; letters that Unicode does not take apart; and what is not
+# seen: soft hyphens, zero-width blanks, marks of direction.
+_VARIANTS = {
+    "'": "\u2018\u2019\u201a\u201b\u2032\u02b9\u02bb\u02bc\u02be\u02bf\u00b4\u2039\u203a",
+    '"': "\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb",
+    "-": "\u2010\u2011\u2012\u2013\u2212\u05be",
+    "": "\u00ad\u200b\u200e\u200f\u061c\u2060\ufeff",
+    "o": "ø", "l": "ł", "d": "đð", "th": "þ", "ae": "æ", "oe": "œ", "i": "\u0131",
+}  # fmt: skip
+_PLAIN = {ord(variant): plain for plain, variants in _VARIANTS.items() for variant in variants}
+_FOLDED = _Folded()
+
+_MARK = regex.compile(r"\p{M}")
+_MARKED = regex.compile(r"[\p{L}\p{N}--\p{Latin}\p{Greek}]", regex.V1)  # letters that marks may change
+_POINT = regex.compile("[\u0591-\u05c7\u064b-\u0652\u0670]")  # vowel points of Hebrew and Arabic
+_STRESS = regex.compile("[\u0300\u0301]")
+_JOINS = regex.compile("[\\p{M}\uff9e\uff9f\u1161-\u11ff]")
+_PIECE = regex.compile(
+    "[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?|[\uac00-\ud7a3][\u11a8-\u11c2]|(?s:.)[\\p{M}\uff9e\uff9f]*"
+)
+
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\u3005\u30fc\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_TOKEN = regex.compile(rf"[{_UNSPACED}]\p{{M}}*+|[\p{{L}}\p{{N}}\p{{M}}--{_UNSPACED}]++|\S", regex.V1)

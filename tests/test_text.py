@@ -7,7 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.text import LONGEST_TEXT, clean, clean_line, shortened, verbatim, visible
+from kedit_memory.text import (
+    LONGEST_KEY,
+    LONGEST_LINE,
+    LONGEST_TEXT,
+    clean,
+    clean_line,
+    fold,
+    fold_with_offsets,
+    name_key,
+    shortened,
+    tokens,
+    verbatim,
+    visible,
+)
 
 CONTROLS = [chr(code) for code in (*range(9), *range(11, 32), *range(127, 160))]
 LINES = st.text(st.characters(exclude_categories=("Cc", "Cs")) | st.sampled_from("\n\t "), max_size=60)
@@ -76,3 +89,111 @@ def test_what_steers_a_terminal_is_shown_as_an_escape(text: str, bad: str) -> No
     assert bad not in shown
     assert shown.isascii() or visible(shown) == shown
     assert visible("a\n\tb \u05d0\u200f") == "a\n\tb \u05d0\u200f"
+
+
+# What the same text is.
+
+SAME = [
+    ("São Tomé", "Sao Tome"),
+    ("Moore’s law", "MOORE'S  LAW"),
+    ("ʻAmr", "'amr"),
+    ("“Who” is «he»?", '"who" is "he"?'),
+    ("Saint‑Denis", "Saint-Denis"),
+    ("1990–1995", "1990-1995"),
+    ("−5", "-5"),
+    ("Straße", "STRASSE"),
+    ("İSTANBUL", "istanbul"),
+    ("ılgaz", "Ilgaz"),
+    ("Đà Nẵng", "Da Nang"),
+    ("Æthelred", "aethelred"),
+    ("Ὀδυσσεύς", "οδυσσευσ"),
+    ("New\N{NO-BREAK SPACE}\t York\n", " new york"),
+    ("co\N{SOFT HYPHEN}operate", "cooperate"),
+    ("\N{ZERO WIDTH NO-BREAK SPACE}Oslo", "oslo"),
+    ("ﬁne", "FINE"),
+    ("Ａｎｎ", "ann"),
+    ("ｶﾞｽ", "ガス"),
+    ("か\N{COMBINING KATAKANA-HIRAGANA VOICED SOUND MARK}", "が"),
+    ("\u1112\u1161\u11ab\u1100\u116e\u11a8", "한국"),
+    ("за\N{COMBINING ACUTE ACCENT}мок", "ЗАМОК"),
+    ("и\N{COMBINING BREVE}од", "йод"),
+    ("مُحَمَّد", "محمد"),
+    ("אָדָם", "אדם"),
+    ("क\N{DEVANAGARI SIGN NUKTA}लम", "\N{DEVANAGARI LETTER QA}लम"),
+]
+DIFFERENT = [
+    ("が", "か"),
+    ("ぱ", "ば"),
+    ("йод", "иод"),
+    ("їжа", "іжа"),
+    ("क", "क\N{DEVANAGARI SIGN VIRAMA}"),
+    ("क़लम", "कलम"),
+    ("कि", "की"),
+    ("กา", "ก่า"),
+    ("أمل", "امل"),
+    ("ガス", "がす"),
+    ("5", "-5"),
+    ("C", "C++"),
+    ("well-known", "well known"),
+    ("US", "U.S."),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_ways_of_writing_the_same_text(one: str, other: str) -> None:
+    assert fold(one) == fold(other)
+    assert name_key(one) == name_key(other)
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT)
+def test_marks_that_make_another_text(one: str, other: str) -> None:
+    assert fold(one) != fold(other)
+    assert name_key(one) != name_key(other)
+
+
+TEXTS = st.text(st.one_of(st.characters(), st.sampled_from(" \t\u00a0\u0301\u3099\u0323がé’")), max_size=16)
+
+
+@given(TEXTS)
+def test_folding_twice_changes_nothing(text: str) -> None:
+    once = fold(text)
+    assert fold(once) == once
+    assert fold(unicodedata.normalize("NFD", text)) == fold(unicodedata.normalize("NFC", text)) == once
+    assert "  " not in once
+    assert once.strip() == once
+
+
+@given(TEXTS)
+def test_each_folded_character_has_its_place_in_the_text(text: str) -> None:
+    folded, offsets = fold_with_offsets(text)
+    assert folded == fold(text)
+    assert len(offsets) == len(folded) + 1
+    assert offsets == sorted(offsets)
+    for place, start in enumerate(offsets):
+        if not place or offsets[place - 1] < start:  # of one character there may come several
+            assert fold(text[:start]) == folded[:place].rstrip()
+    assert all(0 <= place <= len(text) for place in offsets)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("Moore’s law", "moore ' s law"),
+        ("AT&T, C++", "at & t , c + +"),
+        ("東京タワー", "東 京 タ ワ ー"),
+        ("กรุงเทพ", "ก รุ ง เ ท พ"),
+        ("नई दिल्ली", "नई दिल्ली"),
+        ("3rd snake_case", "3rd snake _ case"),
+        ("  ", ""),
+    ],
+)
+def test_tokens_are_words_and_marks_and_characters_of_scripts_without_blanks(text: str, key: str) -> None:
+    assert name_key(text) == key
+    folded = fold(text)
+    assert " ".join(folded[start:end] for start, end in tokens(folded)) == key
+
+
+def test_a_very_long_name_goes_by_its_first_tokens() -> None:
+    key = name_key("word " * 1_000_000)
+    assert key == " ".join(["word"] * LONGEST_KEY)
+    assert len(name_key("x" * 1_000_000)) <= LONGEST_LINE

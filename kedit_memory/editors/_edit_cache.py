@@ -8,6 +8,7 @@ import numpy as np
 from kedit_memory.editors._scope_classifier import ScopeClassifier
 from kedit_memory.editors.base import Fact
 from kedit_memory.records import Vectors
+from kedit_memory.text import fold
 
 _FIRST_ROWS = 64
 
@@ -100,5 +101,5 @@ class EditCache:
 
 
 def _key(edit: Fact) -> str:
-    """What makes two prompts one: case and white space aside."""
-    return " ".join(edit.prompt.casefold().split())
+    """What makes two prompts one."""
+    return fold(edit.prompt)

@@ -4,10 +4,10 @@ Conflicts are decided on namespace, subject, relation and validity, never on sim
 whose subject or relation is unknown is compared by its prompt instead.
 """
 
-import unicodedata
 from dataclasses import dataclass, replace
 
 from kedit_memory.records import Edit, Status
+from kedit_memory.text import fold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,26 +27,20 @@ class Question:
     subject_key: str | None
 
 
-def folded(text: str) -> str:
-    """Text as it is compared: compatibility forms, case and runs of spaces do not matter."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
 def subject_key(subject: str | None) -> str | None:
     """The folded subject, or None when it is unknown."""
-    return folded(subject) if subject else None
+    return (fold(subject) or None) if subject else None
 
 
 def prompt_key(prompt: str) -> str:
     """The folded prompt without its closing punctuation."""
-    return folded(prompt).rstrip("?!. ") or folded(prompt)
+    return fold(prompt).rstrip("?!.。؟ ") or fold(prompt)
 
 
 def slot_of(subject: str | None, relation: str | None) -> str | None:
     """The slot of a subject and relation; None unless both are known."""
-    if not subject or not relation:
-        return None
-    return f"{folded(subject)}\x1f{folded(relation.replace('_', ' '))}"
+    about, asked = subject_key(subject), fold((relation or "").replace("_", " "))
+    return f"{about}\x1f{asked}" if about and asked else None
 
 
 def same_target(one: str | None, other: str | None) -> bool:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kedit_memory.memory.conflicts import folded
 from kedit_memory.memory.index import Hits
 from kedit_memory.memory.index.base import distances
 from kedit_memory.memory.index.cached import KeyIndex
 from kedit_memory.memory.rows import SELECT_EDIT, edit_of, number_of, to_json
 from kedit_memory.memory.store import ANSWERING, Store
 from kedit_memory.records import Edit, KeyKind, Match, Vectors
+from kedit_memory.text import fold
 
 # An edit holds on a day of its interval. A superseded one keeps the days before its successor's;
 # where the successor holds too, the successor is right. ?1 is the namespace, ?2 the day.
@@ -62,7 +62,7 @@ class Holding:
 
     def bound(self) -> tuple[str, str, str | None]:
         """The values of the queries' places ?1 to ?3."""
-        keys = None if self.subjects is None else to_json(sorted({folded(name) for name in self.subjects}))
+        keys = None if self.subjects is None else to_json(sorted({fold(name) for name in self.subjects}))
         return self.namespace, self.day, keys
 
 

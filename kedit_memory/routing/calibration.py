@@ -19,8 +19,7 @@ import numpy.typing as npt
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.memory.formats.jsonl import read_lines
 from kedit_memory.records import Encoder
-from kedit_memory.routing.link import fold
-from kedit_memory.text import clean
+from kedit_memory.text import clean, fold
 
 Numbers: TypeAlias = npt.NDArray[np.float64]
 _T = TypeVar("_T")

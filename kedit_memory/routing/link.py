@@ -5,7 +5,6 @@ An Aho-Corasick automaton (Aho and Corasick, 1975) reads a text once, whatever t
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
 import ahocorasick
@@ -14,50 +13,12 @@ from rapidfuzz.distance import OSA
 
 from kedit_memory.records import Mention
 from kedit_memory.routing.partial import PartialNames
+from kedit_memory.text import fold, fold_with_offsets
 
 FUZZY_SCORE = 88.0  # similarity of a misspelt name, 0 to 100
 _FUZZY_LENGTH = 5  # a shorter name has too many neighbours to guess at
 _LONG = 8  # letters; a longer word may hold two slips
 
-
-def fold(text: str) -> str:
-    """Text as names are compared: without case, accents and typographic variants."""
-    return fold_with_offsets(text)[0]
-
-
-def fold_with_offsets(text: str) -> tuple[str, list[int]]:
-    """The folded text and, for each of its characters, the place in `text` that it comes from."""
-    if text.isascii() and "  " not in (plain := "".join(map(_FOLDED.__getitem__, text))):
-        return plain, list(range(len(text)))  # character by character: most of what is long is read this way
-    folded: list[str] = []
-    offsets: list[int] = []
-    for place, character in enumerate(text):
-        for part in _FOLDED[character]:
-            if part != " " or not folded or folded[-1] != " ":  # one blank for several
-                folded.append(part)
-                offsets.append(place)
-    return "".join(folded), offsets
-
-
-# Apostrophes and hyphens in their typographic forms; letters that Unicode does not take apart, such as the dotless i.
-_PLAIN = (
-    dict.fromkeys("\u2018\u2019\u02bc\u02bb\u2032", "'")
-    | dict.fromkeys("\u2010\u2013", "-")
-    | {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"}
-)
-
-
-class _Folded(dict[str, str]):
-    """Each character as it is folded, worked out at its first use: passages are long, and linked at every search."""
-
-    def __missing__(self, character: str) -> str:
-        parts = (part for part in unicodedata.normalize("NFKD", character) if not unicodedata.combining(part))
-        plain = (" " if part.isspace() else _PLAIN.get(part, part) for part in "".join(parts).casefold())
-        self[character] = "".join(plain)
-        return self[character]
-
-
-_FOLDED = _Folded()
 
 # English words, common in questions, that are also names: without the name's own capitals they are words.
 _WORDS = """
@@ -90,7 +51,7 @@ class Linker:
     def add(self, names: Iterable[tuple[str, str]]) -> None:
         """Learn more names; the automaton is finished at the next search."""
         for surface, name in names:
-            folded = fold(surface).strip()
+            folded = fold(surface)
             if not folded:
                 continue
             if folded in _ORDINARY:
@@ -138,7 +99,7 @@ class Linker:
         A last resort: for texts whose exact names lead nowhere.
         """
         folded, offsets = fold_with_offsets(text)
-        pieces = self._partial.find(folded, [text[place].isupper() for place in offsets])
+        pieces = self._partial.find(folded, [text[place].isupper() for place in offsets[:-1]])
         found = [self._mentions(text, offsets, one.start, one.end, one.name, fuzzy=True) for one in pieces]
         return tuple(mention for group in found for mention in group)
 
@@ -151,7 +112,7 @@ class Linker:
             for last, surface in self._automaton.iter(folded)
             if _is_word(folded, last + 1 - len(surface), last + 1)
         ]
-        hits = [hit for hit in hits if hit[2] not in _ORDINARY or self._is_spelt(text, *_span(text, offsets, *hit[:2]))]
+        hits = [hit for hit in hits if hit[2] not in _ORDINARY or self._is_spelt(text, *_span(offsets, *hit[:2]))]
         hits.sort(key=lambda hit: (hit[0] - hit[1], hit[0]))
         kept: list[tuple[int, int, str]] = []
         for start, end, surface in hits:
@@ -180,7 +141,7 @@ class Linker:
         """
         cased = _has_capital(text, 0, len(text))
         words = _words(folded)
-        capital = [_has_capital(text, *_span(text, offsets, *word)) for word in words]
+        capital = [_has_capital(text, *_span(offsets, *word)) for word in words]
         best: tuple[float, int, int, str] | None = None
         for first in range(len(words)):
             for last in range(first, min(first + 5, len(words))):
@@ -204,7 +165,7 @@ class Linker:
         self, text: str, folded: str, offsets: list[int], start: int, end: int, surface: str
     ) -> tuple[int, int, str] | None:
         """The misspelt name that ends with an exact one: in "the Democartic Republic of the Congo" another country."""
-        before = [word for word in _words(folded[:start]) if _has_capital(text, *_span(text, offsets, *word))]
+        before = [word for word in _words(folded[:start]) if _has_capital(text, *_span(offsets, *word))]
         if not before or folded[before[-1][1] : start] != " ":
             return None
         first = before[-1][0]
@@ -222,7 +183,7 @@ class Linker:
     def _mentions(
         self, text: str, offsets: list[int], start: int, end: int, surface: str, *, fuzzy: bool = False
     ) -> list[Mention]:
-        first, last = _span(text, offsets, start, end)
+        first, last = _span(offsets, start, end)
         return [
             Mention(start=first, end=last, surface=text[first:last], name=name, fuzzy=fuzzy)
             for name in self._names[surface]
@@ -239,8 +200,7 @@ def surfaces_of(names: Mapping[str, tuple[str, ...]]) -> Iterable[tuple[str, str
 def _as_written(surface: str) -> str:
     """The part of a name that its folded form stands for: of "I\u00af" the "I"."""
     folded, offsets = fold_with_offsets(surface)
-    start = len(folded) - len(folded.lstrip())
-    first, last = _span(surface, offsets, start, start + len(folded.strip()))
+    first, last = _span(offsets, 0, len(folded))
     return surface[first:last]
 
 
@@ -250,13 +210,9 @@ def _is_word(text: str, start: int, end: int) -> bool:
     return before and after
 
 
-def _span(text: str, offsets: list[int], start: int, end: int) -> tuple[int, int]:
-    """Where folded characters [start, end) lie in the text, with the accents that follow the last of them."""
-    following = offsets[end] if end < len(offsets) else len(text)
-    last = offsets[end - 1] + 1
-    while last < following and unicodedata.combining(text[last]):
-        last += 1
-    return offsets[start], last
+def _span(offsets: list[int], start: int, end: int) -> tuple[int, int]:
+    """Where folded characters [start, end) lie in the text, with the marks that follow the last of them."""
+    return offsets[start], max(offsets[end], offsets[end - 1] + 1)
 
 
 def _has_capital(text: str, first: int, last: int) -> bool:

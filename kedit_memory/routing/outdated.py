@@ -12,12 +12,12 @@ from functools import cached_property
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
-from kedit_memory.memory.conflicts import folded
 from kedit_memory.memory.replaced import Replacing
 from kedit_memory.memory.requests import day
 from kedit_memory.records import Edit, Kind, OutdatedPassage, Passage, RetrievedPassage
 from kedit_memory.routing.background import Background
-from kedit_memory.routing.link import Linker, fold
+from kedit_memory.routing.link import Linker
+from kedit_memory.text import fold
 
 _DAY = len("2024-07-01")
 
@@ -44,7 +44,7 @@ class Contradictions:
 
     def _speaking_against(self, read: "_Read", edits: Sequence[Replacing]) -> OutdatedPassage | None:
         for one in edits:
-            about = folded(one.edit.subject or "") in read.subjects and _is_older(read.passage, one.edit)
+            about = fold(one.edit.subject or "") in read.subjects and _is_older(read.passage, one.edit)
             if about and any(read.states(value, one.current, self.linker) for value in self._replaced(one)):
                 return OutdatedPassage(passage=read.passage, edit_id=one.edit.id, kind=one.edit.kind)
         return None
@@ -61,7 +61,7 @@ class Contradictions:
         """What the background has for the edit's subject and relation."""
         if not edit.subject or not edit.relation:
             return
-        relation = folded(edit.relation.replace("_", " "))
+        relation = fold(edit.relation.replace("_", " "))
         for name in _known(edit.subject, self.linker):
             for stated, value in self.background.facts.get(name, ()):
                 if stated.replace("_", " ") == relation:
@@ -119,7 +119,7 @@ class _Read:
     @cached_property
     def subjects(self) -> frozenset[str]:
         """The surfaces, folded as the memory folds subjects."""
-        return frozenset(map(folded, self.surfaces))
+        return frozenset(map(fold, self.surfaces))
 
     @cached_property
     def text(self) -> str:

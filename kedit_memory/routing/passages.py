@@ -17,7 +17,7 @@ from kedit_memory.retrieval.fuse import FusedRetriever
 from kedit_memory.retrieval.relevance import Relevance
 from kedit_memory.retrieval.rerank import PairScorer, RerankedRetriever
 from kedit_memory.retrieval.stored import StoreRetriever
-from kedit_memory.routing.link import fold
+from kedit_memory.text import fold
 
 ENGINE = "faiss"
 _PROPER = re.compile(r"(?<=\w )[A-Z]\w+")  # capitalised within a sentence

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from kedit_memory.memory import EditMemory
 from kedit_memory.records import Edit, KeyKind, Match, Mention, Vectors
 from kedit_memory.routing.calibration import EXACT, FUZZY, LINKED, UNLINKED
-from kedit_memory.routing.link import Linker, fold
+from kedit_memory.routing.link import Linker
 from kedit_memory.routing.verify import MOST, Candidate, own_wording
+from kedit_memory.text import fold
 
 SHOWN = 5  # edits that a miss mentions as near
 SAME = 1e-6  # a distance below it is the key's own wording

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.records import Mention
-from kedit_memory.routing.link import fold
+from kedit_memory.text import fold
 
 SURE = 0.45  # cosine from which the nearest phrasing says the relation
 SLOT = "{s}"

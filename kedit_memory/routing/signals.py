@@ -7,8 +7,8 @@ from enum import StrEnum
 from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import Mention, RetrievedPassage
 from kedit_memory.routing.form import form_of
-from kedit_memory.routing.link import fold
 from kedit_memory.routing.relations import AskedRelation, RelationClassifier
+from kedit_memory.text import fold
 
 
 class Signal(StrEnum):

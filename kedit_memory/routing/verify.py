@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from kedit_memory.models.encoder import HashingEncoder, minilm_folder
 from kedit_memory.records import Edit, Encoder, Match
 from kedit_memory.routing.calibration import EXACT, Calibration
-from kedit_memory.routing.link import fold
 from kedit_memory.shipped import scope_verifier
+from kedit_memory.text import fold
 
 if TYPE_CHECKING:
     from kedit_memory.models.pair import Pair

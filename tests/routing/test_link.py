@@ -1,12 +1,11 @@
-import re
-import unicodedata
 from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from kedit_memory.routing.link import Linker, fold, fold_with_offsets, surfaces_of
+from kedit_memory.routing.link import Linker, surfaces_of
+from kedit_memory.text import fold
 from kedit_memory.world import load_world
 
 CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
@@ -239,23 +238,6 @@ def test_mentions_are_ordered_disjoint_slices(known, text):
         ordered = sorted(places)
         assert all(0 <= start < end <= len(text) for start, end in ordered)
         assert all(a[1] <= b[0] for a, b in pairwise(ordered))
-
-
-@given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from(" \t\u00a0")), max_size=12))
-def test_folding_goes_by_characters(text):
-    folded, offsets = fold_with_offsets(text)
-    assert len(folded) == len(offsets)
-    assert offsets == sorted(offsets)
-    assert "  " not in folded
-    expected = "".join(fold(character) for character in text)
-    assert folded == re.sub(" +", " ", expected)
-
-
-@given(texts)
-def test_folding_twice_changes_nothing(text):
-    once = fold(text)
-    assert fold(once) == once
-    assert fold(unicodedata.normalize("NFD", text)) == fold(unicodedata.normalize("NFC", text))
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from kedit_memory.records import Passage, Route
 from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.gate import Gate
-from kedit_memory.routing.link import fold
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.shipped import data_folder
+from kedit_memory.text import fold
 from kedit_memory.world import background, passages_file, world_folder
 
 BADGE = "My badge stopped working, how can I reset it?"
