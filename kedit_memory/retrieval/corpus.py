@@ -285,6 +285,12 @@ def _written(file: Path) -> Iterator[None]:
         raise StoreError(f"cannot write {file}: {error.strerror}; nothing was ingested") from error
 
 
+def has_passages(store: Path) -> bool:
+    """Whether anything was ingested into a store."""
+    with Corpus(store) as corpus:
+        return next(corpus.rows(), None) is not None
+
+
 def copy_passages(store: Path, to: Path) -> None:
     """Copy the passages that users gave to one store to the folder of another, consistent while others write.
 

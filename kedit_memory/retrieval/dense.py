@@ -25,6 +25,7 @@ Ints = NDArray[np.int64]
 Encode = Callable[[Iterator[list[str]]], Iterable[Vectors]]  # batches of texts to their vectors, in order
 
 _LOG = logging.getLogger(__name__)
+ENGINE = "faiss"  # of the memory's index engines, the one for passages
 _FOLDER = Path("passages") / "dense"  # in the folder of a store
 _FILE = "manifest.json"
 _BATCH = 512  # texts encoded between two commits

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
+from kedit_memory.memory.index import load_engine
+from kedit_memory.models.cross_encoder import load_cross_encoder
 from kedit_memory.models.instructions import instruct
 from kedit_memory.models.language import OnText, TextModel
 from kedit_memory.models.named import load_model
@@ -24,10 +26,13 @@ from kedit_memory.records import (
     RetrievedPassage,
     Route,
 )
-from kedit_memory.retrieval.base import Retriever
+from kedit_memory.retrieval.base import Retriever, kind_of
+from kedit_memory.retrieval.corpus import has_passages
+from kedit_memory.retrieval.dense import ENGINE
 from kedit_memory.retrieval.generated import LONGEST, GeneratedPassages, Written
+from kedit_memory.retrieval.passages import Sifted, asking_for, default_retriever, sift, told_aside
 from kedit_memory.retrieval.relevance import Relevance
-from kedit_memory.retrieval.rerank import PairScorer
+from kedit_memory.retrieval.rerank import PairScorer, RerankedRetriever
 from kedit_memory.routing.answer import Speakers, answer_many
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.calibration import EXACT
@@ -37,16 +42,6 @@ from kedit_memory.routing.gate_calibration import NOTE as GATE
 from kedit_memory.routing.gate_calibration import GateCalibration
 from kedit_memory.routing.gate_choice import calibration_for, choose_gate
 from kedit_memory.routing.outdated import Contradictions, told, without
-from kedit_memory.routing.passages import (
-    Sifted,
-    asking_for,
-    default_retriever,
-    has_passages,
-    kind_of,
-    reranked,
-    sift,
-    told_aside,
-)
 from kedit_memory.routing.recall import SHOWN
 from kedit_memory.routing.scope import SCOPES, Found, Scope, timed
 from kedit_memory.routing.uncertainty import OwnAnswer, can_read, own_answers
@@ -361,7 +356,7 @@ class Router:
         if self.config.passages == 0:
             return "no passages are wanted"
         given = self._retriever is not None or self.config.passages_from == GENERATED or self.background.passages
-        return "" if given or has_passages(self.memory) else "the store has no passages"
+        return "" if given or has_passages(self.memory.path) else "the store has no passages"
 
     def _alone(self, found: Found, why: str) -> Decision:
         """The model's own answer, without a gate: there is nothing to choose."""
@@ -398,11 +393,18 @@ class Router:
             if self.config.passages_from == GENERATED:
                 self._passages = GeneratedPassages(self._write)
             else:
-                search = self._retriever
-                if search is None:
-                    search = default_retriever(self.memory, self.background.passages)
-                self._passages = reranked(search, self._reranker)
+                self._passages = self._search()
         return self._passages
+
+    def _search(self) -> Retriever:
+        """The search given, or that over the store's passages; reranked where that is asked for."""
+        search, by = self._retriever, self._reranker
+        if search is None:
+            engine = load_engine(ENGINE)
+            search = default_retriever(self.memory.path, self.memory.encoder, engine, self.background.passages)
+        if by is None:
+            return search
+        return RerankedRetriever(search, load_cross_encoder(by) if isinstance(by, str) else by)
 
     def _write(self, instruction: str) -> Written:
         """A passage that the model writes when told to; one that follows no instructions says so (CapabilityError)."""

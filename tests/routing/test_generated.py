@@ -15,9 +15,9 @@ from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.models.remote import OpenAIModel
 from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import Route
+from kedit_memory.retrieval.base import kind_of
 from kedit_memory.retrieval.bm25 import Bm25Retriever
 from kedit_memory.routing.background import Background
-from kedit_memory.routing.passages import kind_of
 from kedit_memory.routing.provenance import to_dict, to_lines
 from kedit_memory.routing.router import Router, RouterConfig
 

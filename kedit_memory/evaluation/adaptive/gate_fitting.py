@@ -9,6 +9,7 @@ from kedit_memory.models.language import TextModel
 from kedit_memory.models.prompts import MAX_NEW_TOKENS
 from kedit_memory.popularity.table import TIER_BOUNDS, tier_of
 from kedit_memory.records import Mention
+from kedit_memory.retrieval.base import kind_of
 from kedit_memory.routing.gate_calibration import (
     GateCalibration,
     GateQuestion,
@@ -17,7 +18,6 @@ from kedit_memory.routing.gate_calibration import (
     known_signals,
     split,
 )
-from kedit_memory.routing.passages import kind_of
 from kedit_memory.routing.policies import GateCase, GatePolicy, policy_class, weighs_uncertainty
 from kedit_memory.routing.relations import classifier, masked
 from kedit_memory.routing.router import Router
