@@ -32,7 +32,8 @@ class Encoding:
         """The encoder, loaded at the first use."""
         if self._loaded is None:
             given = self._given if self._given is not None else self._store.meta("encoder_source")
-            encoder = load_by_name(given) if given is None or isinstance(given, str) else given
+            named = given is None or isinstance(given, str)
+            encoder = load_by_name(given, fetch=self._given is not None) if named else given
             self._check(encoder)
             self._loaded = encoder
         return self._loaded
@@ -82,9 +83,9 @@ class Encoding:
         )
 
 
-def load_by_name(name: str | None) -> Encoder:
-    """The encoder that a name stands for; None takes the default one."""
-    encoder: Encoder = load("loader", "load_encoder", _LOADERS)(name)
+def load_by_name(name: str | None, *, fetch: bool = True) -> Encoder:
+    """The encoder that a name stands for, None for the default one; `fetch` lets a Hub name be asked of the Hub."""
+    encoder: Encoder = load("loader", "load_encoder", _LOADERS)(name, fetch=fetch)
     return encoder
 
 
