@@ -1,0 +1,129 @@
+"""Connections to SQLite files: set up alike, brought up to date by numbered migrations, their errors in one line.
+
+Each write is a transaction in a write-ahead log with synchronous=FULL: what has returned survives a crash.
+"""
+
+import os
+import sqlite3
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from kedit_memory.errors import StoreError
+
+BUSY_SECONDS = 10.0
+
+_ADVICE: tuple[tuple[str, str], ...] = (
+    ("not a database", "restore a backup, or name another folder as the store"),
+    ("malformed", "the file is damaged, restore a backup (see kedit backup)"),
+    ("disk I/O", "check the disk, then run kedit verify"),
+    ("disk is full", "nothing was changed, free some space and try again"),
+    ("readonly", "make the folder writable, or name another store"),
+    ("unable to open", "make the folder writable, or name another store"),
+    ("locked", "another process is writing, try again when it has finished"),
+)
+
+
+def connect(file: Path, *, writable: bool = True, shared: bool = True) -> sqlite3.Connection:
+    """A connection to a database, which threads may use one at a time; what it deletes is overwritten with zeros.
+
+    One that is not `writable` changes no byte of the database. One that is not even `shared` makes no file beside it,
+    as a folder that cannot be written demands; it must not be used while others write.
+    """
+    lone = not writable and not shared and not file.with_name(f"{file.name}-wal").exists()
+    how = "rwc" if writable else "ro&immutable=1" if lone else "ro"
+    connection = sqlite3.connect(
+        f"{file.absolute().as_uri()}?mode={how}",
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=True,
+    )
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.create_function("checksum_of", -1, checksum, deterministic=True)
+        connection.execute("PRAGMA foreign_keys = ON")
+        if writable:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA secure_delete = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def may_write(file: Path) -> bool:
+    """Whether this process may change a database, or make it where it is absent."""
+    return os.access(file if file.exists() else file.parent, os.W_OK) and os.access(file.parent, os.W_OK)
+
+
+def migrate(connection: sqlite3.Connection, file: Path, migrations: Sequence[str], owner: int) -> None:
+    """Makes the tables, or brings an older file up to date, in one transaction; the n-th script leads to format n.
+
+    Raises:
+        StoreError: the file belongs to another program, is of a newer format, or may not be changed.
+    """
+    newest = len(migrations)
+    if _version(connection, file, newest, owner) == newest:
+        return
+    if connection.execute("PRAGMA query_only").fetchone()[0] or not may_write(file):
+        raise StoreError(f"{file} is of an older format and cannot be changed here; copy it to a writable folder")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for script in migrations[_version(connection, file, newest, owner) :]:  # another process may have been quicker
+            for statement in filter(str.strip, script.split(";\n")):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {owner}")
+        connection.execute(f"PRAGMA user_version = {newest}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection, file: Path, newest: int, owner: int) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    found = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    if found != owner and connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None:
+        raise StoreError(f"{file} is a database of another program; name another folder as the store")
+    if version > newest:
+        raise StoreError(
+            f"{file} has format {version}, this version of kedit-memory reads up to {newest}; "
+            "install a newer kedit-memory"
+        )
+    return version
+
+
+@contextmanager
+def translated(file: Path) -> Iterator[None]:
+    """Turns SQLite's errors into one line that says what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        text = str(error)
+        advice = next((say for sign, say in _ADVICE if sign in text), "run kedit verify")
+        raise StoreError(f"{file}: {text}; {advice}") from error
+
+
+def checksum(*values: object) -> int:
+    """CRC-32 of the values of a row: texts, numbers, bytes and NULL, each with its kind and length."""
+    crc = 0
+    for value in values:
+        kind, data = _bytes_of(value)
+        crc = zlib.crc32(data, zlib.crc32(b"%c%d:" % (kind, len(data)), crc))
+    return crc
+
+
+def _bytes_of(value: object) -> tuple[bytes, bytes]:
+    if isinstance(value, str):
+        return b"s", value.encode()
+    if isinstance(value, bytes):
+        return b"b", value
+    if isinstance(value, int):
+        return b"i", b"%d" % value
+    if isinstance(value, float):
+        return b"f", struct.pack("<d", value)
+    return b"n", b""
