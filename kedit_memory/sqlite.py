@@ -8,7 +8,7 @@ import sqlite3
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from kedit_memory.errors import StoreError
@@ -95,6 +95,23 @@ def _version(connection: sqlite3.Connection, file: Path, newest: int, owner: int
             "install a newer kedit-memory"
         )
     return version
+
+
+def copy_database(file: Path, to: Path) -> None:
+    """A copy of a database as one moment has it, whatever others write meanwhile; on the disk when this returns.
+
+    Raises:
+        StoreError: it cannot be read or written.
+    """
+    shared = may_write(file)
+    with (
+        translated(to),
+        closing(connect(file, writable=False, shared=shared)) as source,
+        closing(sqlite3.connect(to)) as copy,
+    ):
+        source.backup(copy)
+    with to.open("rb") as written:
+        os.fsync(written.fileno())
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def rebuild(store: o.ExistingStore = o.STORE, encoder: o.Encoder = None, as_json
 
     The indexes of passages are dropped, and made anew when they are needed.
     """
-    from kedit_memory.retrieval.stored import drop_indexes
+    from kedit_memory.retrieval.indexfiles import drop_indexes
 
     with open_store(store, create=False) as memory:
         keys = memory.rebuild(encoder)

@@ -32,8 +32,8 @@ class Encoding:
         """The encoder, loaded at the first use."""
         if self._loaded is None:
             given = self._given if self._given is not None else self._store.meta("encoder_source")
-            named = given is None or isinstance(given, str)
-            encoder = load_by_name(given, fetch=self._given is not None) if named else given
+            fetch = self._given is not None  # what only the store names is opened from this machine
+            encoder = load_by_name(given, fetch=fetch) if given is None or isinstance(given, str) else given
             self._check(encoder)
             self._loaded = encoder
         return self._loaded

@@ -7,7 +7,7 @@ from itertools import compress
 from operator import not_
 from pathlib import Path
 
-from kedit_memory.records import Encoder, Mention, Passage, RetrievedPassage
+from kedit_memory.records import DEFAULT_NAMESPACE, Encoder, Mention, Passage, RetrievedPassage
 from kedit_memory.retrieval.base import Retriever
 from kedit_memory.retrieval.dense import DenseRetriever, VectorEngine, has_vectors
 from kedit_memory.retrieval.fuse import FusedRetriever
@@ -19,11 +19,18 @@ _PROPER = re.compile(r"(?<=\w )[A-Z]\w+")  # capitalised within a sentence
 
 
 def default_retriever(
-    folder: Path, encoder: Encoder, engine: type[VectorEngine], base: Sequence[Passage] = ()
+    folder: Path,
+    encoder: Encoder,
+    engine: type[VectorEngine],
+    base: Sequence[Passage] = (),
+    *,
+    namespace: str = DEFAULT_NAMESPACE,
 ) -> Retriever:
-    """BM25 over a store's passages and `base`; fused with a search by meaning where they were encoded."""
-    words = StoreRetriever(folder, base)
-    return FusedRetriever([words, DenseRetriever(folder, encoder, engine, base)]) if has_vectors(folder) else words
+    """BM25 over a namespace's passages and `base`; fused with a search by meaning where they were encoded."""
+    words = StoreRetriever(folder, base, namespace=namespace)
+    if not has_vectors(folder, namespace):
+        return words
+    return FusedRetriever([words, DenseRetriever(folder, encoder, engine, base, namespace=namespace)])
 
 
 def asking_for(question: str, mentions: Sequence[Mention]) -> str:
