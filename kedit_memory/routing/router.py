@@ -103,7 +103,8 @@ class Router:
         model: a name (see `load_model`), a model, or a function that gives one; loaded at the first question
             that needs it. A function may have the attribute `name`, by which the gate of the model is found.
         background: what is known beside the store, such as `kedit_memory.world.background()`; by default nothing.
-        retriever: searches passages; by default those ingested into the store, and those of the background.
+        retriever: searches passages, whatever a question's namespace; by default those ingested into that namespace of
+            the store, and those of the background.
         reranker: orders what the search found by reading question and passage together: a scorer, or the name of a
             cross-encoder (see `load_cross_encoder`), loaded at the first search.
         popularity: tiers of names that the store or the background knows, by which alone the gate then decides; by
@@ -142,7 +143,7 @@ class Router:
         self._counterfactual = counterfactual
         self._reads: TextModel | None = None  # the counterfactual model, once it is loaded
         self._retriever = retriever
-        self._passages: Retriever | None = None
+        self._searches: dict[str, Retriever] = {}  # by namespace
         self._relevance: Relevance | None = None
         self._popularity = popularity
         self._gate: Gate | None = None
@@ -314,7 +315,7 @@ class Router:
         )
 
     def _miss(self, found: Found) -> Decision:
-        if nothing := self.nothing_to_search:
+        if nothing := self.nothing_to_search(found.namespace):
             return self._alone(found, nothing)
         question, mentions, timings = found.asked.question, found.asked.mentions, dict(found.timings)
         outdated: list[OutdatedPassage] = []
@@ -322,7 +323,7 @@ class Router:
 
         def search() -> list[RetrievedPassage]:
             with timed(timings, "retrieve"):
-                sifted = self._sifted(question, mentions)
+                sifted = self._sifted(question, mentions, found.namespace)
             aside.extend(sifted.aside)
             with timed(timings, "compare"):
                 outdated.extend(self._contradictions.among(sifted.kept, as_of=found.as_of, namespace=found.namespace))
@@ -350,13 +351,12 @@ class Router:
             timings=timings,
         )
 
-    @property
-    def nothing_to_search(self) -> str:
-        """Why no passage can be found, in words; empty where one may be."""
+    def nothing_to_search(self, namespace: str = DEFAULT_NAMESPACE) -> str:
+        """Why no passage can be found for a namespace, in words; empty where one may be."""
         if self.config.passages == 0:
             return "no passages are wanted"
         given = self._retriever is not None or self.config.passages_from == GENERATED or self.background.passages
-        return "" if given or has_passages(self.memory.path) else "the store has no passages"
+        return "" if given or has_passages(self.memory.path, namespace) else "the store has no passages"
 
     def _alone(self, found: Found, why: str) -> Decision:
         """The model's own answer, without a gate: there is nothing to choose."""
@@ -383,25 +383,22 @@ class Router:
 
     def _calibration(self) -> GateCalibration | None:
         name = self._model if isinstance(self._model, str) else getattr(self._model, "name", None)
-        search, kept = kind_of(self.retriever), self.memory.note(GATE)
+        search, kept = kind_of(self.retriever()), self.memory.note(GATE)
         return calibration_for(name, search, self.config.passages, kept, self.background.name)
 
-    @property
-    def retriever(self) -> Retriever:
-        """What passages come from: a search, reranked where that is asked for, or the model."""
-        if self._passages is None:
-            if self.config.passages_from == GENERATED:
-                self._passages = GeneratedPassages(self._write)
-            else:
-                self._passages = self._search()
-        return self._passages
+    def retriever(self, namespace: str = DEFAULT_NAMESPACE) -> Retriever:
+        """What a namespace's passages come from: a search, reranked where that is asked for, or the model."""
+        if namespace not in self._searches:
+            generated = self.config.passages_from == GENERATED
+            self._searches[namespace] = GeneratedPassages(self._write) if generated else self._search(namespace)
+        return self._searches[namespace]
 
-    def _search(self) -> Retriever:
-        """The search given, or that over the store's passages; reranked where that is asked for."""
+    def _search(self, namespace: str) -> Retriever:
+        """The search given, or that over the namespace's passages; reranked where that is asked for."""
         search, by = self._retriever, self._reranker
         if search is None:
-            engine = load_engine(ENGINE)
-            search = default_retriever(self.memory.path, self.memory.encoder, engine, self.background.passages)
+            beside, engine = self.background.passages, load_engine(ENGINE)
+            search = default_retriever(self.memory.path, self.memory.encoder, engine, beside, namespace=namespace)
         if by is None:
             return search
         return RerankedRetriever(search, load_cross_encoder(by) if isinstance(by, str) else by)
@@ -412,17 +409,18 @@ class Router:
         return Written(text=text, by=self.model.name)
 
     def retrieve(self, question: str, mentions: Sequence[Mention]) -> list[RetrievedPassage]:
-        """The best passages that speak of a question; those that contradict an edit are among them still."""
-        return list(self._sifted(question, mentions).kept)
+        """The default namespace's best passages that speak of a question, those that contradict an edit among them."""
+        return list(self._sifted(question, mentions, DEFAULT_NAMESPACE).kept)
 
-    def _sifted(self, question: str, mentions: Sequence[Mention]) -> Sifted:
+    def _sifted(self, question: str, mentions: Sequence[Mention], namespace: str) -> Sifted:
         """What the search finds, parted by whether it speaks of the question."""
         if self.config.passages == 0:
             return Sifted()
         asked = question if self.config.passages_from == GENERATED else asking_for(question, mentions)
         if self._relevance is None:
             self._relevance = Relevance(self.memory.encoder)
-        return sift(question, mentions, self.retriever.search(asked, self.config.passages), self._relevance)
+        found = self.retriever(namespace).search(asked, self.config.passages)
+        return sift(question, mentions, found, self._relevance)
 
 
 def _unreadable(question: object, place: int) -> str:

@@ -42,7 +42,7 @@ def calibrate_gate(
     """
     kind = policy_class(policy)
     check_size(len(asked), budget)
-    if nothing := router.nothing_to_search:
+    if nothing := router.nothing_to_search():
         raise InvalidInputError(f"a gate has nothing to decide: {nothing}; ingest some, or give the router 1 or more")
     _check_tells(router.model, kind, asked[0].question)
     links = [router.link(one.question) for one in asked]
@@ -68,7 +68,7 @@ def calibrate_gate(
         policy=policy,
         parameters=fitted.parameters(),
         model=router.model.name,
-        search=kind_of(router.retriever),
+        search=kind_of(router.retriever()),
         passages=router.config.passages,
         background=router.background.name,
         budget=budget,
