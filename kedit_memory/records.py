@@ -119,8 +119,11 @@ class Edit:
     namespace: str = DEFAULT_NAMESPACE
     metadata: Mapping[str, Any] = field(default_factory=dict)
     status: Status = Status.ACTIVE
+    holds: bool = True  # whether it answers on the days of its interval; a superseded edit may, on days left to it
     superseded_by: str | None = None
+    part_of: str | None = None  # the edit that these days were left of
     created_at: str
+    given_id: str | None = None  # the caller's own, unique in its namespace
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -182,6 +185,7 @@ class Match:
 class Revision:
     """One change to one edit, as `history` lists it."""
 
+    number: int  # its place among all changes
     operation: int
     verb: str  # add, update, erase, retract, supersede, confirm, reject, radius, consolidate, undo, import
     edit_id: str

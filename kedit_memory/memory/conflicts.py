@@ -5,9 +5,17 @@ whose subject or relation is unknown is compared by its prompt instead.
 """
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from kedit_memory.records import Edit, Status
 from kedit_memory.text import fold
+
+
+class Interval(NamedTuple):
+    """Days from `start` to the day before `end`; None is open."""
+
+    start: str | None
+    end: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +23,8 @@ class Resolution:
     """The older edit as it stands once the newer one is in."""
 
     edit: Edit
-    verb: str  # supersede, or update when it only gives up a part of its interval
+    verb: str  # supersede, or update when it only gives up some of its days
+    part: Edit | None = None  # what is left of it before the newer one, where more is left after it; without id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,20 +77,37 @@ def same_question(one: Question, other: Question) -> bool:
     return one.subject_key == other.subject_key or None in (one.subject_key, other.subject_key)
 
 
-def overlap(one: Edit, other: Edit) -> bool:
-    """Whether some day lies in both intervals [valid_from, valid_until)."""
-    return _before(one.valid_from, other.valid_until) and _before(other.valid_from, one.valid_until)
+def interval_of(edit: Edit) -> Interval:
+    """The days that an edit is about."""
+    return Interval(edit.valid_from, edit.valid_until)
+
+
+def overlap(one: Interval, other: Interval) -> bool:
+    """Whether the two have a day in common."""
+    return _before(one.start, other.end) and _before(other.start, one.end)
+
+
+def left_before(old: Interval, new: Interval) -> Interval | None:
+    """The days of `old` before all of `new`, which overlaps it; None where there are none."""
+    begun = new.start is not None and (old.start is None or old.start < new.start)
+    return Interval(old.start, new.start) if begun else None
+
+
+def left_after(old: Interval, new: Interval) -> Interval | None:
+    """The days of `old` after all of `new`, which overlaps it; None where there are none."""
+    outlasts = new.end is not None and (old.end is None or new.end < old.end)
+    return Interval(new.end, old.end) if outlasts else None
 
 
 def conflicts(new: Edit, old: Edit) -> bool:
-    """Whether `old` gives another answer to the same question at a common time."""
+    """Whether `old` gives another answer to the same question on a common day."""
     return (
-        old.status is Status.ACTIVE
+        old.holds
         and old.id != new.id
         and old.namespace == new.namespace
         and new.target != old.target
         and same_question(question_of(new), question_of(old))
-        and overlap(new, old)
+        and overlap(interval_of(new), interval_of(old))
     )
 
 
@@ -104,19 +130,19 @@ def same(one: Edit, other: Edit) -> bool:
 
 
 def superseded(old: Edit, new: Edit) -> Resolution:
-    """What is left of `old` beside `new`, which holds throughout its own interval.
+    """What is left of `old` beside `new`, which takes the days of its own interval.
 
-    When `new` ends before `old` does and `old` has no known earlier part, `old` stays active from
-    that day on: a fact of the past does not push out the one of today. Otherwise `old` is
-    superseded, and ends where `new` begins if that leaves it any time at all.
+    The later days stay with the edit and leave it as it was: a fact of the past does not push out today's. Earlier days
+    are kept as superseded, in a part of their own where there are later ones, too. With no day left it holds no more.
     """
-    earlier = new.valid_from is not None and (old.valid_from or "") < new.valid_from
-    outlasts = new.valid_until is not None and (old.valid_until is None or new.valid_until < old.valid_until)
-    if outlasts and not (earlier and old.valid_from is not None):
-        return Resolution(edit=replace(old, valid_from=new.valid_until), verb="update")
-    ends = new.valid_from if earlier else old.valid_until
-    edit = replace(old, status=Status.SUPERSEDED, superseded_by=new.id, valid_until=ends)
-    return Resolution(edit=edit, verb="supersede")
+    before, after = left_before(interval_of(old), interval_of(new)), left_after(interval_of(old), interval_of(new))
+    gone = replace(old, status=Status.SUPERSEDED, superseded_by=new.id)
+    if before is not None:
+        gone = replace(gone, valid_until=before.end)
+    if after is None:
+        return Resolution(edit=gone if before else replace(gone, holds=False), verb="supersede")
+    part = replace(gone, id="", part_of=old.part_of or old.id) if before else None
+    return Resolution(edit=replace(old, valid_from=after.start), verb="update", part=part)
 
 
 def _before(start: str | None, end: str | None) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from kedit_memory.errors import ConflictError, InvalidInputError, NotFoundError
 from kedit_memory.memory.rows import id_of, number_of, to_json
-from kedit_memory.memory.store import Store
+from kedit_memory.memory.store import Rows, Store
 from kedit_memory.memory.write import Writer
 from kedit_memory.records import Checkpoint, Consolidation, Edit, Kind, Status
 
@@ -58,7 +58,7 @@ def consolidate(
     return writer.operation
 
 
-def consolidations(store: Store) -> list[Consolidation]:
+def consolidations(store: Rows) -> list[Consolidation]:
     """All that were made, undone ones too, oldest first."""
     rows = store.query(
         "SELECT k.*, o.undone_by FROM consolidations k JOIN operations o ON o.seq = k.operation ORDER BY k.operation"
@@ -76,12 +76,12 @@ def consolidations(store: Store) -> list[Consolidation]:
     ]
 
 
-def any_held(store: Store) -> bool:
+def any_held(store: Rows) -> bool:
     """Whether any model holds edits; without one, a question need not ask which model it is for."""
     return bool(store.query(_STANDING + "LIMIT 1"))
 
 
-def held_by(store: Store, fingerprint: str, edit_ids: Collection[str]) -> frozenset[str]:
+def held_by(store: Rows, fingerprint: str, edit_ids: Collection[str]) -> frozenset[str]:
     """Those of the edits that a model holds as they are now; what the models it was made from hold, it holds too."""
     chosen = to_json([number_of(edit_id) for edit_id in edit_ids])
     newest: dict[int, tuple[str, str]] = {}  # by edit, what was written last
@@ -116,7 +116,7 @@ def take_back(store: Store, writer: Writer, operation: int) -> None:
     store.connection.execute("UPDATE operations SET undone_by = ? WHERE seq = ?", (writer.operation, operation))
 
 
-def _edit_ids(store: Store, operation: int) -> tuple[str, ...]:
+def _edit_ids(store: Rows, operation: int) -> tuple[str, ...]:
     rows = store.query("SELECT edit_id FROM consolidated WHERE operation = ? ORDER BY edit_id", operation)
     return tuple(id_of(row["edit_id"]) for row in rows)
 

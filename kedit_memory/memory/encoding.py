@@ -1,16 +1,27 @@
 """The encoder behind a store: loaded late, checked against what made the stored keys."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from kedit_memory.errors import EncoderMismatchError, ModelError
-from kedit_memory.memory.store import Store
+from kedit_memory.errors import EncoderMismatchError, ModelError, StoreError
+from kedit_memory.memory.store import Rows, Store
 from kedit_memory.records import Encoder, Vectors
 from kedit_memory.registry import load
 
 _LOADERS = {"load_encoder": "kedit_memory.models.encoder:load_encoder"}
 _BATCH = 8192  # texts handed over at once; the encoder sorts them by length
+
+Made = tuple[str | None, ...]  # name, revision and dimension of what made vectors
+
+
+class Encoded(NamedTuple):
+    """The vector of each text, and what made the stored ones when they were read."""
+
+    vectors: Mapping[str, Vectors]
+    made_by: Made
 
 
 class Encoding:
@@ -24,63 +35,85 @@ class Encoding:
         self._store = store
         self._given = encoder
         self._loaded: Encoder | None = None
-        if encoder is not None and store.meta("encoder") is not None:
-            self._check(self.encoder)
+        self._lock = threading.RLock()  # encoders are used by one thread at a time
+        if encoder is not None:
+            with store.reading() as rows:
+                if rows.meta("encoder") is not None:
+                    self._check(self._load(rows), rows)
 
     @property
     def encoder(self) -> Encoder:
         """The encoder, loaded at the first use."""
-        if self._loaded is None:
-            given = self._given if self._given is not None else self._store.meta("encoder_source")
-            fetch = self._given is not None  # what only the store names is opened from this machine
-            encoder = load_by_name(given, fetch=fetch) if given is None or isinstance(given, str) else given
-            self._check(encoder)
-            self._loaded = encoder
-        return self._loaded
+        with self._store.reading() as rows:
+            return self._load(rows)
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of shape (texts, dimension), from the stored keys where the words are the same."""
+    def encode(self, texts: Sequence[str]) -> Encoded:
+        """The vectors of texts, from the stored keys where the words are the same; nobody waits for it but encoders."""
+        with self._store.reading() as rows:
+            made_by = made_by_of(rows)
+            known = rows.stored_vectors(texts)
+            unknown = [text for text in dict.fromkeys(texts) if text not in known]
+            encoder = self._load(rows) if unknown else None
+        if encoder is not None:
+            with self._lock:
+                known.update(zip(unknown, encode_all(encoder, unknown), strict=True))
+        return Encoded(known, made_by)
+
+    def array(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of shape (texts, dimension)."""
         if not texts:
             return np.empty((0, self.encoder.dimension), np.float32)
-        known = self._store.stored_vectors(texts)
-        unknown = [text for text in dict.fromkeys(texts) if text not in known]
-        if unknown:
-            known.update(zip(unknown, encode_all(self.encoder, unknown), strict=True))
-        return np.stack([known[text] for text in texts])
+        vectors = self.encode(texts).vectors
+        return np.stack([vectors[text] for text in texts])
 
-    def record(self) -> None:
-        """Writes into the store, within a transaction, which encoder its first keys come from."""
+    def record(self, made_by: Made) -> None:
+        """Writes into the store, within a transaction, which encoder its first keys come from.
+
+        Raises:
+            StoreError: another process has encoded the store anew since the vectors were made.
+        """
         if self._store.meta("encoder") is None:
             source = self._given if isinstance(self._given, str) else None
-            write_encoder(self._store, self.encoder, source)
-        else:
-            self.check()
+            write_encoder(self._store, self._load(self._store), source)
+        elif made_by[0] is not None and made_by != made_by_of(self._store):
+            raise StoreError(f"{self._store.path} was encoded anew meanwhile, nothing was changed; try again")
+        self.check(self._store)
 
-    def check(self) -> None:
+    def check(self, rows: Rows) -> None:
         """Raises `EncoderMismatchError` when another process has re-encoded the store meanwhile."""
         if self._loaded is not None:
-            self._check(self._loaded)
-
-    def loaded(self, encoder: str | Encoder) -> Encoder:
-        """Another encoder, whatever the store's keys come from."""
-        return load_by_name(encoder) if isinstance(encoder, str) else encoder
+            self._check(self._loaded, rows)
 
     def replace(self, encoder: Encoder) -> None:
         """Takes another encoder, by which the caller has encoded all keys again."""
         self._given = self._loaded = encoder
 
-    def _check(self, encoder: Encoder) -> None:
-        store = self._store
-        stored = store.meta("encoder"), store.meta("encoder_revision"), store.meta("dimension")
+    def _load(self, rows: Rows) -> Encoder:
+        with self._lock:
+            if self._loaded is None:
+                given = self._given if self._given is not None else rows.meta("encoder_source")
+                fetch = self._given is not None  # what only the store names is opened from this machine
+                encoder = load_by_name(given, fetch=fetch) if given is None or isinstance(given, str) else given
+                self._check(encoder, rows)
+                self._loaded = encoder
+            return self._loaded
+
+    def _check(self, encoder: Encoder, rows: Rows) -> None:
+        stored = made_by_of(rows)
         given = encoder.name, encoder.revision, str(encoder.dimension)
         if stored[0] is None or stored == given:
             return
         command = self._given if isinstance(self._given, str) else encoder.name
         raise EncoderMismatchError(
-            f"{store.path} holds keys of the encoder {stored[0]} (revision {stored[1]}), not of "
+            f"{rows.path} holds keys of the encoder {stored[0]} (revision {stored[1]}), not of "
             f"{given[0]} (revision {given[1]}); open it without naming an encoder, or re-encode "
             f"it with: kedit rebuild --encoder {command}"
         )
+
+
+def made_by_of(rows: Rows) -> Made:
+    """What the stored vectors come from; nothing while there are none."""
+    return rows.meta("encoder"), rows.meta("encoder_revision"), rows.meta("dimension")
 
 
 def load_by_name(name: str | None, *, fetch: bool = True) -> Encoder:

@@ -36,7 +36,7 @@ def confirm(store: Store, writer: Writer, edit_id: str, text: str, vector: Vecto
         _refuse_taken(store, before.edit, text)
         gaps = key_gaps(store, edit_id, vector)
         wording = KeyText(kind=KeyKind.CONFIRMED, text=text)
-        writer.write_keys(before.edit, [wording], writer.neighbourhood(before.edit, vector[None]), 0)
+        writer.write_keys(before.edit, [wording], writer.neighbourhood(vector[None]), 0)
         _reach_out(store, writer, before, gaps)
     writer.change("confirm", before, store.snapshot(edit_id))
 
@@ -82,7 +82,7 @@ def _reach_out(store: Store, writer: Writer, before: Snapshot, gaps: Mapping[int
     if before.edit.radius_fixed or reach == nearest.radius:
         return
     rows = store.query("SELECT id, vector FROM keys WHERE id = ?", nearest.id)
-    around = writer.neighbourhood(before.edit, store.vectors_in(rows), reach=reach)
+    around = writer.neighbourhood(store.vectors_in(rows), reach=reach)
     if around.nearest_other(before.edit, 0) > reach:
         store.set_radii([(nearest.id, reach)])
 

@@ -3,20 +3,20 @@
 # ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
 
 import shutil
-import sqlite3
-import zlib
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from kedit_memory.cachefiles import flush
 from kedit_memory.errors import StoreError
-from kedit_memory.memory.index.cached import KeyIndex
-from kedit_memory.memory.index.cachefiles import damage, drop_cache, read_manifest
-from kedit_memory.memory.rows import number_of, to_json
-from kedit_memory.memory.store import CACHE, DATABASE, SEARCHED, VALUES, Store, translated
+from kedit_memory.memory.index.cached import CachedIndex
+from kedit_memory.memory.rows import CHECKED, number_of
+from kedit_memory.memory.store import LEARNED, SEARCHED, VALUES, Rows, Store
 from kedit_memory.records import Kind, Status
+from kedit_memory.sqlite import copy_database
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class Stats:
     bytes: int  # of all files
 
 
-def stats(store: Store) -> Stats:
+def stats(store: Rows) -> Stats:
     """Counts of edits, keys and bytes."""
     statuses = store.query("SELECT status, count(*) FROM edits GROUP BY status")
     kinds = store.query("SELECT kind, count(*) FROM edits WHERE status = 'active' GROUP BY kind")
@@ -72,75 +72,82 @@ def stats(store: Store) -> Stats:
     )
 
 
-def verify(store: Store, index: KeyIndex) -> Verification:
-    """Compares rows, index and cache with each other, each way and to the last bit."""
-    problems = [*_damaged_database(store)]
-    if not problems:
-        problems += [*_row_problems(store), *_cache_problems(store), *_index_problems(store, index)]
-    counts = (0, 0) if problems else _counts(store)
-    return Verification(edits=counts[0], keys=counts[1], indexed=len(index), problems=tuple(problems))
+def verify(store: Store, index: CachedIndex) -> Verification:
+    """Compares rows, index and cache with each other, each way and to the last bit, on one snapshot."""
+    with index.alone(), store.reading() as rows:
+        problems = [*_damaged_database(rows)]
+        if not problems:
+            problems += [*_row_problems(rows), *index.problems(rows), *_index_problems(rows, index)]
+        counts = (0, 0) if problems else _counts(rows)
+        return Verification(edits=counts[0], keys=counts[1], indexed=len(index), problems=tuple(problems))
 
 
-def purge(store: Store, edit_ids: Sequence[str], at: str) -> None:
-    """Removes edits with their keys and history, so that no file holds their words any more.
+def purge(store: Store, index: CachedIndex, edit_ids: Sequence[str], at: str) -> None:
+    """Removes edits with their keys, history and learned values, so that no file holds their words any more.
 
-    Radii that they had narrowed stay as they are. Afterwards the caller rebuilds the cache.
+    Radii that they had narrowed stay as they are.
 
     Raises:
-        StoreError: another process reads the store, so that its log cannot be emptied yet.
+        StoreError: files cannot be removed, or another process reads the store, so that its log cannot be emptied yet;
+            a later purge goes on with it.
     """
-    numbers = to_json([number_of(edit_id) for edit_id in edit_ids])
-    shutil.rmtree(store.path / VALUES, ignore_errors=True)
-    chosen = "IN (SELECT value FROM json_each(?))"
-    drop_cache(store.path / CACHE)
+    numbers = [number_of(edit_id) for edit_id in edit_ids]
     with store.transaction():
-        run = store.connection.execute
-        run(f"DELETE FROM changes WHERE edit_id {chosen}", (numbers,))
-        run(f"DELETE FROM keys WHERE edit_id {chosen}", (numbers,))
-        run(f"DELETE FROM edits WHERE id {chosen}", (numbers,))
-        run("UPDATE operations SET undone_by = NULL WHERE undone_by NOT IN (SELECT operation FROM changes)")
-        run(
-            "DELETE FROM operations WHERE verb NOT IN ('purge', 'rebuild') "
-            "AND seq NOT IN (SELECT operation FROM changes)"
-        )
-        store.begin_operation("purge", None, at)
-    scrub(store)
+        traces = store.traces(numbers)
+        operation = store.delete(numbers, at)
+    index.follow(operation, numbers, traces.keys)
+    scrub(store, index, traces.parts)
 
 
-def scrub(store: Store) -> None:
-    """Rewrites the database without what was deleted, and empties its log."""
-    store.query("VACUUM")
-    (row,) = store.query("PRAGMA wal_checkpoint(TRUNCATE)")
-    if row[0]:
-        raise StoreError(
-            f"{store.path}: removed, but another process still reads the old log; close it and purge again"
-        )
+def scrub(store: Store, index: CachedIndex, parts: Sequence[bytes] | None = None) -> None:
+    """Clears all files of purged edits, which hold one of these pieces where they are not clear; None for unknown ones.
+
+    Raises:
+        StoreError: as in `purge`.
+    """
+    index.drop()
+    _forget_values(store.path / VALUES)
+    store.scrub(parts)
 
 
 def backup(store: Store, to: str | Path) -> Path:
-    """A copy of the store in another folder, consistent even while others write.
+    """A copy of the store in another folder, edits and passages, consistent even while others write.
+
+    The folder appears when all is in it. The cache is left out, since the copy makes its own.
 
     Raises:
-        StoreError: the folder holds a store already, or cannot be written.
+        StoreError: the folder holds something already, or cannot be written.
     """
     folder = Path(to)
-    if (folder / DATABASE).exists():
-        raise StoreError(f"{folder} already holds a store; name an empty folder for the backup")
+    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with translated(folder / DATABASE):
-            copy = sqlite3.connect(folder / DATABASE)
-            try:
-                store.connection.backup(copy)
-            finally:
-                copy.close()
-        shutil.copytree(store.path / CACHE, folder / CACHE, dirs_exist_ok=True)
+        if folder.exists() and any(folder.iterdir()):
+            raise StoreError(f"{folder} already holds something; name an empty or a new folder for the backup")
+        aside.mkdir(parents=True)
+        for database in sorted(store.path.glob("*.db")):
+            copy_database(database, aside / database.name)
+        flush(aside)
+        aside.replace(folder)
+        flush(folder.absolute().parent)
     except OSError as error:
         raise StoreError(f"{folder} cannot be written ({error}); name another folder") from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
     return folder
 
 
-def _damaged_database(store: Store) -> Iterator[str]:
+def _forget_values(values: Path) -> None:
+    """Removes what models learned of edits; they learn it again. Folders of others are left alone."""
+    for learned in sorted(values.glob(f"*/{LEARNED}")) if not values.is_symlink() else ():
+        try:
+            shutil.rmtree(learned.parent)
+        except OSError as error:
+            raise StoreError(
+                f"{learned.parent} cannot be removed ({error.strerror}); remove it by hand, it holds learned values"
+            ) from error
+
+
+def _damaged_database(store: Rows) -> Iterator[str]:
     try:
         for row in store.query("PRAGMA integrity_check(5)"):
             if row[0] != "ok":
@@ -151,39 +158,33 @@ def _damaged_database(store: Store) -> Iterator[str]:
         yield str(error)
 
 
-def _row_problems(store: Store) -> Iterator[str]:
+def _row_problems(store: Rows) -> Iterator[str]:
     for row in store.query(f"SELECT id FROM edits WHERE id NOT IN (SELECT k.edit_id FROM keys k WHERE {SEARCHED})"):
         yield f"edit e{row[0]} has no key and cannot be found; add it again"
     for row in store.query("SELECT id, edit_id FROM keys WHERE length(vector) <> ?", store.vector_size()):
         yield f"key {row[0]} of e{row[1]} has a vector of the wrong size; run kedit rebuild --encoder"
-    for row in store.connection.execute("SELECT id, edit_id, vector, checksum FROM keys"):
-        if zlib.crc32(row[2]) != row[3]:
-            yield f"key {row[0]} of e{row[1]} has a damaged vector; run kedit rebuild --encoder"
+    for row in store.query(
+        "SELECT id, edit_id FROM keys WHERE checksum <> checksum_of(kind, text, radius, vector) LIMIT 5"
+    ):
+        yield f"key {row[0]} of e{row[1]} is not as it was written; restore a backup, or run kedit rebuild --encoder"
+    for row in store.query(f"SELECT id FROM edits WHERE checksum <> checksum_of({', '.join(CHECKED)}) LIMIT 5"):
+        yield f"edit e{row[0]} is not as it was written; restore a backup, or add it again"
+    for row in store.query(
+        "SELECT edit_id FROM changes WHERE checksum <> checksum_of(verb, edit_id, before, after) LIMIT 5"
+    ):
+        yield f"the history of e{row[0]} is not as it was written; restore a backup"
     encoder = store.meta("encoder")
     if encoder is None and store.query("SELECT 1 FROM keys LIMIT 1"):
         yield "the store does not say which encoder its keys come from; run kedit rebuild --encoder"
 
 
-def _cache_problems(store: Store) -> Iterator[str]:
-    cache = store.path / CACHE
-    manifest = read_manifest(cache)
-    if manifest is None:
-        if (cache / "manifest.json").exists():
-            yield f"{cache / 'manifest.json'} cannot be read; run kedit rebuild"
-        return
-    if problem := damage(cache, manifest):
-        yield f"{problem}; run kedit rebuild"
-    if manifest.sequence > store.last_sequence():
-        yield f"{cache} is newer than the rows; run kedit rebuild"
-
-
-def _index_problems(store: Store, index: KeyIndex) -> Iterator[str]:
+def _index_problems(store: Rows, index: CachedIndex) -> Iterator[str]:
     try:
         rows = store.recallable()
     except StoreError as error:
         yield str(error)
         return
-    held = index.contents()
+    held = index.contents(store)
     for key in np.setdiff1d(rows[0], held[0])[:5]:
         yield f"key {key} is not in the index; run kedit rebuild"
     for key in np.setdiff1d(held[0], rows[0])[:5]:
@@ -196,6 +197,6 @@ def _index_problems(store: Store, index: KeyIndex) -> Iterator[str]:
             yield f"key {key} has a vector that is no number; run kedit rebuild --encoder"
 
 
-def _counts(store: Store) -> tuple[int, int]:
+def _counts(store: Rows) -> tuple[int, int]:
     (row,) = store.query(f"SELECT (SELECT count(*) FROM edits), (SELECT count(*) FROM keys k WHERE {SEARCHED})")
     return row[0], row[1]

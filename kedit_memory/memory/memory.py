@@ -1,33 +1,23 @@
 """The memory as its users meet it: each verb is one short step of a session on a store."""
 
 import json
-import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TextIO, TypeVar, Unpack
+from typing import Self, TextIO, Unpack
 
 from kedit_memory.errors import ConflictError, InvalidInputError, NotFoundError
 from kedit_memory.memory import consolidation, feedback, maintenance, transfer
 from kedit_memory.memory.encoding import Encoding
 from kedit_memory.memory.formats import read_rows
-from kedit_memory.memory.history import revisions_of, undo_last
-from kedit_memory.memory.index.cached import KeyIndex
+from kedit_memory.memory.history import purgeable, revisions_of, undo_last
+from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.maintenance import Stats, Verification
-from kedit_memory.memory.read import (
-    Holding,
-    any_about,
-    any_subjectless,
-    matches_about,
-    matches_of,
-    matches_worded,
-    nearest_matches,
-)
-from kedit_memory.memory.replaced import Replacing, replacing
+from kedit_memory.memory.read import Reader
+from kedit_memory.memory.replaced import Replacing
 from kedit_memory.memory.revising import EditChanges, EditFields, revised
-from kedit_memory.memory.rows import number_of
 from kedit_memory.memory.session import SINGLE, Session, conflict_rule, named, request
 from kedit_memory.memory.store import Store
 from kedit_memory.records import (
@@ -45,22 +35,6 @@ from kedit_memory.records import (
     Vectors,
 )
 
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-
-
-def _locked(
-    verb: Callable[Concatenate["EditMemory", _P], _T],
-) -> Callable[Concatenate["EditMemory", _P], _T]:
-    """Lets one thread at a time into a verb: a server shares one memory among its workers."""
-
-    @wraps(verb)
-    def guarded(memory: "EditMemory", /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        with memory.lock:
-            return verb(memory, *args, **kwargs)
-
-    return guarded
-
 
 class EditMemory:
     """Edits in one store. `namespace=None`, where it is allowed, means all namespaces.
@@ -70,7 +44,6 @@ class EditMemory:
     """
 
     def __init__(self, session: Session) -> None:
-        self.lock = threading.RLock()
         self._session = session
 
     @classmethod
@@ -99,7 +72,7 @@ class EditMemory:
         """
         store = Store.open(path, create=create)
         try:
-            return cls(Session(store, Encoding(store, encoder), KeyIndex(store, engine), clock))
+            return cls(Session(store, Encoding(store, encoder), CachedIndex(store, engine), clock))
         except BaseException:
             store.close()
             raise
@@ -114,35 +87,32 @@ class EditMemory:
         """The encoder of the store, loaded at the first use."""
         return self._session.encoding.encoder
 
-    @_locked
     def __len__(self) -> int:
         """The number of active edits, of all namespaces."""
-        return int(self._session.store.query("SELECT count(*) FROM edits WHERE status = 'active'")[0][0])
+        with self._session.store.reading() as rows:
+            return rows.active()
 
-    @_locked
     def encode(self, texts: Sequence[str]) -> Vectors:
         """The vectors of texts, of shape (texts, dimension): unit length, as keys are stored."""
-        self._session.encoding.check()
-        return self._session.encoding.encode(texts)
+        return self._session.encoding.array(texts)
 
-    @_locked
     def names(self, *, after: int = 0) -> tuple[int, list[tuple[str, str]]]:
         """The names that edits are about: the last operation, and pairs (name or alias, subject).
 
         With `after`, an operation that an earlier call gave, only of edits that changed since then.
         """
-        newest = self._session.store.last_sequence()
-        if newest == after:
-            return newest, []
-        rows = self._session.store.query(
-            "SELECT DISTINCT subject, aliases FROM edits WHERE subject IS NOT NULL AND (?1 = 0 OR id IN "
-            "(SELECT edit_id FROM changes WHERE operation > ?1))",
-            after,
-        )
-        pairs = [(name, row["subject"]) for row in rows for name in (row["subject"], *json.loads(row["aliases"]))]
+        with self._session.store.reading() as rows:
+            newest = rows.last_sequence()
+            if newest == after:
+                return newest, []
+            found = rows.query(
+                "SELECT DISTINCT subject, aliases FROM edits WHERE subject IS NOT NULL AND (?1 = 0 OR id IN "
+                "(SELECT edit_id FROM changes WHERE operation > ?1))",
+                after,
+            )
+        pairs = [(name, row["subject"]) for row in found for name in (row["subject"], *json.loads(row["aliases"]))]
         return newest, pairs
 
-    @_locked
     def add(
         self,
         prompt: str | None = None,
@@ -169,7 +139,6 @@ class EditMemory:
                 raise InvalidInputError("a question without its answer; give the answer after it, or use erase")
         return self._session.add([(SINGLE, request(prompt, target, fields))], on_conflict, "add")[0]
 
-    @_locked
     def erase(
         self,
         prompt: str | None = None,
@@ -186,7 +155,6 @@ class EditMemory:
         fields["kind"] = Kind.ERASURE
         return self._session.add([(SINGLE, request(prompt, None, fields))], on_conflict, "erase")[0]
 
-    @_locked
     def add_many(
         self,
         rows: Iterable[object] | str | Path,
@@ -209,7 +177,6 @@ class EditMemory:
         """
         return self._session.add(named(rows), on_conflict, "add", partial=partial, namespace=namespace)
 
-    @_locked
     def update(
         self,
         edit_id: str,
@@ -226,16 +193,16 @@ class EditMemory:
             NotFoundError: there is no such edit.
         """
         self.get(edit_id, namespace=namespace)
-        before = self._session.store.snapshot(edit_id)
+        with self._session.store.reading() as rows:
+            before = rows.snapshot(edit_id)
         draft = revised(before, changes)
         vectors = self._session.vectors([draft])
         with self._session.operation("update", draft.edit.namespace) as writer:
             if self._session.store.snapshot(edit_id) != before:
                 raise ConflictError(f"{edit_id} was changed by another process; look and try again")
             writer.update(before, draft, vectors, conflict_rule(on_conflict))
-        return self._session.store.edit(edit_id)
+        return self._session.edits([edit_id])[0]
 
-    @_locked
     def retract(self, edit_id: str, *, namespace: str | None = None) -> Edit:
         """The edit, no longer active; its history stays. What it superseded stays superseded.
 
@@ -246,9 +213,8 @@ class EditMemory:
         edit = self.get(edit_id, namespace=namespace)
         with self._session.operation("retract", edit.namespace) as writer:
             writer.retract(edit_id)
-        return self._session.store.edit(edit_id)
+        return self._session.edits([edit_id])[0]
 
-    @_locked
     def confirm(self, edit_id: str, question: str, *, namespace: str | None = None) -> Edit:
         """The edit, which from now on covers the question: its wording becomes one of the edit's keys.
 
@@ -261,7 +227,6 @@ class EditMemory:
         """
         return self._session.hear("confirm", feedback.confirm, self.get(edit_id, namespace=namespace), question)
 
-    @_locked
     def reject(self, edit_id: str, question: str, *, namespace: str | None = None) -> Edit:
         """The edit, which from now on leaves the question alone, and others that lie nearest to it.
 
@@ -273,19 +238,20 @@ class EditMemory:
         """
         return self._session.hear("reject", feedback.reject, self.get(edit_id, namespace=namespace), question)
 
-    @_locked
-    def undo(self, *, namespace: str | None = None) -> list[Revision]:
-        """Takes back the newest operation that still stands; gives its revisions, now undone.
+    def undo(self, edit_id: str | None = None, *, namespace: str | None = None) -> list[Revision]:
+        """Takes back the newest operation that still stands, or the newest on one edit; its revisions, now undone.
 
         Everything is again what it was, to the last bit. An undo itself cannot be undone.
 
         Raises:
+            ConflictError: newer work, in another namespace or on another edit, rests on the operation.
             NotFoundError: there is nothing to undo.
         """
+        if edit_id is not None:
+            edit_id = self.get(edit_id, namespace=namespace).id
         with self._session.operation("undo", namespace) as writer:
-            return undo_last(self._session.store, writer, namespace)
+            return undo_last(self._session.store, writer, namespace, edit_id)
 
-    @_locked
     def consolidate(self, edits: Sequence[Edit], made: Checkpoint, publish: Callable[[], None]) -> Consolidation:
         """Edits that a checkpoint holds in its weights from now on; durable when this returns, and undone by `undo`.
 
@@ -302,12 +268,11 @@ class EditMemory:
         ids = tuple(edit.id for edit in edits)
         return Consolidation(operation=operation, checkpoint=made, edit_ids=ids, undone=False)
 
-    @_locked
     def consolidations(self) -> list[Consolidation]:
         """All consolidations, undone ones too, oldest first."""
-        return consolidation.consolidations(self._session.store)
+        with self._session.store.reading() as rows:
+            return consolidation.consolidations(rows)
 
-    @_locked
     def undo_consolidation(self, operation: int) -> None:
         """Takes one consolidation back, whatever was done since; its edits answer from the memory again.
 
@@ -317,33 +282,31 @@ class EditMemory:
         with self._session.operation("undo", None) as writer:
             consolidation.take_back(self._session.store, writer, operation)
 
-    @_locked
     def any_consolidated(self) -> bool:
         """Whether any model holds edits in its weights."""
-        return consolidation.any_held(self._session.store)
+        with self._session.store.reading() as rows:
+            return consolidation.any_held(rows)
 
-    @_locked
     def held_by(self, fingerprint: str, edit_ids: Collection[str]) -> frozenset[str]:
         """Those of the edits that the model of a fingerprint holds in its weights, as they are now.
 
         What was written into a model, models made from it hold, too. An edit that was updated, superseded or retracted
         since it was written is not held.
         """
-        return consolidation.held_by(self._session.store, fingerprint, edit_ids)
+        with self._session.store.reading() as rows:
+            return consolidation.held_by(rows, fingerprint, edit_ids)
 
-    @_locked
     def get(self, edit_id: str, *, namespace: str | None = None) -> Edit:
         """The edit of that id, whatever its status.
 
         Raises:
             NotFoundError: there is none, or it is of another namespace.
         """
-        edit = self._session.store.edit(edit_id)
+        (edit,) = self._session.edits([edit_id])
         if namespace is not None and edit.namespace != namespace:
             raise NotFoundError(f"{edit_id} is in namespace {edit.namespace!r}, not {namespace!r}; name its own")
         return edit
 
-    @_locked
     def all(
         self,
         *,
@@ -353,11 +316,15 @@ class EditMemory:
         """All edits of a status (None: of any), by id."""
         if status is not None and status not in list(Status):
             raise InvalidInputError(f"status {status!r} is unknown (known: {', '.join(Status)})")
-        return self._session.store.edits(
-            "(?1 IS NULL OR e.status = ?1) AND (?2 IS NULL OR e.namespace = ?2)", status, namespace
-        )
+        with self._session.store.reading() as rows:
+            return rows.edits("(?1 IS NULL OR e.status = ?1) AND (?2 IS NULL OR e.namespace = ?2)", status, namespace)
 
-    @_locked
+    @contextmanager
+    def reader(self, *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE) -> Iterator[Reader]:
+        """What the memory answers from, on one snapshot: for several looks that have to agree with each other."""
+        with self._session.reader(as_of, namespace) as reader:
+            yield reader
+
     def in_scope(
         self,
         query: str | Vectors,
@@ -376,11 +343,9 @@ class EditMemory:
         """
         _check_limit(limit)
         vector = self._session.question(query)
-        hits = self._session.index.in_scope(vector)
-        holding = Holding(namespace=namespace, day=self._session.day(as_of), subjects=subjects)
-        return matches_of(self._session.store, vector, hits, holding, limit=limit)
+        with self.reader(as_of=as_of, namespace=namespace) as reader:
+            return reader.in_scope(vector, subjects=subjects, limit=limit)
 
-    @_locked
     def about(
         self,
         query: str | Vectors,
@@ -396,19 +361,17 @@ class EditMemory:
         is quick in a store of any size. With `limit`, only the first ones.
         """
         _check_limit(limit)
-        holding = Holding(namespace=namespace, day=self._session.day(as_of), subjects=subjects)
-        return matches_about(self._session.store, self._session.question(query), holding, limit=limit)
+        vector = self._session.question(query)
+        with self.reader(as_of=as_of, namespace=namespace) as reader:
+            return reader.about(vector, subjects, limit=limit)
 
-    @_locked
     def replacing(
         self, subjects: Collection[str], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
     ) -> list[Replacing]:
         """The edits about one of these subjects that hold, today or on a day, with the values that each replaced."""
-        return replacing(
-            self._session.store, Holding(namespace=namespace, day=self._session.day(as_of), subjects=subjects)
-        )
+        with self.reader(as_of=as_of, namespace=namespace) as reader:
+            return reader.replacing(subjects)
 
-    @_locked
     def worded(
         self, texts: Collection[str], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
     ) -> list[Match]:
@@ -416,24 +379,22 @@ class EditMemory:
 
         What holds is as in `in_scope`. Needs neither the encoder nor a search.
         """
-        holding = Holding(namespace=namespace, day=self._session.day(as_of))
-        return matches_worded(self._session.store, texts, holding)
+        with self.reader(as_of=as_of, namespace=namespace) as reader:
+            return reader.worded(texts)
 
-    @_locked
     def has_about(self, subjects: Collection[str], namespace: str = DEFAULT_NAMESPACE) -> bool:
         """Whether some edit, of today or of another day, is about one of these subjects."""
-        holding = Holding(namespace=namespace, day=self._session.day(None), subjects=subjects)
-        return any_about(self._session.store, holding)
+        with self.reader(namespace=namespace) as reader:
+            return reader.has_about(subjects)
 
-    @_locked
     def has_subjectless(self, namespace: str = DEFAULT_NAMESPACE) -> bool:
         """Whether some edit, of today or of another day, is about no known subject.
 
         When none is, `about` finds all that `in_scope` could, once the subjects of a question are known.
         """
-        return any_subjectless(self._session.store, namespace)
+        with self.reader(namespace=namespace) as reader:
+            return reader.has_subjectless()
 
-    @_locked
     def search(
         self,
         query: str | Vectors,
@@ -446,24 +407,29 @@ class EditMemory:
         if k < 1:
             raise InvalidInputError(f"k is {k}; give 1 or more")
         vector = self._session.question(query)
-        holding = Holding(namespace=namespace, day=self._session.day(as_of))
-        return nearest_matches(self._session.store, self._session.index, vector, k, holding)
+        with self.reader(as_of=as_of, namespace=namespace) as reader:
+            return reader.nearest(vector, k)
 
-    @_locked
-    def history(self, edit_id: str | None = None, *, namespace: str | None = None) -> list[Revision]:
+    def history(
+        self, edit_id: str | None = None, *, namespace: str | None = None, limit: int | None = None, after: int = 0
+    ) -> list[Revision]:
         """All changes to an edit, or to all, oldest first; undone ones stay listed.
+
+        For one page after the other: with `limit`, that many at most; with `after`, the `number` of the last one seen,
+        those that follow it.
 
         Raises:
             NotFoundError: no edit ever had that id.
         """
-        return revisions_of(self._session.store, edit_id, namespace)
+        _check_limit(limit)
+        with self._session.store.reading() as rows:
+            return revisions_of(rows, edit_id, namespace, after=after, limit=limit)
 
-    @_locked
     def export(self, to: str | Path | TextIO, *, namespace: str | None = None) -> int:
         """Writes all edits as JSON lines, sorted; equal stores give equal bytes. Their number."""
-        return transfer.write_lines(transfer.export_lines(self._session.store, namespace), to)
+        with self._session.store.reading() as rows:
+            return transfer.write_lines(transfer.export_lines(rows, namespace), to)
 
-    @_locked
     def import_file(
         self,
         path: str | Path,
@@ -493,7 +459,6 @@ class EditMemory:
         rows = read_rows(Path(path), form)
         return self._session.take(rows, on_conflict, "import", strict=strict, namespace=namespace)
 
-    @_locked
     def import_(
         self,
         path: str | Path,
@@ -511,7 +476,6 @@ class EditMemory:
         rows = read_rows(Path(path))
         return self._session.add(rows, on_conflict, "import", partial=partial, namespace=namespace)
 
-    @_locked
     def rebuild(self, encoder: str | Encoder | None = None) -> int:
         """Builds the index anew from the rows; with an encoder, encodes all keys again by it.
 
@@ -524,49 +488,53 @@ class EditMemory:
             self._session.encode_again(encoder)
         return self._session.index.rebuild()
 
-    @_locked
     def verify(self) -> Verification:
         """Compares rows, index and cache with each other; problems are listed, not raised."""
         return maintenance.verify(self._session.store, self._session.index)
 
-    @_locked
     def note(self, name: str) -> str | None:
         """What was kept with the store under `name`, such as a calibration; None where nothing was."""
-        return self._session.store.meta(f"note:{name}")
+        with self._session.store.reading() as rows:
+            return rows.meta(f"note:{name}")
 
-    @_locked
     def set_note(self, name: str, value: str | None) -> None:
         """Keeps a text with the store under `name`; None takes it away. No edit changes, so nothing is to undo."""
         with self._session.store.transaction():
             self._session.store.set_meta(f"note:{name}", value)
 
-    @_locked
     def stats(self) -> Stats:
         """Counts of edits, keys and bytes."""
-        return maintenance.stats(self._session.store)
+        with self._session.store.reading() as rows:
+            return maintenance.stats(rows)
 
-    @_locked
-    def purge(self, edit_id: str | None = None, *, namespace: str | None = None) -> list[str]:
-        """Removes an edit, or all that are not active, from every file, history included; their ids.
+    def purge(self, edit_id: str | None = None, *, namespace: str | None = None, superseded: bool = False) -> list[str]:
+        """Removes an edit, or all that answer no question, from every file, history included; their ids.
 
         Meant for private data: nothing brings it back, and backups are not touched.
 
+        Args:
+            edit_id: the edit; None for all that were retracted, undone, or replaced on all of their days.
+            namespace: that the edit must be of, or whose edits are meant; None for any.
+            superseded: whether those that still answer for earlier days go, too.
+
         Raises:
-            NotFoundError: no edit ever had that id.
-            StoreError: another process reads the store, so that its log cannot be emptied yet.
+            NotFoundError: no edit of the namespace ever had that id.
+            StoreError: files cannot be removed, or another process reads the store, so that its log cannot be emptied
+                yet; purging again goes on with it.
         """
-        if edit_id is not None:
-            revisions_of(self._session.store, edit_id, namespace)
-            chosen = [edit_id]
-        else:
-            active = {edit.id for edit in self.all(namespace=None)}
-            every = {one.edit_id for one in revisions_of(self._session.store, None, namespace)}
-            chosen = sorted(every - active, key=number_of)
-        maintenance.purge(self._session.store, chosen, self._session.now())
-        self._session.index.rebuild()
+        store = self._session.store
+        with store.reading() as rows:
+            unscrubbed = rows.unscrubbed()
+            chosen = purgeable(rows, namespace, superseded=superseded) if edit_id is None else [edit_id]
+            if edit_id is not None and not revisions_of(rows, edit_id, namespace, missing=not unscrubbed):
+                chosen = []
+            chosen += [part for one in chosen[:1] if edit_id for part in rows.parts_of(one)]
+        if chosen:
+            maintenance.purge(store, self._session.index, chosen, self._session.now())
+        if unscrubbed:
+            maintenance.scrub(store, self._session.index)
         return chosen
 
-    @_locked
     def backup(self, to: str | Path) -> Path:
         """A copy of the store in another folder, consistent even while others write.
 
@@ -575,7 +543,6 @@ class EditMemory:
         """
         return maintenance.backup(self._session.store, to)
 
-    @_locked
     def close(self) -> None:
         """Writes the cache if it lags behind and ends the connection; closing again does nothing."""
         self._session.close()

@@ -4,35 +4,40 @@
 
 import math
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 
 import numpy as np
 
 from kedit_memory.memory.conflicts import Question, question_of, same_question, same_target, subject_key
 from kedit_memory.memory.index.base import Floats, Hits, Ids, distances
-from kedit_memory.memory.index.cached import KeyIndex
 from kedit_memory.memory.radius import DEFAULT_RADIUS, Neighbour, scope_of
 from kedit_memory.memory.rows import number_of, to_json
 from kedit_memory.memory.store import SEARCHED, Store
 from kedit_memory.records import Edit, Vectors
 
+_HUB = 512  # keys of one subject beyond which those within reach are searched instead of all of them
 _NOT_WRITTEN = -1
 _BLOCK = 64  # keys looked up at once, nearest first
 _COLUMNS = (
     "SELECT k.id, k.edit_id, k.radius, k.vector, e.target, e.radius_fixed, e.slot, e.prompt_key, e.subject_key FROM"
 )
 _ELIGIBLE = f"{SEARCHED} AND e.status = 'active' AND e.namespace = ? AND e.id <> ?"
-_OF_SUBJECT = f"{_COLUMNS} edits e JOIN keys k ON k.edit_id = e.id WHERE {_ELIGIBLE} AND e.subject_key = ?"
+_OF_SUBJECT = f"edits e JOIN keys k ON k.edit_id = e.id WHERE {_ELIGIBLE} AND e.subject_key = ?"
+_COUNT_OF_SUBJECT = f"SELECT count(*) FROM (SELECT 1 FROM {_OF_SUBJECT} LIMIT {_HUB + 1})"
 # CROSS JOIN keeps the order: from the few keys to their edits, never through all edits of a namespace.
 _OF_KEYS = (
     f"{_COLUMNS} json_each(?) found CROSS JOIN keys k ON k.id = found.value "
-    f"CROSS JOIN edits e ON e.id = k.edit_id WHERE {_ELIGIBLE}"
+    f"CROSS JOIN edits e ON e.id = k.edit_id WHERE {_ELIGIBLE} "
+    "AND (e.subject_key IS NULL OR e.subject_key = ? OR ? IS NULL)"
 )
 _EXPANDED = (
     "SELECT k.id, k.radius, k.vector FROM keys k CROSS JOIN edits e ON e.id = k.edit_id "
     f"WHERE k.live AND k.radius > {DEFAULT_RADIUS} AND NOT e.radius_fixed"
 )
 _REJECTED = "SELECT id, vector FROM keys WHERE edit_id = ? AND live AND kind = 'rejected'"
+
+Search = Callable[[Vectors, float], list[Hits]]  # the keys within a distance of each vector
 
 
 class Neighbourhood:
@@ -41,27 +46,41 @@ class Neighbourhood:
     The subject link tells questions about different subjects apart, so only edits of the same
     subject, or of none, are neighbours. The first are found by their subject, the second within
     `reach`: the default radius is as far as an untouched key reaches, and the few that were
-    expanded are added. Edits that answer the same question (kept side by side on purpose) are no
+    expanded are added. Of a subject with very many keys, too, those within reach are searched. Edits that
+    answer the same question (kept side by side on purpose) are no
     neighbours: a split would leave both nothing. What was rejected for an edit is a neighbour of
     its own keys, with a radius that nothing moves.
+
+    Args:
+        store: within a transaction.
+        search: finds the keys within a distance.
+        vectors: of the batch, of shape (keys, dimension), in the order of writing.
+        reach: how far a key that nothing has touched reaches.
     """
 
-    def __init__(
-        self, store: Store, index: KeyIndex, vectors: Vectors, *, subjectless: bool, reach: float = DEFAULT_RADIUS
-    ) -> None:
+    def __init__(self, store: Store, search: Search, vectors: Vectors, *, reach: float = DEFAULT_RADIUS) -> None:
         self._store = store
-        self._vectors = vectors  # (keys of the batch, dimension), in the order of writing
+        self._search = search
+        self._vectors = vectors
         self._reach = reach
-        self._any_rejected = bool(store.query("SELECT 1 FROM keys WHERE live AND kind = 'rejected' LIMIT 1"))
+        self._any_rejected = store.any_rejected()
+        self._any_subjectless = _any_subjectless(store)
         self._written: list[int] = []  # ids of those already written
-        self._around: Sequence[Hits] | None = None
-        self._close: Vectors | None = None
-        self._expanded: tuple[Ids, Vectors, Floats] | None = None
-        if subjectless or _any_subjectless(store):
-            index.current()
-            self._around = index.within(vectors, reach)
-            self._expanded = _expanded(store)
-            self._close = vectors @ vectors.T
+
+    @cached_property
+    def _around(self) -> Sequence[Hits]:
+        """The keys within reach of each of the batch, as they were before it."""
+        return self._search(self._vectors, self._reach)
+
+    @cached_property
+    def _products(self) -> Vectors:
+        """Of the batch's vectors with each other."""
+        products: Vectors = self._vectors @ self._vectors.T
+        return products
+
+    @cached_property
+    def _expanded(self) -> tuple[Ids, Vectors, Floats]:
+        return _expanded(self._store)
 
     def vector(self, place: int) -> Vectors:
         """The vector of the key at `place` in the batch."""
@@ -78,28 +97,35 @@ class Neighbourhood:
 
     def of(self, edit: Edit, place: int, given: float | None) -> list[Neighbour]:
         """Neighbours of the key at `place` in the batch, which belongs to `edit`."""
-        found = {near.key: near for near in self._same_subject(edit, self._vectors[place])}
-        for near in self._around_key(edit, place, given):
-            found.setdefault(near.key, near)
-        return [*found.values(), *self._rejected(edit, self._vectors[place])]
+        vector, subject = self._vectors[place], subject_key(edit.subject)
+        few = self._has_few(edit, subject)
+        found = {near.key: near for near in self._same_subject(edit, subject, vector)} if few else {}
+        if not few or subject is None or self._any_subjectless:
+            for near in self._around_key(edit, subject, place, given):
+                found.setdefault(near.key, near)
+        self._any_subjectless |= subject is None
+        return [*found.values(), *self._rejected(edit, vector)]
 
     def nearest_other(self, edit: Edit, place: int) -> float:
         """How far the nearest neighbour with another label is; infinite when none is within reach."""
-        vector = self._vectors[place]
-        found = _others([*self._same_subject(edit, vector), *self._rejected(edit, vector)])
+        vector, subject = self._vectors[place], subject_key(edit.subject)
+        near = self._same_subject(edit, subject, vector) if self._has_few(edit, subject) else []
+        found = _others([*near, *self._rejected(edit, vector)])
         ids, gaps, _ = self._candidates(place)
         for start in range(0, len(ids), _BLOCK):
             block = slice(start, start + _BLOCK)
-            if nearer := _others(self._described(edit, ids[block], gaps[block])):
+            if nearer := _others(self._described(edit, subject, ids[block], gaps[block])):
                 found += nearer
                 break
         return min(found, default=math.inf)
 
-    def _same_subject(self, edit: Edit, vector: Vectors) -> list[Neighbour]:
-        subject = subject_key(edit.subject)
-        if subject is None:
-            return []
-        rows = self._store.query(_OF_SUBJECT, edit.namespace, number_of(edit.id), subject)
+    def _has_few(self, edit: Edit, subject: str | None) -> bool:
+        """Whether all keys about a subject can be compared at once."""
+        values = (edit.namespace, number_of(edit.id), subject)
+        return subject is not None and self._store.query(_COUNT_OF_SUBJECT, *values)[0][0] <= _HUB
+
+    def _same_subject(self, edit: Edit, subject: str | None, vector: Vectors) -> list[Neighbour]:
+        rows = self._store.query(f"{_COLUMNS} {_OF_SUBJECT}", edit.namespace, number_of(edit.id), subject)
         rows = [row for row in rows if not same_question(question_of(edit), _question(row))]
         if not rows:
             return []
@@ -117,12 +143,12 @@ class Neighbourhood:
             for row, gap in zip(rows, gaps, strict=True)
         ]
 
-    def _around_key(self, edit: Edit, place: int, given: float | None) -> list[Neighbour]:
+    def _around_key(self, edit: Edit, subject: str | None, place: int, given: float | None) -> list[Neighbour]:
         """Neighbours by distance alone; those that cannot matter any more are not looked up."""
         ids, gaps, radii = self._candidates(place)
         found: list[Neighbour] = []
         while len(ids):
-            found += self._described(edit, ids[:_BLOCK], gaps[:_BLOCK])
+            found += self._described(edit, subject, ids[:_BLOCK], gaps[:_BLOCK])
             reach = np.maximum(scope_of(given, found).radius, radii[_BLOCK:])
             touching = gaps[_BLOCK:] <= reach
             ids, gaps = ids[_BLOCK:][touching], gaps[_BLOCK:][touching]
@@ -131,11 +157,9 @@ class Neighbourhood:
 
     def _candidates(self, place: int) -> tuple[Ids, Floats, Floats]:
         """Keys within reach: of the index, of this batch so far, and those that themselves reach further."""
-        if self._around is None or self._close is None or self._expanded is None:
-            return np.empty(0, np.int64), np.empty(0), np.empty(0)
         hits, written = self._around[place], len(self._written)
-        norms = np.diagonal(self._close)
-        squared = norms[:written] + norms[place] - 2 * self._close[place, :written]
+        norms = np.diagonal(self._products)
+        squared = norms[:written] + norms[place] - 2 * self._products[place, :written]
         near = np.flatnonzero(squared <= self._reach**2 + 1e-3)
         gaps = distances(self._vectors[place], self._vectors[near])
         near, gaps = near[gaps <= self._reach], gaps[gaps <= self._reach]
@@ -146,10 +170,11 @@ class Neighbourhood:
         order = np.lexsort((ids, every))
         return ids[order], every[order], radii[order]
 
-    def _described(self, edit: Edit, ids: Ids, gaps: Floats) -> list[Neighbour]:
+    def _described(self, edit: Edit, subject: str | None, ids: Ids, gaps: Floats) -> list[Neighbour]:
+        """Those of the keys that may be taken for one of an edit: of its subject, or where one of both has none."""
         gap_of = dict(zip(ids.tolist(), gaps.tolist(), strict=True))
-        sql = f"{_OF_KEYS} AND e.subject_key IS NULL" if edit.subject else _OF_KEYS
-        rows = self._store.query(sql, to_json(list(gap_of)), edit.namespace, number_of(edit.id))
+        values = (to_json(list(gap_of)), edit.namespace, number_of(edit.id), subject, subject)
+        rows = self._store.query(_OF_KEYS, *values)
         return [
             _neighbour(row, edit, gap_of[row["id"]])
             for row in rows

@@ -7,9 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from kedit_memory.memory.conflicts import question_of, same_question, same_target
-from kedit_memory.memory.read import HOLDS, Holding
 from kedit_memory.memory.rows import id_of, number_of, snapshot_from, to_json
-from kedit_memory.memory.store import Store
+from kedit_memory.memory.store import HOLDS, Rows
 from kedit_memory.records import Edit
 
 # CROSS JOIN keeps the order: from the few subjects to their edits, and on to those of their slots and prompts.
@@ -50,15 +49,15 @@ class Replacing:
     current: tuple[str, ...]
 
 
-def replacing(store: Store, holding: Holding) -> list[Replacing]:
-    """The edits about some subjects that hold on a day, by id, with what each has replaced.
+def replacing(store: Rows, namespace: str, day: str, subjects: str | None) -> list[Replacing]:
+    """The edits about some subjects (a JSON list of their keys) that hold on a day, by id, with what each has replaced.
 
     Costs one look into an index where no edit is about the subjects, four queries otherwise.
     """
-    found = {row["id"] for row in store.query(_SELECT_HOLDING, *holding.bound())}
+    found = {row["id"] for row in store.query(_SELECT_HOLDING, namespace, day, subjects)}
     if not found:
         return []
-    here = (holding.namespace, holding.day)
+    here = (namespace, day)
     begun = store.edits(_BEGUN, *here, to_json(sorted(found)))
     numbers = to_json([number_of(edit.id) for edit in begun])
     held = {id_of(row["id"]) for row in store.query(_SELECT_HELD, *here, numbers)}
@@ -95,7 +94,7 @@ class _Mates:
         return [one for one in near.values() if one.id == edit.id or same_question(asked, question_of(one))]
 
 
-def _updated(store: Store, numbers: str) -> Mapping[str, list[Edit]]:
+def _updated(store: Rows, numbers: str) -> Mapping[str, list[Edit]]:
     """By id, what edits (a JSON list of numbers) were before each update that stands."""
     found: dict[str, list[Edit]] = defaultdict(list)
     for row in store.query(_SELECT_UPDATES, numbers):

@@ -10,13 +10,15 @@ from typing import Any
 from kedit_memory.errors import NotFoundError
 from kedit_memory.memory.conflicts import prompt_key, slot_of, subject_key
 from kedit_memory.records import Edit, KeyKind, Kind, Status
+from kedit_memory.sqlite import checksum
 
 _ID = re.compile(r"e[0-9]{1,18}")
 COLUMNS = (
     "id", "namespace", "kind", "prompt", "target", "statement", "subject", "relation",
     "paraphrases", "aliases", "metadata", "radius_fixed", "valid_from", "valid_until", "source",
-    "status", "superseded_by", "created_at", "slot", "prompt_key", "subject_key",
+    "status", "superseded_by", "created_at", "slot", "prompt_key", "subject_key", "holds", "part_of", "given_id",
 )  # fmt: skip
+CHECKED = COLUMNS[1:]  # what an edit's checksum is of: all but its number, which it gets when it is written
 # An edit's radius is that of its widest key, so no column repeats it.
 SELECT_EDIT = "SELECT e.*, (SELECT max(k.radius) FROM keys k WHERE k.edit_id = e.id AND k.live) AS radius FROM edits e"
 
@@ -57,7 +59,7 @@ def id_of(number: int) -> str:
 
 def edit_of(row: sqlite3.Row) -> Edit:
     """The edit in a row of `SELECT_EDIT`."""
-    superseder = row["superseded_by"]
+    superseder, whole = row["superseded_by"], row["part_of"]
     return Edit(
         id=id_of(row["id"]),
         kind=Kind(row["kind"]),
@@ -78,12 +80,15 @@ def edit_of(row: sqlite3.Row) -> Edit:
         status=Status(row["status"]),
         superseded_by=None if superseder is None else id_of(superseder),
         created_at=row["created_at"],
+        holds=bool(row["holds"]),
+        part_of=None if whole is None else id_of(whole),
+        given_id=row["given_id"],
     )
 
 
 def row_of(edit: Edit) -> dict[str, Any]:
-    """The columns of an edit; its id is None while it has none."""
-    return {
+    """The columns of an edit, with their checksum; its id is None while it has none."""
+    row = {
         "id": number_of(edit.id) if edit.id else None,
         "namespace": edit.namespace,
         "kind": str(edit.kind),
@@ -105,7 +110,11 @@ def row_of(edit: Edit) -> dict[str, Any]:
         "slot": slot_of(edit.subject, edit.relation),
         "prompt_key": prompt_key(edit.prompt),
         "subject_key": subject_key(edit.subject),
+        "holds": int(edit.holds),
+        "part_of": number_of(edit.part_of) if edit.part_of else None,
+        "given_id": edit.given_id,
     }
+    return row | {"checksum": checksum(*(row[name] for name in CHECKED))}
 
 
 def edit_fields(edit: Edit) -> dict[str, Any]:
@@ -130,6 +139,9 @@ def edit_fields(edit: Edit) -> dict[str, Any]:
         "status": str(edit.status),
         "superseded_by": edit.superseded_by,
         "created_at": edit.created_at,
+        "holds": edit.holds,
+        "part_of": edit.part_of,
+        "given_id": edit.given_id,
     }
 
 

@@ -1,12 +1,38 @@
 """The tables of a store, as numbered migrations, and what makes a file one of ours."""
 
+# ruff: noqa: S608 - what is joined into SQL is constants of this module
+
 import sqlite3
 from pathlib import Path
 
-from kedit_memory.errors import StoreError
+from kedit_memory.memory.conflicts import prompt_key, slot_of, subject_key
+from kedit_memory.sqlite import migrate
 
 APPLICATION_ID = 0x4B454454  # "KEDT"
-FORMAT_VERSION = 3
+
+
+def _counting(name: str, event: str, row: str, step: int) -> str:
+    """A trigger that keeps the counts of edits, in one line: scripts are parted at the ends of lines."""
+    return (
+        f"CREATE TRIGGER edits_{name} AFTER {event} ON edits BEGIN "
+        f"INSERT INTO counts VALUES ({row}.namespace, {row}.status, {step}) "
+        f"ON CONFLICT (namespace, status) DO UPDATE SET edits = edits + {step}; END;"
+    )
+
+
+def _with_holds(side: str) -> str:
+    """Adds to edits in history whether they held, as their successors' intervals of today tell."""
+    found = f"json_extract({side}, '$.edit.%s')"
+    holds = (
+        f"{found % 'status'} = 'active' OR ({found % 'status'} = 'superseded' AND EXISTS (SELECT 1 FROM edits s "
+        f"WHERE s.id = CAST(substr({found % 'superseded_by'}, 2) AS INTEGER) "
+        f"AND (s.valid_from >= {found % 'valid_until'} OR s.valid_until <= {found % 'valid_from'})))"
+    )
+    return (
+        f"UPDATE changes SET {side} = json_set({side}, '$.edit.given_id', NULL, '$.edit.part_of', NULL, "
+        f"'$.edit.holds', json(CASE WHEN {holds} THEN 'true' ELSE 'false' END)) WHERE {side} IS NOT NULL;"
+    )
+
 
 _FIRST = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -111,39 +137,61 @@ CREATE TABLE consolidated (
 CREATE INDEX consolidated_by_edit ON consolidated (edit_id);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)  # the n-th leads from format n - 1 to n
+# What has to be told at once: which store and operation a cache belongs to, which edits still answer on the days of
+# their interval, whether a row is as it was written, how many edits there are.
+_FOURTH = f"""
+ALTER TABLE edits ADD COLUMN given_id TEXT;
+ALTER TABLE edits ADD COLUMN holds INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE edits ADD COLUMN part_of INTEGER;
+ALTER TABLE edits ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+UPDATE edits SET
+    slot = slot_of(subject, relation), prompt_key = prompt_key(prompt), subject_key = subject_key(subject),
+    holds = (status = 'active' OR (status = 'superseded' AND EXISTS (
+        SELECT 1 FROM edits s WHERE s.id = edits.superseded_by
+        AND (s.valid_from >= edits.valid_until OR s.valid_until <= edits.valid_from))));
+UPDATE edits SET checksum = checksum_of(
+    namespace, kind, prompt, target, statement, subject, relation, paraphrases, aliases, metadata, radius_fixed,
+    valid_from, valid_until, source, status, superseded_by, created_at, slot, prompt_key, subject_key, holds,
+    part_of, given_id);
+DROP INDEX edits_by_slot;
+DROP INDEX edits_by_prompt;
+DROP INDEX edits_by_subject;
+DROP INDEX edits_without_subject;
+CREATE INDEX edits_by_slot ON edits (namespace, slot, holds) WHERE slot IS NOT NULL;
+CREATE INDEX edits_by_prompt ON edits (namespace, prompt_key, holds);
+CREATE INDEX edits_by_subject ON edits (namespace, subject_key, holds);
+CREATE INDEX edits_without_subject ON edits (namespace) WHERE subject_key IS NULL AND holds;
+CREATE INDEX edits_by_whole ON edits (part_of) WHERE part_of IS NOT NULL;
+CREATE UNIQUE INDEX edits_by_given_id ON edits (namespace, given_id) WHERE given_id IS NOT NULL;
+UPDATE keys SET checksum = checksum_of(kind, text, radius, vector);
+ALTER TABLE operations ADD COLUMN token TEXT NOT NULL DEFAULT '';
+ALTER TABLE changes ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+{_with_holds("before")}
+{_with_holds("after")}
+UPDATE changes SET checksum = checksum_of(verb, edit_id, before, after);
+CREATE TABLE counts (
+    namespace TEXT NOT NULL,
+    status TEXT NOT NULL,
+    edits INTEGER NOT NULL,
+    PRIMARY KEY (namespace, status)
+) WITHOUT ROWID;
+INSERT INTO counts SELECT namespace, status, count(*) FROM edits GROUP BY namespace, status;
+{_counting("inserted", "INSERT", "NEW", 1)}
+{_counting("deleted", "DELETE", "OLD", -1)}
+{_counting("left", "UPDATE OF namespace, status", "OLD", -1)}
+{_counting("entered", "UPDATE OF namespace, status", "NEW", 1)}
+INSERT INTO meta VALUES ('store_id', lower(hex(randomblob(16))));
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)  # the n-th leads from format n - 1 to n
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Creates the tables or brings an older store up to date, in one transaction.
 
     Raises:
-        StoreError: the file belongs to another program, or to a newer version of this one.
+        StoreError: the file belongs to another program, is of a newer format, or may not be changed.
     """
-    if _version(connection, path) == FORMAT_VERSION:
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for script in MIGRATIONS[_version(connection, path) :]:
-            for statement in script.split(";\n"):
-                connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-
-
-def _version(connection: sqlite3.Connection, path: Path) -> int:
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
-    empty = connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
-    if owner != APPLICATION_ID and not empty:
-        raise StoreError(f"{path} is a database of another program; name another folder as the store")
-    if version > FORMAT_VERSION:
-        raise StoreError(
-            f"{path} has format {version}, this version of kedit-memory reads up to "
-            f"{FORMAT_VERSION}; install a newer kedit-memory"
-        )
-    return version
+    for function in (slot_of, prompt_key, subject_key):
+        connection.create_function(function.__name__, -1, function, deterministic=True)
+    migrate(connection, path, MIGRATIONS, APPLICATION_ID)

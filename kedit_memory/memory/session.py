@@ -7,21 +7,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
-
 from kedit_memory.errors import ConflictError, InvalidInputError, KeditError, StoreError
 from kedit_memory.memory import transfer
-from kedit_memory.memory.encoding import Encoding, encode_all, write_encoder
+from kedit_memory.memory.encoding import Encoding, encode_all, load_by_name, write_encoder
 from kedit_memory.memory.feedback import Feedback
 from kedit_memory.memory.formats import NamedRow, read_rows
-from kedit_memory.memory.index.cached import KeyIndex
+from kedit_memory.memory.index.cached import CachedIndex
+from kedit_memory.memory.read import Reader, question_vector
 from kedit_memory.memory.requests import Draft, StoredEdit, day, request_of, validate
 from kedit_memory.memory.revising import EditFields
 from kedit_memory.memory.rows import number_of, to_json
 from kedit_memory.memory.store import Store
 from kedit_memory.memory.write import Writer, Written
 from kedit_memory.records import DEFAULT_NAMESPACE, Edit, EditRequest, Encoder, Imported, OnConflict, Outcome, Vectors
-from kedit_memory.text import clean
+from kedit_memory.text import LONGEST_NAME, clean, clean_line
 
 _LOG = logging.getLogger(__name__)
 
@@ -32,7 +31,7 @@ SINGLE = "edit"  # the name of a row that is alone, which messages leave out
 class Session:
     """The parts behind an `EditMemory`, and the steps that its verbs share."""
 
-    def __init__(self, store: Store, encoding: Encoding, index: KeyIndex, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, encoding: Encoding, index: CachedIndex, clock: Callable[[], datetime]) -> None:
         self.store = store
         self.encoding = encoding
         self.index = index
@@ -40,19 +39,20 @@ class Session:
 
     @contextmanager
     def operation(self, verb: str, namespace: str | None) -> Iterator[Writer]:
-        """One transaction with its entry in history; the index follows, or is dropped on failure."""
+        """One transaction with its entry in history, which the index follows once it is committed."""
         writer = Writer(self.store, self.index, verb=verb, namespace=namespace, at=self.now())
-        try:
-            with self.store.transaction():
-                self.encoding.check()
-                if self.index.loaded:
-                    self.index.current()
-                yield writer
-                writer.flush()
-        except BaseException:
-            if writer.changed:
-                self.index.forget()
-            raise
+        with self.store.transaction():
+            self.encoding.check(self.store)
+            yield writer
+        writer.publish()
+
+    @contextmanager
+    def reader(self, as_of: str | None, namespace: str) -> Iterator[Reader]:
+        """What holds, on one snapshot: nothing is written or seen meanwhile that would disagree with it."""
+        namespace, day_ = clean_line(namespace, "namespace", LONGEST_NAME), self.day(as_of)
+        with self.index.alone(), self.store.reading() as rows:
+            self.encoding.check(rows)
+            yield Reader(rows, self.index, namespace, day_)
 
     def add(
         self,
@@ -90,7 +90,7 @@ class Session:
     def _read(self, rows: Iterable[NamedRow], namespace: str) -> Iterator[tuple[str, Entry]]:
         """Each row as an edit to be made or one of an export, or what is wrong with it."""
         seen: set[str] = set()
-        for where, row in rows:
+        for where, row in transfer.completed(rows):
             try:
                 entry = self._entry(where, row, namespace)
             except InvalidInputError as error:
@@ -127,10 +127,10 @@ class Session:
         """Encodes and writes what was read, in one transaction."""
         texts = [key.text for draft in drafts.values() for key in draft.keys]
         texts += [key.text for one in stored.values() for key, _ in one.keys]
-        vectors = dict(zip(texts, self.encoding.encode(texts), strict=True))
+        vectors, made_by = self.encoding.encode(texts)
         result: dict[str, Written | ConflictError] = {}
         with self.operation(verb, _common_namespace([*drafts.values(), *stored.values()])) as writer:
-            self.encoding.record()
+            self.encoding.record(made_by)
             restored = writer.restore(list(stored.values()), vectors, rule) if stored else {}
             result |= {where: restored[one.edit.id] for where, one in stored.items()}
             result |= zip(drafts, writer.add(list(drafts.values()), vectors, rule), strict=True)
@@ -157,35 +157,29 @@ class Session:
         vector = self.question(text)
         with self.operation(verb, edit.namespace) as writer:
             give(self.store, writer, edit.id, text, vector)
-        return self.store.edit(edit.id)
+        return self.edits([edit.id])[0]
 
     def edits(self, ids: Sequence[str]) -> list[Edit]:
         """Edits as they are now, in the order of ids."""
-        if len(ids) == 1:
-            return [self.store.edit(ids[0])]
-        numbers = to_json([number_of(edit_id) for edit_id in ids])
-        found = self.store.edits("e.id IN (SELECT value FROM json_each(?))", numbers)
+        with self.store.reading() as rows:
+            if len(ids) == 1:
+                return [rows.edit(ids[0])]
+            numbers = to_json([number_of(edit_id) for edit_id in ids])
+            found = rows.edits("e.id IN (SELECT value FROM json_each(?))", numbers)
         by_id = {edit.id: edit for edit in found}
         return [by_id[edit_id] for edit_id in ids]
 
-    def vectors(self, drafts: Sequence[Draft]) -> dict[str, Vectors]:
+    def vectors(self, drafts: Sequence[Draft]) -> Mapping[str, Vectors]:
         """The vector of each text that is a key of these drafts."""
-        texts = [key.text for draft in drafts for key in draft.keys]
-        return dict(zip(texts, self.encoding.encode(texts), strict=True))
+        return self.encoding.encode([key.text for draft in drafts for key in draft.keys]).vectors
 
     def question(self, query: str | Vectors) -> Vectors:
         """The vector of a question, or the one given, checked."""
-        self.encoding.check()
         if isinstance(query, str):
-            encoded: Vectors = self.encoding.encode([clean(query, "question")])[0]
+            encoded: Vectors = self.encoding.array([clean(query, "question")])[0]
             return encoded
-        vector = np.asarray(query, np.float32)
-        dimension = self.store.meta("dimension")
-        if vector.ndim != 1 or not np.isfinite(vector).all():
-            raise InvalidInputError(f"a question's vector has shape {vector.shape} or NaN; give one finite row")
-        if dimension is not None and len(vector) != int(dimension):
-            raise InvalidInputError(f"a question's vector has {len(vector)} coordinates; give {dimension}")
-        return vector
+        with self.store.reading() as rows:
+            return question_vector(query, rows.meta("dimension"))
 
     def encode_again(self, encoder: str | Encoder) -> None:
         """Gives all keys vectors of another encoder.
@@ -193,18 +187,19 @@ class Session:
         Raises:
             StoreError: another process wrote while the keys were being encoded.
         """
-        newest = self.store.last_sequence()
-        other = self.encoding.loaded(encoder)
-        rows = self.store.query("SELECT id, text FROM keys ORDER BY id")
-        texts = list(dict.fromkeys(row["text"] for row in rows))
+        other = load_by_name(encoder) if isinstance(encoder, str) else encoder
+        with self.store.reading() as rows:
+            newest = rows.last_sequence()
+            keys = rows.query("SELECT id, text FROM keys ORDER BY id")
+        texts = list(dict.fromkeys(key["text"] for key in keys))
         vectors = dict(zip(texts, encode_all(other, texts), strict=True))
         with self.store.transaction():
             if self.store.last_sequence() != newest:
                 raise StoreError(f"{self.store.path} was written to meanwhile; rebuild it again")
-            self.store.set_vectors((row["id"], vectors[row["text"]]) for row in rows)
+            self.store.set_vectors((key["id"], vectors[key["text"]]) for key in keys)
             write_encoder(self.store, other, encoder if isinstance(encoder, str) else None)
             self.store.begin_operation("rebuild", None, self.now())
-        self.encoding.replace(other)
+            self.encoding.replace(other)
 
     def close(self) -> None:
         """Writes the cache if it lags behind and ends the connection."""

@@ -1,20 +1,24 @@
 """One folder with the SQLite database that holds everything; nothing here knows about vectors' meaning.
 
-Each write is a transaction (write-ahead log, synchronous=FULL): what has returned survives a crash.
+`Rows` reads what one connection sees; `Store` also writes. Readers have connections of their own, each on one snapshot,
+so that nobody waits for a writer.
 """
 
 # ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
 
+import mmap
+import secrets
 import sqlite3
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from kedit_memory.errors import NotFoundError, StoreError
-from kedit_memory.memory.index import cachefiles
+from kedit_memory.memory.conflicts import prompt_key
 from kedit_memory.memory.index.base import Floats, Ids
 from kedit_memory.memory.rows import (
     COLUMNS,
@@ -25,77 +29,69 @@ from kedit_memory.memory.rows import (
     id_of,
     number_of,
     row_of,
+    snapshot_from,
     snapshot_json,
     to_json,
 )
 from kedit_memory.memory.schema import prepare
 from kedit_memory.records import Edit, KeyKind, Vectors
+from kedit_memory.sqlite import checksum, connect, may_write, translated
+from kedit_memory.text import fold
 
 DATABASE = "store.db"
 CACHE = "cache"
 VALUES = "values"  # what models learned of the edits, a folder for each; they can learn it again
-BUSY_SECONDS = 10.0
+LEARNED = "codebook.json"  # in each such folder
+OWN = frozenset({DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", CACHE, VALUES})
 
-# Edits that some question, of today or of another day, may still find, and the keys that it finds them by.
-ANSWERING = "(e.status = 'active' OR (e.status = 'superseded' AND e.valid_until IS NOT NULL))"
+# Keys of edits that some question, of today or of another day, may still find.
+# Of a namespace (?1) what holds on a day (?2).
+HOLDS = """
+    e.namespace = ?1 AND e.holds
+    AND (e.valid_from IS NULL OR e.valid_from <= ?2)
+    AND (e.valid_until IS NULL OR ?2 < e.valid_until)
+"""
 SEARCHED = "k.live AND k.kind <> 'rejected'"
-RECALLABLE = f"{ANSWERING} AND {SEARCHED}"
-_INSERT_EDIT = f"INSERT INTO edits ({', '.join(COLUMNS)}) VALUES ({', '.join(':' + c for c in COLUMNS)})"
-_UPDATE_EDIT = f"UPDATE edits SET {', '.join(f'{c} = :{c}' for c in COLUMNS if c != 'id')} WHERE id = :id"
+RECALLABLE = f"e.holds AND {SEARCHED}"
+_WRITTEN = (*COLUMNS, "checksum")
+_INSERT_EDIT = f"INSERT INTO edits ({', '.join(_WRITTEN)}) VALUES ({', '.join(':' + c for c in _WRITTEN)})"
+_UPDATE_EDIT = f"UPDATE edits SET {', '.join(f'{c} = :{c}' for c in _WRITTEN if c != 'id')} WHERE id = :id"
+_UNSCRUBBED = "unscrubbed"
+_TELLING = 6  # characters of a text that is looked for in files: shorter ones are words of others, too
+_PIECE = 48  # bytes of a text or vector that tell it from others
+_MOST_PIECES = 64  # beyond which looking for each takes longer than rewriting the database
+_IDLE = 8  # connections of readers that are kept for the next ones
 
 
-class Store:
-    """The rows of a store: edits, keys, operations and their changes."""
+class Rows:
+    """The rows of a store as one connection sees them."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self.database = path / DATABASE
         self.connection = connection
+        self._meta: Mapping[str, str] | None = None
+        self._rejected: bool | None = None
+        self._version = -1
 
-    @classmethod
-    def open(cls, path: str | Path, *, create: bool = True) -> "Store":
-        """The store in the folder `path`, made if absent unless `create` is false.
+    def refresh(self) -> None:
+        """Reads anew what is remembered of the store where another connection has written to it."""
+        version = int(self.query("PRAGMA data_version")[0][0])
+        if version != self._version:
+            self.forget()
+            self._version = version
 
-        Raises:
-            NotFoundError: there is none and none shall be made.
-            StoreError: it cannot be read or written, is damaged, foreign or of a newer format.
-        """
-        folder = Path(path)
-        database = folder / DATABASE
-        if not create and not database.is_file():
-            raise NotFoundError(f"no store at {folder}; name an existing folder, or add an edit first")
-        if (folder / CACHE / cachefiles.FILE).is_file() and database.is_file() and not database.stat().st_size:
-            raise StoreError(f"{database} is empty, so its edits are gone; put a backup in its place")
+    def end(self) -> bool:
+        """Ends a snapshot; False where the file is so damaged that only closing the connection does."""
         try:
-            (folder / CACHE).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"{folder} cannot be a store ({error.strerror}); name another") from error
-        with translated(database):
-            connection = sqlite3.connect(database, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            try:
-                _configure(connection)
-                prepare(connection, database)
-            except BaseException:
-                connection.close()
-                raise
-        return cls(folder, connection)
+            self.connection.execute("COMMIT")
+        except sqlite3.DatabaseError:
+            return False
+        return True
 
-    def close(self) -> None:
-        """Ends the connection; SQLite then folds its log into the database."""
-        self.connection.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All or nothing; holds the store's only write lock from the start."""
-        with translated(self.database):
-            self.connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self.connection.execute("COMMIT")
-            except BaseException:
-                if self.connection.in_transaction:
-                    self.connection.execute("ROLLBACK")
-                raise
+    def forget(self) -> None:
+        """Forgets what is remembered of the store."""
+        self._meta = self._rejected = None
 
     def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """All rows of one statement."""
@@ -104,15 +100,20 @@ class Store:
 
     def meta(self, name: str) -> str | None:
         """What the store notes about itself under `name`."""
-        rows = self.query("SELECT value FROM meta WHERE name = ?", name)
-        return str(rows[0][0]) if rows else None
+        if self._meta is None:
+            self._meta = {row[0]: row[1] for row in self.query("SELECT name, value FROM meta")}
+        return self._meta.get(name)
 
-    def set_meta(self, name: str, value: str | None) -> None:
-        """Notes `value` under `name`; None takes the note away."""
-        if value is None:
-            self.connection.execute("DELETE FROM meta WHERE name = ?", (name,))
-        else:
-            self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+    def unscrubbed(self) -> bool:
+        """Whether files may still hold words of purged edits."""
+        return self.meta(_UNSCRUBBED) is not None
+
+    def any_rejected(self) -> bool:
+        """Whether a question was rejected for some edit."""
+        if self._rejected is None:
+            found = self.query("SELECT 1 FROM keys WHERE live AND kind = 'rejected' LIMIT 1")
+            self._rejected = bool(found)
+        return self._rejected
 
     def edit(self, edit_id: str) -> Edit:
         """The edit of that id.
@@ -130,25 +131,25 @@ class Store:
         return [edit_of(row) for row in self.query(f"{SELECT_EDIT} WHERE {where} ORDER BY e.id", *values)]
 
     def rivals(self, edit: Edit) -> list[Edit]:
-        """Active edits that may answer the same question as `edit`: same slot or same prompt."""
+        """Edits that hold and may answer the same question as `edit`: same slot or same prompt."""
         row = row_of(edit)
         found = self.edits(
-            "e.namespace = ? AND e.prompt_key = ? AND e.status = 'active'",
+            "e.id IN (SELECT id FROM edits WHERE namespace = ?1 AND prompt_key = ?2 AND holds "
+            "UNION SELECT id FROM edits WHERE namespace = ?1 AND slot = ?3 AND holds)",
             edit.namespace,
             row["prompt_key"],
+            row["slot"],
         )
-        if row["slot"] is not None:
-            found += self.edits(
-                "e.namespace = ? AND e.slot = ? AND e.status = 'active'",
-                edit.namespace,
-                row["slot"],
-            )
-        every = {one.id: one for one in found if one.id != edit.id}
-        return [every[name] for name in sorted(every, key=number_of)]
+        return [one for one in found if one.id != edit.id]
 
     def asked_alike(self, edit: Edit) -> list[Edit]:
         """Edits of any status, of the namespace of `edit`, with the same prompt."""
         return self.edits("e.namespace = ? AND e.prompt_key = ?", edit.namespace, row_of(edit)["prompt_key"])
+
+    def parts_of(self, edit_id: str) -> list[str]:
+        """The ids of edits that were left of an edit on some of its days, whatever their status."""
+        rows = self.query("SELECT id FROM edits WHERE part_of = ? ORDER BY id", number_of(edit_id))
+        return [id_of(row["id"]) for row in rows]
 
     def keys_of(self, edit_id: str) -> tuple[Key, ...]:
         """The live keys of an edit."""
@@ -164,69 +165,13 @@ class Store:
         """An edit with its keys as they are now."""
         return Snapshot(edit=self.edit(edit_id), keys=self.keys_of(edit_id))
 
-    def insert_edit(self, edit: Edit) -> str:
-        """Writes an edit and gives its id; a new one unless the edit brings its own."""
-        cursor = self.connection.execute(_INSERT_EDIT, row_of(edit))
-        return id_of(int(cursor.lastrowid or 0))
-
-    def update_edit(self, edit: Edit) -> None:
-        """Writes the columns of an edit that is there."""
-        self.connection.execute(_UPDATE_EDIT, row_of(edit))
-
-    def delete_edit(self, edit_id: str) -> None:
-        """Takes an edit out with its keys; its history stays."""
-        self.connection.execute("DELETE FROM edits WHERE id = ?", (number_of(edit_id),))
-
-    def insert_key(self, edit_id: str, kind: KeyKind, text: str, radius: float, vector: Vectors) -> Key:
-        """Writes one key of an edit."""
-        blob = vector.astype("<f4").tobytes()
-        cursor = self.connection.execute(
-            "INSERT INTO keys (edit_id, kind, text, radius, vector, checksum) VALUES (?, ?, ?, ?, ?, ?)",
-            (number_of(edit_id), str(kind), text, radius, blob, zlib.crc32(blob)),
-        )
-        return Key(id=int(cursor.lastrowid or 0), kind=kind, text=text, radius=radius)
-
-    def set_vectors(self, vectors: Iterable[tuple[int, Vectors]]) -> None:
-        """Gives keys, by id, another vector."""
-        blobs = ((key, vector.astype("<f4").tobytes()) for key, vector in vectors)
-        self.connection.executemany(
-            "UPDATE keys SET vector = ?, checksum = ? WHERE id = ?",
-            ((blob, zlib.crc32(blob), key) for key, blob in blobs),
-        )
-
-    def set_radii(self, radii: Iterable[tuple[int, float]]) -> None:
-        """Gives keys, by id, another radius."""
-        self.connection.executemany("UPDATE keys SET radius = ? WHERE id = ?", [(radius, key) for key, radius in radii])
-
-    def set_live(self, keys: Iterable[int], *, live: bool) -> None:
-        """Puts keys to rest, or wakes them."""
-        self.connection.executemany("UPDATE keys SET live = ? WHERE id = ?", [(live, k) for k in keys])
+    def active(self) -> int:
+        """The number of active edits, of all namespaces."""
+        return int(self.query("SELECT coalesce(sum(edits), 0) FROM counts WHERE status = 'active'")[0][0])
 
     def last_sequence(self) -> int:
         """The number of the newest operation."""
         return int(self.query("SELECT coalesce(max(seq), 0) FROM operations")[0][0])
-
-    def begin_operation(self, verb: str, namespace: str | None, at: str) -> int:
-        """Notes an operation and gives its number."""
-        cursor = self.connection.execute(
-            "INSERT INTO operations (verb, namespace, at) VALUES (?, ?, ?)", (verb, namespace, at)
-        )
-        return int(cursor.lastrowid or 0)
-
-    def note_change(self, operation: int, verb: str, before: Snapshot | None, after: Snapshot | None) -> None:
-        """Notes what an operation did to one edit."""
-        either = before or after
-        if either is not None:
-            self.connection.execute(
-                "INSERT INTO changes (operation, verb, edit_id, before, after) VALUES (?, ?, ?, ?, ?)",
-                (
-                    operation,
-                    verb,
-                    number_of(either.edit.id),
-                    snapshot_json(before),
-                    snapshot_json(after),
-                ),
-            )
 
     def stored_vectors(self, texts: Sequence[str]) -> dict[str, Vectors]:
         """Vectors of those texts that are keys already."""
@@ -236,6 +181,13 @@ class Store:
             for row in self.query("SELECT text, vector FROM keys WHERE text IN (SELECT value FROM json_each(?))", part):
                 known[row["text"]] = np.frombuffer(row["vector"], "<f4")
         return known
+
+    def vectors_of(self, keys: Iterable[int]) -> dict[int, Vectors]:
+        """The vectors of keys, by key."""
+        rows = self.query(
+            "SELECT id, vector FROM keys WHERE id IN (SELECT value FROM json_each(?))", to_json(list(keys))
+        )
+        return dict(zip((row["id"] for row in rows), self.vectors_in(rows), strict=True))
 
     def vectors_in(self, rows: Sequence[sqlite3.Row]) -> Vectors:
         """The vectors of rows that hold a key's id and vector, of shape (rows, dimension).
@@ -270,6 +222,267 @@ class Store:
         return 4 * int(self.meta("dimension") or 0)
 
 
+class Traces(NamedTuple):
+    """What is in no file once edits are purged: the keys, and pieces of the texts and vectors that only they have."""
+
+    keys: list[int]
+    parts: list[bytes]
+
+
+class Store(Rows):
+    """The rows of a store, and what changes them: one transaction at a time."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, writable: bool) -> None:
+        super().__init__(path, connection)
+        self.writable = writable
+        self._writing = threading.RLock()
+        self._readers: list[Rows] = []  # idle ones
+        self._closed = False
+        self._file = _identity(self.database)
+
+    @classmethod
+    def open(cls, path: str | Path, *, create: bool = True) -> "Store":
+        """The store in the folder `path`, made if absent unless `create` is false.
+
+        Raises:
+            NotFoundError: there is none and none shall be made.
+            StoreError: it cannot be read or written, is damaged, foreign or of a newer format; or the folder holds
+                other files.
+        """
+        folder = Path(path)
+        database = folder / DATABASE
+        if database.is_file() and not database.stat().st_size and (folder / CACHE).is_dir():
+            raise StoreError(f"{database} is empty, so its edits are gone; put a backup in its place")
+        if not database.is_file():
+            if not create:
+                raise NotFoundError(f"no store at {folder}; name an existing folder, or add an edit first")
+            _make(folder)
+        writable = may_write(database)
+        with translated(database):
+            connection = connect(database, writable=writable, shared=writable)
+            try:
+                prepare(connection, database)
+            except BaseException:
+                connection.close()
+                raise
+        return cls(folder, connection, writable=writable)
+
+    def close(self) -> None:
+        """Ends the connections; SQLite then folds its log into the database."""
+        self._closed = True
+        while self._readers:
+            self._readers.pop().connection.close()
+        self.connection.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[Rows]:
+        """The rows on one snapshot: nothing that is written meanwhile is seen."""
+        self._check_in_place()
+        rows = self._reader()
+        kept = False
+        try:
+            rows.query("BEGIN")
+            rows.refresh()
+            yield rows
+            kept = rows.end() and not self._closed and len(self._readers) < _IDLE
+        finally:
+            if kept:
+                self._readers.append(rows)
+            else:
+                rows.connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; holds the store's only write lock from the start.
+
+        Raises:
+            StoreError: the store cannot be written, or is not the one that was opened any more.
+        """
+        if not self.writable:
+            raise StoreError(f"{self.database} cannot be changed here; make the folder writable, or name another store")
+        with self._writing, translated(self.database):
+            self._check_in_place()
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                self.forget()
+                yield
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+            finally:
+                self.forget()
+
+    def delete(self, numbers: Sequence[int], at: str) -> int:
+        """Takes edits out with their keys and history, as an operation, within a transaction; its number.
+
+        Until `scrub` has been over the files, the store notes that they may still hold the words.
+        """
+        chosen, run = to_json(list(numbers)), self.connection.execute
+        for table, column in (("changes", "edit_id"), ("keys", "edit_id"), ("edits", "id")):
+            run(f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))", (chosen,))
+        run("UPDATE operations SET undone_by = NULL WHERE undone_by NOT IN (SELECT operation FROM changes)")
+        run(
+            "DELETE FROM operations WHERE verb NOT IN ('purge', 'rebuild') "
+            "AND seq NOT IN (SELECT operation FROM changes)"
+        )
+        self.set_meta(_UNSCRUBBED, "1")
+        return self.begin_operation("purge", None, at)
+
+    def traces(self, numbers: Sequence[int]) -> Traces:
+        """What to look for in files once these edits are purged."""
+        chosen = to_json(list(numbers))
+        keys = self.query("SELECT id, vector FROM keys WHERE edit_id IN (SELECT value FROM json_each(?))", chosen)
+        changes = self.query(
+            "SELECT before, after FROM changes WHERE edit_id IN (SELECT value FROM json_each(?))", chosen
+        )
+        snapshots = (snapshot_from(change[side]) for change in changes for side in ("before", "after"))
+        texts = {text for snapshot in snapshots if snapshot for text in _texts_of(snapshot)}
+        kept = (
+            "SELECT 1 FROM keys WHERE text = ?1 AND edit_id NOT IN (SELECT value FROM json_each(?2)) "
+            "UNION ALL SELECT 1 FROM edits "
+            "WHERE subject_key = ?1 AND id NOT IN (SELECT value FROM json_each(?2)) LIMIT 1"
+        )
+        own = {text for text in texts if len(text) >= _TELLING and not self.query(kept, text, chosen)}
+        pieces = {form.encode()[:_PIECE] for text in own for form in (text, to_json(text)[1:-1])}
+        return Traces([key["id"] for key in keys], [*pieces, *(bytes(key["vector"][:_PIECE]) for key in keys)])
+
+    def scrub(self, parts: Sequence[bytes] | None = None) -> None:
+        """Empties the log, and rewrites the database where it still holds one of these pieces; None rewrites it anyway.
+
+        What is deleted is overwritten, but a page that was parted before may hold an older copy.
+
+        Raises:
+            StoreError: another process reads the store, so that its log cannot be emptied yet.
+        """
+        with self._writing, translated(self.database):
+            self._empty_log()
+            if parts is None or len(parts) > _MOST_PIECES or _holds_any(self.database, parts):
+                self.connection.execute("VACUUM")
+                self._empty_log()
+            self.set_meta(_UNSCRUBBED, None)
+
+    def _empty_log(self) -> None:
+        if self.query("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]:
+            raise StoreError(
+                f"{self.path}: removed, but another process still reads the old log; purge again when it has finished"
+            )
+
+    def set_meta(self, name: str, value: str | None) -> None:
+        """Notes `value` under `name`; None takes the note away."""
+        self.forget()
+        if value is None:
+            self.connection.execute("DELETE FROM meta WHERE name = ?", (name,))
+        else:
+            self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    def insert_edit(self, edit: Edit) -> str:
+        """Writes an edit and gives its id; a new one unless the edit brings its own."""
+        cursor = self.connection.execute(_INSERT_EDIT, row_of(edit))
+        return id_of(int(cursor.lastrowid or 0))
+
+    def update_edit(self, edit: Edit) -> None:
+        """Writes the columns of an edit that is there."""
+        self.connection.execute(_UPDATE_EDIT, row_of(edit))
+
+    def delete_edit(self, edit_id: str) -> None:
+        """Takes an edit out with its keys; its history stays."""
+        self.connection.execute("DELETE FROM edits WHERE id = ?", (number_of(edit_id),))
+
+    def insert_key(self, edit_id: str, kind: KeyKind, text: str, radius: float, vector: Vectors) -> Key:
+        """Writes one key of an edit."""
+        values = (str(kind), text, float(radius), vector.astype("<f4").tobytes())
+        cursor = self.connection.execute(
+            "INSERT INTO keys (edit_id, kind, text, radius, vector, checksum) VALUES (?, ?, ?, ?, ?, ?)",
+            (number_of(edit_id), *values, checksum(*values)),
+        )
+        return Key(id=int(cursor.lastrowid or 0), kind=kind, text=text, radius=radius)
+
+    def set_vectors(self, vectors: Iterable[tuple[int, Vectors]]) -> None:
+        """Gives keys, by id, another vector."""
+        self.connection.executemany(
+            "UPDATE keys SET vector = ?1, checksum = checksum_of(kind, text, radius, ?1) WHERE id = ?2",
+            ((vector.astype("<f4").tobytes(), key) for key, vector in vectors),
+        )
+
+    def set_radii(self, radii: Iterable[tuple[int, float]]) -> None:
+        """Gives keys, by id, another radius."""
+        self.connection.executemany(
+            "UPDATE keys SET radius = ?1, checksum = checksum_of(kind, text, ?1, vector) WHERE id = ?2",
+            [(float(radius), key) for key, radius in radii],
+        )
+
+    def set_live(self, keys: Iterable[int], *, live: bool) -> None:
+        """Puts keys to rest, or wakes them."""
+        self.connection.executemany("UPDATE keys SET live = ? WHERE id = ?", [(live, k) for k in keys])
+
+    def begin_operation(self, verb: str, namespace: str | None, at: str) -> int:
+        """Notes an operation under a random token, by which a copy of the store can be told from it; its number."""
+        values = (verb, namespace, at, secrets.token_hex(8))
+        cursor = self.connection.execute(
+            "INSERT INTO operations (verb, namespace, at, token) VALUES (?, ?, ?, ?)", values
+        )
+        return int(cursor.lastrowid or 0)
+
+    def note_change(self, operation: int, verb: str, before: Snapshot | None, after: Snapshot | None) -> None:
+        """Notes what an operation did to one edit."""
+        either = before or after
+        if either is not None:
+            values = (verb, number_of(either.edit.id), snapshot_json(before), snapshot_json(after))
+            self.connection.execute(
+                "INSERT INTO changes (operation, verb, edit_id, before, after, checksum) VALUES (?, ?, ?, ?, ?, ?)",
+                (operation, *values, checksum(*values)),
+            )
+
+    def _reader(self) -> Rows:
+        try:
+            return self._readers.pop()
+        except IndexError:
+            with translated(self.database):
+                return Rows(self.path, connect(self.database, writable=False, shared=self.writable))
+
+    def _check_in_place(self) -> None:
+        if self._closed:
+            raise StoreError(f"{self.path} is closed; open it again")
+        if _identity(self.database) != self._file:
+            raise StoreError(f"{self.database} was deleted or replaced while it was open; open the store again")
+
+
+def _texts_of(snapshot: Snapshot) -> set[str]:
+    """All texts of an edit, as they are in its rows and in the indexes over them."""
+    edit = snapshot.edit
+    texts = {edit.prompt, edit.statement, edit.target or "", *edit.paraphrases, *(key.text for key in snapshot.keys)}
+    return texts | {prompt_key(text) for text in texts if text} | {fold(name) for name in edit.names}
+
+
+def _holds_any(file: Path, parts: Sequence[bytes]) -> bool:
+    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return any(data.find(part) >= 0 for part in parts)
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """What tells a file from another one of its name; None where there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _make(folder: Path) -> None:
+    """Makes the folder of a new store; one that holds files of others is left alone."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        names = sorted(one.name for one in folder.iterdir())
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be a store ({error.strerror}); name another") from error
+    if strange := [name for name in names if name not in OWN and not name.startswith((".", "passages"))]:
+        raise StoreError(
+            f"{folder} holds no store but other files ({', '.join(strange[:3])}); name an empty or a new folder"
+        )
+
+
 def _check_size(key: int, vector: bytes, size: int, path: Path) -> None:
     if len(vector) != size:
         raise StoreError(f"key {key} of {path} has a vector of the wrong size; run kedit verify")
@@ -286,33 +499,3 @@ def _arrays(rows: Iterable[sqlite3.Row], size: int, path: Path) -> tuple[Ids, Ve
         buffer += vector
     vectors = np.frombuffer(buffer, "<f4").reshape(len(ids), size // 4)
     return np.array(ids, np.int64), vectors, np.array(radii, np.float64)
-
-
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turns SQLite's errors into one line that says what to do."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        text = str(error)
-        advice = next((say for sign, say in _ADVICE if sign in text), "run kedit verify")
-        raise StoreError(f"{path}: {text}; {advice}") from error
-
-
-_ADVICE: tuple[tuple[str, str], ...] = (
-    ("not a database", "restore a backup, or name another folder as the store"),
-    ("malformed", "the file is damaged, restore a backup (see kedit backup)"),
-    ("disk I/O", "check the disk, then run kedit verify"),
-    ("disk is full", "nothing was changed, free some space and try again"),
-    ("readonly", "make the folder writable, or name another store"),
-    ("unable to open", "make the folder writable, or name another store"),
-    ("locked", "another process is writing, try again when it has finished"),
-)
-
-
-def _configure(connection: sqlite3.Connection) -> None:
-    connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA secure_delete = ON")

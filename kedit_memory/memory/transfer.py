@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any, TextIO, TypeGuard
 
 from kedit_memory.errors import InvalidInputError, NotFoundError, StoreError
+from kedit_memory.memory.formats import NamedRow
 from kedit_memory.memory.requests import KeyText, StoredEdit, check_radius, request_of, validate, without_made_statement
 from kedit_memory.memory.rows import edit_fields, number_of, to_json
-from kedit_memory.memory.store import Store
+from kedit_memory.memory.store import Rows
 from kedit_memory.records import KeyKind, Status
 from kedit_memory.text import clean
 
-_STATE = ("id", "keys", "status", "superseded_by", "created_at", "radius_fixed")
+_STATE = ("id", "keys", "status", "holds", "superseded_by", "part_of", "created_at", "radius_fixed", "given_id")
 
 
-def export_lines(store: Store, namespace: str | None) -> Iterator[str]:
+def export_lines(store: Rows, namespace: str | None) -> Iterator[str]:
     """All edits, of every status, one line each by id; equal stores give equal lines."""
     where, values = ("1", ()) if namespace is None else ("e.namespace = ?", (namespace,))
     for edit in store.edits(where, *values):
@@ -52,6 +53,22 @@ def is_export(row: object) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(row, Mapping) and "keys" in row and "status" in row
 
 
+def completed(rows: Iterable[NamedRow]) -> list[NamedRow]:
+    """Rows, with lines of earlier formats saying whether they hold: superseded ones did until their successor began."""
+    named = list(rows)
+    lines = {str(row.get("id")): row for _, row in named if is_export(row)}
+
+    def complete(row: object) -> object:
+        if not is_export(row) or "holds" in row:
+            return row
+        begins = lines.get(str(row.get("superseded_by")), {}).get("valid_from")
+        ends = row.get("valid_until")
+        before = isinstance(begins, str) and isinstance(ends, str) and ends <= begins
+        return {**row, "holds": row["status"] == Status.ACTIVE or (row["status"] == Status.SUPERSEDED and before)}
+
+    return [(where, complete(row)) for where, row in named]
+
+
 def stored_edit(row: Mapping[str, Any], where: str) -> StoredEdit:
     """The edit that a line of an export describes.
 
@@ -66,7 +83,9 @@ def stored_edit(row: Mapping[str, Any], where: str) -> StoredEdit:
             draft.edit,
             id=str(row["id"]),
             status=Status(row["status"]),
+            holds=row["holds"] is True,
             superseded_by=_reference(row.get("superseded_by")),
+            part_of=_reference(row.get("part_of")),
             created_at=_moment(row["created_at"]),
             radius_fixed=fixed,
         )

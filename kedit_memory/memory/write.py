@@ -8,7 +8,9 @@ import numpy as np
 
 from kedit_memory.errors import ConflictError, InvalidInputError
 from kedit_memory.memory.conflicts import conflicts, prompt_key, same, superseded
-from kedit_memory.memory.index.cached import KeyIndex
+from kedit_memory.memory.index import Hits, VectorIndex
+from kedit_memory.memory.index.base import NO_HITS, ordered
+from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.neighbours import Neighbourhood, key_gaps
 from kedit_memory.memory.radius import DEFAULT_RADIUS, scope_of
 from kedit_memory.memory.requests import Draft, KeyText, StoredEdit
@@ -40,11 +42,16 @@ class Touched:
                 self.edits.add(number_of(snapshot.edit.id))
                 self.stale.update(key.id for key in snapshot.keys)
 
+    def take(self, later: "Touched") -> None:
+        """Adds what was touched later."""
+        self.edits |= later.edits
+        self.stale |= later.stale
+
 
 class Writer:
     """One operation on the store, within a transaction that the caller holds."""
 
-    def __init__(self, store: Store, index: KeyIndex, *, verb: str, namespace: str | None, at: str) -> None:
+    def __init__(self, store: Store, index: CachedIndex, *, verb: str, namespace: str | None, at: str) -> None:
         self._store = store
         self._index = index
         self._verb = verb
@@ -52,6 +59,8 @@ class Writer:
         self._at = at
         self._operation: int | None = None
         self._touched = Touched()
+        self._pending: VectorIndex | None = None  # the keys of this operation, until they are committed
+        self._handed = Touched()  # what is in there, or was before
 
     @property
     def operation(self) -> int:
@@ -76,7 +85,8 @@ class Writer:
             for draft in chunk:
                 yield self._add_one(draft, around, place, on_conflict)
                 place += len(draft.keys)
-            self.flush()
+            if start + _CHUNK < len(drafts):
+                self._hand_over()
 
     def update(
         self,
@@ -105,17 +115,18 @@ class Writer:
             for text in fresh:
                 self.take_back(before, KeyKind.REJECTED, text.text, vectors[text.text])
             rows = np.stack([vectors[text.text] for text in fresh])
-            self.write_keys(edit, fresh, self.neighbourhood(edit, rows), 0)
+            self.write_keys(edit, fresh, self.neighbourhood(rows), 0)
         self.change("update", before, self._store.snapshot(edit.id))
 
     def retract(self, edit_id: str) -> None:
-        """Makes a stored edit one that no longer answers."""
-        before = self._store.snapshot(edit_id)
-        if before.edit.status is Status.RETRACTED:
+        """Makes a stored edit, with its parts, one that no longer answers."""
+        if self._store.edit(edit_id).status is Status.RETRACTED:
             raise InvalidInputError(f"{edit_id} is retracted already; nothing to do")
-        edit = replace(before.edit, status=Status.RETRACTED)
-        self._store.update_edit(edit)
-        self.change("retract", before, replace(before, edit=edit))
+        for before in map(self._store.snapshot, (edit_id, *self._store.parts_of(edit_id))):
+            if before.edit.status is not Status.RETRACTED:
+                edit = replace(before.edit, status=Status.RETRACTED, holds=False)
+                self._store.update_edit(edit)
+                self.change("retract", before, replace(before, edit=edit))
 
     def restore(
         self, stored: Sequence[StoredEdit], vectors: Mapping[str, Vectors], on_conflict: OnConflict
@@ -123,51 +134,73 @@ class Writer:
         """Writes edits of an export as they were; by the id that each has there, the one that stands for it here.
 
         Ids are kept in a store that never had an edit; in any other they are given anew, edits that are there already
-        are left as they are, and active ones that speak against those of the store are settled by `on_conflict`.
+        are left as they are, and what speaks against edits of the store is settled by `on_conflict`.
         """
         unused = not self._store.query("SELECT 1 FROM sqlite_sequence WHERE name = 'edits'")
         ordered = sorted(stored, key=lambda one: number_of(one.edit.id))
         result: dict[str, Written | ConflictError] = {} if unused else dict(self._known(ordered))
-        ids = {there: written.edit_id for there, written in result.items() if isinstance(written, Written)}
-        fresh = [one for one in ordered if one.edit.id not in ids]
-        rivals: dict[str, list[Edit]] = {}
-        for one in fresh:
-            edit = one.edit if unused else replace(one.edit, id="", superseded_by=None)
-            near = [] if unused else [old for old in self._store.rivals(edit) if old.id not in ids.values()]
-            rivals[one.edit.id] = _rivals(edit, near, on_conflict) if edit.status is Status.ACTIVE else []
-            refusal = _refusal(edit, rivals[one.edit.id], on_conflict)
-            if refusal is None:
-                ids[one.edit.id] = self._store.insert_edit(edit)
-            result[one.edit.id] = refusal or Written(ids[one.edit.id], new=True)
-        for one in fresh:
-            if one.edit.id in ids:
-                self._restore_one(one, ids, vectors, keep=unused)
-                self._supersede(self._store.edit(ids[one.edit.id]), rivals[one.edit.id])
+        here = {there: written.edit_id for there, written in result.items() if isinstance(written, Written)}
+        theirs = {here[one.edit.id]: one.edit for one in ordered if one.edit.id in here}
+        fresh = []
+        for one in [one for one in ordered if one.edit.id not in result]:
+            rivals = [] if unused else self._others_than(theirs, replace(one.edit, id=""), on_conflict)
+            if refusal := _refusal(one.edit, rivals, on_conflict):
+                result[one.edit.id] = refusal
+                continue
+            row = one.edit if unused else replace(one.edit, id="", superseded_by=None, part_of=None)
+            here[one.edit.id] = self._store.insert_edit(row)
+            theirs[here[one.edit.id]] = one.edit
+            result[one.edit.id] = Written(here[one.edit.id], new=True)
+            fresh.append(one)
+        written = [self._complete(one, here, vectors, keep=unused) for one in fresh]
+        for edit in [] if unused else written:
+            self._supersede(edit, self._others_than(theirs, edit, on_conflict))
         return result
 
-    def _restore_one(
-        self, one: StoredEdit, ids: Mapping[str, str], vectors: Mapping[str, Vectors], *, keep: bool
-    ) -> None:
-        """Writes the rest of an edit of an export, once all of its others have their ids."""
-        successor = one.edit.superseded_by or ""
-        superseder = ids.get(successor, successor if keep else "") or None
-        edit = replace(one.edit, id=ids[one.edit.id], superseded_by=superseder)
+    def _others_than(self, theirs: Mapping[str, Edit], edit: Edit, on_conflict: OnConflict) -> list[Edit]:
+        """Edits of the store that stand against one of an export, which itself does not keep them side by side."""
+        mine = theirs.get(edit.id, edit)
+        near = [old for old in self._store.rivals(edit) if not (old.id in theirs and conflicts(mine, theirs[old.id]))]
+        return _rivals(edit, near, on_conflict) if edit.holds else []
+
+    def _complete(
+        self, one: StoredEdit, here: Mapping[str, str], vectors: Mapping[str, Vectors], *, keep: bool
+    ) -> Edit:
+        """An edit of an export, written whole once all of the others have their ids."""
+
+        def mapped(there: str | None) -> str | None:
+            return here.get(there or "", there if keep else None)
+
+        edit = replace(
+            one.edit,
+            id=here[one.edit.id],
+            superseded_by=mapped(one.edit.superseded_by),
+            part_of=mapped(one.edit.part_of),
+        )
         self._store.update_edit(edit)
         keys = tuple(
             self._store.insert_key(edit.id, text.kind, text.text, radius, vectors[text.text])
             for text, radius in one.keys
         )
         self.change("import", None, Snapshot(edit=edit, keys=keys))
+        return edit
 
     def _known(self, stored: Sequence[StoredEdit]) -> Iterator[tuple[str, Written]]:
-        """The edits of an export that are in the store already, by their ids there; one here stands for one there."""
+        """The edits of an export that are in the store already, by their ids there; one here stands for one there.
+
+        Days that were left of an edit which is here are known with it: this store says itself what it knows of them.
+        """
+        known: dict[str, str] = {}
         taken: set[str] = set()
         for one in stored:
             alike = [old for old in self._store.asked_alike(one.edit) if old.id not in taken and same(old, one.edit)]
             if alike:
                 nearest = min(alike, key=lambda old: (old.status is not one.edit.status, number_of(old.id)))
                 taken.add(nearest.id)
-                yield one.edit.id, Written(nearest.id, new=False)
+                known[one.edit.id] = nearest.id
+        for one in stored:
+            if twin := known.get(one.edit.id) or known.get(one.edit.part_of or ""):
+                yield one.edit.id, Written(twin, new=False)
 
     def change(self, verb: str, before: Snapshot | None, after: Snapshot | None) -> None:
         """Notes in history, and for the index, that an edit has become another."""
@@ -198,24 +231,42 @@ class Writer:
         self._store.set_live(same, live=False)
         return bool(same)
 
-    def neighbourhood(self, edit: Edit, vectors: Vectors, *, reach: float = DEFAULT_RADIUS) -> Neighbourhood:
-        """The surroundings of keys that a stored edit is about to get."""
-        return Neighbourhood(self._store, self._index, vectors, subjectless=not edit.subject, reach=reach)
+    def neighbourhood(self, vectors: Vectors, *, reach: float = DEFAULT_RADIUS) -> Neighbourhood:
+        """The surroundings of keys that stored edits are about to get."""
+        return Neighbourhood(self._store, self._within, vectors, reach=reach)
 
-    def flush(self) -> None:
-        """Brings an index that is in memory up to what was written.
+    def publish(self) -> None:
+        """Tells the index what was written, once it is committed."""
+        if self._operation is not None:
+            self._handed.take(self._touched)
+            self._index.follow(self._operation, self._handed.edits, self._handed.stale)
 
-        The caller has brought it up to all earlier operations, and drops it on a rollback.
-        """
-        if self._index.loaded and self.changed:
-            self._index.refresh(self._touched.edits, self._touched.stale)
-            self._index.advance(self.operation)
+    def _within(self, vectors: Vectors, reach: float) -> list[Hits]:
+        """The keys within reach of each vector: the committed ones, and what this operation made in their place."""
+        with self._index.alone(), self._store.reading() as rows:
+            index = self._index.at(rows)
+            found = index.within(vectors, reach) if index else [NO_HITS] * len(vectors)
+        if self._pending is None:
+            return found
+        mine = self._pending.within(vectors, reach)
+        return [self._joined(old, new) for old, new in zip(found, mine, strict=True)]
+
+    def _joined(self, old: Hits, new: Hits) -> Hits:
+        kept = ~np.isin(old.ids, list(self._handed.stale))
+        return ordered(*(np.concatenate([one[kept], other]) for one, other in zip(old, new, strict=True)))
+
+    def _hand_over(self) -> None:
+        """Puts what was written so far where the rest of the operation finds it."""
+        ids, vectors, radii = self._store.recallable(sorted(self._touched.edits))
+        if self._pending is None:
+            self._pending = self._index.empty(vectors.shape[1])
+        self._pending.remove(np.fromiter(self._touched.stale, np.int64))
+        self._pending.insert(ids, vectors, radii)
+        self._handed.take(self._touched)
         self._touched = Touched()
 
     def _neighbourhood(self, chunk: Sequence[Draft], vectors: Mapping[str, Vectors]) -> Neighbourhood:
-        rows = np.stack([vectors[key.text] for draft in chunk for key in draft.keys])
-        subjectless = any(not draft.edit.subject for draft in chunk)
-        return Neighbourhood(self._store, self._index, rows, subjectless=subjectless)
+        return self.neighbourhood(np.stack([vectors[key.text] for draft in chunk for key in draft.keys]))
 
     def _add_one(
         self, draft: Draft, around: Neighbourhood, place: int, on_conflict: OnConflict
@@ -246,7 +297,18 @@ class Writer:
             verbs.add(resolution.verb)
             self._store.update_edit(resolution.edit)
             self.change(resolution.verb, before, replace(before, edit=resolution.edit))
+            if resolution.part is not None:
+                self._add_part(before, resolution.part)
         return "supersede" in verbs
+
+    def _add_part(self, whole: Snapshot, part: Edit) -> None:
+        """Writes what an edit was on some of its days as an edit of its own, found by copies of its keys."""
+        part = replace(part, id=self._store.insert_edit(part))
+        vectors = self._store.vectors_of(key.id for key in whole.keys)
+        keys = tuple(
+            self._store.insert_key(part.id, key.kind, key.text, key.radius, vectors[key.id]) for key in whole.keys
+        )
+        self.change("supersede", None, Snapshot(edit=part, keys=keys))
 
     def _twin(self, draft: Draft, near: Sequence[Edit]) -> str | None:
         """The active edit that already says exactly this; adding it again changes nothing."""

@@ -36,10 +36,10 @@ class WordEncoder:
 
 def state(memory: EditMemory) -> list[Any]:
     """Every row that a question can depend on, to the last bit."""
-    store = memory._session.store
-    edits = store.query("SELECT * FROM edits ORDER BY id")
-    keys = store.query("SELECT * FROM keys WHERE live ORDER BY id")
-    index = [part.tolist() for part in memory._session.index.contents()]
+    with memory._session.index.alone(), memory._session.store.reading() as rows:
+        edits = rows.query("SELECT * FROM edits ORDER BY id")
+        keys = rows.query("SELECT * FROM keys WHERE live ORDER BY id")
+        index = [part.tolist() for part in memory._session.index.contents(rows)]
     return [list(map(tuple, edits)), list(map(tuple, keys)), index]
 
 

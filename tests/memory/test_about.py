@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kedit_memory.errors import InvalidInputError, StoreError
-from kedit_memory.memory import read, neighbours
+from kedit_memory.memory import neighbours, read
 from kedit_memory.memory.index.base import distances
 from kedit_memory.memory.memory import EditMemory
 from kedit_memory.records import KeyKind, Match

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from conftest import WordEncoder  # type: ignore[attr-defined]
 
+from kedit_memory import sqlite
 from kedit_memory.errors import NotFoundError, StoreError, UnknownNameError
-from kedit_memory.memory import store as store_module
 from kedit_memory.memory.memory import EditMemory
+from kedit_memory.memory.store import Store
 
 OpenMemory = Callable[..., EditMemory]
 ROOT = Path(__file__).parents[2]
@@ -26,6 +27,7 @@ import sys
 sys.path[:0] = [{root!r}, {here!r}]
 from conftest import WordEncoder
 from kedit_memory.memory.memory import EditMemory
+from kedit_memory.memory.store import Store
 memory = EditMemory.open({store!r}, WordEncoder())
 for number in range(100_000):
     if number % 7 == 6:
@@ -162,7 +164,7 @@ def test_a_cache_that_cannot_be_written_loses_nothing(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("kedit_memory.memory.index.cached.save_cache", full)
+    monkeypatch.setattr("kedit_memory.memory.index.cached.write_cache", full)
     memory.close()
     assert "cannot be written" in caplog.text
     assert answers(open_memory()) == [f"answer {n}" for n in range(5)]
@@ -177,7 +179,7 @@ def test_verify_finds_what_is_wrong_in_the_rows(open_memory: OpenMemory) -> None
     run("UPDATE keys SET vector = x'00' WHERE id = 2")
     run("UPDATE keys SET live = 0 WHERE id = 3")
     problems = "\n".join(memory.verify().problems)
-    assert "key 1 of e1 has a damaged vector" in problems
+    assert "key 1 of e1 is not as it was written" in problems
     assert "key 2 of e2 has a vector of the wrong size" in problems
     assert "edit e3 has no key" in problems
     run("DELETE FROM keys WHERE id = 2")
@@ -185,7 +187,7 @@ def test_verify_finds_what_is_wrong_in_the_rows(open_memory: OpenMemory) -> None
     problems = "\n".join(memory.verify().problems)
     assert "the index holds key 2, which no row has" in problems
     memory.rebuild()
-    run("INSERT INTO keys SELECT 99, edit_id, kind, text, radius, 1, vector, checksum FROM keys WHERE id = 4")
+    run("INSERT INTO keys SELECT 99, edit_id, kind, text, radius, 1, vector, checksum FROM keys WHERE id = 5")
     assert "key 99 is not in the index" in "\n".join(memory.verify().problems)
     memory._session.index.forget()
     run("DELETE FROM keys WHERE id = 99")
@@ -278,7 +280,7 @@ def test_a_read_only_folder_is_refused(open_memory: OpenMemory, tmp_path: Path) 
     ],
 )
 def test_errors_of_sqlite_say_what_to_do(tmp_path: Path, message: str, words: str) -> None:
-    with pytest.raises(StoreError, match=words), store_module.translated(tmp_path):
+    with pytest.raises(StoreError, match=words), sqlite.translated(tmp_path):
         raise sqlite3.OperationalError(message)
 
 
@@ -297,7 +299,7 @@ def test_a_full_disk_changes_nothing(memory: EditMemory) -> None:
 
 
 def test_a_locked_store_gives_one_line(open_memory: OpenMemory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
     memory = open_memory()
     with sqlite3.connect(memory.path / "store.db", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -351,7 +353,7 @@ def test_backup_is_a_store(open_memory: OpenMemory, tmp_path: Path) -> None:
     assert len(copy) == 5
     assert answers(copy) == [f"answer {n}" for n in range(5)]
     assert copy.verify().ok
-    with pytest.raises(StoreError, match="already holds a store"):
+    with pytest.raises(StoreError, match="already holds something"):
         memory.backup(tmp_path / "copy")
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be written"):
@@ -362,7 +364,7 @@ def test_a_failed_write_leaves_index_and_rows_as_they_were(memory: EditMemory, m
     fill(memory)
     answers(memory)
     with monkeypatch.context() as patch:
-        patch.setattr(store_module.Store, "note_change", lambda *_: 1 / 0)
+        patch.setattr(Store, "note_change", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             memory.add("who is new?", "x")
     assert memory.in_scope("who is new?") == []

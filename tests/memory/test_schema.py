@@ -1,5 +1,6 @@
 """Stores of earlier formats open as stores of today, and nothing in them changes on the way."""
 
+import shutil
 import sqlite3
 import zlib
 from collections.abc import Callable
@@ -13,32 +14,19 @@ from kedit_memory.errors import StoreError
 from kedit_memory.memory import schema
 from kedit_memory.memory.memory import EditMemory
 from kedit_memory.memory.radius import DEFAULT_RADIUS
-from kedit_memory.records import Checkpoint
 
 OpenMemory = Callable[..., EditMemory]
+STORES = Path(__file__).parent / "stores"  # what earlier versions wrote, as SQL
+OLD = (1, 2, 3)
 
 
-@pytest.fixture
-def old_store(open_memory: OpenMemory, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Any]:
-    """A store as format 1 left it, with a cache, an undone operation and a replaced key, and what was in it."""
-    with monkeypatch.context() as patch:
-        patch.setattr(schema, "FORMAT_VERSION", 1)
-        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
-        memory = open_memory()
-        memory.add("Who leads Acme?", "Ann", subject="Acme", paraphrases=["Acme head?"])
-        memory.add("Who owns Acme?", "Bo", valid_from="2020")
-        memory.update("e1", paraphrases=["Acme boss?"])
-        memory.add("Who sold Acme?", "Cy")
-        memory.undo()
-        memory.rebuild()
-        found = state(memory)
-        memory.close()
-    with sqlite3.connect(memory.path / "store.db") as connection:
-        (table,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'keys'").fetchone()
-        assert "confirmed" not in table
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+def restored(version: int, folder: Path) -> Path:
+    """A store as format `version` left it."""
+    folder.mkdir()
+    connection = sqlite3.connect(folder / "store.db")
+    connection.executescript((STORES / f"format_{version}.sql").read_text("utf-8"))
     connection.close()
-    return memory.path, found
+    return folder
 
 
 def rows(path: Path, sql: str) -> list[Any]:
@@ -49,95 +37,128 @@ def rows(path: Path, sql: str) -> list[Any]:
         connection.close()
 
 
-def test_a_store_of_format_1_is_brought_up_to_date(open_memory: OpenMemory, old_store: tuple[Path, Any]) -> None:
-    path, found = old_store
-    everything = "SELECT * FROM keys ORDER BY id"
-    before = {sql: rows(path, sql) for sql in (everything, "SELECT * FROM sqlite_sequence ORDER BY name")}
+@pytest.mark.parametrize("version", OLD)
+def test_a_store_is_brought_up_to_date(version: int, open_memory: OpenMemory, tmp_path: Path) -> None:
+    path = restored(version, tmp_path / "store")
+    kept = [
+        "SELECT id, edit_id, kind, text, radius, live, vector FROM keys ORDER BY id",
+        "SELECT id, namespace, prompt, target, subject, valid_from, valid_until, status FROM edits ORDER BY id",
+        "SELECT * FROM sqlite_sequence ORDER BY name",
+        "SELECT seq, verb, namespace, at, undone_by FROM operations ORDER BY seq",
+    ]
+    before = [rows(path, sql) for sql in kept]
     memory = open_memory()
-    assert {sql: rows(path, sql) for sql in before} == before
-    assert rows(path, "PRAGMA user_version") == [(3,)]
-    assert rows(path, "PRAGMA foreign_key_check") == []
-    assert state(memory) == found
-    assert memory.in_scope("Acme boss?")[0].distance == 0.0
+    assert [rows(path, sql) for sql in kept] == before
+    assert rows(path, "PRAGMA user_version") == [(len(schema.MIGRATIONS),)]
+    assert memory.verify().problems == ()
+    assert memory.in_scope("Acme boss?")[0].edit.target == "Ann"
     assert [match.edit.id for match in memory.about("Acme boss?", ["Acme"])] == ["e1"]
-    assert memory.verify().ok
-    memory.confirm("e1", "Who runs it there?")
-    assert rows(path, "SELECT max(id) FROM keys") == [(6,)]  # 5 was the undone one's
-    memory.reject("e1", "Who leads Acme Limited?")
-    for _ in range(5):
+
+
+@pytest.mark.parametrize("version", OLD)
+def test_what_held_on_a_day_still_does(version: int, open_memory: OpenMemory, tmp_path: Path) -> None:
+    restored(version, tmp_path / "store")
+    memory = open_memory()
+
+    def said(question: str, day: str) -> list[str | None]:
+        return [match.edit.target for match in memory.worded([question], as_of=day)]
+
+    mayor, capital, bank = "Who is the mayor of São Tomé?", "What is the capital of Peru?", "Who ran Moore’s Bank?"
+    assert [said(mayor, day) for day in ("2009", "2012", "2016")] == [[], ["Rui"], ["Eva"]]
+    assert [said(capital, day) for day in ("1920", "1960")] == [["Lima"], ["Lima"]]
+    assert [said(bank, day) for day in ("2000", "2005")] == [["Lee"], ["Kim"]]
+    assert memory.worded(["Is it closed?"], namespace="b") == []
+
+
+@pytest.mark.parametrize("version", OLD)
+def test_everything_can_still_be_undone(version: int, open_memory: OpenMemory, tmp_path: Path) -> None:
+    path = restored(version, tmp_path / "store")
+    standing = rows(path, "SELECT count(*) FROM operations WHERE undone_by IS NULL AND verb <> 'undo'")[0][0]
+    memory = open_memory()
+    for _ in range(standing):
         memory.undo()
-    assert memory.all() == []
+    assert memory.all(status=None, namespace=None) == []
     assert memory.verify().ok
 
 
-def test_a_migrated_store_has_the_tables_of_a_new_one(open_memory: OpenMemory, old_store: tuple[Path, Any]) -> None:
+@pytest.mark.parametrize("version", OLD)
+def test_a_migrated_store_has_the_tables_of_a_new_one(version: int, open_memory: OpenMemory, tmp_path: Path) -> None:
+    path = restored(version, tmp_path / "store")
     open_memory()
     open_memory("new")
-    listed = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
-    assert rows(old_store[0], listed) == rows(old_store[0].parent / "new", listed)
+    listed = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name"
+    assert rows(path, listed) == rows(tmp_path / "new", listed)
 
 
-def test_a_store_of_format_2_gets_the_tables_of_consolidation(
-    open_memory: OpenMemory, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("version", OLD)
+def test_the_counts_of_a_migrated_store_are_those_of_its_rows(
+    version: int, open_memory: OpenMemory, tmp_path: Path
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(schema, "FORMAT_VERSION", 2)
-        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:2])
-        memory = open_memory()
-        edit = memory.add("Who leads Acme?", "Ann", subject="Acme")
-        memory.reject("e1", "Who led Acme?")
-        found = state(memory)
-        memory.close()
-    assert rows(memory.path, "SELECT name FROM sqlite_master WHERE name LIKE 'consolidat%'") == []
-    memory = open_memory()
-    assert state(memory) == found
-    assert not memory.any_consolidated()
-    made = Checkpoint(fingerprint="after", base="before", method="rome", folder="/out")
-    memory.consolidate([edit], made, lambda: None)
-    assert memory.held_by("after", ["e1"]) == {"e1"}
-    for _ in range(3):
-        memory.undo()
-    assert memory.all() == []
-    assert memory.verify().ok
-
-
-def test_a_key_still_goes_with_its_edit(open_memory: OpenMemory, old_store: tuple[Path, Any]) -> None:
-    assert old_store[0].exists()
-    memory = open_memory()
-    memory.undo()
-    memory.undo()
-    assert [row["edit_id"] for row in memory._session.store.query("SELECT edit_id FROM keys WHERE live")] == [1, 1]
+    path = restored(version, tmp_path / "store")
+    open_memory().add("Who sold it?", "Bo", namespace="b")
+    counted = "SELECT namespace, status, count(*) FROM edits GROUP BY 1, 2 ORDER BY 1, 2"
+    assert rows(path, "SELECT * FROM counts WHERE edits > 0 ORDER BY 1, 2") == rows(path, counted)
 
 
 def test_a_migration_that_fails_leaves_the_old_store(
-    open_memory: OpenMemory, old_store: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch
+    open_memory: OpenMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, found = old_store
+    path = restored(1, tmp_path / "store")
     with monkeypatch.context() as patch:
         patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS[:1], f"{schema.MIGRATIONS[1]}CREATE nonsense;\n"))
         with pytest.raises(StoreError, match="nonsense"):
             open_memory()
     assert rows(path, "PRAGMA user_version") == [(1,)]
-    assert state(open_memory()) == found
+    assert open_memory().verify().ok
+
+
+def test_an_old_store_that_cannot_be_changed_is_refused(
+    open_memory: OpenMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = restored(3, tmp_path / "store")
+    monkeypatch.setattr("kedit_memory.sqlite.may_write", lambda _: False)
+    monkeypatch.setattr("kedit_memory.memory.store.may_write", lambda _: False)
+    with pytest.raises(StoreError, match="older format and cannot be changed here; copy it"):
+        open_memory()
+    assert [one.name for one in path.iterdir()] == ["store.db"]
+
+
+def test_a_store_of_today_that_cannot_be_changed_is_read(
+    open_memory: OpenMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = open_memory()
+    memory.add("Who leads Acme?", "Ann", subject="Acme")
+    found = state(memory)
+    memory.close()
+    shutil.rmtree(memory.path / "cache", ignore_errors=True)
+    monkeypatch.setattr("kedit_memory.memory.store.may_write", lambda _: False)
+    again = open_memory()
+    assert state(again) == found
+    assert again.in_scope("Who leads Acme?")[0].edit.target == "Ann"
+    assert again.export(tmp_path / "all.jsonl") == 1
+    for change in (lambda: again.add("Who owns it?", "Bo"), again.undo, lambda: again.retract("e1")):
+        with pytest.raises(StoreError, match="cannot be changed here; make the folder writable"):
+            change()
+    again.close()
+    assert [one.name for one in memory.path.iterdir()] == ["store.db"]
 
 
 def test_an_export_of_format_1_is_read(memory: EditMemory, tmp_path: Path) -> None:
     line = (
-        '{"aliases":[],"created_at":"2026-06-01T12:00:00.000000Z","id":"e1","keys":[{"kind":"prompt","radius":0.5,'
-        '"text":"Who leads Acme?"}],"kind":"insertion","metadata":{},"namespace":"default","paraphrases":[],'
+        '{"aliases":[],"created_at":"2026-06-01T12:00:00.000000Z",%s"id":"e1","keys":[{"kind":"prompt","radius":0.5,'
+        '"text":"Who leads Acme?"}],"kind":"insertion","metadata":{},"namespace":"default","paraphrases":[],%s'
         '"prompt":"Who leads Acme?","radius":0.5,"radius_fixed":false,"relation":null,"source":null,'
         '"statement":"Who leads Acme? Ann","status":"active","subject":null,"superseded_by":null,"target":"Ann",'
-        '"valid_from":null,"valid_until":null}'
+        '"valid_from":null,"valid_until":null}\n'
     )
-    (tmp_path / "old.jsonl").write_text(line + "\n")
+    (tmp_path / "old.jsonl").write_text(line % ("", ""))
     memory.import_(tmp_path / "old.jsonl")
     memory.export(tmp_path / "new.jsonl")
-    assert (tmp_path / "new.jsonl").read_text() == line + "\n"
+    assert (tmp_path / "new.jsonl").read_text() == line % ('"given_id":null,"holds":true,', '"part_of":null,')
 
 
 def test_released_migrations_stay_as_they_were() -> None:
-    assert [zlib.crc32(script.encode()) for script in schema.MIGRATIONS] == [2573153547, 1721613958, 242425274]
-    assert len(schema.MIGRATIONS) == schema.FORMAT_VERSION
+    assert [zlib.crc32(script.encode()) for script in schema.MIGRATIONS[:3]] == [2573153547, 1721613958, 242425274]
 
 
 def test_the_index_of_expanded_keys_starts_at_the_default_radius() -> None:

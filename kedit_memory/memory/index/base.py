@@ -22,6 +22,9 @@ class Hits(NamedTuple):
     radii: Floats
 
 
+NO_HITS = Hits(np.empty(0, np.int64), np.empty(0), np.empty(0))
+
+
 class VectorIndex(Protocol):
     """Keys with a radius each, found by Euclidean distance; every answer is exact.
 

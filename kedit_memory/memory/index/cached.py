@@ -1,101 +1,122 @@
 """The vector index of one store: loaded when first needed, kept in step with the rows."""
 
 import logging
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from kedit_memory.errors import UnknownNameError
-from kedit_memory.memory.index import ENGINES, Hits, VectorIndex, load_engine
+from kedit_memory.cachefiles import damage, drop_cache, read_manifest, write_cache
+from kedit_memory.errors import StoreError, UnknownNameError
+from kedit_memory.memory.index import ENGINES, VectorIndex, load_engine
 from kedit_memory.memory.index.base import Floats, Ids
-from kedit_memory.memory.index.cachefiles import Manifest, drop_cache, load_cache, save_cache
 from kedit_memory.memory.rows import snapshot_from
-from kedit_memory.memory.store import CACHE, Store
+from kedit_memory.memory.store import CACHE, Rows, Store
 from kedit_memory.records import Vectors
 
 _LOG = logging.getLogger(__name__)
+_VERSION = 2  # of the files
 _RELOAD = ("rebuild", "purge")  # operations after which replaying single changes is not enough
 _SAVE_SHARE = 50  # a cache that lags by more than a fiftieth of its keys is written anew
-_NO_HITS = Hits(np.empty(0, np.int64), np.empty(0), np.empty(0))
 
 
-class KeyIndex:
-    """Answers over the keys of a store as they are now, also when other processes write to it."""
+class CachedIndex:
+    """An index over the keys of a store, also when other processes write to it; one thread at a time is in it."""
 
     def __init__(self, store: Store, engine: str) -> None:
         self._store = store
         if engine not in ENGINES:
             raise UnknownNameError("engine", engine, ENGINES)
         self._engine_name = engine
+        self._lock = threading.RLock()
         self._index: VectorIndex | None = None
-        self._sequence = 0
+        self._sequence = 0  # the last operation that it knows of
         self._unsaved = 0  # keys changed since the cache was written
-
-    @property
-    def loaded(self) -> bool:
-        """Whether the index is in memory."""
-        return self._index is not None
 
     def __len__(self) -> int:
         return 0 if self._index is None else len(self._index)
 
-    def current(self) -> VectorIndex | None:
-        """The index in step with the newest row; None while the store has no key."""
-        newest = self._store.last_sequence()
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps other threads out, so that the index stays as some rows have it."""
+        with self._lock:
+            yield
+
+    def at(self, rows: Rows) -> VectorIndex | None:
+        """The index in step with these rows; None while the store has no key. Called `alone`."""
+        newest = rows.last_sequence()
         if self._index is None:
-            self._load(newest)
+            self._load(rows, newest)
         elif newest > self._sequence:
-            self._replay(newest)
+            self._replay(rows, newest)
         return self._index
 
-    def in_scope(self, query: Vectors) -> Hits:
-        """Keys whose radius reaches the query."""
-        index = self.current()
-        return _NO_HITS if index is None else index.in_scope(query)
+    def empty(self, dimension: int) -> VectorIndex:
+        """A new index of the same engine, for keys that are not committed yet."""
+        return self._engine()(dimension)
 
-    def nearest(self, query: Vectors, count: int) -> Hits:
-        """The nearest keys."""
-        index = self.current()
-        return _NO_HITS if index is None else index.nearest(query, count)
+    def follow(self, operation: int, edits: Iterable[int], stale: Iterable[int]) -> None:
+        """Takes over what a committed operation did: the keys that these edits have now; `stale` are those before.
 
-    def within(self, queries: Vectors, distance: float) -> list[Hits]:
-        """Keys within a distance of each query, as of the last `refresh`."""
-        index = self._index
-        return [_NO_HITS for _ in queries] if index is None else index.within(queries, distance)
-
-    def refresh(self, edits: Iterable[int], stale: Iterable[int]) -> None:
-        """Takes the keys of these edits from the rows again; `stale` are keys they had before."""
-        ids, vectors, radii = self._store.recallable(sorted(edits))
-        index = self._index or self._engine()(vectors.shape[1])
-        gone = np.setdiff1d(np.fromiter(stale, np.int64), ids)
-        index.remove(gone)
-        index.insert(ids, vectors, radii)
-        self._index = index
-        self._unsaved += len(ids) + len(gone)
-
-    def advance(self, sequence: int) -> None:
-        """Notes that the index knows all operations up to this one."""
-        self._sequence = sequence
+        An index that has missed operations of other processes catches up at the next question.
+        """
+        with self._lock:
+            if self._index is not None and self._sequence == operation - 1:
+                with self._store.reading() as rows:
+                    self._refresh(rows, edits, stale)
+                self._sequence = operation
 
     def forget(self) -> None:
         """Drops what is in memory; the next question loads it anew."""
-        self._index, self._sequence = None, 0
+        with self._lock:
+            self._index, self._sequence = None, 0
+
+    def drop(self) -> None:
+        """Removes the files of the cache.
+
+        Raises:
+            StoreError: they cannot be removed.
+        """
+        cache = self._store.path / CACHE
+        try:
+            drop_cache(cache)
+        except OSError as error:
+            raise StoreError(f"{cache} cannot be removed ({error.strerror}); remove it by hand") from error
 
     def rebuild(self) -> int:
         """Builds the index from the rows, writes the cache, and gives the number of keys."""
-        self.forget()
-        drop_cache(self._store.path / CACHE)
-        self._load(self._store.last_sequence())
+        self.drop()
+        with self._lock, self._store.reading() as rows:
+            self._from_rows(rows, rows.last_sequence())
         self.save()
         return len(self)
 
     def save(self) -> None:
-        """Writes the cache; when that fails only the next opening is slower."""
-        if self._index is None:
+        """Writes the cache, unless keys were purged meanwhile; when that fails only the next opening is slower."""
+        if not self._store.writable or not len(self):
             return
+        written = [0]  # the operation that the files know of
+
+        def write(folder: Path) -> dict[str, Any]:
+            with self._lock, self._store.reading() as rows:
+                if index := self.at(rows):
+                    index.save(folder)
+                self._unsaved, written[0] = 0, self._sequence
+                return self._made_from(rows, self._sequence)
+
+        def publish(make_current: Callable[[], object]) -> bool:
+            with self._store.transaction():
+                purged = "SELECT 1 FROM operations WHERE verb = 'purge' AND seq > ? LIMIT 1"
+                if self._store.query(purged, written[0]):
+                    return False
+                make_current()
+            return True
+
         try:
-            save_cache(self._store.path / CACHE, self._index, self.manifest(self._sequence))
-            self._unsaved = 0
+            write_cache(self._store.path / CACHE, self._sequence, write, publish)
         except (OSError, RuntimeError) as error:  # RuntimeError is what FAISS raises
             _LOG.warning("the cache of %s cannot be written: %s", self._store.path, error)
 
@@ -104,21 +125,21 @@ class KeyIndex:
         if self._unsaved and self._unsaved * _SAVE_SHARE >= len(self):
             self.save()
 
-    def manifest(self, sequence: int) -> Manifest:
-        """What a cache of the present index says about itself."""
-        store = self._store
-        return Manifest(
-            engine=self._engine_name,
-            encoder=store.meta("encoder") or "",
-            encoder_revision=store.meta("encoder_revision") or "",
-            dimension=int(store.meta("dimension") or 0),
-            sequence=sequence,
-            count=len(self),
-        )
+    def problems(self, rows: Rows) -> Iterator[str]:
+        """What is wrong with the files of the cache."""
+        cache = self._store.path / CACHE
+        manifest = read_manifest(cache)
+        if manifest is None:
+            if (cache / "manifest.json").exists():
+                yield f"{cache / 'manifest.json'} cannot be read; run kedit rebuild"
+        elif problem := damage(cache, manifest):
+            yield f"{problem}; run kedit rebuild"
+        elif not self._fits(rows, manifest.made_from, rows.last_sequence()):
+            yield f"{cache} was made from other rows; run kedit rebuild"
 
-    def contents(self) -> tuple[Ids, Vectors, Floats]:
+    def contents(self, rows: Rows) -> tuple[Ids, Vectors, Floats]:
         """All that the index holds; empty arrays while it holds nothing."""
-        index = self.current()
+        index = self.at(rows)
         if index is None:
             return np.empty(0, np.int64), np.empty((0, 0), np.float32), np.empty(0)
         return index.contents()
@@ -127,36 +148,81 @@ class KeyIndex:
         """The engine, imported at the first use: listing edits needs none."""
         return load_engine(self._engine_name)
 
-    def _load(self, newest: int) -> None:
-        if self._store.meta("dimension") is None:
-            return
-        cached = load_cache(self._store.path / CACHE, self._engine(), self.manifest(newest))
-        if cached is not None:
-            self._index, self._sequence = cached
-            self._replay(newest)
-            return
-        self._from_rows(newest)
+    def _made_from(self, rows: Rows, sequence: int) -> dict[str, Any]:
+        """What tells a cache of these rows from any other."""
+        token = rows.query("SELECT token FROM operations WHERE seq = ?", sequence)
+        return self._identity(rows) | {
+            "sequence": sequence,
+            "token": token[0][0] if token else None,
+            "count": len(self),
+        }
 
-    def _replay(self, newest: int) -> None:
+    def _identity(self, rows: Rows) -> dict[str, Any]:
+        names = ("store_id", "encoder", "encoder_revision", "dimension")
+        return {"version": _VERSION, "engine": self._engine_name} | {name: rows.meta(name) for name in names}
+
+    def _fits(self, rows: Rows, made_from: dict[str, Any] | Any, newest: int) -> bool:
+        """Whether a cache is of these rows; it may lag behind, not lead, nor know another operation of that number."""
+        sequence = made_from.get("sequence")
+        if not isinstance(sequence, int) or sequence > newest:
+            return False
+        token = rows.query("SELECT token FROM operations WHERE seq = ?", sequence)
+        known = {"token": token[0][0] if token else None} | self._identity(rows)
+        return all(made_from.get(name, "") == value for name, value in known.items())
+
+    def _load(self, rows: Rows, newest: int) -> None:
+        if rows.meta("dimension") is None:
+            return
+        cache = self._store.path / CACHE
+        manifest = read_manifest(cache)
+        if manifest is None or not self._fits(rows, manifest.made_from, newest):
+            self._from_rows(rows, newest)
+            return
+        index = self._read(cache / manifest.folder, damage(cache, manifest))
+        if index is None or len(index) != manifest.made_from.get("count"):
+            self._from_rows(rows, newest)
+            return
+        self._index, self._sequence = index, manifest.made_from["sequence"]
+        self._replay(rows, newest)
+
+    def _read(self, folder: Path, problem: str | None) -> VectorIndex | None:
+        try:
+            if problem is None:
+                return self._engine().load(folder)
+        except (OSError, ValueError, RuntimeError, MemoryError) as error:  # RuntimeError is what FAISS raises
+            problem = f"cache {folder} cannot be read ({error})"
+        # A folder that is gone was replaced by another process meanwhile, which is no news.
+        _LOG.log(logging.WARNING if folder.exists() else logging.DEBUG, "%s; the index is built anew", problem)
+        return None
+
+    def _replay(self, rows: Rows, newest: int) -> None:
         """Brings the index up to the operation `newest`."""
-        rows = self._store.query(
+        changes = rows.query(
             "SELECT c.edit_id, c.before, c.after, o.verb FROM operations o "
             "LEFT JOIN changes c ON c.operation = o.seq WHERE o.seq > ? AND o.seq <= ?",
             self._sequence,
             newest,
         )
-        if any(row["verb"] in _RELOAD for row in rows):
-            self._from_rows(newest)
+        if any(change["verb"] in _RELOAD for change in changes):
+            self._from_rows(rows, newest)
             return
-        edits = {row["edit_id"] for row in rows if row["edit_id"] is not None}
-        snapshots = (snapshot_from(row[side]) for row in rows for side in ("before", "after"))
-        stale = {key.id for snapshot in snapshots if snapshot for key in snapshot.keys}
-        if edits:
-            self.refresh(edits, stale)
+        edits = {change["edit_id"] for change in changes if change["edit_id"] is not None}
+        snapshots = (snapshot_from(change[side]) for change in changes for side in ("before", "after"))
+        self._refresh(rows, edits, {key.id for snapshot in snapshots if snapshot for key in snapshot.keys})
         self._sequence = newest
 
-    def _from_rows(self, newest: int) -> None:
-        ids, vectors, radii = self._store.recallable()
-        self._index = self._engine()(vectors.shape[1])
+    def _refresh(self, rows: Rows, edits: Iterable[int], stale: Iterable[int]) -> None:
+        """Takes the keys of these edits from the rows again."""
+        ids, vectors, radii = rows.recallable(sorted(edits))
+        index = self._index or self.empty(vectors.shape[1])
+        gone = np.setdiff1d(np.fromiter(stale, np.int64), ids)
+        index.remove(gone)
+        index.insert(ids, vectors, radii)
+        self._index = index
+        self._unsaved += len(ids) + len(gone)
+
+    def _from_rows(self, rows: Rows, newest: int) -> None:
+        ids, vectors, radii = rows.recallable()
+        self._index = self.empty(vectors.shape[1])
         self._index.insert(ids, vectors, radii)
         self._sequence, self._unsaved = newest, len(ids)
