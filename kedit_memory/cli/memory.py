@@ -21,7 +21,6 @@ from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.formats.content import decoded, text_of
 from kedit_memory.records import Edit, OnConflict, Status
-from kedit_memory.retrieval.maintenance import backup_corpus
 
 _INPUT = "-"  # stands for what standard input holds
 EditId = Annotated[str, typer.Argument(help="The identifier of an edit, such as e12.")]
@@ -256,7 +255,6 @@ def backup(
     """Copy the store, passages included, while it stays in use."""
     with open_store(store, create=False) as memory:
         memory.backup(folder)
-        backup_corpus(memory.path, folder)
     emit(as_json=as_json, document={"backup": str(folder)}, lines=[f"copied to {folder}"])
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from kedit_memory.errors import InvalidInputError, NotFoundError, StoreError
 from kedit_memory.records import Passage
+from kedit_memory.retrieval.checking import verify_corpus
 from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.retrieval.documents import Document, document_of, documents_of
 from kedit_memory.retrieval.ingest import ingest_files, prune
-from kedit_memory.retrieval.maintenance import verify_corpus
 from kedit_memory.retrieval.schema import _FORMAT_1
 from kedit_memory.retrieval.splitting import digest
 

@@ -1,4 +1,4 @@
-"""A store's passages checked row by row, and copied whole while others write."""
+"""A store's passages checked row by row."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from pathlib import Path
 from kedit_memory.errors import KeditError, StoreError
 from kedit_memory.retrieval.database import DATABASE
 from kedit_memory.retrieval.schema import open_database
-from kedit_memory.sqlite import copy_database, translated
+from kedit_memory.sqlite import translated
 
 _SHOWN = 10  # faults of one kind that are told one by one
 # What is wrong with a row, and how to find such rows.
@@ -57,26 +57,3 @@ def _problems(connection: sqlite3.Connection) -> Iterator[str]:
         yield from (said.format(*row) for row in islice(rows, _SHOWN))
         if more := sum(1 for _ in rows):
             yield f"{more} more rows like this"
-
-
-def backup_corpus(store: Path, to: Path) -> None:
-    """Copy a store's passages into another folder: as they were at one moment, whole or not at all.
-
-    Raises:
-        StoreError: they cannot be read or written, or the folder has passages already.
-    """
-    file, copy = store / DATABASE, to / DATABASE
-    if not file.exists():
-        return
-    if copy.exists():
-        raise StoreError(f"{copy} is there already; name a new folder")
-    aside = copy.with_name(f"{DATABASE}.part")
-    try:
-        to.mkdir(parents=True, exist_ok=True)
-        aside.unlink(missing_ok=True)
-        copy_database(file, aside)
-        aside.replace(copy)
-    except OSError as error:
-        raise StoreError(f"cannot write {copy}: {error.strerror}; free some space, or name another folder") from error
-    finally:
-        aside.unlink(missing_ok=True)
