@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.check import installed
-from kedit_memory.cli.memory import open_store
+from kedit_memory.cli.app import installed
 from kedit_memory.cli.output import emit
+from kedit_memory.cli.store import open_store
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
 

@@ -201,7 +201,7 @@ class EditMemory:
             if self._session.store.snapshot(edit_id) != before:
                 raise ConflictError(f"{edit_id} was changed by another process; look and try again")
             writer.update(before, draft, vectors, conflict_rule(on_conflict))
-        return self._session.edits([edit_id])[0]
+            return self._session.store.edit(edit_id)
 
     def retract(self, edit_id: str, *, namespace: str | None = None) -> Edit:
         """The edit, no longer active; its history stays. What it superseded stays superseded.
@@ -213,7 +213,7 @@ class EditMemory:
         edit = self.get(edit_id, namespace=namespace)
         with self._session.operation("retract", edit.namespace) as writer:
             writer.retract(edit_id)
-        return self._session.edits([edit_id])[0]
+            return self._session.store.edit(edit_id)
 
     def confirm(self, edit_id: str, question: str, *, namespace: str | None = None) -> Edit:
         """The edit, which from now on covers the question: its wording becomes one of the edit's keys.
@@ -302,7 +302,8 @@ class EditMemory:
         Raises:
             NotFoundError: there is none, or it is of another namespace.
         """
-        (edit,) = self._session.edits([edit_id])
+        with self._session.store.reading() as rows:
+            edit = rows.edit(edit_id)
         if namespace is not None and edit.namespace != namespace:
             raise NotFoundError(f"{edit_id} is in namespace {edit.namespace!r}, not {namespace!r}; name its own")
         return edit

@@ -126,6 +126,12 @@ class Rows:
             raise NotFoundError(f"no edit {edit_id!r} in {self.path}; see `kedit list`")
         return edit_of(rows[0])
 
+    def each(self, ids: Sequence[str]) -> list[Edit]:
+        """The edits of these ids that are there, in their order."""
+        numbers = to_json([number_of(edit_id) for edit_id in ids])
+        by_id = {edit.id: edit for edit in self.edits("e.id IN (SELECT value FROM json_each(?))", numbers)}
+        return [by_id[edit_id] for edit_id in ids if edit_id in by_id]
+
     def edits(self, where: str = "1", *values: object) -> list[Edit]:
         """All edits that a condition on the columns of `e` selects, by id."""
         return [edit_of(row) for row in self.query(f"{SELECT_EDIT} WHERE {where} ORDER BY e.id", *values)]

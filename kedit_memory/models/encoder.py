@@ -1,6 +1,7 @@
 """Sentence encoders: texts in, unit vectors out. Naming one, or reading its revision, loads no torch."""
 
 import hashlib
+import logging
 import unicodedata
 import zlib
 from collections import Counter
@@ -22,6 +23,8 @@ from kedit_memory.records import Encoder, Vectors
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+
+_LOG = logging.getLogger(__name__)
 
 ENCODERS = {
     "hashing": "kedit_memory.models.encoder:HashingEncoder",
@@ -242,6 +245,7 @@ class SentenceEncoder:
                 f"the weights in {self._folder} are not those expected (SHA-256 {self._sha256}, "
                 f"expected {self._expected}): install the package again"
             )
+        _LOG.info("loading the encoder %s", self.name)
         from kedit_memory.models.loading import open_sentence_transformer  # loads torch
 
         return open_sentence_transformer(self._folder, self._device)

@@ -164,7 +164,7 @@ def test_learned_values_that_stay_are_told(open_memory: OpenMemory, monkeypatch:
 
     with monkeypatch.context() as patch:
         patch.setattr(maintenance.shutil, "rmtree", refuse)
-        with pytest.raises(StoreError, match="cannot be removed .*remove it by hand"):
+        with pytest.raises(StoreError, match=r"cannot be removed .*remove it by hand"):
             memory.purge(edit)
     memory.purge(edit)
     assert not values.exists()

@@ -101,7 +101,8 @@ def test_verify_and_questions_see_whole_states_while_another_process_writes(tmp_
         assert memory.verify().ok
 
 
-def test_threads_write_and_ask(memory: EditMemory, switching: None) -> None:
+@pytest.mark.usefixtures("switching")
+def test_threads_write_and_ask(memory: EditMemory) -> None:
     failures: list[BaseException] = []
 
     def work(number: int) -> None:
@@ -198,7 +199,7 @@ def test_many_processes_come_and_go_without_a_word(tmp_path: Path) -> None:
     program = WRITER.format(root=str(ROOT), here=str(Path(__file__).parent), store=str(folder), seconds=3)
     workers = [subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) for _ in range(3)]
     told = [worker.communicate()[1] for worker in workers]
-    assert [worker.returncode for worker in workers] == [0, 0, 0]
     assert told == ["", "", ""]
+    assert [worker.returncode for worker in workers] == [0, 0, 0]
     with EditMemory.open(folder, WordEncoder()) as memory:
         assert memory.verify().ok
