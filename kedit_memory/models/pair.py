@@ -31,6 +31,7 @@ PLACEHOLDER = "[MASK]"  # stands for the subject on both sides
 CONFIG = "config.json"
 WEIGHTS = PAIR_WEIGHTS
 LENGTH = 96  # tokens of question and edit together; a longer question keeps its end, where it asks
+_CONTROL = re.compile(r"\[(MASK|SEP|CLS|PAD|UNK)\]")  # what the encoder's tokenizer would not read as words
 _CHARACTERS = 800  # of a question's end; more would not fit
 _BATCH = 64
 _REMEMBERED = 20_000  # vectors, 1.5 kB each
@@ -142,11 +143,11 @@ def without_name(text: str, names: Sequence[str]) -> str | None:
 
 def as_pair(question: str, prompt: str, target: str | None, names: Sequence[str]) -> Pair:
     """What the model reads: the subject masked on both sides where both name it; of a long text the end."""
-    question, prompt = (text[-_CHARACTERS:].replace(PLACEHOLDER, "(MASK)") for text in (question, prompt))
+    question, prompt, target = (_CONTROL.sub(r"(\1)", text[-_CHARACTERS:]) for text in (question, prompt, target or ""))
     asked, edited = without_name(question, names), without_name(prompt, names)
     if asked is None or edited is None:
         asked, edited = question, prompt
-    return Pair(asked, edited, target if target and target != prompt else "")
+    return Pair(asked, edited, "" if target == prompt else target)
 
 
 class PairModel:
