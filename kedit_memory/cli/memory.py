@@ -186,17 +186,23 @@ def undo(store: o.ExistingStore = o.STORE, namespace: o.Namespace = o.NAMESPACE,
 
 
 def purge(
-    edit_id: Annotated[str | None, typer.Argument(help="One edit; all that are not active when left out.")] = None,
+    edit_id: Annotated[str | None, typer.Argument(help="One edit; else all that answer no question any more.")] = None,
+    superseded: Annotated[
+        bool, typer.Option("--superseded", help="Without an id, those that answer for earlier days, too (--as-of).")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask: a purge cannot be undone.")] = False,
     store: o.ExistingStore = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     as_json: o.Json = False,
 ) -> None:
-    """Remove edits for good, from history and from the files. This cannot be undone."""
+    """Remove edits for good, from history and from the files.
+
+    This cannot be undone. Backups, exports and consolidated models keep what they hold.
+    """
     if not yes:
-        demand_yes(f"Remove {edit_id or 'every edit that is not active'} for good?")
+        demand_yes(f"Remove {edit_id or 'every edit that answers no question any more'} for good?")
     with open_store(store, create=False) as memory:
-        purged = memory.purge(edit_id, namespace=namespace)
+        purged = memory.purge(edit_id, namespace=namespace, superseded=superseded)
     emit(as_json=as_json, document={"purged": purged}, lines=[f"{counted(len(purged), 'edit')} removed for good"])
 
 
