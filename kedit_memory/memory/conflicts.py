@@ -46,9 +46,14 @@ def prompt_key(prompt: str) -> str:
     return fold(prompt).rstrip("?!.。؟ ") or fold(prompt)
 
 
+def relation_key(relation: str) -> str:
+    """The folded relation, whose words may be joined by underscores."""
+    return fold(relation.replace("_", " "))
+
+
 def slot_of(subject: str | None, relation: str | None) -> str | None:
     """The slot of a subject and relation; None unless both are known."""
-    about, asked = subject_key(subject), fold((relation or "").replace("_", " "))
+    about, asked = subject_key(subject), relation_key(relation or "")
     return f"{about}\x1f{asked}" if about and asked else None
 
 
