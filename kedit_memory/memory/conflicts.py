@@ -4,10 +4,11 @@ Conflicts are decided on namespace, subject, relation and validity, never on sim
 whose subject or relation is unknown is compared by its prompt instead.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from kedit_memory.records import Edit, Status
+from kedit_memory.records import Edit, OnConflict, Status
 from kedit_memory.text import fold
 
 
@@ -114,6 +115,11 @@ def conflicts(new: Edit, old: Edit) -> bool:
         and same_question(question_of(new), question_of(old))
         and overlap(interval_of(new), interval_of(old))
     )
+
+
+def standing_against(edit: Edit, near: Iterable[Edit], on_conflict: OnConflict) -> list[Edit]:
+    """Those of some edits that give another answer than `edit`; none where both are to be kept."""
+    return [] if on_conflict is OnConflict.KEEP_BOTH else [old for old in near if conflicts(edit, old)]
 
 
 def same(one: Edit, other: Edit) -> bool:

@@ -9,7 +9,7 @@ from kedit_memory.memory.conflicts import conflicts, question_of, same_question
 from kedit_memory.memory.rows import Snapshot, id_of, number_of, row_of, snapshot_from, to_json
 from kedit_memory.memory.store import Rows, Store
 from kedit_memory.memory.write import Writer
-from kedit_memory.records import Edit, Revision
+from kedit_memory.records import Edit, Revision, Status
 
 _STANDING = "o.undone_by IS NULL AND o.verb NOT IN ('undo', 'purge', 'rebuild')"
 _NAMESPACE = "json_extract(coalesce(c.after, c.before), '$.edit.namespace')"  # of the edit that a change is about
@@ -149,7 +149,9 @@ def _refuse_overtaken(store: Store, undone: int, changes: Sequence[tuple[Snapsho
     touched = {one.edit.id for pair in changes for one in pair if one is not None}
     restored = {before.edit.id: before.edit for before, _ in changes if before is not None}  # the first one's, at last
     for edit in restored.values():
-        touched |= {rival.id for rival in store.rivals(edit) if conflicts(edit, rival)} if edit.holds else set()
+        touched |= {rival.id for rival in store.rivals(edit) if edit.holds and conflicts(edit, rival)}
+        if edit.status is Status.ACTIVE:
+            touched |= {holder.id for holder in store.active_called(edit.given_id, edit.namespace)}
     for later in store.query(_SELECT_LATER, undone, to_json([number_of(edit_id) for edit_id in sorted(touched)])):
         raise ConflictError(
             f"operation {undone} cannot be undone: operation {later['seq']} ({later['verb']}, in namespace "

@@ -15,6 +15,7 @@ from kedit_memory.memory.formats import NamedRow, read_rows
 from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.read import Reader, question_vector
 from kedit_memory.memory.requests import Draft, StoredEdit, conflict_rule, day, namespace_name, request_of, validate
+from kedit_memory.memory.restore import Restoration
 from kedit_memory.memory.rows import number_of, to_json
 from kedit_memory.memory.store import Store
 from kedit_memory.memory.write import Writer, Written
@@ -130,7 +131,8 @@ class Session:
         result: dict[str, Written | ConflictError] = {}
         with self.operation(verb, _common_namespace([*drafts.values(), *stored.values()])) as writer:
             self.encoding.record(made_by)
-            restored = writer.restore(list(stored.values()), vectors, rule) if stored else {}
+            restoration = Restoration(self.store, writer, rule)
+            restored = restoration.run(list(stored.values()), vectors) if stored else {}
             result |= {where: restored[one.edit.id] for where, one in stored.items()}
             result |= zip(drafts, writer.add(list(drafts.values()), vectors, rule), strict=True)
             for where, written in result.items():
