@@ -26,8 +26,8 @@ from kedit_memory.records import Encoder, Passage, RetrievedPassage, Vectors
 from kedit_memory.retrieval.base import Retriever, titled
 from kedit_memory.retrieval.bm25 import Bm25Retriever
 from kedit_memory.retrieval.fuse import FusedRetriever
+from kedit_memory.retrieval.passages import sift
 from kedit_memory.retrieval.relevance import Relevance
-from kedit_memory.routing.passages import sift
 
 OTHER = ("handbook_policies", "policyqa", "covid_qa_deepset", "squad")  # than what NQ asks about
 ANSWERED = ("squad", "wiki_passages", "covid_qa_deepset", "handbook_policies", "policyqa")

@@ -21,14 +21,14 @@ from typing import Any
 
 from kedit_memory.errors import KeditError, MissingDependencyError
 from kedit_memory.memory.encoding import load_by_name
+from kedit_memory.memory.index import load_engine
 from kedit_memory.memory.memory import EditMemory
 from kedit_memory.records import Vectors
 from kedit_memory.retrieval.corpus import Corpus
-from kedit_memory.retrieval.dense import Encode
+from kedit_memory.retrieval.dense import ENGINE, DenseRetriever, Encode
 from kedit_memory.retrieval.documents import documents_of
 from kedit_memory.retrieval.ingest import ingest_files
 from kedit_memory.retrieval.stored import StoreRetriever
-from kedit_memory.routing.passages import dense_retriever
 
 
 def main() -> int:
@@ -61,7 +61,7 @@ def build(options: argparse.Namespace) -> dict[str, Any]:
         words.close()
         encoded = 0
         if options.dense or encode:
-            meaning = dense_retriever(memory, progress=_tell)
+            meaning = DenseRetriever(memory.path, memory.encoder, load_engine(ENGINE), progress=_tell)
             encoded = meaning.build(encode)
             meaning.close()
         count = len(corpus)

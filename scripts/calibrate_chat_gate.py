@@ -24,16 +24,16 @@ from kedit_memory.models.encoder import load_encoder
 from kedit_memory.models.language import TextModel
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import MAX_NEW_TOKENS
+from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import Mention, Passage, RetrievedPassage
 from kedit_memory.retrieval.bm25 import Bm25Retriever
+from kedit_memory.retrieval.passages import asking_for, sift
 from kedit_memory.retrieval.relevance import Relevance
 from kedit_memory.routing.form import form_of
 from kedit_memory.routing.form_policy import FormPolicy
 from kedit_memory.routing.gate_calibration import GateCalibration, judged, split
 from kedit_memory.routing.gate_choice import GENERAL
-from kedit_memory.routing.passages import asking_for, sift
 from kedit_memory.routing.policies import GateCase
-from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.signals import Signals, Sources
 from kedit_memory.shipped import data_folder
 

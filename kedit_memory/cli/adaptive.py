@@ -1,6 +1,5 @@
 """`kedit evaluate adaptive-retrieval`: when retrieval pays, policy by policy."""
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.output import emit_rows, say, table_console
+from kedit_memory.cli.output import emit_rows, table_console
+from kedit_memory.cli.progress import say
 from kedit_memory.cli.public_sets import public_sets
+from kedit_memory.cli.routers import load_model
 from kedit_memory.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from kedit_memory.evaluation.rows import Row
 
 ANSWERS = "llama8b"
-_MODEL = "kedit-mini"
-
 _PRINTED_WIDTH = 110  # characters, where the output is no terminal
 
 
@@ -39,7 +38,7 @@ def adaptive_retrieval(
     dense: Annotated[
         bool, typer.Option("--dense/--no-dense", help="Also search by meaning, which encodes all passages first.")
     ] = True,
-    model: o.Model = _MODEL,
+    model: o.Model = o.MODEL,
     device: o.Device = None,
     dtype: o.Dtype = None,
     encoder: o.Encoder = None,
@@ -58,14 +57,13 @@ def adaptive_retrieval(
     llama8b holds answers of Llama-3.1-8B-Instruct: no model is run, and gates go by the question alone.
     """
     if dataset == ANSWERS:
-        if picture or worst or even or model != _MODEL:
+        if picture or worst or even or model != o.MODEL:
             raise InvalidInputError("llama8b brings its answers: leave out --model, --even, --picture and --worst")
         _answers(public_sets(path, needed=True), encoder, resplits=resplits, budget=budget, seed=seed, as_json=as_json)
         return
     from kedit_memory.evaluation.adaptive.figures import save_picture
     from kedit_memory.evaluation.adaptive.run import AdaptivePlan, run_adaptive
     from kedit_memory.evaluation.pictures import check_picture
-    from kedit_memory.models.named import load_model
 
     plan = AdaptivePlan(
         dataset=dataset, questions=questions, passages=passages, resplits=resplits, budget=budget, even=even,
@@ -74,7 +72,7 @@ def adaptive_retrieval(
     if picture:
         check_picture(picture)
     data = public_sets(path, needed=True) if dataset != "world" else None
-    asked = load_model(model, device=device, dtype=dtype, api_key=os.environ.get("KEDIT_API_KEY"))
+    asked = load_model(model, device, dtype)
     report = run_adaptive(plan, data, asked, encoder=encoder, progress=say)
     if picture:
         save_picture(report, picture)

@@ -10,8 +10,8 @@ import typer
 
 from kedit_memory.cli import options as o
 from kedit_memory.cli.calibrate_gate import gate
-from kedit_memory.cli.memory import open_store
 from kedit_memory.cli.output import emit, table_console
+from kedit_memory.cli.store import open_store
 
 if TYPE_CHECKING:
     from kedit_memory.evaluation.rows import Row, Run
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _PRINTED_WIDTH = 110  # characters, where the output is no terminal
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 app.command()(gate)
 
 

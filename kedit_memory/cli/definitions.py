@@ -1,6 +1,5 @@
 """`kedit evaluate entity-inferences` and `ecbd`: can a model learn new entities from their definitions?"""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.output import emit_rows, say, table_console
+from kedit_memory.cli.output import emit_rows, table_console
+from kedit_memory.cli.progress import say
 from kedit_memory.cli.public_sets import public_sets
+from kedit_memory.cli.routers import load_model
 from kedit_memory.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def entity_inferences(
     limit: Limit = None,
     others: Others = 10,
     teach: Taught = "span",
-    model: o.Model = "kedit-mini",
+    model: o.Model = o.MODEL,
     device: o.Device = None,
     dtype: o.Dtype = None,
     encoder: o.Encoder = None,
@@ -88,7 +89,7 @@ def ecbd(
     limit: Limit = None,
     others: Others = 10,
     teach: Taught = "span",
-    model: o.Model = "kedit-mini",
+    model: o.Model = o.MODEL,
     device: o.Device = None,
     dtype: o.Dtype = None,
     encoder: o.Encoder = None,
@@ -127,13 +128,12 @@ def _measured(
     from kedit_memory.evaluation.definitions.figures import save_picture
     from kedit_memory.evaluation.definitions.run import run_definitions
     from kedit_memory.evaluation.pictures import check_picture
-    from kedit_memory.models.named import load_model
 
     if picture:
         check_picture(picture)
     data = public_sets(path, needed=False)  # what is missing is told by name when the set is read
     name, device, dtype = model
-    loaded = load_model(name, device=device, dtype=dtype, api_key=os.environ.get("KEDIT_API_KEY"))
+    loaded = load_model(name, device, dtype)
     report = run_definitions(plan, data, loaded, encoder=encoder, progress=say)
     if picture:
         save_picture([row.flat() for row in report.rows], picture)

@@ -21,7 +21,7 @@ def demo(
             "--store", parser=o.path_of, metavar="<path>", help="Keep the edits in this folder; else nothing stays."
         ),
     ] = None,
-    model: o.Model = "kedit-mini",
+    model: o.Model = o.MODEL,
     encoder: o.Encoder = None,
     as_json: o.Json = False,
 ) -> None:

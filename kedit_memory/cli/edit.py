@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.memory import open_store
-from kedit_memory.cli.output import emit, shown_progress
+from kedit_memory.cli.output import emit
+from kedit_memory.cli.progress import step
+from kedit_memory.cli.routers import load_model
+from kedit_memory.cli.store import open_store
 from kedit_memory.editors.base import named_options
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.records import Edit, EditRequest, Kind
@@ -16,6 +18,8 @@ from kedit_memory.records import Edit, EditRequest, Kind
 if TYPE_CHECKING:
     from kedit_memory.editors import Applied
     from kedit_memory.models.language import WhiteBoxModel
+
+_STEP_SECONDS = 1.0  # between two words about how far an edit is
 
 Prompt = Annotated[str | None, typer.Argument(help="A question or cloze prompt; without one, all edits of the store.")]
 Target = Annotated[str | None, typer.Argument(help="The answer that the model should give.")]
@@ -47,26 +51,25 @@ def edit(
         Path | None,
         typer.Option("--checkpoint", parser=o.path_of, metavar="<path>", help="A new folder for the edited model."),
     ] = None,
-    model: o.Model = "kedit-mini",
+    model: o.Model = o.MODEL,
     device: o.Device = None,
     dtype: o.Dtype = None,
-    store: o.Store = o.STORE,
+    store: o.ExistingStore = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     as_json: o.Json = False,
 ) -> None:
     """Put edits into a model itself, and show its answers before and after. What is not saved ends with the command."""
     from kedit_memory.editors import load_editor
+    from kedit_memory.editors._progress import in_lines
     from kedit_memory.editors.checkpoint import save_checkpoint
     from kedit_memory.models.language import white_box
-    from kedit_memory.models.named import load_model
 
     editor = load_editor(method, **named_options(option or ()))
     wanted = _wanted(prompt, target, subject, paraphrase or (), store, namespace)
-    loaded = white_box(load_model(model, device=device, dtype=dtype), f"the editor {method}")
+    loaded = white_box(load_model(model, device, dtype), f"the editor {method}")
     asked = [*(one.prompt or "" for one in wanted), *(ask or ())]
     before = _answers(loaded, asked)
-    with shown_progress() as progress:
-        applied = editor.told(progress).apply(loaded, wanted)
+    applied = editor.told(in_lines(step, every=_STEP_SECONDS)).apply(loaded, wanted)
     after = _answers(loaded, asked)
     if save:
         applied.save(save)

@@ -11,7 +11,8 @@ from kedit_memory.cli import options as o
 from kedit_memory.cli.adaptive import adaptive_retrieval
 from kedit_memory.cli.definitions import ecbd, entity_inferences
 from kedit_memory.cli.lifelong import lifelong
-from kedit_memory.cli.output import emit_rows, say, table_console
+from kedit_memory.cli.output import emit_rows, table_console
+from kedit_memory.cli.progress import say
 from kedit_memory.cli.public_sets import public_sets
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _PRINTED_WIDTH = 120  # characters, where the output is no terminal
 _TRIVIAL = {"oracle", "unedited", "question_only"}  # ones and zeros, and what has a column of its own
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 app.command()(lifelong)
 app.command()(adaptive_retrieval)
 app.command()(entity_inferences)

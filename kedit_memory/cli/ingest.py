@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.check import installed
-from kedit_memory.cli.memory import open_store
+from kedit_memory.cli.app import installed
 from kedit_memory.cli.output import emit
+from kedit_memory.cli.store import open_store
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
 
@@ -87,9 +87,10 @@ def _index(memory: EditMemory, *, dense: bool, progress: "Progress") -> int:
     retriever.close()
     if not dense:
         return 0
-    from kedit_memory.routing.passages import dense_retriever
+    from kedit_memory.memory.index import load_engine
+    from kedit_memory.retrieval.dense import ENGINE, DenseRetriever
 
-    by_meaning = dense_retriever(memory, progress=progress)
+    by_meaning = DenseRetriever(memory.path, memory.encoder, load_engine(ENGINE), progress=progress)
     encoded = by_meaning.build()
     by_meaning.close()
     return encoded

@@ -1,6 +1,5 @@
 """`kedit evaluate lifelong`: a stream of edits, and what becomes of old knowledge and of early edits."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.output import emit_rows, say, table_console
+from kedit_memory.cli.output import emit_rows, table_console
+from kedit_memory.cli.progress import say
 from kedit_memory.cli.public_sets import public_sets
+from kedit_memory.cli.settings import api_key
 from kedit_memory.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def lifelong(
         Path | None,
         typer.Option("--picture", parser=o.path_of, metavar="<path>", help="Draw TRR and ERR against edits here."),
     ] = None,
-    model: o.Model = "kedit-mini",
+    model: o.Model = o.MODEL,
     device: o.Device = None,
     dtype: o.Dtype = None,
     encoder: o.Encoder = None,
@@ -116,7 +117,7 @@ def _loader(model: str, device: str | None, dtype: str | None) -> "Any":
     def load() -> "Editable":
         from kedit_memory.models.classifier import editable, load_editable
 
-        loaded = load_editable(model, device=device, dtype=dtype, api_key=os.environ.get("KEDIT_API_KEY"))
+        loaded = load_editable(model, device=device, dtype=dtype, api_key=api_key())
         return editable(loaded, "a stream of edits")
 
     return load

@@ -1,88 +1,36 @@
-"""`kedit`: every command, and the one place that turns an error into a line and an exit status."""
+"""`kedit`: runs one command, and is the one place that turns what went wrong into a line and an exit status."""
 
 import io
-import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from kedit_memory.cli import (
-    ask,
-    calibrate,
-    check,
-    compare,
-    consolidate,
-    demo,
-    edit,
-    evaluate,
-    ingest,
-    memory,
-    models,
-    trace,
-    transfer,
-)
+from kedit_memory.cli.app import Interrupted, app
+from kedit_memory.cli.progress import TELLER, complain
 from kedit_memory.errors import InvalidInputError, KeditError
-from kedit_memory.text import visible
 
 # What typer raises at a wrong option: its own copy of click's UsageError, in older releases click's.
 _UsageError: Any = typer.BadParameter.__bases__[0]
 _BAD_INPUT = 2
+_INTERRUPTED = 130  # as a shell reports a program that Ctrl-C has ended
 _READER_GONE = 141  # as a shell reports a program that a closed pipe has ended
-
-app = typer.Typer(name="kedit", pretty_exceptions_enable=False, rich_markup_mode=None)
-app.command()(demo.demo)
-app.command()(memory.add)
-app.command()(memory.erase)
-app.command()(memory.update)
-app.command()(memory.retract)
-app.command()(memory.confirm)
-app.command()(memory.reject)
-app.command()(memory.undo)
-app.command("list")(memory.list_edits)
-app.command()(memory.show)
-app.command()(memory.history)
-app.command()(memory.search)
-app.command("import")(transfer.import_edits)
-app.command()(transfer.export)
-app.command()(memory.backup)
-app.command()(memory.purge)
-app.command()(ask.ask)
-app.command()(ask.chat)
-app.command()(ingest.ingest)
-app.add_typer(calibrate.app, name="calibrate")
-app.add_typer(evaluate.app, name="evaluate")
-app.add_typer(models.app, name="models")
-app.command()(edit.edit)
-app.command()(consolidate.consolidate)
-app.command()(compare.compare)
-app.command()(trace.trace)
-app.command()(check.verify)
-app.command()(check.rebuild)
-app.command()(check.doctor)
-
-
-@app.callback(invoke_without_command=True)
-def kedit(
-    context: typer.Context,
-    tell_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-) -> None:
-    """Add, change and erase facts that a language model should know, without retraining."""
-    if tell_version:
-        print("kedit", check.installed("kedit-memory") or "dev")
-        raise typer.Exit
-    if context.invoked_subcommand is None:
-        print(context.get_help())
 
 
 def main() -> None:
     """Run one command; exit with 0, with 1 when a check failed, with 2 and one line on bad input."""
-    logging.basicConfig(level=logging.WARNING, format="kedit: %(message)s")
-    logging.getLogger("kedit_memory.models.named").setLevel(logging.INFO)  # what takes long is told
     _set_streams()
-    sys.exit(_run(sys.argv[1:]))
+    _silence_bars()
+    TELLER.begin()
+    try:
+        status = _run(sys.argv[1:])
+    except (KeyboardInterrupt, Interrupted) as stop:
+        status = _stopped(stop)
+    finally:
+        TELLER.end()
+    sys.exit(status)
 
 
 def _run(words: Sequence[str]) -> int:
@@ -105,8 +53,17 @@ def _run(words: Sequence[str]) -> int:
 
 
 def _refuse(message: str) -> int:
-    print(f"kedit: {visible(' '.join(message.split()))}", file=sys.stderr)
+    complain(" ".join(message.split()))
     return _BAD_INPUT
+
+
+def _stopped(stop: BaseException) -> int:
+    """Say what was done before somebody pressed Ctrl-C, as far as the command knows."""
+    TELLER.clear()
+    if sys.stderr.isatty():
+        print(file=sys.stderr)  # the line that shows ^C
+    complain("; ".join(["interrupted", *map(str, stop.args)]))
+    return _INTERRUPTED
 
 
 def _give_up(error: OSError) -> int:
@@ -124,6 +81,12 @@ def _set_streams() -> None:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")
+
+
+def _silence_bars() -> None:
+    """No library draws a bar of its own; these are read as the libraries are imported."""
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
 def _check_words(words: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""The verbs of the memory."""
+"""The verbs that write to the memory."""
 
 import sys
 from pathlib import Path
@@ -7,29 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.output import (
-    edit_document,
-    edit_line,
-    edit_lines,
-    emit,
-    match_document,
-    match_line,
-    revision_document,
-    revision_line,
-)
+from kedit_memory.cli.output import counted, edit_document, edit_line, emit, revision_document, revision_line
+from kedit_memory.cli.progress import TELLER
+from kedit_memory.cli.stdin import INPUT, text_of
+from kedit_memory.cli.store import open_store
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.memory import EditMemory
-from kedit_memory.memory.formats.content import decoded, text_of
-from kedit_memory.records import Edit, OnConflict, Status
-from kedit_memory.retrieval.corpus import copy_passages
-
-_INPUT = "-"  # stands for what standard input holds
-EditId = Annotated[str, typer.Argument(help="The identifier of an edit, such as e12.")]
-
-
-def open_store(store: Path, encoder: str | None = None, *, create: bool = True) -> EditMemory:
-    """The store that a command works on."""
-    return EditMemory.open(store, encoder=encoder, create=create)
+from kedit_memory.records import Edit, OnConflict
 
 
 def add(
@@ -82,7 +65,10 @@ def add(
 
 
 def erase(
-    prompt: Annotated[str, typer.Argument(help="The question that must not be answered any more.")],
+    prompt: Annotated[
+        str,
+        typer.Argument(help="The question that must not be answered any more; - reads it from standard input."),
+    ],
     subject: o.Subject = None,
     relation: o.Relation = None,
     paraphrase: o.Paraphrases = None,
@@ -94,7 +80,12 @@ def erase(
     encoder: o.Encoder = None,
     as_json: o.Json = False,
 ) -> None:
-    """Make a question be refused. The fact is forgotten, by the memory and in the model's answers."""
+    """Make a question be refused, whatever the memory or the model knows.
+
+    An answer that the memory holds is superseded, not removed: it stays in list --all, history, export and backups
+    until `kedit purge`. Passages that state the fact stay, too; none is put before a question that is refused.
+    """
+    prompt = text_of(prompt)
     with open_store(store, encoder) as memory:
         edit = memory.erase(
             prompt,
@@ -110,7 +101,7 @@ def erase(
 
 
 def update(
-    edit_id: EditId,
+    edit_id: o.EditId,
     target: Annotated[str | None, typer.Option("--target", help="The new answer.")] = None,
     prompt: Annotated[str | None, typer.Option("--prompt", help="The new wording of the question.")] = None,
     statement: o.Statement = None,
@@ -145,7 +136,7 @@ def update(
 
 
 def retract(
-    edit_id: EditId, store: o.ExistingStore = o.STORE, namespace: o.Namespace = o.NAMESPACE, as_json: o.Json = False
+    edit_id: o.EditId, store: o.ExistingStore = o.STORE, namespace: o.Namespace = o.NAMESPACE, as_json: o.Json = False
 ) -> None:
     """Take an edit out of use. It stays in history, and undo brings it back."""
     with open_store(store, create=False) as memory:
@@ -154,26 +145,32 @@ def retract(
 
 
 def confirm(
-    edit_id: EditId,
-    question: Annotated[str, typer.Argument(help="A question that this edit should have answered.")],
+    edit_id: o.EditId,
+    question: Annotated[
+        str, typer.Argument(help="A question that this edit should have answered; - reads it from standard input.")
+    ],
     store: o.ExistingStore = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     as_json: o.Json = False,
 ) -> None:
     """Say that a question asks for an edit. The wording finds it from now on."""
+    question = text_of(question)
     with open_store(store, create=False) as memory:
         edit = memory.confirm(edit_id, question, namespace=namespace)
     _print_edit(edit, as_json=as_json)
 
 
 def reject(
-    edit_id: EditId,
-    question: Annotated[str, typer.Argument(help="A question that this edit should not have answered.")],
+    edit_id: o.EditId,
+    question: Annotated[
+        str, typer.Argument(help="A question that this edit should not have answered; - reads it from standard input.")
+    ],
     store: o.ExistingStore = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     as_json: o.Json = False,
 ) -> None:
     """Say that a question does not ask for an edit. The wording never finds it again."""
+    question = text_of(question)
     with open_store(store, create=False) as memory:
         edit = memory.reject(edit_id, question, namespace=namespace)
     _print_edit(edit, as_json=as_json)
@@ -190,76 +187,6 @@ def undo(store: o.ExistingStore = o.STORE, namespace: o.Namespace = o.NAMESPACE,
     )
 
 
-def list_edits(
-    every: Annotated[bool, typer.Option("--all", help="Superseded and retracted edits too.")] = False,
-    store: o.ExistingStore = o.STORE,
-    namespace: o.Namespace = o.NAMESPACE,
-    as_json: o.Json = False,
-) -> None:
-    """List edits, oldest first."""
-    with open_store(store, create=False) as memory:
-        edits = memory.all(status=None if every else Status.ACTIVE, namespace=namespace)
-    emit(
-        as_json=as_json,
-        document={"edits": [edit_document(e) for e in edits]},
-        lines=[edit_line(e) for e in edits] or ["no edits"],
-    )
-
-
-def show(
-    edit_id: EditId, store: o.ExistingStore = o.STORE, namespace: o.Namespace = o.NAMESPACE, as_json: o.Json = False
-) -> None:
-    """Show every field of one edit."""
-    with open_store(store, create=False) as memory:
-        edit = memory.get(edit_id, namespace=namespace)
-    emit(as_json=as_json, document=edit_document(edit), lines=edit_lines(edit))
-
-
-def history(
-    edit_id: Annotated[str | None, typer.Argument(help="One edit; all of them when left out.")] = None,
-    store: o.ExistingStore = o.STORE,
-    namespace: o.Namespace = o.NAMESPACE,
-    as_json: o.Json = False,
-) -> None:
-    """List what was done, oldest first."""
-    with open_store(store, create=False) as memory:
-        revisions = memory.history(edit_id, namespace=namespace)
-    emit(
-        as_json=as_json,
-        document={"history": [revision_document(r) for r in revisions]},
-        lines=[revision_line(r) for r in revisions] or ["no history"],
-    )
-
-
-def search(
-    text: Annotated[str, typer.Argument(help="A question or any text.")],
-    count: Annotated[int, typer.Option("--count", "-k", min=1, max=1000, help="How many edits to list.")] = 10,
-    store: o.ExistingStore = o.STORE,
-    namespace: o.Namespace = o.NAMESPACE,
-    as_json: o.Json = False,
-) -> None:
-    """List the edits nearest in meaning to a text, in scope or not."""
-    with open_store(store, create=False) as memory:
-        matches = memory.search(text, count, namespace=namespace)
-    emit(
-        as_json=as_json,
-        document={"matches": [match_document(m) for m in matches]},
-        lines=[match_line(m) for m in matches] or ["no edits"],
-    )
-
-
-def backup(
-    folder: Annotated[Path, typer.Argument(help="A new folder for the copy.")],
-    store: o.ExistingStore = o.STORE,
-    as_json: o.Json = False,
-) -> None:
-    """Copy the store, passages included, while it stays in use."""
-    with open_store(store, create=False) as memory:
-        memory.backup(folder)
-        copy_passages(memory.path, folder)
-    emit(as_json=as_json, document={"backup": str(folder)}, lines=[f"copied to {folder}"])
-
-
 def purge(
     edit_id: Annotated[str | None, typer.Argument(help="One edit; all that are not active when left out.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask: a purge cannot be undone.")] = False,
@@ -272,13 +199,14 @@ def purge(
         _confirm(f"Remove {edit_id or 'every edit that is not active'} for good?")
     with open_store(store, create=False) as memory:
         purged = memory.purge(edit_id, namespace=namespace)
-    emit(as_json=as_json, document={"purged": purged}, lines=[f"{len(purged)} edits removed for good"])
+    emit(as_json=as_json, document={"purged": purged}, lines=[f"{counted(len(purged), 'edit')} removed for good"])
 
 
 def _confirm(question: str) -> None:
     """Go on only if somebody at a terminal says yes."""
     answer = ""
     if sys.stdin and sys.stdin.isatty():
+        TELLER.clear()
         print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
         answer = sys.stdin.readline()
     if answer.strip().casefold() not in {"y", "yes"}:
@@ -287,21 +215,15 @@ def _confirm(question: str) -> None:
 
 def _given_texts(prompt: str | None, target: str | None, file: Path | None) -> tuple[str | None, str | None]:
     """Prompt and target, from where the arguments say."""
-    if prompt == target == _INPUT:
+    if prompt == target == INPUT:
         raise InvalidInputError("prompt and target cannot both be standard input; give one, or --target-file")
     if file is not None:
         if target is not None:
             raise InvalidInputError("a target and --target-file are given; leave one out")
-        target = text_of(file)
-    return _from_input(prompt), _from_input(target)
+        from kedit_memory.memory.formats.content import text_of as content_of
 
-
-def _from_input(text: str | None) -> str | None:
-    if text != _INPUT:
-        return text
-    if sys.stdin is None:
-        raise InvalidInputError("standard input is closed; give the text as an argument, or --target-file")
-    return decoded(sys.stdin.buffer.read(), "standard input")
+        target = content_of(file)
+    return prompt and text_of(prompt), target and text_of(target)
 
 
 def _print_edit(edit: Edit, *, as_json: bool) -> None:

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.output import emit, say
+from kedit_memory.cli.output import emit
+from kedit_memory.cli.progress import say
 from kedit_memory.models.known import KNOWN, cache_folder, fault
 from kedit_memory.models.sources import EMBEDDED, embedded_folder
 
@@ -15,7 +16,11 @@ _SHIPPED = {
     "kedit-mini-counterfactual": "kedit-mini with an adapter that was trained to answer from an edit (SERAC)",
 }
 
-app = typer.Typer(help="Models that have a name here: those that ship, and those that can be brought.")
+app = typer.Typer(
+    rich_markup_mode=None,
+    add_completion=False,
+    help="Models that have a name here: those that ship, and those that can be brought.",
+)
 Name = Annotated[str, typer.Argument(help="A known model, such as smollm2; `kedit models list` names them.")]
 
 

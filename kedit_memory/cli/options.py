@@ -1,12 +1,20 @@
-"""The options that commands share."""
+"""The options that commands share, each checked as it is read, before anything is loaded."""
 
+import logging
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kedit_memory.records import DEFAULT_NAMESPACE, OnConflict
+from kedit_memory.cli.progress import TELLER
+from kedit_memory.cli.settings import BUILT_IN
+from kedit_memory.errors import InvalidInputError, UnknownNameError
+from kedit_memory.records import OnConflict
 from kedit_memory.text import LONGEST_NAME, clean_line
+
+_PRECISIONS = ("float32", "bfloat16", "float16")
+_DEVICE = re.compile(r"[a-z]+(:\d+)?")
 
 
 def path_of(word: str) -> Path:
@@ -16,20 +24,95 @@ def path_of(word: str) -> Path:
     return Path(word)
 
 
+def _name_of_namespace(given: str | None) -> str | None:
+    return None if given is None else clean_line(given, "namespace", LONGEST_NAME)
+
+
+def _model_to_load(given: str | None) -> str | None:
+    """The name of a model, refused now where nothing could be loaded by it."""
+    if given is not None and not given.startswith("openai:"):
+        from kedit_memory.models.gguf import check_gguf, is_gguf
+        from kedit_memory.models.known import model_source
+        from kedit_memory.models.sources import find_source
+
+        source = model_source(given)
+        if is_gguf(source):
+            check_gguf(Path(source).expanduser())
+        else:
+            find_source(source, "model")
+    return given
+
+
+def _device(given: str | None) -> str | None:
+    if given is not None and not _DEVICE.fullmatch(given):
+        raise InvalidInputError(f"no device {given!r}; write cpu, cuda, or cuda:1 for the second one")
+    return given
+
+
+def _precision(given: str | None) -> str | None:
+    if given is not None and given not in _PRECISIONS:
+        raise UnknownNameError("dtype", given, _PRECISIONS)
+    return given
+
+
+def _day(given: str | None) -> str | None:
+    from kedit_memory.memory.requests import day
+
+    return None if given is None else day(given, "--as-of")
+
+
+def _quiet(given: bool) -> None:
+    if given:
+        TELLER.show_from(logging.ERROR)
+
+
+def _verbose(given: bool) -> None:
+    if given:
+        TELLER.show_from(logging.DEBUG)
+
+
+STORE_OPTION = typer.Option("--store", parser=path_of, metavar="<path>", help="The folder of the store.")
+NAMESPACE_OPTION = typer.Option(
+    "--namespace",
+    callback=_name_of_namespace,
+    help="Edits of one namespace never answer in another.",
+)
+MODEL_OPTION = typer.Option(
+    "--model",
+    callback=_model_to_load,
+    help="'kedit-mini', 'smollm2' (see `kedit models`), a folder, a .gguf file, a hub name, or openai:NAME@URL for an "
+    "endpoint.",
+)
 Store = Annotated[
     Path,
     typer.Option("--store", parser=path_of, metavar="<path>", help="The folder of the store; made if absent."),
 ]
-ExistingStore = Annotated[
-    Path, typer.Option("--store", parser=path_of, metavar="<path>", help="The folder of the store.")
+ExistingStore = Annotated[Path, STORE_OPTION]
+Namespace = Annotated[str, NAMESPACE_OPTION]
+Model = Annotated[str, MODEL_OPTION]
+EveryNamespace = Annotated[
+    str | None, typer.Option("--namespace", callback=_name_of_namespace, help="Only edits of this one; else of all.")
 ]
+EditId = Annotated[str, typer.Argument(help="The id of an edit, such as e12.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")]
-Namespace = Annotated[
-    str,
+Quiet = Annotated[
+    bool,
     typer.Option(
-        "--namespace",
-        callback=lambda given: clean_line(given, "namespace", LONGEST_NAME),
-        help="Edits of one namespace never answer in another.",
+        "--quiet",
+        "-q",
+        expose_value=False,
+        callback=_quiet,
+        help="Print results and errors alone: no notes, no progress.",
+    ),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        expose_value=False,
+        callback=_verbose,
+        help="Also print each step and its time, on standard error.",
     ),
 ]
 Encoder = Annotated[
@@ -39,16 +122,14 @@ Encoder = Annotated[
 Conflict = Annotated[
     OnConflict, typer.Option("--on-conflict", help="What to do when the same slot holds another answer.")
 ]
-Model = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        help="'kedit-mini', 'smollm2' (see `kedit models`), a folder, a .gguf file, a hub name, or openai:NAME@URL "
-        "for an endpoint.",
-    ),
+Device = Annotated[
+    str | None,
+    typer.Option("--device", callback=_device, help="Where a local model runs: cpu, cuda, cuda:1."),
 ]
-Device = Annotated[str | None, typer.Option("--device", help="Where a local model runs: cpu, cuda, cuda:1.")]
-Dtype = Annotated[str | None, typer.Option("--dtype", help="A local model's precision: float32, bfloat16, float16.")]
+Dtype = Annotated[
+    str | None,
+    typer.Option("--dtype", callback=_precision, help="A local model's precision: float32, bfloat16, float16."),
+]
 MaxNewTokens = Annotated[
     int | None,
     typer.Option("--max-new-tokens", min=1, help="Where an answer is cut; else it is as long as the model makes it."),
@@ -78,7 +159,10 @@ PublicSets = Annotated[
         "--path", parser=path_of, metavar="<path>", help="Folder of the public sets; else that of KEDIT_DATA."
     ),
 ]
-AsOf = Annotated[str | None, typer.Option("--as-of", help="Answer by the edits valid on this day (YYYY-MM-DD).")]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", callback=_day, help="Answer by the edits valid on this day (YYYY-MM-DD)."),
+]
 Subject = Annotated[str | None, typer.Option("--subject", help="Whom or what the fact is about.")]
 Relation = Annotated[str | None, typer.Option("--relation", help="The relation of subject and target.")]
 Statement = Annotated[str | None, typer.Option("--statement", help="The fact as one sentence.")]
@@ -97,5 +181,7 @@ ValidUntil = Annotated[
 ]
 Source = Annotated[str | None, typer.Option("--source", help="Where the fact comes from.")]
 
-STORE = Path("index/default")
-NAMESPACE = DEFAULT_NAMESPACE
+# The defaults where nothing else is set.
+STORE = Path(BUILT_IN["store"])
+NAMESPACE = BUILT_IN["namespace"]
+MODEL = BUILT_IN["model"]

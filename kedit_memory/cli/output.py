@@ -4,17 +4,16 @@ import dataclasses
 import json
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from kedit_memory.cli.progress import TELLER
 from kedit_memory.records import Edit, Match, Revision, Status
 from kedit_memory.text import shortened, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kedit_memory.editors._progress import Progress
     from kedit_memory.evaluation.rows import Row
 
 _WIDTH = 100  # characters of a prompt or a target in a line of a list
@@ -24,6 +23,7 @@ _BREAK = "\n"
 
 def emit(*, as_json: bool, document: Mapping[str, Any], lines: Iterable[str]) -> None:
     """Print the document, or the lines; whatever a line holds, it does not steer the terminal."""
+    TELLER.clear()
     if as_json:
         print(json.dumps(document, ensure_ascii=False, default=str))
     else:
@@ -33,6 +33,7 @@ def emit(*, as_json: bool, document: Mapping[str, Any], lines: Iterable[str]) ->
 
 def piece(text: str) -> None:
     """Print a part of an answer as it comes; whatever it holds, it does not steer the terminal."""
+    TELLER.clear()
     print(visible(text), end="", flush=True)
 
 
@@ -42,27 +43,9 @@ def emit_rows(rows: "Iterable[Row]", **meta: Any) -> None:
     emit(as_json=True, document=document, lines=())
 
 
-def say(line: str) -> None:
-    """Tell people how far long work is; standard output is left to results."""
-    print(line, file=sys.stderr, flush=True)
-
-
-@contextmanager
-def shown_progress() -> "Iterator[Progress]":
-    """What tells people how far an edit is: in a terminal one line that is written over, else a line now and then."""
-    from kedit_memory.editors._progress import in_lines, line_of
-
-    if not sys.stderr.isatty():
-        yield in_lines(say)
-        return
-
-    def tell(what: str, done: int, total: int) -> None:
-        print(f"\r{line_of(what, done, total)}\033[K", file=sys.stderr, end="", flush=True)
-
-    try:
-        yield tell
-    finally:
-        print("\r\033[K", file=sys.stderr, end="", flush=True)
+def counted(number: int, what: str) -> str:
+    """A number of things, in words: "1 edit", "1,200 edits"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def command_line() -> str:
@@ -74,6 +57,7 @@ def table_console(width: int) -> "Console":
     """Where tables are printed: plain text, as wide as the terminal, or as `width` characters where there is none."""
     from rich.console import Console
 
+    TELLER.clear()
     wide = Console(markup=False, emoji=False)  # a model may answer with brackets
     if not wide.is_terminal:
         wide.width = width

@@ -1,7 +1,5 @@
 """`kedit trace`: where in a model a fact is recalled."""
 
-import os
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +8,8 @@ import typer
 
 from kedit_memory.cli import options as o
 from kedit_memory.cli.output import emit
+from kedit_memory.cli.progress import step
+from kedit_memory.cli.routers import load_model
 
 if TYPE_CHECKING:
     from kedit_memory.evaluation.trace.run import Trace
@@ -30,7 +30,7 @@ def trace(
         Path | None,
         typer.Option("--picture", parser=o.path_of, metavar="<path>", help="Draw the three heat maps here."),
     ] = None,
-    model: o.Model = "kedit-mini",
+    model: o.Model = o.MODEL,
     device: o.Device = None,
     dtype: o.Dtype = None,
     as_json: o.Json = False,
@@ -39,14 +39,13 @@ def trace(
     from kedit_memory.evaluation.pictures import check_picture
     from kedit_memory.evaluation.trace.figures import save_trace
     from kedit_memory.evaluation.trace.run import trace as run_trace
-    from kedit_memory.models.named import load_model
 
     if picture:
         check_picture(picture)
-    loaded = load_model(model, device=device, dtype=dtype, api_key=os.environ.get("KEDIT_API_KEY"))
+    loaded = load_model(model, device, dtype)
     found = run_trace(
         loaded, prompt, subject=subject, answer=answer, seeds=seeds, window=window,
-        progress=_progress if sys.stderr.isatty() else None,
+        progress=lambda done, total: step(f"run {done:,} of {total:,}"),
     )  # fmt: skip
     if picture:
         save_trace(found, picture)
@@ -90,8 +89,3 @@ def _best(found: "Trace", kind: str) -> str:
 
 def _shade(share: float) -> str:
     return _SHADES[min(max(round(share * (len(_SHADES) - 1)), 0), len(_SHADES) - 1)]
-
-
-def _progress(done: int, total: int) -> None:
-    end = "\n" if done == total else ""
-    print(f"\rrun {done:,} of {total:,}", file=sys.stderr, end=end, flush=True)

@@ -1,18 +1,25 @@
 """Edits from files and into files."""
 
+import io
+import json
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.memory import open_store
-from kedit_memory.cli.output import edit_document, emit, say
-from kedit_memory.errors import InvalidInputError
+from kedit_memory.cli.output import counted, emit
+from kedit_memory.cli.progress import complain
+from kedit_memory.cli.stdin import INPUT
+from kedit_memory.cli.store import open_store
+from kedit_memory.errors import InvalidInputError, StoreError
+from kedit_memory.memory import EditMemory
 from kedit_memory.memory.formats import FORMATS
 from kedit_memory.records import Imported, OnConflict
-from kedit_memory.text import visible
 
 _NAMED = 10  # refused rows that are named one by one
 
@@ -20,7 +27,9 @@ _NAMED = 10  # refused rows that are named one by one
 def import_edits(
     file: Annotated[
         Path,
-        typer.Argument(help="JSONL (an export, or conversations), JSON, CSV; a FAQ as HTML or Markdown."),
+        typer.Argument(
+            help="JSONL (an export, or conversations), JSON, CSV; a FAQ as HTML or Markdown; - for standard input."
+        ),
     ],
     form: Annotated[
         str | None,
@@ -37,8 +46,8 @@ def import_edits(
 
     Doing it twice changes nothing. Exit status 2 says that a row was refused.
     """
-    with open_store(store, encoder) as memory:
-        taken = memory.import_file(file, form=form, on_conflict=on_conflict, strict=strict, namespace=namespace)
+    with _readable(file) as source, open_store(store, encoder) as memory:
+        taken = memory.import_file(source, form=form, on_conflict=on_conflict, strict=strict, namespace=namespace)
     emit(
         as_json=as_json,
         document={
@@ -51,31 +60,89 @@ def import_edits(
     _tell_refused(taken)
 
 
+@contextmanager
+def _readable(file: Path) -> Iterator[Path]:
+    """The file, or for `-` one that holds what standard input does, until it is read."""
+    if str(file) != INPUT:
+        yield file
+        return
+    if sys.stdin is None:
+        raise InvalidInputError("standard input is closed; name a file")
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "standard-input"
+        copy.write_bytes(sys.stdin.buffer.read())
+        yield copy
+
+
 def _tell_refused(taken: Imported) -> None:
     """Name what was refused, which is bad input though the rest is stored."""
     if not taken.refused:
         return
     for one in taken.refused[:_NAMED]:
-        say(visible(f"kedit: {one.where}: {one.refusal}"))
+        complain(f"{one.where}: {one.refusal}")
     more = len(taken.refused) - _NAMED
     rest = f"; {more} more are in the output of --json" if more > 0 else ""
-    raise InvalidInputError(f"{len(taken.refused)} of {len(taken.outcomes)} rows were refused (see above){rest}")
+    refused = f"{len(taken.refused)} of {counted(len(taken.outcomes), 'row')}"
+    were = "was" if len(taken.refused) == 1 else "were"
+    raise InvalidInputError(f"{refused} {were} refused (see above){rest}")
 
 
 def export(
-    file: Annotated[Path | None, typer.Argument(help="Where to write; standard output for - or when left out.")] = None,
+    file: Annotated[
+        Path, typer.Argument(parser=o.path_of, metavar="[FILE]", help="A new file; standard output for -.")
+    ] = Path(INPUT),
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     store: o.ExistingStore = o.STORE,
-    namespace: o.Namespace = o.NAMESPACE,
+    namespace: o.EveryNamespace = None,
     as_json: o.Json = False,
 ) -> None:
-    """Export edits as JSONL; the same edits give the same bytes."""
-    if file == Path("-"):
-        file = None
+    """Export edits as JSONL.
+
+    Those of every status and namespace are, unless --namespace names one; the same edits give the same bytes.
+    """
+    to_file = str(file) != INPUT
+    if to_file:
+        _check_free(file, force=force)
     with open_store(store, create=False) as memory:
-        if file is None and as_json:
-            edits = [edit_document(edit) for edit in memory.all(namespace=namespace)]
-            emit(as_json=True, document={"edits": edits}, lines=())
-            return
-        count = memory.export(sys.stdout if file is None else file, namespace=namespace)
-    if file is not None:
-        emit(as_json=as_json, document={"edits": count, "file": str(file)}, lines=[f"{count} edits in {file}"])
+        if to_file:
+            count = _write(memory, file, namespace)
+            of = f" of namespace {namespace}" if namespace else ""
+            emit(as_json=as_json, document={"edits": count, "file": str(file)},
+                 lines=[f"{counted(count, 'edit')}{of} in {file}"])  # fmt: skip
+        elif as_json:
+            lines = io.StringIO()
+            memory.export(lines, namespace=namespace)
+            emit(
+                as_json=True, document={"edits": [json.loads(line) for line in lines.getvalue().splitlines()]}, lines=()
+            )
+        else:
+            memory.export(sys.stdout, namespace=namespace)
+
+
+def _check_free(file: Path, *, force: bool) -> None:
+    """Refuses what must not be replaced, before a store is opened."""
+    if file.is_dir():
+        raise InvalidInputError(f"{file} is a folder; name a file in it, such as {file / 'edits.jsonl'}")
+    if file.is_file() and not force:
+        raise InvalidInputError(f"{file} is there already; name another file, or give --force to replace it")
+
+
+def _write(memory: EditMemory, file: Path, namespace: str | None) -> int:
+    """Write an export: a file is replaced once the new one is whole and keeps its mode; a device is written to."""
+    if not file.exists():
+        return memory.export(file, namespace=namespace)
+    if not file.is_file():
+        return _write_to_device(memory, file, namespace)
+    place = file.resolve()  # what a link leads to is replaced, not the link
+    mode = place.stat().st_mode
+    count = memory.export(place, namespace=namespace)
+    place.chmod(mode)
+    return count
+
+
+def _write_to_device(memory: EditMemory, file: Path, namespace: str | None) -> int:
+    try:
+        with file.open("w", encoding="utf-8", newline="\n") as stream:
+            return memory.export(stream, namespace=namespace)
+    except OSError as error:
+        raise StoreError(f"{file} cannot be written ({error.strerror}); name another file") from error

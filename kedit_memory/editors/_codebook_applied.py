@@ -221,7 +221,7 @@ def sample_of(model: Editable, prompt: Prompt, target: str) -> Sample:
     if isinstance(model, ClassifierModel):
         return Sample(prompt=tuple(model.encode(prompt)), target=(model.class_of(target),))
     given = model.encode(prompt)
-    said = _continued(model, model.render(prompt), model.continuation(prompt, target))
+    said = _continued(model, prompt, model.continuation(prompt, target))
     if not said:
         raise InvalidInputError(
             f"the target {target!r} of {prompt.question!r} has no token in this model's vocabulary: give another"
@@ -234,13 +234,7 @@ def sample_of(model: Editable, prompt: Prompt, target: str) -> Sample:
     return Sample(prompt=tuple(given), target=(*said, int(model.tokenizer.eos_token_id)))
 
 
-def _continued(model: WhiteBoxModel, text: str, continuation: str) -> list[int]:
+def _continued(model: WhiteBoxModel, prompt: Prompt, continuation: str) -> list[int]:
     """The tokens of the continuation; on its own where it would change how the end of the prompt is cut."""
-    before, whole, alone = (_plain(model, part) for part in (text, text + continuation, continuation))
-    joined = not model.model.config.is_encoder_decoder and whole[: len(before)] == before
-    return whole[len(before) :] if joined else alone
-
-
-def _plain(model: WhiteBoxModel, text: str) -> list[int]:
-    ids: list[int] = model.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-    return ids
+    given, said = model.join(prompt, continuation)
+    return said if given == model.encode(prompt) else model.encode_text(continuation)

@@ -39,7 +39,7 @@ def subject_tokens(model: WhiteBoxModel, prompt: Prompt | str, subject: str) -> 
     """The places of the subject's tokens in `model.encode(prompt)`, by its last mention in the question.
 
     Raises:
-        InvalidInputError: the prompt does not name the subject.
+        InvalidInputError: the prompt does not name the subject, or reads like a control token somewhere.
         CapabilityError: the tokenizer does not say which characters a token stands for.
     """
     if not model.tokenizer.is_fast:
@@ -52,6 +52,8 @@ def subject_tokens(model: WhiteBoxModel, prompt: Prompt | str, subject: str) -> 
     first = max(text.rfind(question), 0)
     start = _last_mention(text[first : first + len(question)], subject) + first
     end = start + len(subject)
+    if model.encode_text(question) != model.tokenizer(question, add_special_tokens=False, verbose=False)["input_ids"]:
+        raise InvalidInputError(f"the prompt {question!r} holds a control token of {model.name}; leave it out")
     encoding = model.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     lead = len(model.encode(prompt)) - len(encoding["input_ids"])
     places = [i for i, (a, b) in enumerate(encoding["offset_mapping"]) if a < end and b > start]

@@ -182,7 +182,8 @@ def load_scope(name: str) -> ScopeClassifier:
 
 
 def _embedding(folder: Path, config: dict[str, Any]) -> EmbeddingScope:
-    encoder = load_encoder("minilm" if config.get("encoder") == "all-MiniLM-L6-v2" else config.get("encoder"))
+    named = config.get("encoder")
+    encoder = load_encoder("minilm" if named == "all-MiniLM-L6-v2" else named, fetch=False)
     if encoder.revision != config.get("revision"):
         raise ModelError(
             f"the scope classifier in {folder} was trained on {config.get('encoder')} {config.get('revision')}, "

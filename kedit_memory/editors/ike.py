@@ -212,7 +212,7 @@ def _room(model: WhiteBoxModel, prompt: Prompt) -> float:
 
 def _tokens(model: WhiteBoxModel, text: str) -> int:
     # With what marks a line as a passage or a fact.
-    return len(model.tokenizer(f"Passage: {text}\n", add_special_tokens=False, verbose=False)["input_ids"])
+    return len(model.encode_text(f"Passage: {text}\n"))
 
 
 def _statement(fact: Fact) -> str:

@@ -109,10 +109,7 @@ def _draw(network: KnowledgeEditorNetwork) -> None:
 def condition(model: WhiteBoxModel, fact: Fact, answer: str) -> tuple[int, ...]:
     """The ids that the LSTM reads: prompt; the model's answer; the target, with an end of text between them."""
     asked, end = fact.asked, int(model.tokenizer.eos_token_id)
-    before, after = (
-        model.tokenizer(model.continuation(asked, text), add_special_tokens=False)["input_ids"]
-        for text in (answer, fact.target)
-    )
+    before, after = (model.encode_text(model.continuation(asked, text)) for text in (answer, fact.target))
     return (*model.encode(asked), end, *before, end, *after)
 
 

@@ -92,7 +92,8 @@ class Encoding:
         with self._lock:
             if self._loaded is None:
                 given = self._given if self._given is not None else rows.meta("encoder_source")
-                encoder = load_by_name(given) if given is None or isinstance(given, str) else given
+                fetch = self._given is not None  # what only the store names is opened from this machine
+                encoder = load_by_name(given, fetch=fetch) if given is None or isinstance(given, str) else given
                 self._check(encoder, rows)
                 self._loaded = encoder
             return self._loaded
@@ -115,9 +116,9 @@ def made_by_of(rows: Rows) -> Made:
     return rows.meta("encoder"), rows.meta("encoder_revision"), rows.meta("dimension")
 
 
-def load_by_name(name: str | None) -> Encoder:
-    """The encoder that a name stands for; None takes the default one."""
-    encoder: Encoder = load("loader", "load_encoder", _LOADERS)(name)
+def load_by_name(name: str | None, *, fetch: bool = True) -> Encoder:
+    """The encoder that a name stands for, None for the default one; `fetch` lets a Hub name be asked of the Hub."""
+    encoder: Encoder = load("loader", "load_encoder", _LOADERS)(name, fetch=fetch)
     return encoder
 
 

@@ -96,9 +96,18 @@ def purge(store: Store, index: CachedIndex, edit_ids: Sequence[str], at: str) ->
         traces = store.traces(numbers)
         operation = store.delete(numbers, at)
     index.follow(operation, numbers, traces.keys)
+    scrub(store, index, traces.parts)
+
+
+def scrub(store: Store, index: CachedIndex, parts: Sequence[bytes] | None = None) -> None:
+    """Clears all files of purged edits, which hold one of these pieces where they are not clear; None for unknown ones.
+
+    Raises:
+        StoreError: as in `purge`.
+    """
     index.drop()
     _forget_values(store.path / VALUES)
-    store.scrub(traces.parts)
+    store.scrub(parts)
 
 
 def backup(store: Store, to: str | Path) -> Path:

@@ -350,7 +350,7 @@ class EditMemory:
             if self._session.store.snapshot(edit_id) != before:
                 raise ConflictError(f"{edit_id} was changed by another process; look and try again")
             writer.update(before, draft, vectors, rule)
-        return self._session.edits([edit_id])[0]
+            return self._session.store.edit(edit_id)
 
     def retract(self, edit_id: str, *, namespace: str | None = None) -> Edit:
         """The edit, no longer active, nor any part of it; its history stays. What it superseded stays superseded.
@@ -364,7 +364,7 @@ class EditMemory:
         edit = self.get(edit_id, namespace=namespace)
         with self._session.operation("retract", edit.namespace) as writer:
             writer.retract(edit.id)
-        return self._session.edits([edit.id])[0]
+            return self._session.store.edit(edit.id)
 
     delete = retract
 
@@ -716,12 +716,12 @@ class EditMemory:
                 yet; purging again goes on with it.
         """
         namespace = None if namespace is None else namespace_name(namespace)
-        missing = not self._session.store.unscrubbed()  # else what is gone already is still to be wiped
         with self._session.store.reading() as rows:
             if edit_id is None:
                 chosen = purgeable(rows, namespace, superseded=superseded)
             else:
                 number = self._known_id(rows, edit_id, namespace)
+                missing = not rows.unscrubbed()  # else what is gone already may still be wiped
                 noted = revisions_of(rows, number, namespace, missing=missing)
                 chosen = [number, *rows.parts_of(number)] if noted else []
         return self._remove(chosen)
@@ -744,12 +744,13 @@ class EditMemory:
 
     def _remove(self, edit_ids: _Strings) -> _Strings:
         """Removes edits from every file; their ids."""
-        store = self._session.store
-        unscrubbed = store.unscrubbed()
+        store, index = self._session.store, self._session.index
+        with store.reading() as rows:
+            unscrubbed = rows.unscrubbed()
         if edit_ids:
-            maintenance.purge(store, self._session.index, edit_ids, self._session.now())
+            maintenance.purge(store, index, edit_ids, self._session.now())
         if unscrubbed:
-            store.scrub()
+            maintenance.scrub(store, index)
         return edit_ids
 
     def __bool__(self) -> bool:

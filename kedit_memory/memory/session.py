@@ -16,7 +16,6 @@ from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.read import Reader, question_vector
 from kedit_memory.memory.requests import Draft, StoredEdit, conflict_rule, day, namespace_name, request_of, validate
 from kedit_memory.memory.restore import Restoration
-from kedit_memory.memory.rows import number_of, to_json
 from kedit_memory.memory.store import Store
 from kedit_memory.memory.write import Writer, Written
 from kedit_memory.records import DEFAULT_NAMESPACE, Edit, Encoder, Imported, OnConflict, Outcome, Vectors
@@ -83,9 +82,11 @@ class Session:
         drafts = {where: entry for where, entry in read.items() if isinstance(entry, Draft)}
         stored = {where: entry for where, entry in read.items() if isinstance(entry, StoredEdit)}
         result: dict[str, Written | KeditError] = {w: e for w, e in read.items() if isinstance(e, InvalidInputError)}
+        edits: list[Edit] = []
         if drafts or stored:
-            result |= self._write(drafts, stored, rule, verb, strict=strict)
-        return self._outcomes({where: result[where] for where in read})
+            written, edits = self._write(drafts, stored, rule, verb, strict=strict)
+            result |= written
+        return _outcomes({where: result[where] for where in read}, edits)
 
     def _read(self, rows: Iterable[NamedRow], namespace: str) -> Iterator[tuple[str, Entry]]:
         """Each row as an edit to be made or one of an export, or what is wrong with it."""
@@ -123,8 +124,8 @@ class Session:
         verb: str,
         *,
         strict: bool,
-    ) -> dict[str, Written | ConflictError]:
-        """Encodes and writes what was read, in one transaction."""
+    ) -> tuple[dict[str, Written | ConflictError], list[Edit]]:
+        """Encodes and writes what was read, in one transaction; what became of each row, and the edits then."""
         texts = [key.text for draft in drafts.values() for key in draft.keys]
         texts += [key.text for one in stored.values() for key, _ in one.keys]
         vectors, made_by = self.encoding.encode(texts)
@@ -138,19 +139,9 @@ class Session:
             for where, written in result.items():
                 if strict and isinstance(written, ConflictError):
                     raise written if where == SINGLE else ConflictError(f"{where}: {written}")
-        return result
-
-    def _outcomes(self, result: Mapping[str, Written | KeditError]) -> Imported:
-        written = [one for one in result.values() if isinstance(one, Written)]
-        edits = {edit.id: edit for edit in self.edits([one.edit_id for one in written])} if written else {}
-        return Imported(
-            outcomes=tuple(
-                Outcome(where=where, edit=edits[one.edit_id], new=one.new)
-                if isinstance(one, Written)
-                else Outcome(where=where, edit=None, refusal=str(one).removeprefix(f"{where}: "))
-                for where, one in result.items()
-            )
-        )
+            # Read before another process may change them.
+            edits = self.store.each([one.edit_id for one in result.values() if isinstance(one, Written)])
+        return result, edits
 
     def hear(self, verb: str, give: Feedback, edit: Edit, question: str) -> Edit:
         """The edit after somebody said whether a question asks for it; saying so again changes nothing."""
@@ -158,17 +149,7 @@ class Session:
         vector = self.question(text)
         with self.operation(verb, edit.namespace) as writer:
             give(self.store, writer, edit.id, text, vector)
-        return self.edits([edit.id])[0]
-
-    def edits(self, ids: Sequence[str]) -> list[Edit]:
-        """Edits as they are now, in the order of ids."""
-        with self.store.reading() as rows:
-            if len(ids) == 1:
-                return [rows.edit(ids[0])]
-            numbers = to_json([number_of(edit_id) for edit_id in ids])
-            found = rows.edits("e.id IN (SELECT value FROM json_each(?))", numbers)
-        by_id = {edit.id: edit for edit in found}
-        return [by_id[edit_id] for edit_id in ids]
+            return self.store.edit(edit.id)
 
     def vectors(self, drafts: Sequence[Draft]) -> Mapping[str, Vectors]:
         """The vector of each text that is a key of these drafts."""
@@ -225,6 +206,18 @@ def named(rows: Iterable[object] | str | Path) -> Iterable[NamedRow]:
     if isinstance(rows, (str, Path)):
         return read_rows(Path(rows))
     return ((f"row {number}", row) for number, row in enumerate(rows, start=1))
+
+
+def _outcomes(result: Mapping[str, Written | KeditError], edits: Iterable[Edit]) -> Imported:
+    by_id = {edit.id: edit for edit in edits}
+    return Imported(
+        outcomes=tuple(
+            Outcome(where=where, edit=by_id[one.edit_id], new=one.new)
+            if isinstance(one, Written)
+            else Outcome(where=where, edit=None, refusal=str(one).removeprefix(f"{where}: "))
+            for where, one in result.items()
+        )
+    )
 
 
 def _common_namespace(entries: Iterable[Draft | StoredEdit]) -> str | None:

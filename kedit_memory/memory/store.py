@@ -104,6 +104,10 @@ class Rows:
             self._meta = {row[0]: row[1] for row in self.query("SELECT name, value FROM meta")}
         return self._meta.get(name)
 
+    def unscrubbed(self) -> bool:
+        """Whether files may still hold words of purged edits."""
+        return self.meta(_UNSCRUBBED) is not None
+
     def any_rejected(self) -> bool:
         """Whether a question was rejected for some edit."""
         if self._rejected is None:
@@ -121,6 +125,12 @@ class Rows:
         if not rows:
             raise NotFoundError(f"no edit {edit_id!r} in {self.path}; see `kedit list`")
         return edit_of(rows[0])
+
+    def each(self, ids: Sequence[str]) -> list[Edit]:
+        """The edits of these ids that are there, in their order."""
+        numbers = to_json([number_of(edit_id) for edit_id in ids])
+        by_id = {edit.id: edit for edit in self.edits("e.id IN (SELECT value FROM json_each(?))", numbers)}
+        return [by_id[edit_id] for edit_id in ids if edit_id in by_id]
 
     def edits(self, where: str = "1", *values: object) -> list[Edit]:
         """All edits that a condition on the columns of `e` selects, by id."""
@@ -333,10 +343,6 @@ class Store(Rows):
         )
         self.set_meta(_UNSCRUBBED, "1")
         return self.begin_operation("purge", None, at)
-
-    def unscrubbed(self) -> bool:
-        """Whether files may still hold words of purged edits."""
-        return self.meta(_UNSCRUBBED) is not None
 
     def traces(self, numbers: Sequence[int]) -> Traces:
         """What to look for in files once these edits are purged."""

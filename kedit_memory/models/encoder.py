@@ -1,6 +1,7 @@
 """Sentence encoders: texts in, unit vectors out. Naming one, or reading its revision, loads no torch."""
 
 import hashlib
+import logging
 import unicodedata
 import zlib
 from collections import Counter
@@ -23,6 +24,8 @@ from kedit_memory.records import Encoder, Vectors
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+_LOG = logging.getLogger(__name__)
+
 ENCODERS = {
     "hashing": "kedit_memory.models.encoder:HashingEncoder",
     "minilm": "kedit_memory.models.encoder:minilm",
@@ -38,13 +41,15 @@ _REVISION_DIGITS = 12
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 
 
-def load_encoder(name: str | None = None, *, device: str | None = None) -> Encoder:
+def load_encoder(name: str | None = None, *, device: str | None = None, fetch: bool = True) -> Encoder:
     """The encoder that `name` stands for; its weights are read at the first `encode`.
 
     Args:
         name: "minilm" (the package of the extra `offline`), "hashing" (no weights), a folder or a Hub
             name of sentence-transformers; None takes "minilm".
         device: Where weights go; None takes an accelerator where there is one.
+        fetch: Whether a Hub name may be asked of the Hub; else it must be on this machine already. A name that nobody
+            but a file gave, such as a store, should not make the program use the network.
 
     Raises:
         MissingDependencyError: The encoder needs a package that is not installed.
@@ -57,7 +62,7 @@ def load_encoder(name: str | None = None, *, device: str | None = None) -> Encod
         return encoder
     refuse_misspelt("encoder", name, ENCODERS)
     _require("sentence_transformers", f"the encoder {name!r}")
-    return SentenceEncoder(name, device=device)
+    return SentenceEncoder(name, device=device, fetch=fetch)
 
 
 def minilm(*, device: str | None = None) -> "SentenceEncoder":
@@ -142,6 +147,7 @@ class SentenceEncoder:
         expected_sha256: str | None = None,
         device: str | None = None,
         batch_size: int = 64,
+        fetch: bool = True,
     ) -> None:
         """Reads nothing yet but the folder's listing.
 
@@ -150,6 +156,7 @@ class SentenceEncoder:
             expected_sha256: What the weights must be, or they are refused at the first `encode`.
             device: "cpu", "cuda"…; None takes an accelerator where there is one.
             batch_size: Texts encoded at once, sorted by length before.
+            fetch: Whether a Hub name may be asked of the Hub.
 
         Raises:
             ModelError: The folder holds no encoder.
@@ -158,6 +165,7 @@ class SentenceEncoder:
         self._expected = expected_sha256
         self._device = device
         self._batch_size = batch_size
+        self._fetch = fetch
 
     @property
     def name(self) -> str:
@@ -208,8 +216,13 @@ class SentenceEncoder:
         from huggingface_hub import snapshot_download
 
         try:
-            return Path(snapshot_download(self._source, allow_patterns=_HUB_FILES))
+            return Path(snapshot_download(self._source, allow_patterns=_HUB_FILES, local_files_only=not self._fetch))
         except (OSError, ValueError, RuntimeError) as error:
+            if not self._fetch:
+                raise ModelError(
+                    f"the encoder {self._source!r} is not on this machine, and only a file names it; "
+                    f"to fetch it from the Hub, name it yourself: --encoder {self._source}"
+                ) from error
             raise ModelError(
                 f"no encoder {self._source!r}: neither a folder nor at hand from the Hub "
                 f"({_first_line(error)}); known here: {', '.join(ENCODERS)}"
@@ -232,6 +245,7 @@ class SentenceEncoder:
                 f"the weights in {self._folder} are not those expected (SHA-256 {self._sha256}, "
                 f"expected {self._expected}): install the package again"
             )
+        _LOG.info("loading the encoder %s", self.name)
         from kedit_memory.models.loading import open_sentence_transformer  # loads torch
 
         return open_sentence_transformer(self._folder, self._device)

@@ -10,6 +10,7 @@ from transformers import GenerationConfig, PreTrainedModel, StoppingCriteriaList
 
 from kedit_memory.errors import InvalidInputError, PromptTooLongError
 from kedit_memory.models.batches import StopTexts, by_length, cut, pad, until_end
+from kedit_memory.models.controls import ControlTokens, hidden_in, texts_of
 from kedit_memory.models.formats import clean, format_of
 from kedit_memory.models.language import OnText, Reply, ScoringModel, StandIn, Substitute, requires, white_box
 from kedit_memory.models.loading import fingerprint_of, load_checkpoint
@@ -45,6 +46,7 @@ class HuggingFaceModel(AnswersOne):
         self.context: Callable[[Prompt], Prompt] | None = None
         self.stand_in: StandIn | None = None
         self.format = format_of(tokenizer)
+        self._controls = ControlTokens(tokenizer)
         self._pad = int(tokenizer.pad_token_id)
         self._ends = _end_tokens(model, tokenizer)
         self._own_length = getattr(model.generation_config, "max_new_tokens", None)
@@ -98,23 +100,32 @@ class HuggingFaceModel(AnswersOne):
         return answer.strip() if self._is_encoder_decoder else self.format.continuation(prompt, answer)
 
     def encode(self, prompt: Prompt | str) -> list[int]:
-        """The token ids that the model is given for `prompt`, special ones included; never empty."""
-        return self._ids(self._text(prompt), raw=isinstance(prompt, str)) or [self._start]
+        """The token ids that the model is given for `prompt`, special ones included; never empty.
+
+        Control tokens come from the model's format, or from a plain string; in the texts of a `Prompt` they are words.
+        """
+        return self._ids(prompt) or [self._start]
 
     def join(self, prompt: Prompt | str, continuation: str) -> tuple[list[int], list[int]]:
         """The ids given to the model and those of the continuation, tokenised as one text."""
         given = self.encode(prompt)
         if self._is_encoder_decoder:
-            target = self.tokenizer(continuation, add_special_tokens=False)["input_ids"]
-            return given, list(target)
+            return given, self.encode_text(continuation)
         if not continuation:
             return given, []
-        whole = self._ids(self._text(prompt) + continuation, raw=isinstance(prompt, str))
+        whole = self._ids(prompt, continuation)
         shared = next(
             (i for i, (a, b) in enumerate(zip(given, whole, strict=False)) if a != b),
             min(len(given), len(whole)),
         )
         return whole[:shared] or [self._start], whole[shared:]
+
+    def encode_text(self, text: str) -> list[int]:
+        """The token ids of words alone: no special ones, whatever the text reads like."""
+        if self._controls.among([text]):
+            return self._controls.encode(self._controls.hide(text), add_special_tokens=False)
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        return ids
 
     def fits(self, prompt: Prompt | str, *, max_new_tokens: int = MAX_NEW_TOKENS) -> bool:
         """Whether the prompt and `max_new_tokens` together fit the window."""
@@ -291,13 +302,20 @@ class HuggingFaceModel(AnswersOne):
         start = self.tokenizer.bos_token_id
         return int(self.tokenizer.eos_token_id if start is None else start)
 
-    def _text(self, prompt: Prompt | str) -> str:
-        return prompt if isinstance(prompt, str) else self.render(prompt)
-
-    def _ids(self, text: str, *, raw: bool) -> list[int]:
+    def _ids(self, prompt: Prompt | str, continuation: str = "") -> list[int]:
         # A chat template writes its special tokens itself; a second BOS would change the answer.
-        special = raw or not self.format.holds_dialogues
-        ids: list[int] = self.tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"]
+        special = isinstance(prompt, str) or not self.format.holds_dialogues
+        if not isinstance(prompt, str) and self.context is not None:
+            prompt = self.context(prompt)
+        outside = [continuation] if isinstance(prompt, str) else [continuation, *texts_of(prompt)]
+        ids: list[int]
+        if self._controls.among(outside):
+            given = prompt if isinstance(prompt, str) else self.format.render(hidden_in(prompt, self._controls))
+            text = given + self._controls.hide(continuation)
+            ids = self._controls.encode(text, add_special_tokens=special)
+        else:
+            text = (prompt if isinstance(prompt, str) else self.format.render(prompt)) + continuation
+            ids = self.tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"]
         end = self.tokenizer.eos_token_id
         added_end = ids and ids[-1] == end and not text.endswith(self.tokenizer.eos_token)
         # Some causal tokenizers end every text; nothing would follow such an end.

@@ -162,6 +162,10 @@ class WhiteBoxModel(ScoringModel, Protocol):
         """The token ids that the model is given for `prompt`, special ones included."""
         ...
 
+    def encode_text(self, text: str) -> list[int]:
+        """The token ids of words alone: no special ones, whatever the text reads like."""
+        ...
+
     def join(self, prompt: Prompt | str, continuation: str) -> tuple[list[int], list[int]]:
         """The ids given to the model and those of the continuation, tokenised as one text."""
         ...

@@ -133,6 +133,7 @@ def load_classifier_checkpoint(
             found, use_safetensors=True, output_loading_info=True, dtype=precision, **options
         )
         model.to(where)
+        _read_as_words(tokenizer)
     if missing := sorted(report["missing_keys"]):
         raise ModelError(f"{found} lacks {len(missing)} of its weights, such as {missing[0]}: save it whole")
     config = model.config
@@ -154,13 +155,15 @@ def open_sentence_transformer(folder: Path, device: str | None = None) -> "Sente
 
     where = choose_device(device)
     with quiet(), _one_line(f"the encoder {folder}"):
-        return SentenceTransformer(
+        loaded = SentenceTransformer(
             str(folder),
             device=str(where),
             local_files_only=True,
             trust_remote_code=False,
             model_kwargs={"use_safetensors": True, "dtype": torch.float32},
         )
+        _read_as_words(loaded.tokenizer)
+    return loaded
 
 
 def open_cross_encoder(folder: Path, device: str | None = None) -> "CrossEncoder":
@@ -181,7 +184,13 @@ def open_cross_encoder(folder: Path, device: str | None = None) -> "CrossEncoder
             trust_remote_code=False,
             model_kwargs={"use_safetensors": True, "dtype": torch.float32},
         )
+        _read_as_words(loaded.tokenizer)
     return loaded
+
+
+def _read_as_words(tokenizer: Any) -> None:
+    """Has a tokenizer of texts alone make no control token of what one of them holds."""
+    tokenizer.split_special_tokens = True
 
 
 def _check_head(folder: Path) -> None:

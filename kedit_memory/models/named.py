@@ -45,6 +45,7 @@ def load_model(
             raise InvalidInputError(f"device, dtype and device_map do not apply to {name!r}, which runs elsewhere")
         return _remote(name, api_key)
     source = model_source(name)
+    _LOG.info("loading the model %s", name)
     _tell_of_long_read(source)
     from kedit_memory.models.huggingface import HuggingFaceModel  # loads torch
 

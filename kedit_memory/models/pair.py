@@ -7,7 +7,6 @@ answer anew forgot what the encoder knows: it judged relations unseen in trainin
 """
 
 import copy
-import hashlib
 import json
 import re
 from collections import OrderedDict
@@ -26,11 +25,13 @@ from transformers import AutoModel, AutoTokenizer
 from kedit_memory.errors import MissingDependencyError, ModelError
 from kedit_memory.models.encoder import MINILM_SHA256, minilm_folder
 from kedit_memory.models.loading import quiet
+from kedit_memory.models.sources import PAIR_WEIGHTS, pair_fingerprint
 
 PLACEHOLDER = "[MASK]"  # stands for the subject on both sides
 CONFIG = "config.json"
-WEIGHTS = "adapter.safetensors"
+WEIGHTS = PAIR_WEIGHTS
 LENGTH = 96  # tokens of question and edit together; a longer question keeps its end, where it asks
+_CONTROL = re.compile(r"\[(MASK|SEP|CLS|PAD|UNK)\]")  # what the encoder's tokenizer would not read as words
 _CHARACTERS = 800  # of a question's end; more would not fit
 _BATCH = 64
 _REMEMBERED = 20_000  # vectors, 1.5 kB each
@@ -142,11 +143,11 @@ def without_name(text: str, names: Sequence[str]) -> str | None:
 
 def as_pair(question: str, prompt: str, target: str | None, names: Sequence[str]) -> Pair:
     """What the model reads: the subject masked on both sides where both name it; of a long text the end."""
-    question, prompt = (text[-_CHARACTERS:].replace(PLACEHOLDER, "(MASK)") for text in (question, prompt))
+    question, prompt, target = (_CONTROL.sub(r"(\1)", text[-_CHARACTERS:]) for text in (question, prompt, target or ""))
     asked, edited = without_name(question, names), without_name(prompt, names)
     if asked is None or edited is None:
         asked, edited = question, prompt
-    return Pair(asked, edited, target if target and target != prompt else "")
+    return Pair(asked, edited, "" if target == prompt else target)
 
 
 class PairModel:
@@ -168,7 +169,6 @@ class PairModel:
         """
         try:
             config = json.loads((folder / CONFIG).read_text("utf-8"))
-            content = (folder / WEIGHTS).read_bytes()
             weights = load_file(folder / WEIGHTS)
         except (OSError, ValueError) as error:
             raise ModelError(f"no scope verifier in {folder} ({error}); name its folder, or train one") from error
@@ -180,7 +180,7 @@ class PairModel:
         tokenizer, encoder = base_model()
         network = PairNetwork(copy.deepcopy(encoder), int(config["width"]))
         merge(network, weights, float(config["scale"]))
-        return cls(network, encoder, tokenizer, hashlib.sha256(content).hexdigest()[:12])
+        return cls(network, encoder, tokenizer, pair_fingerprint(folder))
 
     def likeness(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """For each pair the plain encoder's cosine of its texts, shape (pairs,)."""

@@ -15,6 +15,9 @@ EMBEDDED = {
 }
 COUNTERFACTUAL = "kedit-mini-counterfactual"  # trained to read an edit and to answer from it, as SERAC wants it
 
+PAIR_WEIGHTS = "adapter.safetensors"  # of a pair model, beside its configuration
+
+_FINGERPRINT_DIGITS = 12
 _LOOKS_ALIKE = 0.8  # of difflib's ratio, 1 for equal names
 
 
@@ -74,6 +77,18 @@ def _check_folder(path: Path, kind: str) -> None:
             f"{path} holds no weights: there is no *.safetensors in it "
             "(pickled .bin and .pt files are not read; convert them with save_pretrained)"
         )
+
+
+def pair_fingerprint(folder: Path) -> str:
+    """What changes whenever the pair model in a folder may score otherwise; read from its file, without loading it.
+
+    Raises:
+        ModelError: the folder holds none.
+    """
+    try:
+        return sha256_of(folder / PAIR_WEIGHTS)[:_FINGERPRINT_DIGITS]
+    except OSError as error:
+        raise ModelError(f"no scope verifier in {folder} ({error}); name its folder, or train one") from error
 
 
 def sha256_of(file: Path) -> str:

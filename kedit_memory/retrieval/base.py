@@ -22,6 +22,11 @@ class Retriever(Protocol):
         ...
 
 
+def kind_of(retriever: Retriever) -> str:
+    """What a search goes by, for which its scores can be compared: its own word for it, or its class."""
+    return str(getattr(retriever, "kind", type(retriever).__name__))
+
+
 def digest_of(passages: Sequence[Passage]) -> str:
     """What tells these passages from others."""
     known = sha256()

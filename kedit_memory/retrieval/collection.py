@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -13,14 +12,14 @@ import numpy as np
 from kedit_memory.errors import StoreError
 from kedit_memory.records import Passage
 from kedit_memory.retrieval.base import Progress, digest_of, silent
-from kedit_memory.retrieval.bm25 import inverse_frequency
+from kedit_memory.retrieval.bm25 import best_first, inverse_frequency
 from kedit_memory.retrieval.corpus import Corpus
+from kedit_memory.retrieval.indexfiles import MANIFEST, discard_parts
 from kedit_memory.retrieval.segments import Ints, Segment, build_segment
 from kedit_memory.retrieval.words import RULES, words_of
 
 _LOG = logging.getLogger(__name__)
 _FORMAT = 2
-_FILE = "manifest.json"
 _TOO_DEAD = 0.2  # share of a segment's passages that are gone, from which it is built anew
 SEGMENT = 200_000  # passages at most: building one takes some hundred megabytes
 
@@ -43,9 +42,8 @@ class Collection:
         self._segments = segments
         self._count = sum(segment.count for segment in segments)
         total = sum(segment.total_length for segment in segments)
-        self._mean_length = total / max(1, self._count)
         for segment in segments:
-            segment.settle(self._mean_length)
+            segment.settle(total / max(1, self._count))
 
     def search(self, query: Sequence[str], k: int) -> list[tuple[int, float]]:
         """Rows and scores of the k best passages that share a word with the query, best first, ties by row."""
@@ -54,10 +52,9 @@ class Collection:
         if not known or k < 1:
             return []
         idf = {word: inverse_frequency(self._count, counts[word]) for word in known}
-        parts = [segment.best(known, idf, self._mean_length, k) for segment in self._segments]
+        parts = [segment.best(known, idf, k) for segment in self._segments]
         rows, scores = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        order = np.lexsort((rows, -scores))[:k]
-        return [(int(rows[i]), float(scores[i])) for i in order]
+        return [(int(rows[i]), float(scores[i])) for i in best_first(scores, rows, k)]
 
 
 def open_collection(
@@ -74,7 +71,7 @@ def open_collection(
     loaded = _load(folder, digest)
     if loaded is None or loaded[0].version != corpus.version:
         try:
-            with corpus.transaction(changes=False):  # one process builds, the others wait
+            with corpus.database.transaction():  # one process builds, the others wait
                 _update(folder, corpus, base, progress)
         except OSError as error:
             raise StoreError(
@@ -89,13 +86,13 @@ def open_collection(
 def _load(folder: Path, base: str) -> tuple[Manifest, list[Segment]] | None:
     """Manifest and segments; None where there are none for these passages beside it, or they are damaged."""
     try:
-        manifest = Manifest(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
+        manifest = Manifest(**json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
         if (manifest.format, manifest.words, manifest.base) != (_FORMAT, RULES, base):
             return None
         return manifest, [Segment(folder / Path(name).name, dead) for name, dead in manifest.segments.items()]
     except FileNotFoundError:
         return None
-    except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         _LOG.warning("the index of passages in %s cannot be read (%s); it is built anew", folder, error)
         return None
 
@@ -116,9 +113,7 @@ def _update(folder: Path, corpus: Corpus, base: Sequence[Passage], progress: Pro
         names[name] = []
         _save(folder, Manifest(base=digest, version=-1, segments=names))
     _save(folder, Manifest(base=digest, version=corpus.version, segments=names))
-    for other in folder.iterdir():
-        if other.name not in names and other.name != _FILE:
-            shutil.rmtree(other, ignore_errors=True)
+    discard_parts(folder, keep=names)
 
 
 def _plan(segments: Sequence[Segment], alive: Ints) -> tuple[list[Segment], Ints]:
@@ -148,6 +143,6 @@ def _texts(
 
 
 def _save(folder: Path, manifest: Manifest) -> None:
-    aside = folder / f"{_FILE}.part"
+    aside = folder / f"{MANIFEST}.part"
     aside.write_text(json.dumps(asdict(manifest)) + "\n", encoding="utf-8")
-    aside.replace(folder / _FILE)
+    aside.replace(folder / MANIFEST)

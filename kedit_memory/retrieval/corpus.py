@@ -1,30 +1,27 @@
-"""The passages that users gave to one store: `passages.db` in its folder, beside the edits.
+"""The passages that users gave to one namespace of a store: in `passages.db` in its folder, beside the edits.
 
 A passage keeps its row number as long as it stays as it is and gets a new one when it changes, so that an index of rows
 never holds an old text. Each passage is held by the documents it was read from, and goes with the last of them. A
 document is taken in whole or not at all.
 """
 
-import sqlite3
-import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kedit_memory.errors import NotFoundError, StoreError
-from kedit_memory.records import Passage
+from kedit_memory.errors import NotFoundError
+from kedit_memory.records import DEFAULT_NAMESPACE, Passage
+from kedit_memory.retrieval.database import Database, written
 from kedit_memory.retrieval.documents import Document, read_passages
-from kedit_memory.retrieval.schema import open_database, translated
 from kedit_memory.retrieval.splitting import digest
+from kedit_memory.text import LONGEST_NAME, clean_line
 
-DATABASE = "passages.db"
 _LINES = "passages.jsonl"  # what a store of the first format kept its passages in
 _SHORT = len("p-") + 12  # characters of a digest in that format
 _LOOSE = ""  # the document of passages that came without one
-_COLUMNS = "id, title, text, source, date"
+COLUMNS = "id, title, text, source, date"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,16 +35,20 @@ class Taken:
 class Corpus:
     """Opens what is there, and makes the database at the first passage. Iterates over passages in order of their rows.
 
+    Args:
+        folder: of the store.
+        namespace: whose passages these are; no other one's are seen or touched.
+
     Raises:
         StoreError: the database cannot be opened, or is of a newer format.
-        InvalidInputError: the passages of an older format are damaged.
+        InvalidInputError: the passages of an older format are damaged, or the namespace is no name.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, namespace: str = DEFAULT_NAMESPACE) -> None:
         self.folder = folder
-        self._file = folder / DATABASE
-        self._opened: sqlite3.Connection | None = None
-        self._open_existing()
+        self.namespace = clean_line(namespace, "namespace", LONGEST_NAME)
+        self.database = Database(folder, self._take_over)
+        self.database.open_existing()
 
     def __enter__(self) -> "Corpus":
         return self
@@ -57,50 +58,51 @@ class Corpus:
 
     def close(self) -> None:
         """Ends the connection."""
-        if self._opened is not None:
-            self._end()
-            self._opened = None
+        self.database.close()
 
     def __len__(self) -> int:
-        return self._number("SELECT count(*) FROM passages")
+        return self.database.number("SELECT count(*) FROM passages WHERE namespace = ?", self.namespace)
 
     def __iter__(self) -> Iterator[Passage]:
         return (passage for _, passage in self.items())
 
     @property
     def version(self) -> int:
-        """A number that grows with every change; 0 while there is nothing."""
-        return self._number("SELECT value FROM meta WHERE name = 'version'")
+        """A number that grows with every change of the namespace; 0 while there is nothing."""
+        return self.database.number("SELECT value FROM meta WHERE name = ?", f"version {self.namespace}")
 
     @property
     def last_row(self) -> int:
-        """The newest row that a passage ever had."""
-        return self._number("SELECT seq FROM sqlite_sequence WHERE name = 'passages'")
+        """The newest row that a passage ever had, of whatever namespace."""
+        return self.database.number("SELECT seq FROM sqlite_sequence WHERE name = 'passages'")
 
     def items(self, *, after: int = 0) -> Iterator[tuple[int, Passage]]:
         """Rows above `after` with their passages, in order."""
-        for row in self.query(f"SELECT row, {_COLUMNS} FROM passages WHERE row > ? ORDER BY row", after):  # noqa: S608
-            yield row[0], _passage_of(row[1:])
+        sql = f"SELECT row, {COLUMNS} FROM passages WHERE namespace = ? AND row > ? ORDER BY row"  # noqa: S608
+        return ((row[0], passage_of(row[1:])) for row in self.database.query(sql, self.namespace, after))
 
     def rows(self) -> Iterator[int]:
         """The rows of all passages, ascending."""
-        return (row[0] for row in self.query("SELECT row FROM passages ORDER BY row"))
+        sql = "SELECT row FROM passages WHERE namespace = ? ORDER BY row"
+        return (row[0] for row in self.database.query(sql, self.namespace))
 
     def get(self, rows: Iterable[int]) -> list[Passage]:
         """The passages of these rows, in the order given.
 
         Raises:
-            NotFoundError: a row is gone.
+            NotFoundError: a row is gone, or of another namespace.
         """
         return [self._get(row) for row in rows]
 
     def count_after(self, row: int) -> int:
         """How many passages have a row above this one."""
-        return self._number("SELECT count(*) FROM passages WHERE row > ?", row)
+        sql = "SELECT count(*) FROM passages WHERE namespace = ? AND row > ?"
+        return self.database.number(sql, self.namespace, row)
 
     def documents(self) -> dict[str, str]:
         """The digest of each document by its name; passages that came without a document have none."""
-        return dict(self.query("SELECT name, digest FROM documents WHERE name <> ?", _LOOSE))
+        sql = "SELECT name, digest FROM documents WHERE namespace = ? AND name <> ?"
+        return {name: content for name, content in self.database.query(sql, self.namespace, _LOOSE)}  # noqa: C416
 
     def add(self, passages: Iterable[Passage]) -> int:
         """Keep passages that come without a document; returns how many were new or changed. All are on disk then."""
@@ -108,9 +110,10 @@ class Corpus:
         if not given:
             return 0
         before = self.last_row
-        with self.transaction():
+        with self.database.transaction():
             document = self._document(_LOOSE, "")
             self._hold(document, self._keep_all(given))
+            self.count_change()
         return self.count_after(before)
 
     def take(self, document: Document) -> Taken:
@@ -120,10 +123,11 @@ class Corpus:
             InvalidInputError: it cannot be read; then everything stays as it was.
             StoreError: the database cannot be written; likewise.
         """
-        known = next(self.query("SELECT digest FROM documents WHERE name = ?", document.name), None)
+        sql = "SELECT digest FROM documents WHERE namespace = ? AND name = ?"
+        known = next(self.database.query(sql, self.namespace, document.name), None)
         if known and known[0] == document.digest:
             return Taken(known=True, changed=False)
-        with self.transaction():
+        with self.database.transaction():
             number = self._document(document.name, document.digest)
             if not known:
                 self._adopt(number, document.source)
@@ -131,81 +135,61 @@ class Corpus:
             rows = self._keep_all(document.read())
             self._hold(number, rows)
             self._release(number, before - rows)
+            self.count_change()
         return Taken(known=bool(known), changed=True)
 
     def forget(self, names: Iterable[str]) -> None:
         """Let go of documents by name, and of the passages that no other document holds."""
-        with self.transaction():
+        with self.database.transaction():
             for name in names:
-                for (number,) in list(self.query("SELECT id FROM documents WHERE name = ?", name)):
-                    self._release(
-                        number, [row[0] for row in self.query("SELECT row FROM held WHERE document = ?", number)]
-                    )
-                    self._run("DELETE FROM documents WHERE id = ?", number)
+                sql = "SELECT id FROM documents WHERE namespace = ? AND name = ?"
+                for (number,) in list(self.database.query(sql, self.namespace, name)):
+                    self._release(number, self._held(number))
+                    self.database.run("DELETE FROM documents WHERE id = ?", number)
+            self.count_change()
 
-    @contextmanager
-    def transaction(self, *, changes: bool = True) -> Iterator[None]:
-        """All or nothing; no other process writes meanwhile. `changes` is false where no passage is touched."""
-        if self._opened is None:
-            self._make()
-        with translated(self._file):
-            self._run("BEGIN IMMEDIATE")
-            try:
-                yield
-                if changes:
-                    self._run("UPDATE meta SET value = value + 1 WHERE name = 'version'")
-                self._run("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._run("ROLLBACK")
-                raise
-
-    def query(self, sql: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        """The rows of one statement, as they come; none while there is no database."""
-        if self._opened is None:
-            self._open_existing()  # somebody else may have made it
-        if self._opened is None:
-            return
-        with translated(self._file):
-            yield from self._opened.execute(sql, values)
-
-    def copy_to(self, other: sqlite3.Connection) -> None:
-        """Copy everything into another, empty database."""
-        self._connection.backup(other)
-
-    def run_many(self, sql: str, values: Iterable[Sequence[object]]) -> None:
-        """One statement for many values, within a transaction."""
-        self._connection.executemany(sql, values)
+    def count_change(self) -> None:
+        """Gives the namespace another version, within a transaction."""
+        self.database.run(
+            "INSERT INTO meta VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
+            f"version {self.namespace}",
+        )
 
     def _document(self, name: str, content: str) -> int:
         """The number of a document, noted with the digest of what it holds now."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._run(
-            "INSERT INTO documents (name, digest, ingested_at) VALUES (?, ?, ?) "
-            "ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, ingested_at = excluded.ingested_at",
-            *(name, content, now),
+        self.database.run(
+            "INSERT INTO documents (namespace, name, digest, ingested_at, checksum) "
+            "VALUES (?1, ?2, ?3, ?4, checksum_of(?1, ?2, ?3, ?4)) ON CONFLICT (namespace, name) DO UPDATE "
+            "SET digest = excluded.digest, ingested_at = excluded.ingested_at, checksum = excluded.checksum",
+            *(self.namespace, name, content, now),
         )
-        return self._number("SELECT id FROM documents WHERE name = ?", name)
+        sql = "SELECT id FROM documents WHERE namespace = ? AND name = ?"
+        return self.database.number(sql, self.namespace, name)
 
     def _adopt(self, document: int, source: str) -> None:
         """Passages that came without a document but name this one as their source are its own from now on."""
-        self._run(
-            "UPDATE held SET document = ? WHERE document = (SELECT id FROM documents WHERE name = ?) "
-            "AND row IN (SELECT row FROM passages WHERE source = ?)",
-            *(document, _LOOSE, source),
+        self.database.run(
+            "UPDATE held SET document = ?1 "
+            "WHERE document = (SELECT id FROM documents WHERE namespace = ?2 AND name = ?3) "
+            "AND row IN (SELECT row FROM passages WHERE namespace = ?2 AND source = ?4)",
+            *(document, self.namespace, _LOOSE, source),
         )
 
     def _held(self, document: int) -> set[int]:
-        return {row[0] for row in self.query("SELECT row FROM held WHERE document = ?", document)}
+        return {row[0] for row in self.database.query("SELECT row FROM held WHERE document = ?", document)}
 
     def _hold(self, document: int, rows: Iterable[int]) -> None:
-        self.run_many("INSERT OR IGNORE INTO held (document, row) VALUES (?, ?)", ((document, row) for row in rows))
+        given = ((document, row) for row in rows)
+        self.database.run_many("INSERT OR IGNORE INTO held (document, row) VALUES (?, ?)", given)
 
     def _release(self, document: int, rows: Iterable[int]) -> None:
         """Let go of a document's rows; passages that nothing holds any more are deleted."""
         for row in rows:
-            self._run("DELETE FROM held WHERE document = ? AND row = ?", document, row)
-            self._run("DELETE FROM passages WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM held WHERE row = ?1)", row)
+            self.database.run("DELETE FROM held WHERE document = ? AND row = ?", document, row)
+            self.database.run(
+                "DELETE FROM passages WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM held WHERE row = ?1)", row
+            )
 
     def _keep_all(self, passages: Iterable[Passage]) -> set[int]:
         """Write what is new or changed; the rows of all of them."""
@@ -219,53 +203,43 @@ class Corpus:
     def _keep(self, passage: Passage) -> tuple[int, int]:
         """The row of a passage, and the row that it replaces or 0."""
         values = (passage.id, passage.title, passage.text, passage.source, passage.date)
-        found = self._run(f"SELECT row, {_COLUMNS} FROM passages WHERE id = ?", passage.id).fetchone()  # noqa: S608
+        same = f"SELECT row, {COLUMNS} FROM passages WHERE namespace = ? AND id = ?"  # noqa: S608
+        found = self.database.run(same, self.namespace, passage.id).fetchone()
         if found and found[1:] == values:
             return found[0], 0
         if found:
-            self._run("DELETE FROM passages WHERE row = ?", found[0])
-        row = self._run(f"INSERT INTO passages ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)", *values).lastrowid or 0  # noqa: S608
+            self.database.run("DELETE FROM passages WHERE row = ?", found[0])
+        new = (
+            f"INSERT INTO passages (namespace, {COLUMNS}, checksum) "  # noqa: S608
+            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, checksum_of(?1, ?2, ?3, ?4, ?5, ?6))"
+        )
+        row = self.database.run(new, self.namespace, *values).lastrowid or 0
         if found:
-            self._run("UPDATE held SET row = ? WHERE row = ?", row, found[0])
+            self.database.run("UPDATE held SET row = ? WHERE row = ?", row, found[0])
         return row, found[0] if found else 0
 
     def _get(self, row: int) -> Passage:
-        for found in self.query(f"SELECT {_COLUMNS} FROM passages WHERE row = ?", row):  # noqa: S608
-            return _passage_of(found)
-        raise NotFoundError(f"{self._file} has no passage in row {row} any more; ask again")
+        sql = f"SELECT {COLUMNS} FROM passages WHERE row = ? AND namespace = ?"  # noqa: S608
+        for found in self.database.query(sql, row, self.namespace):
+            return passage_of(found)
+        raise NotFoundError(f"{self.database.file} has no passage in row {row} any more; ask again")
 
-    def _number(self, sql: str, *values: object) -> int:
-        """The first value of the first row; 0 where there is none."""
-        return next((int(row[0]) for row in self.query(sql, *values)), 0)
-
-    def _run(self, sql: str, *values: object) -> sqlite3.Cursor:
-        return self._connection.execute(sql, values)
-
-    @property
-    def _connection(self) -> sqlite3.Connection:
-        if self._opened is None:
-            raise StoreError(f"{self._file} is not open; make it within a transaction")
-        return self._opened
-
-    def _open_existing(self) -> None:
-        """Open the database if there is one, or passages of the older format to make it from."""
+    def _take_over(self) -> None:
+        """Bring in the passages of the older format, which knew the default namespace alone."""
         lines = self.folder / _LINES
-        if lines.exists():
-            self._make()
-            self.add(_renamed(read_passages(lines)))
-            with _written(lines):
-                lines.replace(lines.with_suffix(".jsonl.old"))
-        elif self._file.exists():
-            self._make()
-
-    def _make(self) -> None:
-        with _written(self._file):
-            self.folder.mkdir(parents=True, exist_ok=True)
-        self._opened = open_database(self._file)
-        self._end = weakref.finalize(self, self._opened.close)
+        if not lines.exists():
+            return
+        if self.namespace != DEFAULT_NAMESPACE:
+            Corpus(self.folder).close()
+            return
+        self.database.open()
+        self.add(_renamed(read_passages(lines)))
+        with written(lines):
+            lines.replace(lines.with_suffix(".jsonl.old"))
 
 
-def _passage_of(row: Sequence[Any]) -> Passage:
+def passage_of(row: Sequence[Any]) -> Passage:
+    """The passage of a row with its `COLUMNS`."""
     name, title, text, source, date = row
     return Passage(id=name, title=title, text=text, source=source, date=date)
 
@@ -277,26 +251,7 @@ def _renamed(passages: Iterable[Passage]) -> Iterator[Passage]:
         yield replace(passage, id=name) if passage.id == name[:_SHORT] else passage
 
 
-@contextmanager
-def _written(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(f"cannot write {file}: {error.strerror}; nothing was ingested") from error
-
-
-def copy_passages(store: Path, to: Path) -> None:
-    """Copy the passages that users gave to one store to the folder of another, consistent while others write.
-
-    Raises:
-        StoreError: they cannot be read or written.
-    """
-    with Corpus(store) as corpus:
-        if not corpus.version:
-            return
-        with _written(to / DATABASE), translated(to / DATABASE):
-            copy = sqlite3.connect(to / DATABASE)
-            try:
-                corpus.copy_to(copy)
-            finally:
-                copy.close()
+def has_passages(store: Path, namespace: str = DEFAULT_NAMESPACE) -> bool:
+    """Whether anything was ingested into a namespace of a store."""
+    with Corpus(store, namespace) as corpus:
+        return next(corpus.rows(), None) is not None

@@ -6,7 +6,6 @@ is a cache of them in files beside it.
 
 import json
 import logging
-import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -17,16 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kedit_memory.errors import EncoderMismatchError, ModelError, NotFoundError, StoreError
-from kedit_memory.records import Encoder, Passage, RetrievedPassage, Vectors
+from kedit_memory.records import DEFAULT_NAMESPACE, Encoder, Passage, RetrievedPassage, Vectors
 from kedit_memory.retrieval.base import Progress, digest_of, silent, titled
 from kedit_memory.retrieval.corpus import Corpus
+from kedit_memory.retrieval.indexfiles import MANIFEST, discard_parts, index_folder
 
 Ints = NDArray[np.int64]
 Encode = Callable[[Iterator[list[str]]], Iterable[Vectors]]  # batches of texts to their vectors, in order
 
 _LOG = logging.getLogger(__name__)
-_FOLDER = Path("passages") / "dense"  # in the folder of a store
-_FILE = "manifest.json"
+ENGINE = "faiss"  # of the memory's index engines, the one for passages
 _BATCH = 512  # texts encoded between two commits
 _READ = 10_000  # vectors put into the index at once
 
@@ -71,6 +70,7 @@ class DenseRetriever:
         encoder: that encodes questions, and by `build` passages.
         engine: the class of the index.
         base: passages beside those of the store.
+        namespace: whose passages are searched.
         progress: is told how far encoding has come.
     """
 
@@ -81,15 +81,16 @@ class DenseRetriever:
         engine: type[VectorEngine],
         base: Sequence[Passage] = (),
         *,
+        namespace: str = DEFAULT_NAMESPACE,
         progress: Progress = silent,
     ) -> None:
-        self._folder = folder / _FOLDER
+        self._corpus = Corpus(folder, namespace)
+        self._folder = index_folder(folder, "dense", self._corpus.namespace)
         self._encoder = encoder
         self._engine = engine
         self._base = tuple(base)
         self._base_digest = digest_of(self._base)
         self._progress = progress
-        self._corpus = Corpus(folder)
         self._loaded: tuple[_Manifest, VectorEngine] | None = None
 
     def search(self, question: str, k: int = 3) -> list[RetrievedPassage]:
@@ -131,8 +132,8 @@ class DenseRetriever:
                     f"give finite vectors of {self._encoder.dimension} coordinates"
                 )
             rows = ((row, vector.astype("<f4").tobytes()) for row, vector in zip(part, vectors, strict=True))
-            with self._corpus.transaction(changes=False):
-                self._corpus.run_many("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
+            with self._corpus.database.transaction():
+                self._corpus.database.run_many("INSERT OR REPLACE INTO vectors VALUES (?1, ?2, checksum_of(?2))", rows)
             done += len(part)
             self._progress("passages encoded", done)
         self._index()
@@ -150,25 +151,27 @@ class DenseRetriever:
         return f"{self._encoder.name}@{self._encoder.revision}"
 
     def _note(self, name: str) -> str | None:
-        return next((str(row[0]) for row in self._corpus.query("SELECT value FROM meta WHERE name = ?", name)), None)
+        found = self._corpus.database.query("SELECT value FROM meta WHERE name = ?", name)
+        return next((str(row[0]) for row in found), None)
 
     def _begin(self) -> None:
         """Drop vectors that are of another encoder or of passages that are gone."""
-        with self._corpus.transaction(changes=False):
+        with self._corpus.database.transaction():
             if self._note("encoder") != self._name:
-                self._corpus.run_many("DELETE FROM vectors", [()])
+                self._corpus.database.run_many("DELETE FROM vectors", [()])
             if self._note("base") != self._base_digest:
-                self._corpus.run_many("DELETE FROM vectors WHERE row < 1", [()])
+                self._corpus.database.run_many("DELETE FROM vectors WHERE row < 1", [()])
             gone = "DELETE FROM vectors WHERE row > 0 AND row NOT IN (SELECT row FROM passages)"
-            self._corpus.run_many(gone, [()])
+            self._corpus.database.run_many(gone, [()])
             notes = [("encoder", self._name), ("base", self._base_digest)]
-            self._corpus.run_many("INSERT OR REPLACE INTO meta VALUES (?, ?)", notes)
+            self._corpus.database.run_many("INSERT OR REPLACE INTO meta VALUES (?, ?)", notes)
 
     def _alive(self) -> Ints:
         return np.fromiter((*range(-len(self._base), 0), *self._corpus.rows()), np.int64)
 
     def _encoded(self) -> Ints:
-        return np.fromiter((row[0] for row in self._corpus.query("SELECT row FROM vectors ORDER BY row")), np.int64)
+        found = self._corpus.database.query("SELECT row FROM vectors ORDER BY row")
+        return np.fromiter((row[0] for row in found), np.int64)
 
     def _passage(self, row: int) -> Passage:
         return self._corpus.get([row])[0] if row > 0 else self._base[row + len(self._base)]
@@ -197,7 +200,7 @@ class DenseRetriever:
 
     def _load(self, wanted: _Manifest) -> VectorEngine | None:
         try:
-            found = _Manifest(**json.loads((self._folder / _FILE).read_text(encoding="utf-8")))
+            found = _Manifest(**json.loads((self._folder / MANIFEST).read_text(encoding="utf-8")))
             if (found.encoder, found.base, found.version, found.count) != (
                 *(wanted.encoder, wanted.base, wanted.version, wanted.count),
             ):
@@ -205,7 +208,13 @@ class DenseRetriever:
             index = self._engine.load(self._folder / Path(found.folder).name)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError, RuntimeError) as error:  # RuntimeError is what FAISS raises
+        except (
+            OSError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            RuntimeError,
+        ) as error:  # RuntimeError is what FAISS raises
             _LOG.warning("the index in %s cannot be read (%s); it is made anew", self._folder, error)
             return None
         return index if len(index) == wanted.count else None
@@ -214,7 +223,7 @@ class DenseRetriever:
         index, kept = self._engine(self._encoder.dimension), set(usable.tolist())
         rows: list[int] = []
         blobs: list[bytes] = []
-        for row, blob in self._corpus.query("SELECT row, vector FROM vectors ORDER BY row"):
+        for row, blob in self._corpus.database.query("SELECT row, vector FROM vectors ORDER BY row"):
             if row in kept:
                 rows.append(row)
                 blobs.append(blob)
@@ -231,6 +240,8 @@ class DenseRetriever:
         return index
 
     def _insert(self, index: VectorEngine, rows: Sequence[int], blobs: Sequence[bytes]) -> None:
+        if any(len(blob) != 4 * self._encoder.dimension for blob in blobs):
+            raise StoreError(f"{self._corpus.database.file} holds a vector of another length; run kedit verify")
         if rows:
             vectors = np.frombuffer(b"".join(blobs), "<f4").reshape(len(rows), -1)  # (rows, dimension)
             index.insert(np.array(rows, np.int64), vectors, np.zeros(len(rows)))
@@ -239,16 +250,15 @@ class DenseRetriever:
         name = f"index-{uuid.uuid4().hex[:12]}"
         (self._folder / name).mkdir(parents=True)
         index.save(self._folder / name)
-        aside = self._folder / f"{_FILE}.part"
+        aside = self._folder / f"{MANIFEST}.part"
         fields: dict[str, Any] = asdict(wanted) | {"folder": name}
         aside.write_text(json.dumps(fields) + "\n", encoding="utf-8")
-        aside.replace(self._folder / _FILE)
-        for other in self._folder.iterdir():
-            if other.name not in (name, _FILE):
-                shutil.rmtree(other, ignore_errors=True)
+        aside.replace(self._folder / MANIFEST)
+        discard_parts(self._folder, keep=[name])
 
 
-def has_vectors(folder: Path) -> bool:
-    """Whether passages of this store were ever encoded."""
-    with Corpus(folder) as corpus:
-        return any(True for _ in corpus.query("SELECT 1 FROM vectors LIMIT 1"))
+def has_vectors(folder: Path, namespace: str = DEFAULT_NAMESPACE) -> bool:
+    """Whether passages of this namespace of a store, or any beside it, were ever encoded."""
+    sql = "SELECT 1 FROM vectors LEFT JOIN passages USING (row) WHERE row < 1 OR namespace = ? LIMIT 1"
+    with Corpus(folder, namespace) as corpus:
+        return any(True for _ in corpus.database.query(sql, corpus.namespace))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError, StoreError
-from kedit_memory.retrieval.schema import BUSY_SECONDS, translated
+from kedit_memory.sqlite import BUSY_SECONDS, translated
 
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS fetched (key TEXT PRIMARY KEY, value TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID"

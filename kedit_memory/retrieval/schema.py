@@ -1,16 +1,13 @@
-"""The tables of `passages.db`, and SQLite's errors in one line."""
+"""The tables of `passages.db`, as scripts that lead from one format to the next."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from kedit_memory.errors import StoreError
+from kedit_memory.sqlite import connect, may_write, migrate, translated
 
-FORMAT_VERSION = 1
-BUSY_SECONDS = 10.0
+OWNER = 0x6B656470  # "kedp", which SQLite keeps in the head of the file
 
-_TABLES = """
+_FORMAT_1 = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES ('version', 0);
 CREATE TABLE documents (
@@ -39,59 +36,69 @@ CREATE TABLE vectors (
 );
 """
 
+# Namespaces, each with a version of its own, and checksums of rows.
+_FORMAT_2 = """
+UPDATE meta SET name = 'version default' WHERE name = 'version';
+ALTER TABLE documents RENAME TO old_documents;
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY,
+    namespace TEXT NOT NULL,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    ingested_at TEXT NOT NULL,
+    checksum INTEGER NOT NULL,  -- of the columns between the number of the row and this one, as in each table
+    UNIQUE (namespace, name)
+);
+INSERT INTO documents
+    SELECT id, 'default', name, digest, ingested_at, checksum_of('default', name, digest, ingested_at)
+    FROM old_documents;
+DROP TABLE old_documents;
+ALTER TABLE passages RENAME TO old_passages;
+CREATE TABLE passages (
+    row INTEGER PRIMARY KEY AUTOINCREMENT,
+    namespace TEXT NOT NULL,
+    id TEXT NOT NULL,
+    title TEXT NOT NULL,
+    text TEXT NOT NULL,
+    source TEXT,
+    date TEXT,
+    checksum INTEGER NOT NULL,
+    UNIQUE (namespace, id)
+);
+INSERT INTO passages
+    SELECT row, 'default', id, title, text, source, date, checksum_of('default', id, title, text, source, date)
+    FROM old_passages;
+DELETE FROM sqlite_sequence WHERE name = 'passages';
+UPDATE sqlite_sequence SET name = 'passages' WHERE name = 'old_passages';
+DROP TABLE old_passages;
+ALTER TABLE vectors ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+UPDATE vectors SET checksum = checksum_of(vector);
+"""
+_MIGRATIONS = (_FORMAT_1, _FORMAT_2)
+_TABLES = {"meta", "documents", "passages", "held", "vectors"}
+
 
 def open_database(file: Path) -> sqlite3.Connection:
-    """A connection to the database of passages, whose tables are made where they are missing.
+    """A connection to the database of passages; its tables are made, or brought up to date, where it may be written.
 
     Raises:
-        StoreError: it cannot be opened, is damaged, or is of a newer format.
+        StoreError: it cannot be opened, is damaged, foreign or of a newer format.
     """
     with translated(file):
-        connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        writable = may_write(file)
+        connection = connect(file, writable=writable, shared=writable)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            _prepare(connection, file)
+            if writable:
+                _sign(connection)
+            migrate(connection, file, _MIGRATIONS, OWNER)
         except BaseException:
             connection.close()
             raise
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, file: Path) -> None:
-    if _version(connection) == FORMAT_VERSION:
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    found = _version(connection)  # another process may have been quicker
-    if found == 0:
-        for statement in filter(str.strip, _TABLES.split(";\n")):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-    connection.execute("COMMIT")
-    if found > FORMAT_VERSION:
-        raise StoreError(f"{file} is of format {found}, newer than {FORMAT_VERSION}; update kedit-memory to open it")
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-@contextmanager
-def translated(file: Path) -> Iterator[None]:
-    """Turns SQLite's errors into one line that says what to do."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        text = str(error)
-        advice = next(
-            (say for sign, say in _ADVICE if sign in text), "restore a backup, or ingest again into a new store"
-        )
-        raise StoreError(f"{file}: {text}; {advice}") from error
-
-
-_ADVICE: tuple[tuple[str, str], ...] = (
-    ("disk is full", "nothing was changed, free some space and try again"),
-    ("readonly", "make the folder writable, or name another store"),
-    ("unable to open", "make the folder writable, or name another store"),
-    ("locked", "another process is writing, try again when it has finished"),
-)
+def _sign(connection: sqlite3.Connection) -> None:
+    """Names the owner of a file of format 1, which did not say whose it was."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == 1 and {row[0] for row in connection.execute("SELECT name FROM sqlite_master")} >= _TABLES:
+        connection.execute(f"PRAGMA application_id = {OWNER}")

@@ -1,23 +1,20 @@
 """The default search of a store: BM25 over the passages that users gave, as many as they are, and others at hand."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kedit_memory.errors import StoreError
-from kedit_memory.records import Passage, RetrievedPassage
+from kedit_memory.records import DEFAULT_NAMESPACE, Passage, RetrievedPassage
 from kedit_memory.retrieval.base import Progress, silent
 from kedit_memory.retrieval.bm25 import Bm25Retriever
 from kedit_memory.retrieval.corpus import Corpus
+from kedit_memory.retrieval.indexfiles import index_folder
 from kedit_memory.retrieval.words import words_asked
 
 if TYPE_CHECKING:
     from kedit_memory.retrieval.collection import Collection
 
 SMALL = 20_000  # passages up to which an index in memory is made in a second
-_FOLDER = Path("passages") / "bm25"  # in the folder of a store
-_INDEXES = ("bm25", "dense")
 
 
 class StoreRetriever:
@@ -26,18 +23,24 @@ class StoreRetriever:
     Args:
         folder: of the store.
         base: passages beside those of the store, before them where scores are equal.
+        namespace: whose passages are searched.
         small: up to how many passages the index is kept in memory; more are indexed in files beside the store.
         progress: is told how far building those files has come.
     """
 
     def __init__(
-        self, folder: Path, base: Sequence[Passage] = (), *, small: int = SMALL, progress: Progress = silent
+        self,
+        folder: Path,
+        base: Sequence[Passage] = (),
+        *,
+        namespace: str = DEFAULT_NAMESPACE,
+        small: int = SMALL,
+        progress: Progress = silent,
     ) -> None:
-        self._folder = folder
         self._base = tuple(base)
         self._small = small
         self._progress = progress
-        self._corpus = Corpus(folder)
+        self._corpus = Corpus(folder, namespace)
         self._engine: Bm25Retriever | Collection | None = None
         self._version = -1
 
@@ -62,9 +65,8 @@ class StoreRetriever:
             else:
                 from kedit_memory.retrieval.collection import open_collection  # bm25s takes most of a second
 
-                self._engine = open_collection(
-                    self._folder / _FOLDER, self._corpus, self._base, progress=self._progress
-                )
+                folder = index_folder(self._corpus.folder, "bm25", self._corpus.namespace)
+                self._engine = open_collection(folder, self._corpus, self._base, progress=self._progress)
             self._version = version
         return self._engine
 
@@ -79,19 +81,3 @@ class StoreRetriever:
 
     def _passage(self, row: int) -> Passage:
         return self._corpus.get([row])[0] if row > 0 else self._base[row + len(self._base)]
-
-
-def drop_indexes(folder: Path) -> None:
-    """Remove the indexes of a store's passages; they are made anew when they are needed.
-
-    Raises:
-        StoreError: they cannot be removed.
-    """
-    for name in _INDEXES:
-        if (folder / "passages" / name).exists():
-            try:
-                shutil.rmtree(folder / "passages" / name)
-            except OSError as error:
-                raise StoreError(
-                    f"cannot remove {folder / 'passages' / name}: {error.strerror}; remove it by hand"
-                ) from error

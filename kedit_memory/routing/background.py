@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import Passage
-from kedit_memory.routing.popularity import PopularityTable
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError, NotFoundError
+from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.gate import Gate
 from kedit_memory.routing.gate_calibration import GateCalibration
 from kedit_memory.routing.policies import GatePolicy, Verdict
-from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.popularity_policy import TierPolicy
 from kedit_memory.routing.relations import classifier
 from kedit_memory.routing.signals import Signal, Signals, Sources

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
+from kedit_memory.memory.index import load_engine
+from kedit_memory.models.cross_encoder import load_cross_encoder
+from kedit_memory.models.instructions import instruct
 from kedit_memory.models.language import OnText, TextModel
 from kedit_memory.models.named import load_model
 from kedit_memory.models.sources import COUNTERFACTUAL
+from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import (
     DEFAULT_NAMESPACE,
     Answer,
@@ -22,9 +26,13 @@ from kedit_memory.records import (
     RetrievedPassage,
     Route,
 )
-from kedit_memory.retrieval.base import Retriever
+from kedit_memory.retrieval.base import Retriever, kind_of
+from kedit_memory.retrieval.corpus import has_passages
+from kedit_memory.retrieval.dense import ENGINE
+from kedit_memory.retrieval.generated import LONGEST, GeneratedPassages, Written
+from kedit_memory.retrieval.passages import Sifted, asking_for, default_retriever, sift, told_aside
 from kedit_memory.retrieval.relevance import Relevance
-from kedit_memory.retrieval.rerank import PairScorer
+from kedit_memory.retrieval.rerank import PairScorer, RerankedRetriever
 from kedit_memory.routing.answer import Speakers, answer_many
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.calibration import EXACT
@@ -33,19 +41,7 @@ from kedit_memory.routing.gate import Gate
 from kedit_memory.routing.gate_calibration import NOTE as GATE
 from kedit_memory.routing.gate_calibration import GateCalibration
 from kedit_memory.routing.gate_choice import calibration_for, choose_gate
-from kedit_memory.routing.generated import GeneratedPassages
 from kedit_memory.routing.outdated import Contradictions, told, without
-from kedit_memory.routing.passages import (
-    Sifted,
-    asking_for,
-    default_retriever,
-    has_passages,
-    kind_of,
-    reranked,
-    sift,
-    told_aside,
-)
-from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.recall import SHOWN
 from kedit_memory.routing.scope import SCOPES, Found, Scope, timed
 from kedit_memory.routing.uncertainty import OwnAnswer, can_read, own_answers
@@ -107,7 +103,8 @@ class Router:
         model: a name (see `load_model`), a model, or a function that gives one; loaded at the first question
             that needs it. A function may have the attribute `name`, by which the gate of the model is found.
         background: what is known beside the store, such as `kedit_memory.world.background()`; by default nothing.
-        retriever: searches passages; by default those ingested into the store, and those of the background.
+        retriever: searches passages, whatever a question's namespace; by default those ingested into that namespace of
+            the store, and those of the background.
         reranker: orders what the search found by reading question and passage together: a scorer, or the name of a
             cross-encoder (see `load_cross_encoder`), loaded at the first search.
         popularity: tiers of names that the store or the background knows, by which alone the gate then decides; by
@@ -146,7 +143,7 @@ class Router:
         self._counterfactual = counterfactual
         self._reads: TextModel | None = None  # the counterfactual model, once it is loaded
         self._retriever = retriever
-        self._passages: Retriever | None = None
+        self._searches: dict[str, Retriever] = {}  # by namespace
         self._relevance: Relevance | None = None
         self._popularity = popularity
         self._gate: Gate | None = None
@@ -318,7 +315,7 @@ class Router:
         )
 
     def _miss(self, found: Found) -> Decision:
-        if nothing := self.nothing_to_search:
+        if nothing := self.nothing_to_search(found.namespace):
             return self._alone(found, nothing)
         question, mentions, timings = found.asked.question, found.asked.mentions, dict(found.timings)
         outdated: list[OutdatedPassage] = []
@@ -326,7 +323,7 @@ class Router:
 
         def search() -> list[RetrievedPassage]:
             with timed(timings, "retrieve"):
-                sifted = self._sifted(question, mentions)
+                sifted = self._sifted(question, mentions, found.namespace)
             aside.extend(sifted.aside)
             with timed(timings, "compare"):
                 outdated.extend(self._contradictions.among(sifted.kept, as_of=found.as_of, namespace=found.namespace))
@@ -354,13 +351,12 @@ class Router:
             timings=timings,
         )
 
-    @property
-    def nothing_to_search(self) -> str:
-        """Why no passage can be found, in words; empty where one may be."""
+    def nothing_to_search(self, namespace: str = DEFAULT_NAMESPACE) -> str:
+        """Why no passage can be found for a namespace, in words; empty where one may be."""
         if self.config.passages == 0:
             return "no passages are wanted"
         given = self._retriever is not None or self.config.passages_from == GENERATED or self.background.passages
-        return "" if given or has_passages(self.memory) else "the store has no passages"
+        return "" if given or has_passages(self.memory.path, namespace) else "the store has no passages"
 
     def _alone(self, found: Found, why: str) -> Decision:
         """The model's own answer, without a gate: there is nothing to choose."""
@@ -387,34 +383,44 @@ class Router:
 
     def _calibration(self) -> GateCalibration | None:
         name = self._model if isinstance(self._model, str) else getattr(self._model, "name", None)
-        search, kept = kind_of(self.retriever), self.memory.note(GATE)
+        search, kept = kind_of(self.retriever()), self.memory.note(GATE)
         return calibration_for(name, search, self.config.passages, kept, self.background.name)
 
-    @property
-    def retriever(self) -> Retriever:
-        """What passages come from: a search, reranked where that is asked for, or the model."""
-        if self._passages is None:
-            if self.config.passages_from == GENERATED:
-                self._passages = GeneratedPassages(lambda: self.model)
-            else:
-                search = self._retriever
-                if search is None:
-                    search = default_retriever(self.memory, self.background.passages)
-                self._passages = reranked(search, self._reranker)
-        return self._passages
+    def retriever(self, namespace: str = DEFAULT_NAMESPACE) -> Retriever:
+        """What a namespace's passages come from: a search, reranked where that is asked for, or the model."""
+        if namespace not in self._searches:
+            generated = self.config.passages_from == GENERATED
+            self._searches[namespace] = GeneratedPassages(self._write) if generated else self._search(namespace)
+        return self._searches[namespace]
+
+    def _search(self, namespace: str) -> Retriever:
+        """The search given, or that over the namespace's passages; reranked where that is asked for."""
+        search, by = self._retriever, self._reranker
+        if search is None:
+            beside, engine = self.background.passages, load_engine(ENGINE)
+            search = default_retriever(self.memory.path, self.memory.encoder, engine, beside, namespace=namespace)
+        if by is None:
+            return search
+        return RerankedRetriever(search, load_cross_encoder(by) if isinstance(by, str) else by)
+
+    def _write(self, instruction: str) -> Written:
+        """A passage that the model writes when told to; one that follows no instructions says so (CapabilityError)."""
+        text = instruct(self.model, instruction, "a generated passage (GenRead)", max_new_tokens=LONGEST)
+        return Written(text=text, by=self.model.name)
 
     def retrieve(self, question: str, mentions: Sequence[Mention]) -> list[RetrievedPassage]:
-        """The best passages that speak of a question; those that contradict an edit are among them still."""
-        return list(self._sifted(question, mentions).kept)
+        """The default namespace's best passages that speak of a question, those that contradict an edit among them."""
+        return list(self._sifted(question, mentions, DEFAULT_NAMESPACE).kept)
 
-    def _sifted(self, question: str, mentions: Sequence[Mention]) -> Sifted:
+    def _sifted(self, question: str, mentions: Sequence[Mention], namespace: str) -> Sifted:
         """What the search finds, parted by whether it speaks of the question."""
         if self.config.passages == 0:
             return Sifted()
         asked = question if self.config.passages_from == GENERATED else asking_for(question, mentions)
         if self._relevance is None:
             self._relevance = Relevance(self.memory.encoder)
-        return sift(question, mentions, self.retriever.search(asked, self.config.passages), self._relevance)
+        found = self.retriever(namespace).search(asked, self.config.passages)
+        return sift(question, mentions, found, self._relevance)
 
 
 def _unreadable(question: object, place: int) -> str:

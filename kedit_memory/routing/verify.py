@@ -4,6 +4,7 @@ The light tier, the cosine of the two texts without their subject, costs a produ
 many edits about one subject it lets the likeliest few through. The cross-encoder reads these.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kedit_memory.models.encoder import HashingEncoder, minilm_folder
+from kedit_memory.models.sources import pair_fingerprint
 from kedit_memory.records import Edit, Encoder, Match
 from kedit_memory.routing.calibration import EXACT, Calibration
 from kedit_memory.shipped import scope_verifier
@@ -20,6 +22,8 @@ from kedit_memory.text import fold
 
 if TYPE_CHECKING:
     from kedit_memory.models.pair import Pair
+
+_LOG = logging.getLogger(__name__)
 
 CALIBRATION = "calibration.json"
 THRESHOLD = 0.5  # of a verifier without a calibration
@@ -101,6 +105,7 @@ class ScopeVerifier:
     def model(self) -> PairScorer:
         """The pair model, loaded now if it was not."""
         if self._model is None:
+            _LOG.info("loading the pair model of scope")
             from kedit_memory.models.pair import PairModel  # loads torch
 
             self._model = PairModel.load(scope_verifier())
@@ -108,8 +113,8 @@ class ScopeVerifier:
 
     @property
     def fingerprint(self) -> str:
-        """What changes whenever a score may."""
-        return self.model.fingerprint
+        """What changes whenever a score may; the shipped model is not loaded for it."""
+        return self._model.fingerprint if self._model else pair_fingerprint(scope_verifier())
 
     def threshold(self, stratum: str) -> float:
         """The score from which a candidate of a stratum answers."""

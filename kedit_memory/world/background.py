@@ -1,8 +1,8 @@
 """The world as a router is given it."""
 
+from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.retrieval.documents import read_passages
 from kedit_memory.routing.background import Background
-from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.world.files import passages_file
 from kedit_memory.world.tables import World, load_world
 

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from kedit_memory.cli.main import app
+from kedit_memory.cli.app import COMMANDS
 
 from .conftest import Kedit
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands]
 
 
 def run(words: str, **environment: str) -> subprocess.CompletedProcess[bytes]:

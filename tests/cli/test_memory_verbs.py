@@ -222,11 +222,12 @@ def test_an_import_says_what_was_refused_and_why(kedit: Kedit, tmp_path: Path) -
     rows.write_text("\n".join(['{"prompt": "Who leads Acme?", "target": "Ann"}', *bad]), encoding="utf-8")
     outcome = kedit("import", rows, "--encoder", "hashing")
     assert (outcome.status, outcome.out) == (2, "imported: 1 new, 0 there already, 12 refused\n")
-    first, second, *_, last = outcome.err.splitlines()
+    made, first, second, *_, last = outcome.err.splitlines()
+    assert made == f"made a new store in {kedit.store}"
     assert first.startswith("kedit: line 2: no JSON")
     assert second.startswith("kedit: line 3: prompt holds the control character U+001B")
     assert last == "kedit: 12 of 13 rows were refused (see above); 2 more are in the output of --json"
-    assert len(outcome.err.splitlines()) == 11
+    assert len(outcome.err.splitlines()) == 12
     told = document(kedit("import", rows, "--json").out)
     assert (told["imported"], told["known"]) == ([], ["e1"])
     assert [one["where"] for one in told["refused"]] == [f"line {n}" for n in range(2, 14)]

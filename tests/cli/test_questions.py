@@ -10,6 +10,7 @@ import pytest
 from .conftest import Kedit
 
 QUESTION = "Who leads Acme?"
+NOBODY = "openai:none@http://127.0.0.1:9/v1"  # a model that cannot be asked
 
 
 def asked(kedit: Kedit, *words: str) -> dict:
@@ -21,14 +22,14 @@ def asked(kedit: Kedit, *words: str) -> dict:
 def test_the_stored_answer_and_the_refusal_need_no_model(kedit: Kedit) -> None:
     kedit.add(QUESTION, "Ann Berg", "--subject", "Acme")
     kedit("erase", "Where does Ann Berg live?", "--subject", "Ann Berg")
-    direct = asked(kedit, QUESTION, "--model", "/no/such/model")
+    direct = asked(kedit, QUESTION, "--model", NOBODY)
     assert (direct["route"], direct["answer"]) == ("direct", "Ann Berg")
-    assert asked(kedit, "Where does Ann Berg live?", "--model", "/no/such/model")["route"] == "refusal"
+    assert asked(kedit, "Where does Ann Berg live?", "--model", NOBODY)["route"] == "refusal"
 
 
 def test_explain_loads_no_model(kedit: Kedit) -> None:
     kedit.add(QUESTION, "Ann Berg", "--subject", "Acme")
-    decision = asked(kedit, QUESTION, "--explain", "--path", "context", "--model", "/no/such/model")
+    decision = asked(kedit, QUESTION, "--explain", "--path", "context", "--model", NOBODY)
     assert decision["route"] == "context"
     assert decision["edits"][0]["id"] == "e1"
     assert "answer" not in decision
@@ -109,7 +110,7 @@ def test_the_demo_is_one_document(kedit: Kedit, tiny_gpt2_folder: Path) -> None:
 def test_doctor_tells_what_is_in_a_store(kedit: Kedit) -> None:
     assert "no store" in kedit("doctor").out
     kedit.add(QUESTION, "Ann Berg")
-    assert "1 active edits, keys by hashing" in json.loads(kedit("doctor", "--json").out)["store"]
+    assert "1 active edit, keys by hashing" in json.loads(kedit("doctor", "--json").out)["store"]
 
 
 def test_doctor_tells_what_is_there(kedit: Kedit) -> None:

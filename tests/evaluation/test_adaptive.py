@@ -26,8 +26,8 @@ from kedit_memory.evaluation.metrics import is_answer
 from kedit_memory.evaluation.rows import describe_run
 from kedit_memory.models.language import Reply
 from kedit_memory.models.prompts import Prompt
+from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import Mention, Passage, RetrievedPassage
-from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.relations import RelationClassifier
 from kedit_memory.routing.signals import Signals, Sources
 from kedit_memory.world import load_world

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kedit_memory.errors import MissingDependencyError, ModelError, UnknownNameError
+from kedit_memory.memory import EditMemory
 from kedit_memory.models import encoder as encoders
 from kedit_memory.models.encoder import (
     MINILM_SHA256,
@@ -130,3 +131,28 @@ def test_folders_and_names_that_hold_no_encoder(tmp_path):
         with pytest.raises(ModelError, match="neither a folder nor at hand") as caught:
             read()
         assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_only_a_file_gives_is_not_asked_of_the_hub(monkeypatch):
+    huggingface_hub = pytest.importorskip("huggingface_hub")
+    asked = []
+
+    def download(*_, **options):
+        asked.append(options["local_files_only"])
+        raise OSError("not here")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    with pytest.raises(ModelError, match=r"only a file names it; .* --encoder some/encoder"):
+        load_encoder("some/encoder", fetch=False).encode(["a"])
+    with pytest.raises(ModelError, match="neither a folder nor at hand"):
+        load_encoder("some/encoder").encode(["a"])
+    assert asked == [True, False]
+
+
+def test_a_store_s_own_word_does_not_reach_for_the_network(tmp_path, monkeypatch):
+    with monkeypatch.context() as here:
+        here.setattr(encoders, "load_encoder", lambda *_, **__: HashingEncoder())
+        with EditMemory.open(tmp_path / "store", "nobody/no-such-encoder") as memory:
+            memory.add("Who leads Utopia?", "Ann")
+    with EditMemory.open(tmp_path / "store") as memory, pytest.raises(ModelError, match="only a file names it"):
+        memory.add("Who leads Atlantis?", "Ben")

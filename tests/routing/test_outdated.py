@@ -12,10 +12,10 @@ from kedit_memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.named import load_model
+from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import Decision, Passage, RetrievedPassage, Route
 from kedit_memory.retrieval.bm25 import Bm25Retriever
 from kedit_memory.routing.background import Background
-from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.provenance import to_dict, to_lines
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.world import background

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -136,7 +137,7 @@ def test_without_passages_nothing_is_searched_and_no_gate_is_asked(
     make: Callable[..., Router], asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Gate, "decide", lambda *_: pytest.fail("the gate was asked"))
-    monkeypatch.setattr(Router, "retrieve", lambda *_: pytest.fail("passages were searched for"))
+    monkeypatch.setattr(Router, "retriever", lambda *_: pytest.fail("passages were searched for"))
     router = make()
     for question in asked:
         decision = router.explain(question)
@@ -151,6 +152,20 @@ def test_passages_ingested_meanwhile_are_found(memory: EditMemory, make: Callabl
         corpus.add([OWN])
     decision = router.explain(BADGE)
     assert [one.passage for one in decision.passages] == [OWN]
+
+
+def test_a_question_of_one_namespace_gets_no_passage_of_another(
+    memory: EditMemory, make: Callable[..., Router]
+) -> None:
+    router = make()
+    with Corpus(memory.path, "guests") as corpus:
+        corpus.add([OWN])
+    assert router.explain(BADGE).reason == "no edit in scope; the store has no passages; the model answers alone"
+    assert [one.passage for one in router.explain(BADGE, namespace="guests").passages] == [OWN]
+    with Corpus(memory.path) as corpus:
+        corpus.add([replace(OWN, id="other")])
+    for namespace, wanted in (("default", "other"), ("guests", OWN.id)):
+        assert [one.passage.id for one in router.explain(BADGE, namespace=namespace).passages] == [wanted]
 
 
 def test_no_passage_and_no_popularity_comes_from_elsewhere(

@@ -14,10 +14,10 @@ from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
+from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import Passage, Route
 from kedit_memory.retrieval.bm25 import Bm25Retriever
 from kedit_memory.routing.background import Background
-from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.router import Router, RouterConfig
 
 HEAD = "Who is the head of Acme?"

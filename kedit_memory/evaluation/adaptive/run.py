@@ -25,10 +25,10 @@ from kedit_memory.models.prompts import MAX_NEW_TOKENS
 from kedit_memory.records import Mention, RetrievedPassage
 from kedit_memory.retrieval.base import Retriever
 from kedit_memory.retrieval.bm25 import Bm25Retriever
-from kedit_memory.retrieval.dense import DenseRetriever
+from kedit_memory.retrieval.dense import ENGINE, DenseRetriever
 from kedit_memory.retrieval.fuse import FusedRetriever
+from kedit_memory.retrieval.passages import asking_for, sift
 from kedit_memory.retrieval.relevance import Relevance
-from kedit_memory.routing.passages import ENGINE, asking_for, sift
 from kedit_memory.routing.policies import POLICIES, GateCase, cases_needed, policy_class, weighs_uncertainty
 
 DEPTH = 5  # passages within which the gold one must come

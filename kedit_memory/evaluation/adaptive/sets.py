@@ -13,9 +13,9 @@ from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError, NotFoundError
 from kedit_memory.evaluation.public import folder_of
+from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import Passage
 from kedit_memory.routing.link import Linker, surfaces_of
-from kedit_memory.routing.popularity import PopularityTable
 from kedit_memory.routing.relations import SLOT, RelationClassifier
 from kedit_memory.routing.signals import Sources
 from kedit_memory.text import fold

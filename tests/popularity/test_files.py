@@ -8,9 +8,9 @@ from contextlib import closing
 import pytest
 
 from kedit_memory.errors import InvalidInputError, MissingDependencyError, NotFoundError
+from kedit_memory.popularity.files import read_views
+from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import Mention
-from kedit_memory.routing.popularity import PopularityTable
-from kedit_memory.routing.views import read_views
 
 WANTED = {"Paris": 90000.0, "Gisors": 310.0, "Nowhere": 0.0}
 POPQA = [

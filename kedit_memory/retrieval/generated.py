@@ -7,9 +7,8 @@ is marked by who wrote it wherever it is shown.
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from kedit_memory.models.instructions import instruct
-from kedit_memory.models.language import TextModel
 from kedit_memory.records import Passage, RetrievedPassage
 
 LONGEST = 200  # tokens of a passage, about as long as those that are ingested
@@ -19,33 +18,31 @@ _INSTRUCTION = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What a model wrote when told to, and its name."""
+
+    text: str
+    by: str
+
+
 class GeneratedPassages:
-    """A retriever whose one passage the model writes for the question, greedily.
+    """A retriever whose one passage a model writes for the question.
 
     Args:
-        model: that writes, got when it is first needed.
-        max_new_tokens: where a passage is cut.
+        write: has a model follow an instruction; see `LONGEST`.
     """
 
-    def __init__(self, model: Callable[[], TextModel], *, max_new_tokens: int = LONGEST) -> None:
-        self._model = model
-        self._max_new_tokens = max_new_tokens
+    def __init__(self, write: Callable[[str], Written]) -> None:
+        self._write = write
 
     def search(self, question: str, k: int = 3) -> list[RetrievedPassage]:
-        """The passage, with a score of 0: nothing weighed it. None where the model wrote nothing.
-
-        Raises:
-            CapabilityError: the model does not follow instructions.
-            ModelError: it cannot be asked.
-        """
+        """The passage, with a score of 0: nothing weighed it. None where the model wrote nothing; its errors pass."""
         if k < 1:
             return []
-        model = self._model()
-        asked = _INSTRUCTION.format(question=question)
-        text = " ".join(
-            instruct(model, asked, "a generated passage (GenRead)", max_new_tokens=self._max_new_tokens).split()
-        )
+        written = self._write(_INSTRUCTION.format(question=question))
+        text = " ".join(written.text.split())
         if not text:
             return []
         name = "generated-" + hashlib.sha256(text.encode()).hexdigest()[:16]
-        return [RetrievedPassage(passage=Passage(id=name, title="", text=text), score=0.0, written_by=model.name)]
+        return [RetrievedPassage(passage=Passage(id=name, title="", text=text), score=0.0, written_by=written.by)]

@@ -4,8 +4,8 @@ import pytest
 
 from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.records import Mention, Passage, RetrievedPassage
+from kedit_memory.retrieval.passages import sift, told_aside
 from kedit_memory.retrieval.relevance import Relevance
-from kedit_memory.routing.passages import sift, told_aside
 
 WORDS = Relevance(HashingEncoder())
 

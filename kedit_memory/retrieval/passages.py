@@ -1,55 +1,36 @@
-"""The search that a router makes for itself, and which of the passages found speak of the question."""
+"""The search over a store's passages, and which of those found speak of the question."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
 from operator import not_
+from pathlib import Path
 
-from kedit_memory.memory import EditMemory
-from kedit_memory.memory.index import load_engine
-from kedit_memory.models.cross_encoder import load_cross_encoder
-from kedit_memory.records import Mention, Passage, RetrievedPassage
-from kedit_memory.retrieval.base import Progress, Retriever, silent
-from kedit_memory.retrieval.corpus import Corpus
-from kedit_memory.retrieval.dense import DenseRetriever, has_vectors
+from kedit_memory.records import DEFAULT_NAMESPACE, Encoder, Mention, Passage, RetrievedPassage
+from kedit_memory.retrieval.base import Retriever
+from kedit_memory.retrieval.dense import DenseRetriever, VectorEngine, has_vectors
 from kedit_memory.retrieval.fuse import FusedRetriever
 from kedit_memory.retrieval.relevance import Relevance
-from kedit_memory.retrieval.rerank import PairScorer, RerankedRetriever
 from kedit_memory.retrieval.stored import StoreRetriever
 from kedit_memory.text import fold
 
-ENGINE = "faiss"
 _PROPER = re.compile(r"(?<=\w )[A-Z]\w+")  # capitalised within a sentence
 
 
-def default_retriever(memory: EditMemory, base: Sequence[Passage]) -> Retriever:
-    """BM25 over the store's passages and `base`; fused with a search by meaning where they were encoded."""
-    words = StoreRetriever(memory.path, base)
-    return FusedRetriever([words, dense_retriever(memory, base)]) if has_vectors(memory.path) else words
-
-
-def has_passages(memory: EditMemory) -> bool:
-    """Whether anything was ingested into a store."""
-    with Corpus(memory.path) as corpus:
-        return next(corpus.rows(), None) is not None
-
-
-def reranked(retriever: Retriever, by: str | PairScorer | None) -> Retriever:
-    """The search, its best passages ordered anew by a scorer or the cross-encoder of a name; as it is by none."""
-    if by is None:
-        return retriever
-    return RerankedRetriever(retriever, load_cross_encoder(by) if isinstance(by, str) else by)
-
-
-def kind_of(retriever: Retriever) -> str:
-    """What a search goes by, for which its scores can be compared: its own word for it, or its class."""
-    return str(getattr(retriever, "kind", type(retriever).__name__))
-
-
-def dense_retriever(memory: EditMemory, base: Sequence[Passage] = (), *, progress: Progress = silent) -> DenseRetriever:
-    """The search by meaning, with the encoder of the store."""
-    return DenseRetriever(memory.path, memory.encoder, load_engine(ENGINE), base, progress=progress)
+def default_retriever(
+    folder: Path,
+    encoder: Encoder,
+    engine: type[VectorEngine],
+    base: Sequence[Passage] = (),
+    *,
+    namespace: str = DEFAULT_NAMESPACE,
+) -> Retriever:
+    """BM25 over a namespace's passages and `base`; fused with a search by meaning where they were encoded."""
+    words = StoreRetriever(folder, base, namespace=namespace)
+    if not has_vectors(folder, namespace):
+        return words
+    return FusedRetriever([words, DenseRetriever(folder, encoder, engine, base, namespace=namespace)])
 
 
 def asking_for(question: str, mentions: Sequence[Mention]) -> str:

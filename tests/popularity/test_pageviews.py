@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from kedit_memory.errors import InvalidInputError, KeditError
-from kedit_memory.retrieval import pageviews
+from kedit_memory.popularity import pageviews
+from kedit_memory.popularity.pageviews import PageViews, as_counts
 from kedit_memory.retrieval.fetched import Access, Fetched
-from kedit_memory.retrieval.pageviews import PageViews, as_counts
 
 AGENT = "kedit-memory/test (https://example.org; a@example.org)"
 TODAY = date(2024, 3, 15)

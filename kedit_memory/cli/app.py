@@ -1,0 +1,214 @@
+"""The commands by name, and what all of them share; a command's module is imported when it is called."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from kedit_memory import registry
+from kedit_memory.cli import options as o
+from kedit_memory.cli.settings import Setting, read_settings
+from kedit_memory.errors import InvalidInputError
+
+COMMANDS = {
+    "demo": "kedit_memory.cli.demo:demo",
+    "add": "kedit_memory.cli.memory:add",
+    "erase": "kedit_memory.cli.memory:erase",
+    "update": "kedit_memory.cli.memory:update",
+    "retract": "kedit_memory.cli.memory:retract",
+    "confirm": "kedit_memory.cli.memory:confirm",
+    "reject": "kedit_memory.cli.memory:reject",
+    "undo": "kedit_memory.cli.memory:undo",
+    "list": "kedit_memory.cli.reading:list_edits",
+    "show": "kedit_memory.cli.reading:show",
+    "history": "kedit_memory.cli.reading:history",
+    "search": "kedit_memory.cli.reading:search",
+    "import": "kedit_memory.cli.transfer:import_edits",
+    "export": "kedit_memory.cli.transfer:export",
+    "backup": "kedit_memory.cli.check:backup",
+    "purge": "kedit_memory.cli.memory:purge",
+    "ask": "kedit_memory.cli.ask:ask",
+    "chat": "kedit_memory.cli.chat:chat",
+    "ingest": "kedit_memory.cli.ingest:ingest",
+    "calibrate": "kedit_memory.cli.calibrate:app",
+    "evaluate": "kedit_memory.cli.evaluate:app",
+    "models": "kedit_memory.cli.models:app",
+    "edit": "kedit_memory.cli.edit:edit",
+    "consolidate": "kedit_memory.cli.consolidate:consolidate",
+    "compare": "kedit_memory.cli.compare:compare",
+    "trace": "kedit_memory.cli.trace:trace",
+    "verify": "kedit_memory.cli.check:verify",
+    "rebuild": "kedit_memory.cli.check:rebuild",
+    "doctor": "kedit_memory.cli.doctor:doctor",
+}
+_OPTIONS = {"store": "--store", "namespace": "--namespace", "model": "--model", "as_json": "--json"}
+# What other programs call these, and people type.
+_MEANT = {
+    "retract": "delete remove rm del drop disable",
+    "erase": "forget unlearn redact",
+    "add": "insert create new set put learn teach remember store",
+    "update": "change modify replace",
+    "list": "ls all",
+    "show": "get view cat info",
+    "search": "find grep lookup recall",
+    "history": "log changes revisions",
+    "undo": "revert rollback",
+    "ask": "query question answer run explain",
+    "import": "load read restore",
+    "export": "dump save write",
+    "backup": "copy snapshot",
+    "purge": "clean vacuum gc",
+    "verify": "check fsck validate",
+    "rebuild": "reindex repair",
+    "doctor": "status config version settings",
+    "models": "model download pull",
+}
+# What these show or measure does not depend on where they run: no setting counts.
+_ALIKE_EVERYWHERE = {"demo", "evaluate", "compare"}
+
+
+class Interrupted(Exception):  # noqa: N818 - nothing went wrong
+    """Somebody pressed Ctrl-C; the arguments say what was done before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What a command is given beside its own words: options that stood before it, by the names of parameters."""
+
+    given: Mapping[str, Any]
+    settings: Mapping[str, Setting]
+
+
+class Command(TyperCommand):
+    """A command that takes --quiet and --verbose, too, and what was given before it for its other options."""
+
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        super().__init__(*args, **fields)
+        self.params += _presentation()
+
+    def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
+        """The context, in which settings and what was given before the command are the defaults."""
+        path = [*parent.command_path.split()[1:], info_name]
+        shared: Shared = parent.find_root().obj
+        taken = {param.name for param in self.params}
+        if refused := [_OPTIONS[name] for name in shared.given if name not in taken]:
+            raise InvalidInputError(f"`kedit {' '.join(path)}` takes no {refused[0]}; leave it out")
+        settings = {} if path[0] in _ALIKE_EVERYWHERE else {name: one.value for name, one in shared.settings.items()}
+        return super().make_context(info_name, args, parent, default_map={**settings, **shared.given}, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it; typer would take an interrupt for an end without a word."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise Interrupted(*getattr(error, "__notes__", ())) from None
+
+
+class Commands(TyperGroup):
+    """The commands of the table, each imported when it is called."""
+
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        super().__init__(*args, **fields)
+        self.params += _presentation()
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """All names, in the order of the table."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name; None where there is none."""
+        del ctx
+        if cmd_name not in self.commands and cmd_name in COMMANDS:
+            self.commands[cmd_name] = _loaded(cmd_name)
+        return self.commands.get(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the words begin with.
+
+        Raises:
+            InvalidInputError: there is none; the message names the one that is meant, by its spelling or its sense.
+        """
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise InvalidInputError(f"no command {args[0]!r}{_meant(args[0])} (`kedit --help` lists them)")
+        return super().resolve_command(ctx, args)
+
+
+def _presentation() -> list[Any]:
+    """The options --quiet and --verbose, which act as they are read."""
+    stub = typer.Typer(add_completion=False)
+
+    @stub.command()
+    def _(quiet: o.Quiet = False, verbose: o.Verbose = False) -> None: ...
+
+    return list(typer.main.get_command(stub).params)
+
+
+def _loaded(name: str) -> Any:
+    """A command of the table, or a group of them, imported now."""
+    found = registry.load("command", name, COMMANDS)
+    if not isinstance(found, typer.Typer):
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command(name)(found)
+        found = alone
+    for one in found.registered_commands:
+        one.cls = Command
+    return typer.main.get_command(found)
+
+
+def _meant(word: str) -> str:
+    """The command that somebody means, in words; nothing where none is like it."""
+    sense = {word: name for name, words in _MEANT.items() for word in words.split()}
+    (near,) = get_close_matches(word, [*COMMANDS, *sense], n=1) or [""]
+    return f"; did you mean {sense.get(near, near)!r}?" if near else ""
+
+
+app = typer.Typer(
+    name="kedit",
+    cls=Commands,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def kedit(
+    context: typer.Context,
+    store: Annotated[Path | None, o.STORE_OPTION] = None,
+    namespace: Annotated[str | None, o.NAMESPACE_OPTION] = None,
+    model: Annotated[str | None, o.MODEL_OPTION] = None,
+    as_json: o.Json = False,
+    tell_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Add, change and erase facts that a language model should know, without retraining.
+
+    --store, --namespace, --model, --json, --quiet and --verbose may stand before the command or after it. Their
+    defaults are KEDIT_STORE, KEDIT_NAMESPACE and KEDIT_MODEL, then what the nearest kedit.toml in this folder or above
+    it says; `kedit doctor` shows them.
+    """
+    if tell_version:
+        print("kedit", installed("kedit-memory") or "dev")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        return
+    given = {"store": store, "namespace": namespace, "model": model, "as_json": as_json or None}
+    context.obj = Shared(
+        given={name: value for name, value in given.items() if value is not None},
+        settings=read_settings(Path.cwd(), os.environ),
+    )
+
+
+def installed(name: str) -> str | None:
+    """The version of an installed package; None where it is missing."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
