@@ -168,6 +168,14 @@ class Rows:
         )
         return [one for one in found if one.id != edit.id]
 
+    def active_called(self, given_id: str | None, namespace: str) -> list[Edit]:
+        """The active edit, if any, to which its caller gave an id."""
+        return (
+            self.edits("e.namespace = ? AND e.given_id = ? AND e.status = 'active'", namespace, given_id)
+            if given_id
+            else []
+        )
+
     def asked_alike(self, edit: Edit) -> list[Edit]:
         """Edits of any status, of the namespace of `edit`, with the same prompt."""
         return self.edits("e.namespace = ? AND e.prompt_key = ?", edit.namespace, row_of(edit)["prompt_key"])
