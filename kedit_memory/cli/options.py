@@ -179,6 +179,10 @@ ValidFrom = Annotated[str | None, typer.Option("--valid-from", help="First day o
 ValidUntil = Annotated[
     str | None, typer.Option("--valid-until", help="First day on which it holds no more (YYYY-MM-DD).")
 ]
+OwnId = Annotated[
+    str | None,
+    typer.Option("--id", metavar="<str>", help="A name of your own for the edit; show, update and others take it."),
+]
 Source = Annotated[str | None, typer.Option("--source", help="Where the fact comes from.")]
 
 # The defaults where nothing else is set.

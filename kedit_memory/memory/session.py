@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -212,7 +213,9 @@ def _outcomes(result: Mapping[str, Written | KeditError], edits: Iterable[Edit])
     by_id = {edit.id: edit for edit in edits}
     return Imported(
         outcomes=tuple(
-            Outcome(where=where, edit=by_id[one.edit_id], new=one.new)
+            Outcome(
+                where=where, edit=replace(by_id[one.edit_id], possible_conflicts=one.possible_conflicts), new=one.new
+            )
             if isinstance(one, Written)
             else Outcome(where=where, edit=None, refusal=str(one).removeprefix(f"{where}: "))
             for where, one in result.items()
