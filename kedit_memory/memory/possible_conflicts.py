@@ -87,4 +87,5 @@ def _has_number(text: str) -> bool:
 @lru_cache(1024)
 def _words(text: str) -> frozenset[str]:
     """The words that carry content, without their endings."""
-    return frozenset(_STEMMER.stemWords([word for word in _WORD.findall(fold(text)) if word not in FUNCTION_WORDS]))
+    words = [word for word in _WORD.findall(fold(text)) if word not in FUNCTION_WORDS]
+    return frozenset(_STEMMER.stemWords(words)) - FUNCTION_WORDS
