@@ -40,10 +40,11 @@ class Session:
     @contextmanager
     def operation(self, verb: str, namespace: str | None) -> Iterator[Writer]:
         """One transaction with its entry in history, which the index follows once it is committed."""
-        writer = Writer(self.store, self.index, verb=verb, namespace=namespace, at=self.now())
         with self.store.transaction():
             self.encoding.check(self.store)
+            writer = Writer(self.store, self.index, verb=verb, namespace=namespace, at=self.now())
             yield writer
+            writer.prepare()
         writer.publish()
 
     @contextmanager

@@ -1,6 +1,7 @@
 """Writes validated edits within one transaction: conflicts, scope, rows, history."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from kedit_memory.memory.possible_conflicts import possible_conflicts
 from kedit_memory.memory.radius import DEFAULT_RADIUS, Neighbour, scope_of
 from kedit_memory.memory.requests import Draft, KeyText
 from kedit_memory.memory.rows import Key, Snapshot, id_of, number_of
-from kedit_memory.memory.store import Store
+from kedit_memory.memory.store import Keys, Store
 from kedit_memory.records import Edit, KeyKind, Kind, OnConflict, Status, Vectors
 
 _CHUNK = 256  # edits whose neighbours are searched at once
@@ -60,7 +61,9 @@ class Writer:
         self._namespace = namespace
         self._at = at
         self._operation: int | None = None
+        self._before = store.last_sequence()
         self._touched = Touched()
+        self._fresh: Keys | None = None
         self._pending: VectorIndex | None = None  # the keys of this operation, until they are committed
         self._handed = Touched()  # what is in there, or was before
 
@@ -164,23 +167,43 @@ class Writer:
 
     def neighbourhood(self, vectors: Vectors, *, reach: float = DEFAULT_RADIUS) -> Neighbourhood:
         """The surroundings of keys that stored edits are about to get."""
-        return Neighbourhood(self._store, self._within, vectors, reach=reach)
+        return Neighbourhood(self._store, self, vectors, reach=reach)
+
+    def prepare(self) -> None:
+        """Reads what the index has to take over, as the last step before the commit."""
+        if self._operation is not None and self._index.known(self._before) is not None:
+            self._handed.take(self._touched)
+            self._fresh = self._store.recallable(sorted(self._handed.edits))
 
     def publish(self) -> None:
         """Tells the index what was written, once it is committed."""
-        if self._operation is not None:
-            self._handed.take(self._touched)
-            self._index.follow(self._operation, self._handed.edits, self._handed.stale)
+        if self._operation is not None and self._fresh is not None:
+            self._index.follow(self._operation, self._fresh, self._handed.stale)
 
-    def _within(self, vectors: Vectors, reach: float) -> list[Hits]:
+    def within(self, vectors: Vectors, reach: float) -> list[Hits]:
         """The keys within reach of each vector: the committed ones, and what this operation made in their place."""
-        with self._index.alone(), self._store.reading() as rows:
-            index = self._index.at(rows)
+        with self._committed() as index:
             found = index.within(vectors, reach) if index else [NO_HITS] * len(vectors)
         if self._pending is None:
             return found
         mine = self._pending.within(vectors, reach)
         return [self._joined(old, new) for old, new in zip(found, mine, strict=True)]
+
+    def reaching(self, vector: Vectors) -> Hits:
+        """Likewise the keys whose own radius reaches a vector."""
+        with self._committed() as index:
+            found = index.in_scope(vector) if index else NO_HITS
+        return found if self._pending is None else self._joined(found, self._pending.in_scope(vector))
+
+    @contextmanager
+    def _committed(self) -> Iterator[VectorIndex | None]:
+        """The index as it was before this operation; nobody else commits meanwhile."""
+        with self._index.alone():
+            if (index := self._index.known(self._before)) is not None:
+                yield index
+            else:
+                with self._store.reading() as rows:
+                    yield self._index.at(rows)
 
     def _joined(self, old: Hits, new: Hits) -> Hits:
         kept = ~np.isin(old.ids, list(self._handed.stale))
