@@ -93,6 +93,14 @@ Model = Annotated[str, MODEL_OPTION]
 EveryNamespace = Annotated[
     str | None, typer.Option("--namespace", callback=_name_of_namespace, help="Only edits of this one; else of all.")
 ]
+IntoNamespace = Annotated[
+    str | None,
+    typer.Option(
+        "--namespace",
+        callback=_name_of_namespace,
+        help="Put all rows into this one; else each goes into its own, or into 'default' where it names none.",
+    ),
+]
 EditId = Annotated[str, typer.Argument(help="The id of an edit, such as e12.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")]
 Quiet = Annotated[
