@@ -63,12 +63,18 @@ def _day(given: str | None) -> str | None:
 
 def _quiet(given: bool) -> None:
     if given:
-        TELLER.show_from(logging.ERROR)
+        _show_from(logging.ERROR)
 
 
 def _verbose(given: bool) -> None:
     if given:
-        TELLER.show_from(logging.DEBUG)
+        _show_from(logging.DEBUG)
+
+
+def _show_from(level: int) -> None:
+    if TELLER.shown not in {logging.WARNING, level}:
+        raise InvalidInputError("--quiet and --verbose ask for opposite things; leave one out")
+    TELLER.show_from(level)
 
 
 STORE_OPTION = typer.Option("--store", parser=path_of, metavar="<path>", help="The folder of the store.")

@@ -22,11 +22,13 @@ QUESTION = "Who leads Acme?"
 NOBODY = "openai:none@http://127.0.0.1:9/v1"  # a model that cannot be asked
 
 
-def typed(program: str, answers: Sequence[tuple[str, bytes]] = (), seconds: float = 60.0) -> tuple[int, str]:
+def typed(
+    program: str, answers: Sequence[tuple[str, bytes]] = (), seconds: float = 60.0, **environment: str
+) -> tuple[int, str]:
     """Exit status and screen of a program in a terminal; each answer is typed once the screen ends with its text."""
     child, screen = pty.fork()
     if child == 0:
-        os.execve(sys.executable, [sys.executable, "-c", program], os.environ | {"TERM": "dumb"})  # noqa: S606
+        os.execve(sys.executable, [sys.executable, "-c", program], os.environ | {"TERM": "xterm", **environment})  # noqa: S606
     shown, waiting, end = "", list(answers), time.monotonic() + seconds
     while time.monotonic() < end:
         if not select.select([screen], [], [], 0.1)[0]:
@@ -52,7 +54,8 @@ def program(*words: object, before: str = "") -> str:
 def slow(seconds: float, then: str = "") -> str:
     """A search that takes its time."""
     return (
-        "import time, logging\nfrom kedit_memory.memory import EditMemory\n"
+        "import time, logging\nfrom kedit_memory.cli import progress\nfrom kedit_memory.memory import EditMemory\n"
+        "progress._PATIENCE, progress._REFRESH = 0.3, 0.05\n"
         "def search(memory, *words, **options):\n"
         "    logging.getLogger('kedit_memory.memory').info('searching far and wide')\n"
         f"    time.sleep({seconds}); {then or 'pass'}\n"
@@ -68,15 +71,31 @@ def store(kedit: Kedit) -> Path:
 
 
 def test_long_work_shows_its_step_and_leaves_the_line_clear(store: Path) -> None:
-    status, shown = typed(program("search", "x", "--store", store, before=slow(3.0)))
+    status, shown = typed(program("search", "x", "--store", store, before=slow(1.0)))
     assert status == 0
-    assert "searching far and wide … 2 s" in shown
+    assert "searching far and wide … 0 s" in shown
     assert shown.endswith("\r\033[Kno edits\r\n")
 
 
 def test_short_or_quiet_work_shows_nothing(store: Path) -> None:
-    for words, seconds in ((("--store", store), 0.5), (("--store", store, "--quiet"), 3.0)):
+    for words, seconds in ((("--store", store), 0.0), (("--store", store, "--quiet"), 1.0)):
         assert typed(program("search", "x", *words, before=slow(seconds))) == (0, "no edits\r\n")
+
+
+def test_a_terminal_that_cannot_clear_a_line_shows_no_step(store: Path) -> None:
+    assert typed(program("search", "x", "--store", store, before=slow(1.0)), TERM="dumb") == (0, "no edits\r\n")
+
+
+def test_no_color_means_none() -> None:
+    table = "from kedit_memory.cli.output import table_console; table_console(80).print('12 of 20')"
+    colour = "\033[1;36m"
+    assert colour in typed(table)[1]
+    assert colour not in typed(table, NO_COLOR="1")[1]
+
+
+def test_an_interrupt_before_the_command_begins_is_one_line_too() -> None:
+    before = "import os, signal, kedit_memory.cli.main as cli\ncli._check_words = lambda words: os.kill(os.getpid(), 2)"
+    assert typed(program("list", before=before)) == (130, "\r\nkedit: interrupted\r\n")
 
 
 def test_nothing_is_shown_where_nobody_looks(kedit: Kedit, store: Path) -> None:
@@ -91,7 +110,7 @@ def test_verbose_work_says_each_step_with_its_time(kedit: Kedit) -> None:
 
 
 def test_an_interrupt_says_that_nothing_was_done(store: Path) -> None:
-    status, shown = typed(program("search", "x", "--store", store, before=slow(30.0)), [("… 2 s", b"\x03")])
+    status, shown = typed(program("search", "x", "--store", store, before=slow(30.0)), [("… 0 s", b"\x03")])
     assert status == 130
     assert shown.endswith(f"kedit: interrupted; nothing was changed in {store}\r\n")
     assert "Traceback" not in shown
@@ -99,7 +118,7 @@ def test_an_interrupt_says_that_nothing_was_done(store: Path) -> None:
 
 def test_an_interrupt_says_what_was_done(store: Path) -> None:
     before = slow(30.0, "").replace("    time.sleep", "    memory.add('Who owns it?', 'Bo'); time.sleep")
-    status, shown = typed(program("search", "x", "--store", store, before=before), [("… 2 s", b"\x03")])
+    status, shown = typed(program("search", "x", "--store", store, before=before), [("… 0 s", b"\x03")])
     assert status == 130
     assert f"interrupted; 1 change in {store}, which `kedit undo` takes back: " in shown
     assert "Who owns it? → Bo" in shown
