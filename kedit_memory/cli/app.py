@@ -37,6 +37,7 @@ COMMANDS = {
     "ask": "kedit_memory.cli.ask:ask",
     "chat": "kedit_memory.cli.chat:chat",
     "ingest": "kedit_memory.cli.ingest:ingest",
+    "passages": "kedit_memory.cli.passages:app",
     "calibrate": "kedit_memory.cli.calibrate:app",
     "evaluate": "kedit_memory.cli.evaluate:app",
     "models": "kedit_memory.cli.models:app",
