@@ -7,6 +7,7 @@ import typer
 
 from kedit_memory.cli import options as o
 from kedit_memory.cli.output import counted, edit_document, edit_line, emit, revision_document, revision_line
+from kedit_memory.cli.progress import say
 from kedit_memory.cli.stdin import INPUT, demand_yes, text_of
 from kedit_memory.cli.store import open_store
 from kedit_memory.errors import InvalidInputError
@@ -29,6 +30,11 @@ def add(
     valid_from: o.ValidFrom = None,
     valid_until: o.ValidUntil = None,
     source: o.Source = None,
+    metadata: o.Metadata = None,
+    given_id: Annotated[
+        str | None,
+        typer.Option("--id", metavar="<str>", help="An id of your own, such as policy-7."),
+    ] = None,
     on_conflict: o.Conflict = OnConflict.SUPERSEDE,
     store: o.Store = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
@@ -56,10 +62,14 @@ def add(
             valid_from=valid_from,
             valid_until=valid_until,
             source=source,
+            metadata=o.metadata_of(metadata),
+            id=given_id,
             on_conflict=on_conflict,
             namespace=namespace,
         )
     _print_edit(edit, as_json=as_json)
+    if edit.possible_conflicts:
+        say(f"{edit.id} may contradict {', '.join(edit.possible_conflicts)}: retract or update what is wrong")
 
 
 def erase(
@@ -174,10 +184,15 @@ def reject(
     _print_edit(edit, as_json=as_json)
 
 
-def undo(store: o.ExistingStore = o.STORE, namespace: o.Namespace = o.NAMESPACE, as_json: o.Json = False) -> None:
+def undo(
+    edit_id: Annotated[str | None, typer.Argument(help="Take back the last on this edit; else of all.")] = None,
+    store: o.ExistingStore = o.STORE,
+    namespace: o.Namespace = o.NAMESPACE,
+    as_json: o.Json = False,
+) -> None:
     """Take back the last operation that was not taken back yet."""
     with open_store(store, create=False) as memory:
-        revisions = memory.undo(namespace=namespace)
+        revisions = memory.undo(edit_id, namespace=namespace)
     emit(
         as_json=as_json,
         document={"undone": [revision_document(r) for r in revisions]},

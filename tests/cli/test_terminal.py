@@ -26,7 +26,7 @@ NOBODY = "openai:none@http://127.0.0.1:9/v1"  # a model that cannot be asked
 def typed(
     program: str, answers: Sequence[tuple[str, bytes]] = (), seconds: float = 60.0, **environment: str
 ) -> tuple[int, str]:
-    """Exit status and screen of a program in a terminal; each answer is typed once the screen ends with what its pattern finds."""
+    """Exit status and screen of a program in a terminal; an answer is typed once the screen ends with its pattern."""
     child, screen = pty.fork()
     if child == 0:
         os.execve(sys.executable, [sys.executable, "-c", program], os.environ | {"TERM": "xterm", **environment})  # noqa: S606
@@ -146,7 +146,7 @@ def test_an_interrupted_import_leaves_the_store_as_it_was(kedit: Kedit, store: P
 @pytest.mark.parametrize("leave", [b"quit\n", b"exit\n", b"Quit\n", b"\x04"])
 def test_a_chat_passes_over_empty_lines_and_ends(store: Path, leave: bytes) -> None:
     ready = "from kedit_memory.routing import asking; asking.check_dialogues = lambda model: None"
-    talk = [(r"\? ", b"\n"), (r"\? ", b"Who leads Acme?\n"), ("? ", leave)]
+    talk = [(r"\? ", b"\n"), (r"\? ", b"Who leads Acme?\n"), (r"\? ", leave)]
     status, shown = typed(program("chat", "--model", NOBODY, "--store", store, before=ready), talk)
     assert status == 0
     assert shown.count("Ann Berg") == 1
