@@ -72,6 +72,7 @@ class Rows:
         self.connection = connection
         self._meta: Mapping[str, str] | None = None
         self._rejected: bool | None = None
+        self._subjectless: dict[str, bool] = {}  # by namespace
         self._version = -1
 
     def refresh(self) -> None:
@@ -92,6 +93,7 @@ class Rows:
     def forget(self) -> None:
         """Forgets what is remembered of the store."""
         self._meta = self._rejected = None
+        self._subjectless = {}
 
     def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """All rows of one statement."""
@@ -114,6 +116,13 @@ class Rows:
             found = self.query("SELECT 1 FROM keys WHERE live AND kind = 'rejected' LIMIT 1")
             self._rejected = bool(found)
         return self._rejected
+
+    def any_subjectless(self, namespace: str) -> bool:
+        """Whether an edit of a namespace that holds on some day is about no known subject."""
+        if namespace not in self._subjectless:
+            sql = "SELECT 1 FROM edits WHERE namespace = ? AND subject_key IS NULL AND holds LIMIT 1"
+            self._subjectless[namespace] = bool(self.query(sql, namespace))
+        return self._subjectless[namespace]
 
     def edit(self, edit_id: str) -> Edit:
         """The edit of that id.
