@@ -52,7 +52,7 @@ def main() -> int:
 
 def build(options: argparse.Namespace) -> dict[str, Any]:
     """Ingest, index, and encode where that is asked for."""
-    files = documents_of(options.path)
+    files = documents_of(options.path).files
     encode = encode_by_ray(options.ray, options.encoder, options.workers) if options.ray else None
     with EditMemory.open(options.store, options.encoder) as memory, Corpus(memory.path) as corpus:
         report = ingest_files(corpus, files, progress=_tell)

@@ -36,6 +36,7 @@ COMMANDS = {
     "ask": "kedit_memory.cli.ask:ask",
     "chat": "kedit_memory.cli.chat:chat",
     "ingest": "kedit_memory.cli.ingest:ingest",
+    "passages": "kedit_memory.cli.passages:app",
     "calibrate": "kedit_memory.cli.calibrate:app",
     "evaluate": "kedit_memory.cli.evaluate:app",
     "models": "kedit_memory.cli.models:app",
@@ -84,6 +85,11 @@ class Shared:
     given: Mapping[str, Any]
     settings: Mapping[str, Setting]
 
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The settings that somebody has made; a command knows its own."""
+        return {name: one.value for name, one in self.settings.items() if one.origin}
+
 
 class Command(TyperCommand):
     """A command that takes --quiet and --verbose, too, and what was given before it for its other options."""
@@ -99,8 +105,8 @@ class Command(TyperCommand):
         taken = {param.name for param in self.params}
         if refused := [_OPTIONS[name] for name in shared.given if name not in taken]:
             raise InvalidInputError(f"`kedit {' '.join(path)}` takes no {refused[0]}; leave it out")
-        settings = {} if path[0] in _ALIKE_EVERYWHERE else {name: one.value for name, one in shared.settings.items()}
-        return super().make_context(info_name, args, parent, default_map={**settings, **shared.given}, **extra)
+        defaults = {} if path[0] in _ALIKE_EVERYWHERE else shared.defaults
+        return super().make_context(info_name, args, parent, default_map={**defaults, **shared.given}, **extra)
 
     def invoke(self, ctx: Any) -> Any:
         """Run it; typer would take an interrupt for an end without a word."""

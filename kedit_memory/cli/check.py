@@ -11,18 +11,20 @@ from kedit_memory.cli.store import open_store
 
 
 def verify(store: o.ExistingStore = o.STORE, as_json: o.Json = False) -> None:
-    """Check a store; exit status 1 on a fault. Looked at: every row of edits, history and passages, and the index."""
-    from kedit_memory.retrieval.maintenance import verify_corpus
+    """Check a store; exit status 1 on a fault.
+
+    Looked at: every row in the index and back, checksums, the databases of edits and of passages.
+    """
+    from kedit_memory.retrieval.checking import verify_corpus
 
     with open_store(store, create=False) as memory:
         report = memory.verify()
         problems = [*report.problems, *verify_corpus(memory.path)]
+    sound = f"{counted(report.edits, 'edit')}, {counted(report.keys, 'key')}: sound"
     emit(
         as_json=as_json,
         document={"ok": not problems, "edits": report.edits, "keys": report.keys, "problems": problems},
-        lines=[*problems, "FAULTY"]
-        if problems
-        else [f"{counted(report.edits, 'edit')}, {counted(report.keys, 'key')}: sound"],
+        lines=[*problems, "FAULTY"] if problems else [sound],
     )
     if problems:
         raise typer.Exit(1)

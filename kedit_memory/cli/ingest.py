@@ -1,8 +1,6 @@
 """Passages."""
 
 import os
-import sys
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -12,17 +10,16 @@ import typer
 
 from kedit_memory.cli import options as o
 from kedit_memory.cli.app import installed
-from kedit_memory.cli.output import emit
+from kedit_memory.cli.output import counted, emit
+from kedit_memory.cli.progress import complain, step
 from kedit_memory.cli.store import open_store
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
 
 if TYPE_CHECKING:
-    from kedit_memory.retrieval.base import Progress
     from kedit_memory.retrieval.documents import Document
     from kedit_memory.retrieval.ingest import Ingested
 
-_PROGRESS_SECONDS = 2.0  # work that is done sooner needs no word about it
 _YOUNG = timedelta(days=1)  # a page fetched so recently is not asked for again
 
 
@@ -40,6 +37,9 @@ def ingest(
         ),
     ] = None,
     language: Annotated[str, typer.Option("--language", help="The Wikipedia to ask: en, de, simple …")] = "en",
+    every: Annotated[
+        bool, typer.Option("--all", help="Also hidden files of a folder, and what links in it lead to outside of it.")
+    ] = False,
     prune: Annotated[
         bool, typer.Option("--prune", help="Also drop what came from files of the folder PATH that are gone.")
     ] = False,
@@ -47,6 +47,7 @@ def ingest(
         bool, typer.Option("--dense", help="Also encode all passages, for retrieval by meaning. Takes long for many.")
     ] = False,
     store: o.Store = o.STORE,
+    namespace: o.Namespace = o.NAMESPACE,
     encoder: o.Encoder = None,
     as_json: o.Json = False,
 ) -> None:
@@ -56,7 +57,7 @@ def ingest(
     variable KEDIT_CONTACT.
     """
     from kedit_memory.retrieval.corpus import Corpus
-    from kedit_memory.retrieval.documents import documents_of
+    from kedit_memory.retrieval.documents import Chosen, documents_of
     from kedit_memory.retrieval.ingest import ingest_documents, ingest_files
     from kedit_memory.retrieval.ingest import prune as drop_gone
 
@@ -64,25 +65,25 @@ def ingest(
         raise InvalidInputError("nothing to ingest; give a PATH, or --wikipedia TITLE, or both")
     if prune and not (path and path.is_dir()):
         raise InvalidInputError("--prune needs a PATH that is a folder; give one, or leave --prune out")
-    files = documents_of(path) if path else []
+    chosen = documents_of(path, every=every) if path else Chosen(files=())
     pages = _wikipedia(wikipedia, language, store) if wikipedia else []
-    progress = _Progress()
-    with open_store(store, encoder) as memory, Corpus(memory.path) as corpus:
-        report = ingest_files(corpus, files, progress=progress)
-        report += ingest_documents(corpus, pages, progress=progress)
+    with open_store(store, encoder) as memory, Corpus(memory.path, namespace) as corpus:
+        report = ingest_files(corpus, chosen.files, progress=_progress)
+        report += ingest_documents(corpus, pages, progress=_progress)
         report.removed = drop_gone(corpus, path) if path and prune else 0
-        encoded = _index(memory, dense=dense, progress=progress)
+        report.left_out = chosen.left_out
+        encoded = _index(memory, namespace, dense=dense)
         count = len(corpus)
     if path and path.is_file() and report.unreadable:
         raise InvalidInputError(report.unreadable[0])
     _tell(report, count, encoded, as_json=as_json)
 
 
-def _index(memory: EditMemory, *, dense: bool, progress: "Progress") -> int:
+def _index(memory: EditMemory, namespace: str, *, dense: bool) -> int:
     """Bring the indexes of passages up to date, now rather than at the first question; how many were encoded."""
     from kedit_memory.retrieval.stored import StoreRetriever
 
-    retriever = StoreRetriever(memory.path, progress=progress)
+    retriever = StoreRetriever(memory.path, namespace=namespace, progress=_progress)
     retriever.settle()
     retriever.close()
     if not dense:
@@ -90,7 +91,8 @@ def _index(memory: EditMemory, *, dense: bool, progress: "Progress") -> int:
     from kedit_memory.memory.index import load_engine
     from kedit_memory.retrieval.dense import ENGINE, DenseRetriever
 
-    by_meaning = DenseRetriever(memory.path, memory.encoder, load_engine(ENGINE), progress=progress)
+    engine = load_engine(ENGINE)
+    by_meaning = DenseRetriever(memory.path, memory.encoder, engine, namespace=namespace, progress=_progress)
     encoded = by_meaning.build()
     by_meaning.close()
     return encoded
@@ -99,7 +101,7 @@ def _index(memory: EditMemory, *, dense: bool, progress: "Progress") -> int:
 def _tell(report: "Ingested", count: int, encoded: int, *, as_json: bool) -> None:
     """Print what was done; what could not be read is bad input, though the rest is in."""
     for line in report.unreadable:
-        print(f"kedit: {line}", file=sys.stderr)
+        complain(line)
     emit(
         as_json=as_json,
         document={
@@ -113,17 +115,18 @@ def _tell(report: "Ingested", count: int, encoded: int, *, as_json: bool) -> Non
                 "removed": report.removed,
             },
             "unreadable": report.unreadable,
+            "left_out": report.left_out,
         },
         lines=[
-            f"{report.added} new passages, {count} in the store",
+            f"{counted(report.added, 'new passage')}, {count:,} in the namespace",
             f"documents: {report.new} new, {report.changed} changed, {report.unchanged} unchanged, "
             f"{report.removed} removed",
-            *([f"{encoded} passages encoded"] if encoded else []),
+            *([f"{counted(encoded, 'passage')} encoded"] if encoded else []),
+            *([f"left out: {report.left_out} hidden or outside the folder (--all)"] if report.left_out else []),
         ],
     )
     if report.unreadable:
-        failed = len(report.unreadable)
-        files = "1 file" if failed == 1 else f"{failed} files"
+        files = counted(len(report.unreadable), "file")
         raise InvalidInputError(f"{files} could not be read (see above); the others are ingested")
 
 
@@ -143,13 +146,5 @@ def _wikipedia(titles: Sequence[str], language: str, store: Path) -> "list[Docum
     return [page.document() for page in fetch(titles, language=language, user_agent=agent, kept=kept)]
 
 
-class _Progress:
-    """A line on standard error every few seconds of long work."""
-
-    def __init__(self) -> None:
-        self._told = time.monotonic()
-
-    def __call__(self, what: str, done: int) -> None:
-        if time.monotonic() - self._told >= _PROGRESS_SECONDS:
-            self._told = time.monotonic()
-            print(f"kedit: {done:,} {what}", file=sys.stderr, flush=True)
+def _progress(what: str, done: int) -> None:
+    step(f"{what}: {done:,}")

@@ -1,6 +1,5 @@
 """The verbs that write to the memory."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,8 +7,7 @@ import typer
 
 from kedit_memory.cli import options as o
 from kedit_memory.cli.output import counted, edit_document, edit_line, emit, revision_document, revision_line
-from kedit_memory.cli.progress import TELLER
-from kedit_memory.cli.stdin import INPUT, text_of
+from kedit_memory.cli.stdin import INPUT, demand_yes, text_of
 from kedit_memory.cli.store import open_store
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.records import Edit, OnConflict
@@ -188,29 +186,24 @@ def undo(store: o.ExistingStore = o.STORE, namespace: o.Namespace = o.NAMESPACE,
 
 
 def purge(
-    edit_id: Annotated[str | None, typer.Argument(help="One edit; all that are not active when left out.")] = None,
+    edit_id: Annotated[str | None, typer.Argument(help="One edit; else all that answer no question any more.")] = None,
+    superseded: Annotated[
+        bool, typer.Option("--superseded", help="Without an id, those that answer for earlier days, too (--as-of).")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask: a purge cannot be undone.")] = False,
     store: o.ExistingStore = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     as_json: o.Json = False,
 ) -> None:
-    """Remove edits for good, from history and from the files. This cannot be undone."""
+    """Remove edits for good, from history and from the files.
+
+    This cannot be undone. Backups, exports and consolidated models keep what they hold.
+    """
     if not yes:
-        _confirm(f"Remove {edit_id or 'every edit that is not active'} for good?")
+        demand_yes(f"Remove {edit_id or 'every edit that answers no question any more'} for good?")
     with open_store(store, create=False) as memory:
-        purged = memory.purge(edit_id, namespace=namespace)
+        purged = memory.purge(edit_id, namespace=namespace, superseded=superseded)
     emit(as_json=as_json, document={"purged": purged}, lines=[f"{counted(len(purged), 'edit')} removed for good"])
-
-
-def _confirm(question: str) -> None:
-    """Go on only if somebody at a terminal says yes."""
-    answer = ""
-    if sys.stdin and sys.stdin.isatty():
-        TELLER.clear()
-        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-        answer = sys.stdin.readline()
-    if answer.strip().casefold() not in {"y", "yes"}:
-        raise InvalidInputError("not confirmed, so nothing was removed; answer y at the terminal, or give --yes")
 
 
 def _given_texts(prompt: str | None, target: str | None, file: Path | None) -> tuple[str | None, str | None]:

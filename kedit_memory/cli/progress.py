@@ -101,9 +101,8 @@ class Teller(logging.Handler):
                 waited = time.monotonic() - self._silent_since
                 if self._step and waited >= _PATIENCE and not self.quiet:
                     width = shutil.get_terminal_size().columns - _TIME_WIDTH  # a second line could not be cleared
-                    print(
-                        f"{_CLEAR}{shortened(self._step, width)} … {waited:.0f} s", file=sys.stderr, end="", flush=True
-                    )
+                    line = f"{_CLEAR}{shortened(self._step, width)} … {waited:.0f} s"
+                    print(line, file=sys.stderr, end="", flush=True)
                     self._drawn = True
 
 

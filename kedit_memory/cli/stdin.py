@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
+from kedit_memory.cli.progress import TELLER
 from kedit_memory.errors import InvalidInputError
 
 INPUT = "-"  # stands for what standard input holds
@@ -23,6 +24,17 @@ def text_of(argument: str) -> str:
     from kedit_memory.memory.formats.content import decoded
 
     return decoded(sys.stdin.buffer.read(), "standard input")
+
+
+def demand_yes(question: str) -> None:
+    """Go on only if somebody at a terminal says yes."""
+    answer = ""
+    if sys.stdin and sys.stdin.isatty():
+        TELLER.clear()
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        answer = sys.stdin.readline()
+    if answer.strip().casefold() not in {"y", "yes"}:
+        raise InvalidInputError("not confirmed, so nothing was removed; answer y at the terminal, or give --yes")
 
 
 def questions_of(argument: str) -> list[str]:

@@ -4,10 +4,11 @@ Conflicts are decided on namespace, subject, relation and validity, never on sim
 whose subject or relation is unknown is compared by its prompt instead.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from kedit_memory.records import Edit, Status
+from kedit_memory.records import Edit, OnConflict, Status
 from kedit_memory.text import fold
 
 
@@ -46,9 +47,14 @@ def prompt_key(prompt: str) -> str:
     return fold(prompt).rstrip("?!.。؟ ") or fold(prompt)
 
 
+def relation_key(relation: str) -> str:
+    """The folded relation, whose words may be joined by underscores."""
+    return fold(relation.replace("_", " "))
+
+
 def slot_of(subject: str | None, relation: str | None) -> str | None:
     """The slot of a subject and relation; None unless both are known."""
-    about, asked = subject_key(subject), fold((relation or "").replace("_", " "))
+    about, asked = subject_key(subject), relation_key(relation or "")
     return f"{about}\x1f{asked}" if about and asked else None
 
 
@@ -109,6 +115,11 @@ def conflicts(new: Edit, old: Edit) -> bool:
         and same_question(question_of(new), question_of(old))
         and overlap(interval_of(new), interval_of(old))
     )
+
+
+def standing_against(edit: Edit, near: Iterable[Edit], on_conflict: OnConflict) -> list[Edit]:
+    """Those of some edits that give another answer than `edit`; none where both are to be kept."""
+    return [] if on_conflict is OnConflict.KEEP_BOTH else [old for old in near if conflicts(edit, old)]
 
 
 def same(one: Edit, other: Edit) -> bool:

@@ -1,5 +1,6 @@
 """The encoder behind a store: loaded late, checked against what made the stored keys."""
 
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from kedit_memory.errors import EncoderMismatchError, ModelError, StoreError
 from kedit_memory.memory.store import Rows, Store
 from kedit_memory.records import Encoder, Vectors
 from kedit_memory.registry import load
+
+_LOG = logging.getLogger(__name__)
 
 _LOADERS = {"load_encoder": "kedit_memory.models.encoder:load_encoder"}
 _BATCH = 8192  # texts handed over at once; the encoder sorts them by length
@@ -138,6 +141,7 @@ def encode_all(encoder: Encoder, texts: Sequence[str]) -> Vectors:
     """
     result = np.empty((len(texts), encoder.dimension), np.float32)
     for start in range(0, len(texts), _BATCH):
+        _LOG.info("encoding texts, %s of %s done", f"{start:,}", f"{len(texts):,}")
         batch = texts[start : start + _BATCH]
         vectors = np.asarray(encoder.encode(batch), np.float32)
         if vectors.shape != (len(batch), encoder.dimension) or not np.isfinite(vectors).all():

@@ -5,11 +5,11 @@
 from collections.abc import Sequence
 
 from kedit_memory.errors import ConflictError, NotFoundError
-from kedit_memory.memory.conflicts import conflicts
-from kedit_memory.memory.rows import Snapshot, id_of, number_of, snapshot_from, to_json
+from kedit_memory.memory.conflicts import conflicts, question_of, same_question
+from kedit_memory.memory.rows import Snapshot, id_of, number_of, row_of, snapshot_from, to_json
 from kedit_memory.memory.store import Rows, Store
 from kedit_memory.memory.write import Writer
-from kedit_memory.records import Revision
+from kedit_memory.records import Edit, Revision, Status
 
 _STANDING = "o.undone_by IS NULL AND o.verb NOT IN ('undo', 'purge', 'rebuild')"
 _NAMESPACE = "json_extract(coalesce(c.after, c.before), '$.edit.namespace')"  # of the edit that a change is about
@@ -94,6 +94,28 @@ def revisions_of(
     return revisions(store, mine, number, namespace, after=after, limit=limit)
 
 
+def asked_the_same(store: Rows, edit: Edit) -> list[str]:
+    """Edits of whatever status, undone ones among them, that answered the question of an edit, by id."""
+    row = row_of(edit)
+    found = store.edits(
+        "e.namespace = ? AND (e.prompt_key = ? OR e.slot = ?)", edit.namespace, row["prompt_key"], row["slot"]
+    )
+    undone = store.query(
+        "SELECT coalesce(after, before) AS last FROM changes WHERE edit_id NOT IN (SELECT id FROM edits) ORDER BY id"
+    )
+    gone = {one.edit.id: one.edit for one in (snapshot_from(change["last"]) for change in undone) if one is not None}
+    return sorted(
+        (
+            one.id
+            for one in (*found, *gone.values())
+            if one.id != edit.id
+            and one.namespace == edit.namespace
+            and same_question(question_of(edit), question_of(one))
+        ),
+        key=number_of,
+    )
+
+
 def undo_last(store: Store, writer: Writer, namespace: str | None, edit_id: str | None = None) -> list[Revision]:
     """Takes back the newest operation that still stands, of a namespace or on an edit; its revisions, now undone.
 
@@ -127,7 +149,9 @@ def _refuse_overtaken(store: Store, undone: int, changes: Sequence[tuple[Snapsho
     touched = {one.edit.id for pair in changes for one in pair if one is not None}
     restored = {before.edit.id: before.edit for before, _ in changes if before is not None}  # the first one's, at last
     for edit in restored.values():
-        touched |= {rival.id for rival in store.rivals(edit) if conflicts(edit, rival)} if edit.holds else set()
+        touched |= {rival.id for rival in store.rivals(edit) if edit.holds and conflicts(edit, rival)}
+        if edit.status is Status.ACTIVE:
+            touched |= {holder.id for holder in store.active_called(edit.given_id, edit.namespace)}
     for later in store.query(_SELECT_LATER, undone, to_json([number_of(edit_id) for edit_id in sorted(touched)])):
         raise ConflictError(
             f"operation {undone} cannot be undone: operation {later['seq']} ({later['verb']}, in namespace "

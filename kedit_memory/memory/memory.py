@@ -1,29 +1,40 @@
 """The memory as its users meet it: each verb is one short step of a session on a store."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TextIO, Unpack
+from typing import Any, Self, TextIO, TypeAlias
 
-from kedit_memory.errors import ConflictError, InvalidInputError, NotFoundError
+from kedit_memory.errors import ConflictError
 from kedit_memory.memory import consolidation, feedback, maintenance, transfer
 from kedit_memory.memory.encoding import Encoding
 from kedit_memory.memory.formats import read_rows
-from kedit_memory.memory.history import purgeable, revisions_of, undo_last
+from kedit_memory.memory.history import asked_the_same, purgeable, revisions_of, undo_last
 from kedit_memory.memory.index.cached import CachedIndex
+from kedit_memory.memory.listing import Chosen, edit_called, edits_chosen
 from kedit_memory.memory.maintenance import Stats, Verification
 from kedit_memory.memory.read import Reader
 from kedit_memory.memory.replaced import Replacing
-from kedit_memory.memory.revising import EditChanges, EditFields, revised
-from kedit_memory.memory.session import SINGLE, Session, conflict_rule, named, request
-from kedit_memory.memory.store import Store
+from kedit_memory.memory.requests import (
+    UNCHANGED,
+    Unchanged,
+    conflict_rule,
+    namespace_name,
+    request_to_add,
+    revised,
+    whole_number,
+)
+from kedit_memory.memory.rows import looks_like_id
+from kedit_memory.memory.session import SINGLE, Session, named
+from kedit_memory.memory.store import Rows, Store
 from kedit_memory.records import (
     DEFAULT_NAMESPACE,
     Checkpoint,
     Consolidation,
     Edit,
+    EditRequest,
     Encoder,
     Imported,
     Kind,
@@ -33,6 +44,12 @@ from kedit_memory.records import (
     Status,
     Vectors,
 )
+
+# Inside the class, `list` is one of its verbs.
+Edits: TypeAlias = list[Edit]
+Matches: TypeAlias = list[Match]
+Revisions: TypeAlias = list[Revision]
+_Strings: TypeAlias = list[str]
 
 
 class EditMemory:
@@ -100,42 +117,141 @@ class EditMemory:
         prompt: str | None = None,
         target: str | None = None,
         *,
+        subject: str | None = None,
+        relation: str | None = None,
+        statement: str | None = None,
+        paraphrases: Sequence[str] = (),
+        aliases: Sequence[str] = (),
+        radius: float | None = None,
+        valid_from: str | None = None,
+        valid_until: str | None = None,
+        source: str | None = None,
+        namespace: str = DEFAULT_NAMESPACE,
+        metadata: Mapping[str, Any] | None = None,
+        id: str | None = None,
         on_conflict: str = OnConflict.SUPERSEDE,
-        **fields: Unpack[EditFields],
     ) -> Edit:
-        """The stored edit, durable when this returns.
+        """The stored fact, durable when this returns.
 
-        Give prompt and target (a question or a cloze), one text alone (a statement), or subject,
-        relation and target. An active edit that says exactly the same is given back unchanged.
+        One of these forms is enough:
+
+            memory.add("Who leads Acme?", "Ann Berg", subject="Acme")  # a question with its answer
+            memory.add("The chief executive of Acme is", "Ann Berg")  # the beginning of a sentence, and its end
+            memory.add("Ann Berg has led Acme since 2025.")  # a statement alone
+            memory.add(subject="Acme", relation="chief executive", target="Ann Berg")
+
+        A newer answer to the same question (the same subject and relation, or the same prompt) supersedes the older
+        one on the days of its own interval. An active edit that says exactly the same is given back unchanged.
+
+        Args:
+            prompt: how the fact is asked for, or a statement where no target is given.
+            target: the answer, kept to the character.
+            subject: whom or what the fact is about; then only questions that name it are answered.
+            relation: what of the subject the target is, such as "capital".
+            statement: the fact as one sentence; else it is made from prompt and target.
+            paraphrases: other ways to ask, each of which finds the edit like its prompt.
+            aliases: other names of the subject.
+            radius: how far from its keys the edit may answer, 0 to 2; else the rules of scope decide.
+            valid_from: the first day on which it holds, such as "2024-07-01"; None for always.
+            valid_until: the first day on which it holds no more.
+            source: where the fact comes from.
+            namespace: whose memory it belongs to; edits of one never answer in another.
+            metadata: JSON values of your own, kept with the edit.
+            id: a name of your own, such as "policy-7", by which `get`, `update` and `delete` find the edit, too.
+            on_conflict: where another answer holds: "supersede" it, "reject" this one, or "keep_both".
+
+        Returns:
+            The edit. Its `possible_conflicts` are the ids of edits that it may contradict, though in other words.
 
         Raises:
-            ConflictError: another answer holds the slot and `on_conflict` is "reject".
+            ConflictError: another answer holds and `on_conflict` is "reject", or another edit has the `id`.
             InvalidInputError: something is missing, malformed or beyond a limit.
         """
-        if target is None and fields.get("kind") is not Kind.ERASURE:
-            if fields.get("statement") is None:
-                prompt, fields["statement"] = None, prompt
-            if fields["statement"] is None:
-                raise InvalidInputError("no target; give a target, a statement alone, or use erase")
-            if prompt is None and fields["statement"].rstrip().endswith("?"):
-                raise InvalidInputError("a question without its answer; give the answer after it, or use erase")
-        return self._session.add([(SINGLE, request(prompt, target, fields))], on_conflict, "add")[0]
+        request = EditRequest(
+            prompt=prompt,
+            target=target,
+            subject=subject,
+            relation=relation,
+            statement=statement,
+            paraphrases=paraphrases,
+            aliases=aliases,
+            radius=radius,
+            valid_from=valid_from,
+            valid_until=valid_until,
+            source=source,
+            namespace=namespace,
+            metadata={} if metadata is None else metadata,
+            id=id,
+        )
+        return self._session.add([(SINGLE, request_to_add(request))], on_conflict, "add")[0]
 
     def erase(
         self,
         prompt: str | None = None,
         *,
+        subject: str | None = None,
+        relation: str | None = None,
+        paraphrases: Sequence[str] = (),
+        aliases: Sequence[str] = (),
+        radius: float | None = None,
+        valid_from: str | None = None,
+        valid_until: str | None = None,
+        source: str | None = None,
+        namespace: str = DEFAULT_NAMESPACE,
+        metadata: Mapping[str, Any] | None = None,
+        id: str | None = None,
         on_conflict: str = OnConflict.SUPERSEDE,
-        **fields: Unpack[EditFields],
+        purge: bool = False,
     ) -> Edit:
-        """A stored erasure: what the prompt, or subject and relation, ask for is to be forgotten.
+        """A stored erasure: what the prompt, or subject and relation, ask for is refused from now on.
+
+        What the memory answered before is superseded, not removed: `list(status=None)`, `history`, `export` and
+        `backup` still hold it, and `undo` brings it back. With `purge`, every edit of the same question is removed for
+        good, from all files of the store; copies elsewhere, such as exports, backups and consolidated models, are
+        yours to remove.
+
+        Args:
+            prompt: the question that is to be refused.
+            subject: as in `add`, and so are the others.
+            relation: as in `add`.
+            paraphrases: as in `add`.
+            aliases: as in `add`.
+            radius: as in `add`.
+            valid_from: as in `add`.
+            valid_until: as in `add`.
+            source: as in `add`.
+            namespace: as in `add`.
+            metadata: as in `add`.
+            id: as in `add`.
+            on_conflict: as in `add`.
+            purge: whether to remove what was stored about the question, retracted and undone edits included.
 
         Raises:
-            ConflictError: an answer holds the slot and `on_conflict` is "reject".
+            ConflictError: an answer holds and `on_conflict` is "reject", or another edit has the `id`.
             InvalidInputError: something is missing, malformed or beyond a limit.
+            StoreError: with `purge`, as in `purge`.
         """
-        fields["kind"] = Kind.ERASURE
-        return self._session.add([(SINGLE, request(prompt, None, fields))], on_conflict, "erase")[0]
+        request = EditRequest(
+            prompt=prompt,
+            subject=subject,
+            relation=relation,
+            paraphrases=paraphrases,
+            aliases=aliases,
+            radius=radius,
+            valid_from=valid_from,
+            valid_until=valid_until,
+            source=source,
+            namespace=namespace,
+            metadata={} if metadata is None else metadata,
+            kind=Kind.ERASURE,
+            id=id,
+        )
+        erasure = self._session.add([(SINGLE, request)], on_conflict, "erase")[0]
+        if purge:
+            with self._session.store.reading() as rows:
+                answers = asked_the_same(rows, erasure)
+            self._remove(answers)
+        return erasure
 
     def add_many(
         self,
@@ -144,7 +260,7 @@ class EditMemory:
         on_conflict: str = OnConflict.SUPERSEDE,
         partial: bool = False,
         namespace: str = DEFAULT_NAMESPACE,
-    ) -> list[Edit]:
+    ) -> Edits:
         """All rows as edits, in one transaction and one operation.
 
         Args:
@@ -163,18 +279,51 @@ class EditMemory:
         self,
         edit_id: str,
         *,
+        prompt: str | Unchanged = UNCHANGED,
+        target: str | Unchanged | None = UNCHANGED,
+        subject: str | Unchanged | None = UNCHANGED,
+        relation: str | Unchanged | None = UNCHANGED,
+        statement: str | Unchanged | None = UNCHANGED,
+        paraphrases: Sequence[str] | Unchanged | None = UNCHANGED,
+        aliases: Sequence[str] | Unchanged | None = UNCHANGED,
+        radius: float | Unchanged | None = UNCHANGED,
+        valid_from: str | Unchanged | None = UNCHANGED,
+        valid_until: str | Unchanged | None = UNCHANGED,
+        source: str | Unchanged | None = UNCHANGED,
+        metadata: Mapping[str, Any] | Unchanged | None = UNCHANGED,
         on_conflict: str = OnConflict.SUPERSEDE,
         namespace: str | None = None,
-        **changes: Unpack[EditChanges],
     ) -> Edit:
-        """The edit with some fields changed; None takes a value away.
+        """The edit with some fields changed, as `add` explains them; None takes a value away.
+
+        A target of None makes the edit an erasure. A statement that was made from prompt and target follows them.
+
+        Args:
+            edit_id: the store's id of the edit, or the one that you gave it.
+            on_conflict: as in `add`.
+            namespace: that the edit must be of; None for any.
 
         Raises:
             ConflictError: as in `add`, or the edit was changed by another process meanwhile.
-            InvalidInputError: the edit is not active, or a value is not allowed.
+            InvalidInputError: the edit is not active, nothing is changed, or a value is not allowed.
             NotFoundError: there is no such edit.
         """
-        self.get(edit_id, namespace=namespace)
+        given = {
+            "prompt": prompt,
+            "target": target,
+            "subject": subject,
+            "relation": relation,
+            "statement": statement,
+            "paraphrases": paraphrases,
+            "aliases": aliases,
+            "radius": radius,
+            "valid_from": valid_from,
+            "valid_until": valid_until,
+            "source": source,
+            "metadata": metadata,
+        }
+        changes = {name: value for name, value in given.items() if value is not UNCHANGED}
+        rule, edit_id = conflict_rule(on_conflict), self.get(edit_id, namespace=namespace).id
         with self._session.store.reading() as rows:
             before = rows.snapshot(edit_id)
         draft = revised(before, changes)
@@ -182,11 +331,13 @@ class EditMemory:
         with self._session.operation("update", draft.edit.namespace) as writer:
             if self._session.store.snapshot(edit_id) != before:
                 raise ConflictError(f"{edit_id} was changed by another process; look and try again")
-            writer.update(before, draft, vectors, conflict_rule(on_conflict))
+            writer.update(before, draft, vectors, rule)
             return self._session.store.edit(edit_id)
 
     def retract(self, edit_id: str, *, namespace: str | None = None) -> Edit:
-        """The edit, no longer active; its history stays. What it superseded stays superseded.
+        """The edit, no longer active, nor any part of it; its history stays. What it superseded stays superseded.
+
+        `delete` is another name of this verb; `purge` removes an edit from the files, too.
 
         Raises:
             InvalidInputError: it is retracted already.
@@ -194,8 +345,10 @@ class EditMemory:
         """
         edit = self.get(edit_id, namespace=namespace)
         with self._session.operation("retract", edit.namespace) as writer:
-            writer.retract(edit_id)
-            return self._session.store.edit(edit_id)
+            writer.retract(edit.id)
+            return self._session.store.edit(edit.id)
+
+    delete = retract
 
     def confirm(self, edit_id: str, question: str, *, namespace: str | None = None) -> Edit:
         """The edit, which from now on covers the question: its wording becomes one of the edit's keys.
@@ -220,7 +373,7 @@ class EditMemory:
         """
         return self._session.hear("reject", feedback.reject, self.get(edit_id, namespace=namespace), question)
 
-    def undo(self, edit_id: str | None = None, *, namespace: str | None = None) -> list[Revision]:
+    def undo(self, edit_id: str | None = None, *, namespace: str | None = None) -> Revisions:
         """Takes back the newest operation that still stands, or the newest on one edit; its revisions, now undone.
 
         Everything is again what it was, to the last bit. An undo itself cannot be undone.
@@ -229,6 +382,7 @@ class EditMemory:
             ConflictError: newer work, in another namespace or on another edit, rests on the operation.
             NotFoundError: there is nothing to undo.
         """
+        namespace = None if namespace is None else namespace_name(namespace)
         if edit_id is not None:
             edit_id = self.get(edit_id, namespace=namespace).id
         with self._session.operation("undo", namespace) as writer:
@@ -250,7 +404,7 @@ class EditMemory:
         ids = tuple(edit.id for edit in edits)
         return Consolidation(operation=operation, checkpoint=made, edit_ids=ids, undone=False)
 
-    def consolidations(self) -> list[Consolidation]:
+    def consolidations(self) -> Sequence[Consolidation]:
         """All consolidations, undone ones too, oldest first."""
         with self._session.store.reading() as rows:
             return consolidation.consolidations(rows)
@@ -279,28 +433,65 @@ class EditMemory:
             return consolidation.held_by(rows, fingerprint, edit_ids)
 
     def get(self, edit_id: str, *, namespace: str | None = None) -> Edit:
-        """The edit of that id, whatever its status.
+        """The edit of that id, the store's or the one that you gave it, whatever its status.
+
+        Of several edits that had your id one after the other, the active one, else the newest.
 
         Raises:
+            InvalidInputError: edits of several namespaces have your id, and none is named.
             NotFoundError: there is none, or it is of another namespace.
         """
         with self._session.store.reading() as rows:
-            edit = rows.edit(edit_id)
-        if namespace is not None and edit.namespace != namespace:
-            raise NotFoundError(f"{edit_id} is in namespace {edit.namespace!r}, not {namespace!r}; name its own")
-        return edit
+            return edit_called(rows, edit_id, None if namespace is None else namespace_name(namespace))
 
-    def all(
+    def list(
         self,
         *,
         status: str | None = Status.ACTIVE,
         namespace: str | None = DEFAULT_NAMESPACE,
-    ) -> list[Edit]:
-        """All edits of a status (None: of any), by id."""
-        if status is not None and status not in list(Status):
-            raise InvalidInputError(f"status {status!r} is unknown (known: {', '.join(Status)})")
+        subject: str | None = None,
+        relation: str | None = None,
+        source: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> Edits:
+        """The edits that have all of this in common, by id.
+
+        Args:
+            status: "active", "superseded" or "retracted"; None for any.
+            namespace: whose they are; None for all.
+            subject: that they are about, in whatever case.
+            relation: that they are about, in whatever case.
+            source: where they come from.
+            metadata: values that theirs hold, such as {"team": "sales"}.
+            since: the first day on which they were added, such as "2024-07-01".
+            until: the first day that is too late.
+            limit: how many are given at most; None for all.
+            after: the id of the last edit of the page before.
+
+        Raises:
+            InvalidInputError: a value is not allowed.
+        """
+        chosen = Chosen(
+            status=status,
+            namespace=namespace,
+            subject=subject,
+            relation=relation,
+            source=source,
+            metadata=metadata,
+            since=since,
+            until=until,
+            after=after,
+        )
         with self._session.store.reading() as rows:
-            return rows.edits("(?1 IS NULL OR e.status = ?1) AND (?2 IS NULL OR e.namespace = ?2)", status, namespace)
+            return edits_chosen(rows, chosen, limit)
+
+    def all(self, *, status: str | None = Status.ACTIVE, namespace: str | None = DEFAULT_NAMESPACE) -> Edits:
+        """All edits of a status (None: of any), by id; `list` gives them by page, or those of a kind."""
+        return self.list(status=status, namespace=namespace)
 
     @contextmanager
     def reader(self, *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE) -> Iterator[Reader]:
@@ -316,7 +507,7 @@ class EditMemory:
         namespace: str = DEFAULT_NAMESPACE,
         subjects: Collection[str] | None = None,
         limit: int | None = None,
-    ) -> list[Match]:
+    ) -> Matches:
         """Every edit that covers a question (or its vector), by the margin r^2 - d^2, largest first.
 
         With `as_of`, what held on that day, superseded edits included; otherwise what holds today.
@@ -337,7 +528,7 @@ class EditMemory:
         as_of: str | None = None,
         namespace: str = DEFAULT_NAMESPACE,
         limit: int | None = None,
-    ) -> list[Match]:
+    ) -> Matches:
         """Every edit about one of these subjects, whatever its distance from a question, nearest first.
 
         What holds is as in `in_scope`, and each match is by the edit's nearest key. Needs no search, so it
@@ -350,14 +541,14 @@ class EditMemory:
 
     def replacing(
         self, subjects: Collection[str], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
-    ) -> list[Replacing]:
+    ) -> Sequence[Replacing]:
         """The edits about one of these subjects that hold, today or on a day, with the values that each replaced."""
         with self.reader(as_of=as_of, namespace=namespace) as reader:
             return reader.replacing(subjects)
 
     def worded(
         self, texts: Collection[str], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
-    ) -> list[Match]:
+    ) -> Matches:
         """Every edit of which one of these texts is the prompt, a paraphrase or a confirmed question; by id.
 
         What holds is as in `in_scope`. Needs neither the encoder nor a search.
@@ -385,17 +576,16 @@ class EditMemory:
         *,
         as_of: str | None = None,
         namespace: str = DEFAULT_NAMESPACE,
-    ) -> list[Match]:
+    ) -> Matches:
         """The `k` edits nearest to a text, in scope or not, rejected for it or not, nearest first."""
-        if k < 1:
-            raise InvalidInputError(f"k is {k}; give 1 or more")
+        whole_number(k, "k", 1)
         vector = self._session.question(query)
         with self.reader(as_of=as_of, namespace=namespace) as reader:
             return reader.nearest(vector, k)
 
     def history(
         self, edit_id: str | None = None, *, namespace: str | None = None, limit: int | None = None, after: int = 0
-    ) -> list[Revision]:
+    ) -> Revisions:
         """All changes to an edit, or to all, oldest first; undone ones stay listed.
 
         For one page after the other: with `limit`, that many at most; with `after`, the `number` of the last one seen,
@@ -405,8 +595,10 @@ class EditMemory:
             NotFoundError: no edit ever had that id.
         """
         _check_limit(limit)
+        namespace = None if namespace is None else namespace_name(namespace)
         with self._session.store.reading() as rows:
-            return revisions_of(rows, edit_id, namespace, after=after, limit=limit)
+            number = None if edit_id is None else self._known_id(rows, edit_id, namespace)
+            return revisions_of(rows, number, namespace, after=whole_number(after, "after", 0), limit=limit)
 
     def export(self, to: str | Path | TextIO, *, namespace: str | None = None) -> int:
         """Writes all edits as JSON lines, sorted; equal stores give equal bytes. Their number."""
@@ -449,7 +641,7 @@ class EditMemory:
         on_conflict: str = OnConflict.SUPERSEDE,
         partial: bool = False,
         namespace: str = DEFAULT_NAMESPACE,
-    ) -> list[Edit]:
+    ) -> Edits:
         """The edits of a file, as `import_file` takes them; without `partial` a row that cannot be stored is an error.
 
         Raises:
@@ -490,7 +682,7 @@ class EditMemory:
         with self._session.store.reading() as rows:
             return maintenance.stats(rows)
 
-    def purge(self, edit_id: str | None = None, *, namespace: str | None = None, superseded: bool = False) -> list[str]:
+    def purge(self, edit_id: str | None = None, *, namespace: str | None = None, superseded: bool = False) -> _Strings:
         """Removes an edit, or all that answer no question, from every file, history included; their ids.
 
         Meant for private data: nothing brings it back, and backups are not touched.
@@ -505,18 +697,16 @@ class EditMemory:
             StoreError: files cannot be removed, or another process reads the store, so that its log cannot be emptied
                 yet; purging again goes on with it.
         """
-        store = self._session.store
-        with store.reading() as rows:
-            unscrubbed = rows.unscrubbed()
-            chosen = purgeable(rows, namespace, superseded=superseded) if edit_id is None else [edit_id]
-            if edit_id is not None and not revisions_of(rows, edit_id, namespace, missing=not unscrubbed):
-                chosen = []
-            chosen += [part for one in chosen[:1] if edit_id for part in rows.parts_of(one)]
-        if chosen:
-            maintenance.purge(store, self._session.index, chosen, self._session.now())
-        if unscrubbed:
-            maintenance.scrub(store, self._session.index)
-        return chosen
+        namespace = None if namespace is None else namespace_name(namespace)
+        with self._session.store.reading() as rows:
+            if edit_id is None:
+                chosen = purgeable(rows, namespace, superseded=superseded)
+            else:
+                number = self._known_id(rows, edit_id, namespace)
+                missing = not rows.unscrubbed()  # else what is gone already may still be wiped
+                noted = revisions_of(rows, number, namespace, missing=missing)
+                chosen = [number, *rows.parts_of(number)] if noted else []
+        return self._remove(chosen)
 
     def backup(self, to: str | Path) -> Path:
         """A copy of the store in another folder, consistent even while others write.
@@ -529,6 +719,25 @@ class EditMemory:
     def close(self) -> None:
         """Writes the cache if it lags behind and ends the connection; closing again does nothing."""
         self._session.close()
+
+    def _known_id(self, rows: Rows, edit_id: str, namespace: str | None) -> str:
+        """The store's id of an edit, which itself may be gone."""
+        return edit_id if looks_like_id(edit_id) else edit_called(rows, edit_id, namespace).id
+
+    def _remove(self, edit_ids: _Strings) -> _Strings:
+        """Removes edits from every file; their ids."""
+        store, index = self._session.store, self._session.index
+        with store.reading() as rows:
+            unscrubbed = rows.unscrubbed()
+        if edit_ids:
+            maintenance.purge(store, index, edit_ids, self._session.now())
+        if unscrubbed:
+            maintenance.scrub(store, index)
+        return edit_ids
+
+    def __bool__(self) -> bool:
+        """A memory is true, whether or not it holds edits."""
+        return True
 
     def __enter__(self) -> Self:
         return self
@@ -543,5 +752,5 @@ class EditMemory:
 
 
 def _check_limit(limit: int | None) -> None:
-    if limit is not None and limit < 1:
-        raise InvalidInputError(f"limit is {limit}; give 1 or more, or None for all")
+    if limit is not None:
+        whole_number(limit, "limit", 1)

@@ -8,6 +8,7 @@ whatever is written meanwhile.
 
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,9 +27,9 @@ HUB = 512  # keys of some subjects beyond which the index is searched instead of
 
 # CROSS JOIN keeps the order: from the few keys to their edits, never through all edits of a namespace.
 _SELECT_KEYS = (
-    "SELECT k.id, k.kind, k.text, k.edit_id FROM json_each(?4) found CROSS JOIN keys k ON k.id = found.value "
+    "SELECT k.id, k.kind, k.text, k.edit_id FROM json_each(?5) found CROSS JOIN keys k ON k.id = found.value "
     f"CROSS JOIN edits e ON e.id = k.edit_id WHERE k.live AND {HOLDS} "
-    "AND (?3 IS NULL OR e.subject_key IS NULL OR e.subject_key IN (SELECT value FROM json_each(?3)))"
+    "AND (?3 IS NULL OR e.subject_key IN (SELECT value FROM json_each(?3)) OR (?4 AND e.subject_key IS NULL))"
 )
 # Likewise from the subjects to their edits and on to the keys of these.
 _ABOUT = (
@@ -47,6 +48,15 @@ _SELECT_REJECTING = (
     "SELECT k.id, k.kind, k.edit_id, k.vector FROM json_each(?) chosen CROSS JOIN keys k ON k.edit_id = chosen.value "
     "WHERE k.live AND EXISTS (SELECT 1 FROM keys r WHERE r.edit_id = chosen.value AND r.live AND r.kind = 'rejected')"
 )
+
+
+class _Wanted(NamedTuple):
+    """The values of a query's places ?1 to ?4: which edits may match."""
+
+    namespace: str
+    day: str
+    subjects: str | None  # a JSON list of keys; None for any
+    subjectless: bool  # whether those about no known subject may, too
 
 
 class Reader:
@@ -75,15 +85,21 @@ class Reader:
     ) -> list[Match]:
         """One match for each edit that covers a question: by its key with the largest margin r^2 - d^2, largest first.
 
-        With `subjects`, only edits about one of these names, or about no known subject. With `limit` only the first
-        ones are looked up, whatever the number of keys that reach the question.
+        Decision 2 of the architecture; ties by distance, then by key. With `subjects`, only edits about one of these
+        names, or about no known subject. With `limit` only the first ones are looked up, whatever the number of keys
+        that reach the question.
         """
         index = self._index.at(self._rows)
-        return [] if index is None else self._by_margin(query, index.in_scope(query), subjects, limit)
+        if index is None:
+            return []
+        hits = index.in_scope(query)
+        order = np.lexsort((hits.ids, hits.distances, hits.distances**2 - hits.radii**2))
+        best = Hits(hits.ids[order], hits.distances[order], hits.radii[order])
+        return self._matches(query, best, self._wanted(subjects, subjectless=True), limit=limit, rejected=False)
 
     def nearest(self, query: Vectors, count: int) -> list[Match]:
         """The `count` edits with the nearest keys, whatever their radius, nearest first."""
-        return self._nearest_in_index(query, count, None, rejected=True)
+        return self._nearest_in_index(query, count, self._wanted(None), rejected=True)
 
     def about(self, query: Vectors, subjects: Collection[str], *, limit: int | None = None) -> list[Match]:
         """One match for each edit about one of these subjects, by its nearest key, however far; nearest first.
@@ -93,7 +109,7 @@ class Reader:
         most = -1 if limit is None else HUB + 1
         rows = self._rows.query(_SELECT_ABOUT, *self._bound(subjects), most)
         if limit is not None and len(rows) > HUB:
-            return self._nearest_in_index(query, limit, subjects, rejected=False)
+            return self._nearest_in_index(query, limit, self._wanted(subjects), rejected=False)
         nearest = _nearest(self._rows, query, rows)
         rejected = self._rejecting(query, {row["edit_id"] for row, _ in nearest})
         found = [(row, gap) for row, gap in nearest if row["edit_id"] not in rejected][:limit]
@@ -110,7 +126,8 @@ class Reader:
 
     def has_subjectless(self) -> bool:
         """Whether an edit that holds on some day is about no known subject."""
-        return self._rows.any_subjectless(self._namespace)
+        sql = "SELECT 1 FROM edits WHERE namespace = ? AND subject_key IS NULL AND holds LIMIT 1"
+        return bool(self._rows.once(sql, bool, self._namespace))
 
     def replacing(self, subjects: Collection[str]) -> list[Replacing]:
         """The edits about one of these subjects with the values that each replaced."""
@@ -129,40 +146,31 @@ class Reader:
         keys = None if subjects is None else to_json(sorted({fold(name) for name in subjects}))
         return self._namespace, self._day, keys
 
-    def _by_margin(
-        self, query: Vectors, hits: Hits, subjects: Collection[str] | None, limit: int | None
-    ) -> list[Match]:
-        """Sorted by margin, largest first (decision 2 of the architecture), then by distance and key."""
-        order = np.lexsort((hits.ids, hits.distances, hits.distances**2 - hits.radii**2))
-        best = Hits(hits.ids[order], hits.distances[order], hits.radii[order])
-        return self._matches(query, best, subjects, limit=limit, rejected=False)
+    def _wanted(self, subjects: Collection[str] | None, *, subjectless: bool = False) -> _Wanted:
+        return _Wanted(*self._bound(subjects), subjectless)
 
-    def _nearest_in_index(
-        self, query: Vectors, count: int, subjects: Collection[str] | None, *, rejected: bool
-    ) -> list[Match]:
+    def _nearest_in_index(self, query: Vectors, count: int, wanted: _Wanted, *, rejected: bool) -> list[Match]:
         """The edits with the nearest keys; more keys are asked for until enough of their edits hold."""
         index = self._index.at(self._rows)
         asked = 4 * count
         while index is not None:
             hits = index.nearest(query, asked)
-            matches = self._matches(query, hits, subjects, limit=None, rejected=rejected)
-            if subjects is not None:
-                matches = [match for match in matches if match.edit.subject]
+            matches = self._matches(query, hits, wanted, limit=count, rejected=rejected)
             if len(matches) >= count or len(hits.ids) < asked:
-                return sorted(matches, key=lambda match: (match.distance, number_of(match.edit.id)))[:count]
+                return sorted(matches, key=lambda match: (match.distance, number_of(match.edit.id)))
             asked *= 4
         return []
 
     def _matches(
-        self, query: Vectors, hits: Hits, subjects: Collection[str] | None, *, limit: int | None, rejected: bool
+        self, query: Vectors, hits: Hits, wanted: _Wanted, *, limit: int | None, rejected: bool
     ) -> list[Match]:
         """One match for each edit that holds, by the first of its keys among the hits."""
         ids, gaps, radii = (part.tolist() for part in hits)
         matches: dict[int, Match] = {}  # by edit, in the order of hits
-        block = len(ids) if limit is None else 2 * limit
+        block = len(ids) if limit is None else limit
         for start in range(0, len(ids), max(1, block)):
             part = slice(start, start + block)
-            keys = self._keys(ids[part], subjects)
+            keys = self._keys(ids[part], wanted)
             fresh = {row["edit_id"] for row in keys.values()} - set(matches)
             edits, out = self._edits(fresh), self._rejecting(query, fresh)
             for key, distance, radius in zip(ids[part], gaps[part], radii[part], strict=True):
@@ -176,8 +184,8 @@ class Reader:
                 break
         return list(matches.values())[:limit]
 
-    def _keys(self, ids: Sequence[int], subjects: Collection[str] | None) -> dict[int, sqlite3.Row]:
-        return {row["id"]: row for row in self._rows.query(_SELECT_KEYS, *self._bound(subjects), to_json(ids))}
+    def _keys(self, ids: Sequence[int], wanted: _Wanted) -> dict[int, sqlite3.Row]:
+        return {row["id"]: row for row in self._rows.query(_SELECT_KEYS, *wanted, to_json(ids))}
 
     def _edits(self, numbers: Iterable[int]) -> dict[int, Edit]:
         chosen = sorted(set(numbers))

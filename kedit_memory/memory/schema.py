@@ -152,9 +152,9 @@ UPDATE edits SET
         SELECT 1 FROM edits s WHERE s.id = edits.superseded_by
         AND (s.valid_from >= edits.valid_until OR s.valid_until <= edits.valid_from))));
 UPDATE edits SET checksum = checksum_of(
-    namespace, kind, prompt, target, statement, subject, relation, paraphrases, aliases, metadata, radius_fixed,
-    valid_from, valid_until, source, status, superseded_by, created_at, slot, prompt_key, subject_key, holds,
-    part_of, given_id);
+    given_id, namespace, kind, prompt, target, statement, subject, relation, paraphrases, aliases, radius_fixed,
+    valid_from, valid_until, source, metadata, status, holds, superseded_by, part_of, created_at, slot, prompt_key,
+    subject_key);
 DROP INDEX edits_by_slot;
 DROP INDEX edits_by_prompt;
 DROP INDEX edits_by_subject;
@@ -164,7 +164,8 @@ CREATE INDEX edits_by_prompt ON edits (namespace, prompt_key, holds);
 CREATE INDEX edits_by_subject ON edits (namespace, subject_key, holds);
 CREATE INDEX edits_without_subject ON edits (namespace) WHERE subject_key IS NULL AND holds;
 CREATE INDEX edits_by_whole ON edits (part_of) WHERE part_of IS NOT NULL;
-CREATE UNIQUE INDEX edits_by_given_id ON edits (namespace, given_id) WHERE given_id IS NOT NULL;
+CREATE UNIQUE INDEX edits_by_given_id ON edits (namespace, given_id) WHERE given_id IS NOT NULL AND status = 'active';
+CREATE INDEX edits_by_name ON edits (given_id) WHERE given_id IS NOT NULL;
 UPDATE keys SET checksum = checksum_of(kind, text, radius, vector);
 ALTER TABLE operations ADD COLUMN token TEXT NOT NULL DEFAULT '';
 ALTER TABLE changes ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;

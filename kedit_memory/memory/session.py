@@ -14,12 +14,12 @@ from kedit_memory.memory.feedback import Feedback
 from kedit_memory.memory.formats import NamedRow, read_rows
 from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.read import Reader, question_vector
-from kedit_memory.memory.requests import Draft, StoredEdit, day, request_of, validate
-from kedit_memory.memory.revising import EditFields
+from kedit_memory.memory.requests import Draft, StoredEdit, conflict_rule, day, namespace_name, request_of, validate
+from kedit_memory.memory.restore import Restoration
 from kedit_memory.memory.store import Store
 from kedit_memory.memory.write import Writer, Written
-from kedit_memory.records import DEFAULT_NAMESPACE, Edit, EditRequest, Encoder, Imported, OnConflict, Outcome, Vectors
-from kedit_memory.text import LONGEST_NAME, clean, clean_line
+from kedit_memory.records import DEFAULT_NAMESPACE, Edit, Encoder, Imported, OnConflict, Outcome, Vectors
+from kedit_memory.text import clean
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,16 +39,17 @@ class Session:
     @contextmanager
     def operation(self, verb: str, namespace: str | None) -> Iterator[Writer]:
         """One transaction with its entry in history, which the index follows once it is committed."""
-        writer = Writer(self.store, self.index, verb=verb, namespace=namespace, at=self.now())
         with self.store.transaction():
             self.encoding.check(self.store)
+            writer = Writer(self.store, self.index, verb=verb, namespace=namespace, at=self.now())
             yield writer
+            writer.prepare()
         writer.publish()
 
     @contextmanager
     def reader(self, as_of: str | None, namespace: str) -> Iterator[Reader]:
         """What holds, on one snapshot: nothing is written or seen meanwhile that would disagree with it."""
-        namespace, day_ = clean_line(namespace, "namespace", LONGEST_NAME), self.day(as_of)
+        namespace, day_ = namespace_name(namespace), self.day(as_of)
         with self.index.alone(), self.store.reading() as rows:
             self.encoding.check(rows)
             yield Reader(rows, self.index, namespace, day_)
@@ -132,7 +133,8 @@ class Session:
         result: dict[str, Written | ConflictError] = {}
         with self.operation(verb, _common_namespace([*drafts.values(), *stored.values()])) as writer:
             self.encoding.record(made_by)
-            restored = writer.restore(list(stored.values()), vectors, rule) if stored else {}
+            restoration = Restoration(self.store, writer, rule)
+            restored = restoration.run(list(stored.values()), vectors) if stored else {}
             result |= {where: restored[one.edit.id] for where, one in stored.items()}
             result |= zip(drafts, writer.add(list(drafts.values()), vectors, rule), strict=True)
             for where, written in result.items():
@@ -200,30 +202,11 @@ class Session:
         return self._clock().date().isoformat() if as_of is None else day(as_of, "as_of")
 
 
-def request(prompt: str | None, target: str | None, fields: EditFields) -> EditRequest:
-    """The request that the arguments of `add` or `erase` make."""
-    lists = {name: _tuple(fields[name]) for name in ("paraphrases", "aliases") if name in fields}
-    return EditRequest(prompt=prompt, target=target, **(dict(fields) | lists))  # type: ignore[arg-type]
-
-
 def named(rows: Iterable[object] | str | Path) -> Iterable[NamedRow]:
     """Rows with the names that messages call them by."""
     if isinstance(rows, (str, Path)):
         return read_rows(Path(rows))
     return ((f"row {number}", row) for number, row in enumerate(rows, start=1))
-
-
-def conflict_rule(value: str) -> OnConflict:
-    """The rule of that name.
-
-    Raises:
-        InvalidInputError: there is none.
-    """
-    try:
-        return OnConflict(value)
-    except ValueError:
-        known = ", ".join(OnConflict)
-        raise InvalidInputError(f"on_conflict {value!r} is unknown (known: {known})") from None
 
 
 def _outcomes(result: Mapping[str, Written | KeditError], edits: Iterable[Edit]) -> Imported:
@@ -236,10 +219,6 @@ def _outcomes(result: Mapping[str, Written | KeditError], edits: Iterable[Edit])
             for where, one in result.items()
         )
     )
-
-
-def _tuple(values: object) -> object:
-    return tuple(values) if isinstance(values, list) else values
 
 
 def _common_namespace(entries: Iterable[Draft | StoredEdit]) -> str | None:

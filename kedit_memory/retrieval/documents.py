@@ -5,6 +5,7 @@ A document says what it is called and what it holds (a digest), so that one that
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,23 +30,59 @@ class Document:
     read: Callable[[], Iterator[Passage]]
 
 
-def documents_of(path: Path) -> list[Path]:
-    """The files that `path` stands for: itself, or every file of a known kind below it, in order.
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """The files that a path stands for, and how many files and folders below it were left out."""
+
+    files: tuple[Path, ...]
+    left_out: int = 0
+
+
+def documents_of(path: Path, *, every: bool = False) -> Chosen:
+    """The file at `path`, or every file of a known kind below the folder there, in order.
+
+    Args:
+        path: what is given is read, wherever it leads.
+        every: also what is hidden below a folder, and what links lead to outside of it.
 
     Raises:
-        NotFoundError: nothing is there.
-        InvalidInputError: a file of another kind.
+        NotFoundError: nothing is there, or nothing that may be read.
+        InvalidInputError: a file of another kind, or a folder that cannot be read.
     """
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in _READERS and file.is_file())
+        found = list(_below(path, _real(path), every=every))
+        files = tuple(file for file, chosen in found if chosen)
+        left_out = len(found) - len(files)
         if not files:
-            raise NotFoundError(f"{path} holds no {_kinds(' or ')} file; give a folder that does")
-        return files
+            other = f" but {left_out} that are hidden or outside of it (--all reads them)" if left_out else ""
+            raise NotFoundError(f"{path} holds no {_kinds(' or ')} file{other}; give a folder that does")
+        return Chosen(files=files, left_out=left_out)
     if not path.exists():
         raise NotFoundError(f"no file or folder {path}; give one that exists")
     if path.suffix.lower() not in _READERS:
         raise InvalidInputError(f"cannot ingest {path}: allowed are {_kinds(', ')}; convert it first")
-    return [path]
+    return Chosen(files=(path,))
+
+
+def _below(
+    folder: Path, root: Path, *, every: bool, seen: frozenset[Path] = frozenset()
+) -> Iterator[tuple[Path, bool]]:
+    """The files of known kinds below a folder, and whether each is chosen; of what is left out, folders as a whole."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise InvalidInputError(f"cannot read {folder}: {error.strerror}; make it readable, or move it away") from error
+    seen |= {_real(folder)}
+    for entry in entries:
+        inside = not entry.is_symlink() or _real(entry).is_relative_to(root)
+        chosen = every or (inside and not entry.name.startswith("."))
+        if entry.is_dir():
+            if not chosen:
+                yield entry, False
+            elif not entry.is_symlink() or not (inside or _real(entry) in seen):  # else its own place brings it
+                yield from _below(entry, root, every=every, seen=seen)
+        elif entry.suffix.lower() in _READERS and entry.is_file():
+            yield entry, chosen
 
 
 def document_of(file: Path) -> Document:
@@ -71,7 +108,7 @@ def read_documents(path: Path) -> Iterator[Passage]:
         InvalidInputError: a file of another kind, or one that cannot be read.
         MissingDependencyError: HTML or PDF, and the package that reads it is not installed.
     """
-    for file in documents_of(path):
+    for file in documents_of(path).files:
         yield from _READERS[file.suffix.lower()](file)
 
 
@@ -147,6 +184,11 @@ _READERS: dict[str, Callable[[Path], Iterator[Passage]]] = {
 
 def _kinds(between: str) -> str:
     return between.join(_READERS)
+
+
+def _real(path: Path) -> Path:
+    """Where a path leads, for a circle of links somewhere in it."""
+    return Path(os.path.realpath(path))
 
 
 @contextmanager

@@ -18,6 +18,7 @@ class Ingested:
     changed: int = 0
     unchanged: int = 0
     removed: int = 0
+    left_out: int = 0  # hidden, or outside the folder
     added: int = 0
     unreadable: list[str] = field(default_factory=list)  # a line each
 

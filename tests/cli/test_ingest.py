@@ -48,7 +48,7 @@ def test_it_tells_what_became_of_each_document(kedit: Kedit, docs: Path) -> None
     third = told(kedit, docs, "--prune")
     assert (third["passages"], counts(third)) == (2, [0, 0, 2, 1])
     lines = kedit("ingest", docs).out
-    assert lines == "0 new passages, 2 in the store\ndocuments: 0 new, 0 changed, 2 unchanged, 0 removed\n"
+    assert lines == "0 new passages, 2 in the namespace\ndocuments: 0 new, 0 changed, 2 unchanged, 0 removed\n"
 
 
 def test_the_others_are_ingested_when_a_file_cannot_be_read(kedit: Kedit, docs: Path) -> None:
@@ -109,3 +109,43 @@ def test_a_large_store_is_indexed_in_files_and_copied_whole(
         assert len(corpus) == 2
     outcome = kedit("ask", "Where is Halden Robotics?", "--explain", "--json")
     assert "Trondheim" in json.loads(outcome.out)["passages"][0]["text"]
+
+
+def test_hidden_files_and_links_out_of_the_folder_are_left_out_unless_all_is_wanted(kedit: Kedit, docs: Path) -> None:
+    outside = docs.parent / "outside"
+    outside.mkdir()
+    (outside / "secret.md").write_text("A secret.\n", encoding="utf-8")
+    (docs / ".notes.md").write_text("A hidden note.\n", encoding="utf-8")
+    (docs / ".git").mkdir()
+    (docs / ".git" / "config.txt").write_text("A token.\n", encoding="utf-8")
+    (docs / "secret.md").symlink_to("../outside/secret.md")
+    (docs / "folder").symlink_to("../outside")
+    for name, to in (("again.md", "halden.md"), ("up", "."), ("loop.md", "loop.md"), ("gone.md", "nowhere.md")):
+        (docs / name).symlink_to(to)
+    report = told(kedit, docs)
+    assert (report["passages"], report["left_out"]) == (2, 4)
+    assert "left out: 4 hidden or outside the folder (--all)\n" in kedit("ingest", docs).out
+    report = told(kedit, docs, "--all")
+    assert (report["passages"], report["left_out"]) == (5, 0)
+    only = docs.parent / "only"
+    only.mkdir()
+    (only / ".a.md").write_text("Hidden.\n", encoding="utf-8")
+    assert "file but 1 that are hidden or outside of it (--all reads them)" in kedit("ingest", only).err
+
+
+def test_a_namespace_has_its_own_passages(kedit: Kedit, docs: Path) -> None:
+    assert told(kedit, docs, "--namespace", "guests")["passages"] == 2
+    assert json.loads(kedit("passages", "list", "--json").out)["passages"] == []
+    assert len(json.loads(kedit("passages", "list", "--namespace", "guests", "--json").out)["passages"]) == 2
+
+
+def test_what_steers_a_terminal_is_never_printed_raw(kedit: Kedit, docs: Path) -> None:
+    row = {"id": "x", "title": "T\x1b[2J", "text": "The red\x1b[31m tower.", "source": "s\x1b[m"}
+    (docs / "hostile.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    (docs / "bad\x1b[31m.txt").write_bytes(b"\xff")
+    outcomes = [kedit("ingest", docs), kedit("passages", "list"), kedit("passages", "show", "x")]
+    outcomes.append(kedit("ask", "What is the red tower?", "--explain"))
+    for outcome in outcomes:
+        assert "\x1b" not in outcome.out + outcome.err
+    assert "bad\\x1b[31m.txt" in outcomes[0].err
+    assert "T\\x1b[2J" in outcomes[3].out

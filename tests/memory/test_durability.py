@@ -97,7 +97,7 @@ def change_byte(file: Path, place: int = -3) -> None:
     file.write_bytes(data)
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "keys.faiss", "vectors.npy", "ids.npy", "radii.npy"])
+@pytest.mark.parametrize("name", ["manifest.json", "keys.faiss", "ids.npy", "radii.npy"])
 @pytest.mark.parametrize("how", ["change", "cut", "empty", "remove"])
 def test_a_damaged_cache_is_built_anew_without_encoding(open_memory: OpenMemory, name: str, how: str) -> None:
     memory = open_memory()

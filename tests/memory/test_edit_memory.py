@@ -137,8 +137,6 @@ def test_update_refuses(memory: EditMemory) -> None:
     memory.add("Who owns it?", "Ann")
     with pytest.raises(InvalidInputError, match="nothing to change in e1"):
         memory.update("e1")
-    with pytest.raises(InvalidInputError, match="'colour' cannot be updated"):
-        memory.update("e1", colour="red")  # type: ignore[call-arg]
     with pytest.raises(ConflictError):
         memory.update("e1", prompt="Who owns it?", on_conflict="reject")
     assert memory.get("e1").prompt == PM

@@ -7,10 +7,10 @@ import pytest
 
 from kedit_memory.errors import InvalidInputError, NotFoundError, StoreError
 from kedit_memory.records import Passage
+from kedit_memory.retrieval.checking import verify_corpus
 from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.retrieval.documents import Document, document_of, documents_of
 from kedit_memory.retrieval.ingest import ingest_files, prune
-from kedit_memory.retrieval.maintenance import verify_corpus
 from kedit_memory.retrieval.schema import _FORMAT_1
 from kedit_memory.retrieval.splitting import digest
 
@@ -37,7 +37,7 @@ def write(folder, **files):
 
 def ingest(store, folder):
     with Corpus(store) as corpus:
-        report = ingest_files(corpus, documents_of(folder))
+        report = ingest_files(corpus, documents_of(folder).files)
     return (report.new, report.changed, report.unchanged), report.added
 
 
@@ -127,7 +127,7 @@ def test_an_unreadable_file_is_reported_and_what_it_gave_before_stays(tmp_path):
     (docs / "a.txt").write_bytes(b"\xff")
     write(docs, b="Three.")
     with Corpus(tmp_path / "store") as corpus:
-        report = ingest_files(corpus, documents_of(docs))
+        report = ingest_files(corpus, documents_of(docs).files)
         assert (report.changed, len(report.unreadable)) == (1, 1)
         assert "a.txt is not UTF-8" in report.unreadable[0]
         assert [p.text for p in corpus] == ["One.", "Three."]

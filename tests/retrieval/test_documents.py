@@ -332,7 +332,7 @@ def test_a_document_is_told_from_others_by_its_whole_path_and_from_its_past_by_i
     file = tmp_path / "a.txt"
     file.write_text("One.", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    (given,) = documents_of(tmp_path.relative_to(tmp_path) / "a.txt")
+    (given,) = documents_of(tmp_path.relative_to(tmp_path) / "a.txt").files
     first = document_of(given)
     assert (first.name, first.source) == (str(file.resolve()), "a.txt")
     assert document_of(file).digest == first.digest

@@ -1,17 +1,15 @@
-"""An altered or damaged `passages.db` is found, and a backup is whole or not there."""
+"""An altered or damaged `passages.db` is found."""
 
-import shutil
 import sqlite3
-import threading
 
 import pytest
 
-from kedit_memory.errors import StoreError
-from kedit_memory.memory import EditMemory, maintenance
+from kedit_memory.memory import EditMemory
+from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.records import Passage
+from kedit_memory.retrieval.checking import verify_corpus
 from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.retrieval.documents import Document
-from kedit_memory.retrieval.maintenance import verify_corpus
 
 
 def passage(number):
@@ -88,55 +86,11 @@ def test_a_file_that_is_cut_or_overwritten_is_found(store):
     assert len(unseen) <= free  # pages that hold nothing
 
 
-def backup(store, to):
-    with EditMemory.open(store) as memory:
-        memory.backup(to)
-
-
-def test_a_backup_holds_the_same(store, tmp_path):
-    backup(store, tmp_path / "copy")
+def test_a_backup_of_the_store_holds_them_too(store, tmp_path):
+    with EditMemory.open(store, HashingEncoder()) as memory:
+        memory.backup(tmp_path / "copy")
     assert verify_corpus(tmp_path / "copy") == []
     for namespace in ("default", "a"):
         with Corpus(store, namespace) as corpus, Corpus(tmp_path / "copy", namespace) as copied:
             assert list(copied.items()) == list(corpus.items())
             assert copied.documents() == corpus.documents()
-
-
-def test_a_backup_that_fails_leaves_nothing(store, tmp_path, monkeypatch):
-    def full(_, to):
-        to.write_bytes(b"half of it")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(maintenance, "copy_database", full)
-    before = sorted(tmp_path.iterdir())
-    with pytest.raises(StoreError, match="No space left on device"):
-        backup(store, tmp_path / "copy")
-    assert sorted(tmp_path.iterdir()) == before
-
-
-def test_a_backup_beside_a_writer_is_of_one_moment(store, tmp_path):
-    stop = threading.Event()
-
-    def write():
-        with Corpus(store) as corpus:
-            version = 1
-            while not stop.is_set():
-                version += 1
-                pair = [Passage(id=f"{side}{version}", title="", text=f"{version}") for side in "ab"]
-                corpus.take(Document(name="pair", source="s", digest=str(version), read=lambda pair=pair: iter(pair)))
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        for number in range(5):
-            backup(store, tmp_path / str(number))
-    finally:
-        stop.set()
-        writer.join()
-    for number in range(5):
-        assert verify_corpus(tmp_path / str(number)) == []
-        with Corpus(tmp_path / str(number)) as copied:
-            pairs = [one.text for one in copied if one.id[0] in "ab"]
-            assert len(set(pairs)) <= 1
-            assert len(pairs) in (0, 2)
-    shutil.rmtree(store)
