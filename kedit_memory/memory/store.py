@@ -36,7 +36,7 @@ from kedit_memory.memory.rows import (
 )
 from kedit_memory.memory.schema import prepare
 from kedit_memory.records import Edit, KeyKind, Vectors
-from kedit_memory.sqlite import checksum, connect, may_write, translated
+from kedit_memory.sqlite import checksum, connect, failure, may_write, translated
 from kedit_memory.text import fold
 
 DATABASE = "store.db"
@@ -74,6 +74,9 @@ _IDLE = 8  # connections of readers that are kept for the next ones
 Keys: TypeAlias = tuple[Ids, Vectors, Floats]  # ids, vectors and radii, in order of id
 
 
+Made: TypeAlias = tuple[str | None, ...]  # name, revision and dimension of what made vectors
+
+
 class Rows:
     """The rows of a store as one connection sees them."""
 
@@ -105,13 +108,19 @@ class Rows:
 
     def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """All rows of one statement."""
-        with translated(self.database):
+        try:
             return self.connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise failure(self.database, error) from error
 
     def meta(self, name: str) -> str | None:
         """What the store notes about itself under `name`."""
         notes: dict[str, str] = self.once("SELECT name, value FROM meta", _pairs)
         return notes.get(name)
+
+    def encoder(self) -> Made:
+        """What the stored vectors come from; nothing while there are none."""
+        return self.meta("encoder"), self.meta("encoder_revision"), self.meta("dimension")
 
     def once(self, sql: str, form: Callable[[list[sqlite3.Row]], Any] = bool, *values: object) -> Any:
         """What a statement finds, in some form (whether it finds any), read again only when somebody has written."""
