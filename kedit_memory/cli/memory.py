@@ -29,6 +29,7 @@ def add(
     valid_from: o.ValidFrom = None,
     valid_until: o.ValidUntil = None,
     source: o.Source = None,
+    metadata: o.Metadata = None,
     own_id: o.OwnId = None,
     on_conflict: o.Conflict = OnConflict.SUPERSEDE,
     store: o.Store = o.STORE,
@@ -57,6 +58,7 @@ def add(
             valid_from=valid_from,
             valid_until=valid_until,
             source=source,
+            metadata=o.metadata_of(metadata),
             namespace=namespace,
             id=own_id,
             on_conflict=on_conflict,
@@ -183,10 +185,15 @@ def reject(
     _print_edit(edit, as_json=as_json)
 
 
-def undo(store: o.ExistingStore = o.STORE, namespace: o.Namespace = o.NAMESPACE, as_json: o.Json = False) -> None:
+def undo(
+    edit_id: Annotated[str | None, typer.Argument(help="Take back the last on this edit; else of all.")] = None,
+    store: o.ExistingStore = o.STORE,
+    namespace: o.Namespace = o.NAMESPACE,
+    as_json: o.Json = False,
+) -> None:
     """Take back the last operation that was not taken back yet."""
     with open_store(store, create=False) as memory:
-        revisions = memory.undo(namespace=namespace)
+        revisions = memory.undo(edit_id, namespace=namespace)
     emit(
         as_json=as_json,
         document={"undone": [revision_document(r) for r in revisions]},

@@ -1,6 +1,5 @@
 """The memory as its users meet it: each verb is one short step of a session on a store."""
 
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -107,23 +106,6 @@ class EditMemory:
     def encode(self, texts: Sequence[str]) -> Vectors:
         """The vectors of texts, of shape (texts, dimension): unit length, as keys are stored."""
         return self._session.encoding.array(given_texts(texts, "texts"))
-
-    def names(self, *, after: int = 0) -> tuple[int, Sequence[tuple[str, str]]]:
-        """The names that edits are about: the last operation, and pairs (name or alias, subject).
-
-        With `after`, an operation that an earlier call gave, only of edits that changed since then.
-        """
-        with self._session.store.reading() as rows:
-            newest = rows.last_sequence()
-            if newest == after:
-                return newest, []
-            found = rows.query(
-                "SELECT DISTINCT subject, aliases FROM edits WHERE subject IS NOT NULL AND (?1 = 0 OR id IN "
-                "(SELECT edit_id FROM changes WHERE operation > ?1))",
-                after,
-            )
-        pairs = [(name, row["subject"]) for row in found for name in (row["subject"], *json.loads(row["aliases"]))]
-        return newest, pairs
 
     def add(
         self,

@@ -113,11 +113,12 @@ class Rows:
         notes: dict[str, str] = self.once("SELECT name, value FROM meta", _pairs)
         return notes.get(name)
 
-    def once(self, sql: str, form: Callable[[list[sqlite3.Row]], Any] = bool) -> Any:
+    def once(self, sql: str, form: Callable[[list[sqlite3.Row]], Any] = bool, *values: object) -> Any:
         """What a statement finds, in some form (whether it finds any), read again only when somebody has written."""
-        if sql not in self._known:
-            self._known[sql] = form(self.query(sql))
-        return self._known[sql]
+        key = "\x1f".join((sql, *map(str, values)))
+        if key not in self._known:
+            self._known[key] = form(self.query(sql, *values))
+        return self._known[key]
 
     def unscrubbed(self) -> bool:
         """Whether files may still hold words of purged edits."""

@@ -369,13 +369,6 @@ def test_reading_rows_loads_neither_faiss_nor_torch(memory: EditMemory) -> None:
     subprocess.run([sys.executable, "-c", program], check=True, cwd=root)
 
 
-def test_names_of_subjects(memory: EditMemory) -> None:
-    memory.add(PM, "x", subject="United Kingdom", aliases=["UK"])
-    newest, pairs = memory.names()
-    assert pairs == [("United Kingdom", "United Kingdom"), ("UK", "United Kingdom")]
-    assert memory.names(after=newest) == (newest, [])
-
-
 def test_export_keeps_everything(open_memory: Callable[..., EditMemory], tmp_path: Path) -> None:
     memory = open_memory()
     memory.add(PM, "Rishi Sunak", valid_from="2022", aliases=["a"], metadata={"b": [1, None]})
