@@ -14,7 +14,7 @@ from kedit_memory.memory.arguments import text as given_text
 from kedit_memory.memory.arguments import texts as given_texts
 from kedit_memory.memory.encoding import Encoding
 from kedit_memory.memory.formats import read_rows
-from kedit_memory.memory.history import asked_the_same, purgeable, revisions_of, undo_last
+from kedit_memory.memory.history import answers_to, purgeable, revisions_of, undo_last
 from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.listing import Chosen, edit_called, edits_chosen
 from kedit_memory.memory.maintenance import Stats, Verification
@@ -244,7 +244,7 @@ class EditMemory:
         erasure = self._session.add([(SINGLE, request)], on_conflict, "erase")[0]
         if purge:
             with self._session.store.reading() as rows:
-                answers = asked_the_same(rows, erasure)
+                answers = answers_to(rows, erasure)
             self._remove(answers)
         return erasure
 
