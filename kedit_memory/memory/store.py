@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from kedit_memory.errors import NotFoundError, StoreError
-from kedit_memory.memory.conflicts import prompt_key
+from kedit_memory.memory.conflicts import Question, prompt_key, question_of, questions_of, same_question
 from kedit_memory.memory.index.base import Floats, Ids
 from kedit_memory.memory.radius import DEFAULT_RADIUS
 from kedit_memory.memory.rows import (
@@ -37,7 +37,7 @@ from kedit_memory.memory.rows import (
 from kedit_memory.memory.schema import prepare
 from kedit_memory.records import Edit, KeyKind, Vectors
 from kedit_memory.sqlite import checksum, connect, failure, may_write, translated
-from kedit_memory.text import fold
+from kedit_memory.text import fold, name_key
 
 DATABASE = "store.db"
 CACHE = "cache"
@@ -68,6 +68,14 @@ _UNSCRUBBED = "unscrubbed"
 _TELLING = 6  # characters of a text that is looked for in files: shorter ones are words of others, too
 _PIECE = 48  # bytes of a text or vector that tell it from others
 _MOST_PIECES = 64  # beyond which looking for each takes longer than rewriting the database
+# Subjects that go by a name, and the names that edits give to the subject of that name.
+_OTHER_NAMES = """
+    SELECT subject AS name FROM names WHERE namespace = ?1 AND name = ?2
+    UNION SELECT other.surface FROM names own CROSS JOIN names other
+        ON other.namespace = own.namespace AND other.subject = own.subject
+        WHERE own.namespace = ?1 AND own.name = ?2 AND own.surface = own.subject
+"""
+_MOST_NAMES = 16  # of a subject, under which others are looked for
 _IDLE = 8  # connections of readers that are kept for the next ones
 
 
@@ -166,25 +174,32 @@ class Rows:
         """All edits that a condition on the columns of `e` selects, by id."""
         return [edit_of(row) for row in self.query(f"{SELECT_EDIT} WHERE {where} ORDER BY e.id", *values)]
 
-    def rivals(self, edit: Edit) -> list[Edit]:
-        """Edits that hold and may answer the same question as `edit`: same slot or same prompt."""
-        row = row_of(edit)
+    def questions_of(self, edit: Edit) -> list[Question]:
+        """What an edit is about, under every name that it or another edit gives its subject."""
+        names = self.query(_OTHER_NAMES, edit.namespace, name_key(edit.subject)) if edit.subject else []
+        return questions_of(edit, dict.fromkeys([*edit.aliases, *(row["name"] for row in names)][:_MOST_NAMES]))
+
+    def asked_the_same(self, edit: Edit, condition: str = "1") -> list[Edit]:
+        """Other edits of the namespace of `edit` that answer its question, by id; `condition` is on their columns."""
+        asked = self.questions_of(edit)
         found = self.edits(
-            "e.id IN (SELECT id FROM edits WHERE namespace = ?1 AND prompt_key = ?2 AND holds "
-            "UNION SELECT id FROM edits WHERE namespace = ?1 AND slot = ?3 AND holds)",
+            f"e.id IN (SELECT id FROM edits WHERE namespace = ?1 AND prompt_key IN (SELECT value FROM json_each(?2)) "
+            f"AND {condition} UNION SELECT id FROM edits WHERE namespace = ?1 "
+            f"AND slot IN (SELECT value FROM json_each(?3)) AND {condition})",
             edit.namespace,
-            row["prompt_key"],
-            row["slot"],
+            to_json(list(dict.fromkeys(one.prompt_key for one in asked))),
+            to_json(list(dict.fromkeys(one.slot for one in asked if one.slot))),
         )
-        return [one for one in found if one.id != edit.id]
+        return [one for one in found if one.id != edit.id and any(same_question(q, question_of(one)) for q in asked)]
+
+    def mates(self, edit: Edit) -> list[Edit]:
+        """Edits that hold on some day and answer the same question as `edit`, whatever their answer."""
+        return self.asked_the_same(edit, "holds")
 
     def active_called(self, given_id: str | None, namespace: str) -> list[Edit]:
         """The active edit, if any, to which its caller gave an id."""
-        return (
-            self.edits("e.namespace = ? AND e.given_id = ? AND e.status = 'active'", namespace, given_id)
-            if given_id
-            else []
-        )
+        called = "e.namespace = ? AND e.given_id = ? AND e.status = 'active'"
+        return self.edits(called, namespace, given_id) if given_id else []
 
     def asked_alike(self, edit: Edit) -> list[Edit]:
         """Edits of any status, of the namespace of `edit`, with the same prompt."""

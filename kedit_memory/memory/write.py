@@ -109,7 +109,7 @@ class Writer:
         kept = [old[text.kind, text.text] for text in draft.keys if (text.kind, text.text) in old]
         kept += [key for key in before.keys if key.kind.is_feedback]
         self._store.update_edit(edit)
-        rivals = standing_against(edit, self._store.rivals(edit), on_conflict)
+        rivals = standing_against(edit, self._store.mates(edit), on_conflict)
         if refusal := self.refusal(edit, rivals, on_conflict):
             raise refusal
         self.supersede(edit, rivals)
@@ -225,7 +225,7 @@ class Writer:
     def _add_one(
         self, draft: Draft, around: Neighbourhood, place: int, on_conflict: OnConflict
     ) -> Written | ConflictError:
-        near = self._store.rivals(draft.edit)
+        near = self._store.mates(draft.edit)
         rivals = standing_against(draft.edit, near, on_conflict)
         twin = self._twin(draft, near)
         refusal = None if twin else self.refusal(draft.edit, rivals, on_conflict)
