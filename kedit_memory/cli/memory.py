@@ -7,7 +7,6 @@ import typer
 
 from kedit_memory.cli import options as o
 from kedit_memory.cli.output import counted, edit_document, edit_line, emit, revision_document, revision_line
-from kedit_memory.cli.progress import say
 from kedit_memory.cli.stdin import INPUT, demand_yes, text_of
 from kedit_memory.cli.store import open_store
 from kedit_memory.errors import InvalidInputError
@@ -31,10 +30,7 @@ def add(
     valid_until: o.ValidUntil = None,
     source: o.Source = None,
     metadata: o.Metadata = None,
-    given_id: Annotated[
-        str | None,
-        typer.Option("--id", metavar="<str>", help="An id of your own, such as policy-7."),
-    ] = None,
+    own_id: o.OwnId = None,
     on_conflict: o.Conflict = OnConflict.SUPERSEDE,
     store: o.Store = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
@@ -63,13 +59,11 @@ def add(
             valid_until=valid_until,
             source=source,
             metadata=o.metadata_of(metadata),
-            id=given_id,
-            on_conflict=on_conflict,
             namespace=namespace,
+            id=own_id,
+            on_conflict=on_conflict,
         )
-    _print_edit(edit, as_json=as_json)
-    if edit.possible_conflicts:
-        say(f"{edit.id} may contradict {', '.join(edit.possible_conflicts)}: retract or update what is wrong")
+    _print_new(edit, as_json=as_json)
 
 
 def erase(
@@ -83,6 +77,10 @@ def erase(
     alias: o.Aliases = None,
     radius: o.Radius = None,
     source: o.Source = None,
+    own_id: o.OwnId = None,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Remove all edits of the question for good, too; they cannot come back.")
+    ] = False,
     store: o.Store = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     encoder: o.Encoder = None,
@@ -91,7 +89,8 @@ def erase(
     """Make a question be refused, whatever the memory or the model knows.
 
     An answer that the memory holds is superseded, not removed: it stays in list --all, history, export and backups
-    until `kedit purge`. Passages that state the fact stay, too; none is put before a question that is refused.
+    until `kedit purge`; --purge removes it at once. Exports, backups and models that hold it already are yours to
+    remove. Passages that state the fact stay, too; none is put before a question that is refused.
     """
     prompt = text_of(prompt)
     with open_store(store, encoder) as memory:
@@ -104,8 +103,10 @@ def erase(
             radius=radius,
             source=source,
             namespace=namespace,
+            id=own_id,
+            purge=purge,
         )
-    _print_edit(edit, as_json=as_json)
+    _print_new(edit, as_json=as_json)
 
 
 def update(
@@ -232,6 +233,16 @@ def _given_texts(prompt: str | None, target: str | None, file: Path | None) -> t
 
         target = content_of(file)
     return prompt and text_of(prompt), target and text_of(target)
+
+
+def _print_new(edit: Edit, *, as_json: bool) -> None:
+    """Print a new edit, with those that it may contradict."""
+    doubts = edit.possible_conflicts
+    emit(
+        as_json=as_json,
+        document=edit_document(edit) | {"possible_conflicts": list(doubts)},
+        lines=[edit_line(edit), *([f"it may contradict {', '.join(doubts)}; see `kedit show`"] if doubts else [])],
+    )
 
 
 def _print_edit(edit: Edit, *, as_json: bool) -> None:

@@ -118,6 +118,14 @@ Model = Annotated[str, MODEL_OPTION]
 EveryNamespace = Annotated[
     str | None, typer.Option("--namespace", callback=_name_of_namespace, help="Only edits of this one; else of all.")
 ]
+IntoNamespace = Annotated[
+    str | None,
+    typer.Option(
+        "--namespace",
+        callback=_name_of_namespace,
+        help="Put all rows into this one; else each goes into its own, or into 'default' where it names none.",
+    ),
+]
 EditId = Annotated[str, typer.Argument(help="The id of an edit, such as e12, or the one that you gave it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")]
 Quiet = Annotated[
@@ -212,6 +220,10 @@ Limit = Annotated[int | None, typer.Option("--limit", min=1, help="How many at m
 ValidFrom = Annotated[str | None, typer.Option("--valid-from", help="First day on which the fact holds (YYYY-MM-DD).")]
 ValidUntil = Annotated[
     str | None, typer.Option("--valid-until", help="First day on which it holds no more (YYYY-MM-DD).")
+]
+OwnId = Annotated[
+    str | None,
+    typer.Option("--id", metavar="<str>", help="A name of your own for the edit; show, update and others take it."),
 ]
 Source = Annotated[str | None, typer.Option("--source", help="Where the fact comes from.")]
 

@@ -1,6 +1,5 @@
 """The memory as its users meet it: each verb is one short step of a session on a store."""
 
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -112,23 +111,6 @@ class EditMemory:
     def encode(self, texts: Sequence[str]) -> Vectors:
         """The vectors of texts, of shape (texts, dimension): unit length, as keys are stored."""
         return self._session.encoding.array(texts)
-
-    def names(self, *, after: int = 0) -> tuple[int, Sequence[tuple[str, str]]]:
-        """The names that edits are about: the last operation, and pairs (name or alias, subject).
-
-        With `after`, an operation that an earlier call gave, only of edits that changed since then.
-        """
-        with self._session.store.reading() as rows:
-            newest = rows.last_sequence()
-            if newest == after:
-                return newest, []
-            found = rows.query(
-                "SELECT DISTINCT subject, aliases FROM edits WHERE subject IS NOT NULL AND (?1 = 0 OR id IN "
-                "(SELECT edit_id FROM changes WHERE operation > ?1))",
-                after,
-            )
-        pairs = [(name, row["subject"]) for row in found for name in (row["subject"], *json.loads(row["aliases"]))]
-        return newest, pairs
 
     def add(
         self,
@@ -630,7 +612,7 @@ class EditMemory:
         form: str | None = None,
         on_conflict: str = OnConflict.SUPERSEDE,
         strict: bool = False,
-        namespace: str = DEFAULT_NAMESPACE,
+        namespace: str | None = None,
     ) -> Imported:
         """What became of each row of a file: stored, there already, or refused and why.
 
@@ -642,7 +624,7 @@ class EditMemory:
             form: the name of its format; None tells it by the file's name or its beginning.
             on_conflict: as in `add`.
             strict: whether one row that cannot be stored keeps the others out, too.
-            namespace: of rows that name none.
+            namespace: into which all goes, lines of an export, too; None leaves each row the one that it names.
 
         Raises:
             ConflictError, InvalidInputError: with `strict`, as in `add_many`.
@@ -650,7 +632,7 @@ class EditMemory:
             NotFoundError: there is no such file.
         """
         rows = read_rows(Path(path), form)
-        return self._session.take(rows, on_conflict, "import", strict=strict, namespace=namespace)
+        return self._session.take(rows, on_conflict, "import", strict=strict, into=namespace)
 
     def import_(
         self,
@@ -658,7 +640,7 @@ class EditMemory:
         *,
         on_conflict: str = OnConflict.SUPERSEDE,
         partial: bool = False,
-        namespace: str = DEFAULT_NAMESPACE,
+        namespace: str | None = None,
     ) -> Edits:
         """The edits of a file, as `import_file` takes them; without `partial` a row that cannot be stored is an error.
 
@@ -667,7 +649,7 @@ class EditMemory:
             InvalidInputError: a row is malformed; the message names it, and nothing was stored.
         """
         rows = read_rows(Path(path))
-        return self._session.add(rows, on_conflict, "import", partial=partial, namespace=namespace)
+        return self._session.add(rows, on_conflict, "import", partial=partial, into=namespace)
 
     def rebuild(self, encoder: str | Encoder | None = None) -> int:
         """Builds the index anew from the rows; with an encoder, encodes all keys again by it.

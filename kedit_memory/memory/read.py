@@ -16,6 +16,7 @@ from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory.consolidation import any_held, held_by
 from kedit_memory.memory.index.base import Hits, distances
 from kedit_memory.memory.index.cached import CachedIndex
+from kedit_memory.memory.names import StoredNames
 from kedit_memory.memory.replaced import Replacing, replacing
 from kedit_memory.memory.rows import SELECT_EDIT, edit_of, number_of, to_json
 from kedit_memory.memory.store import HOLDS, SEARCHED, Rows
@@ -35,8 +36,7 @@ _ABOUT = (
     "FROM json_each(?3) subject CROSS JOIN edits e ON e.subject_key = subject.value "
     f"CROSS JOIN keys k ON k.edit_id = e.id WHERE {SEARCHED} AND {HOLDS}"
 )
-_COUNT_ABOUT = f"SELECT count(*) FROM (SELECT 1 {_ABOUT} LIMIT {HUB + 1})"
-_SELECT_ABOUT = f"SELECT k.id, k.kind, k.text, k.edit_id, k.radius, k.vector {_ABOUT}"
+_SELECT_ABOUT = f"SELECT k.id, k.kind, k.text, k.edit_id, k.radius, k.vector {_ABOUT} LIMIT ?4"
 # The keys of a text, which find its edit without a vector.
 _SELECT_WORDED = (
     "SELECT k.id, k.kind, k.text, k.edit_id, k.radius FROM json_each(?4) asked "
@@ -67,6 +67,11 @@ class Reader:
         self._index = index
         self._namespace = namespace
         self._day = day
+
+    @property
+    def names(self) -> StoredNames:
+        """The names that edits of the namespace give, whatever the day on which they hold."""
+        return StoredNames(self._rows.query, self._namespace)
 
     def worded(self, texts: Collection[str]) -> list[Match]:
         """Every edit of which one of these texts is the prompt, a paraphrase or a confirmed question; by id."""
@@ -101,9 +106,10 @@ class Reader:
 
         With a limit, the nearest of the many edits of a subject are found by the index.
         """
-        if limit is not None and self._rows.query(_COUNT_ABOUT, *self._bound(subjects))[0][0] > HUB:
+        most = -1 if limit is None else HUB + 1
+        rows = self._rows.query(_SELECT_ABOUT, *self._bound(subjects), most)
+        if limit is not None and len(rows) > HUB:
             return self._nearest_in_index(query, limit, self._wanted(subjects), rejected=False)
-        rows = self._rows.query(_SELECT_ABOUT, *self._bound(subjects))
         nearest = _nearest(self._rows, query, rows)
         rejected = self._rejecting(query, {row["edit_id"] for row, _ in nearest})
         found = [(row, gap) for row, gap in nearest if row["edit_id"] not in rejected][:limit]
@@ -120,8 +126,8 @@ class Reader:
 
     def has_subjectless(self) -> bool:
         """Whether an edit that holds on some day is about no known subject."""
-        sql = "SELECT 1 FROM edits e WHERE e.namespace = ? AND e.subject_key IS NULL AND e.holds LIMIT 1"
-        return bool(self._rows.query(sql, self._namespace))
+        sql = "SELECT 1 FROM edits WHERE namespace = ? AND subject_key IS NULL AND holds LIMIT 1"
+        return bool(self._rows.once(sql, bool, self._namespace))
 
     def replacing(self, subjects: Collection[str]) -> list[Replacing]:
         """The edits about one of these subjects with the values that each replaced."""

@@ -6,6 +6,8 @@ import sqlite3
 from pathlib import Path
 
 from kedit_memory.memory.conflicts import prompt_key, slot_of, subject_key
+from kedit_memory.memory.name_tables import TABLES as NAMES
+from kedit_memory.memory.name_tables import register
 from kedit_memory.sqlite import migrate
 
 APPLICATION_ID = 0x4B454454  # "KEDT"
@@ -182,7 +184,7 @@ INSERT INTO counts SELECT namespace, status, count(*) FROM edits GROUP BY namesp
 {_counting("left", "UPDATE OF namespace, status", "OLD", -1)}
 {_counting("entered", "UPDATE OF namespace, status", "NEW", 1)}
 INSERT INTO meta VALUES ('store_id', lower(hex(randomblob(16))));
-"""
+{NAMES}"""
 
 MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)  # the n-th leads from format n - 1 to n
 
@@ -195,4 +197,5 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """
     for function in (slot_of, prompt_key, subject_key):
         connection.create_function(function.__name__, -1, function, deterministic=True)
+    register(connection)
     migrate(connection, path, MIGRATIONS, APPLICATION_ID)

@@ -113,11 +113,12 @@ class Rows:
         notes: dict[str, str] = self.once("SELECT name, value FROM meta", _pairs)
         return notes.get(name)
 
-    def once(self, sql: str, form: Callable[[list[sqlite3.Row]], Any] = bool) -> Any:
+    def once(self, sql: str, form: Callable[[list[sqlite3.Row]], Any] = bool, *values: object) -> Any:
         """What a statement finds, in some form (whether it finds any), read again only when somebody has written."""
-        if sql not in self._known:
-            self._known[sql] = form(self.query(sql))
-        return self._known[sql]
+        key = "\x1f".join((sql, *map(str, values)))
+        if key not in self._known:
+            self._known[key] = form(self.query(sql, *values))
+        return self._known[key]
 
     def unscrubbed(self) -> bool:
         """Whether files may still hold words of purged edits."""
@@ -191,9 +192,7 @@ class Rows:
             "SELECT id, kind, text, radius FROM keys WHERE edit_id = ? AND live ORDER BY id",
             number_of(edit_id),
         )
-        return tuple(
-            Key(id=row["id"], kind=KeyKind(row["kind"]), text=row["text"], radius=row["radius"]) for row in rows
-        )
+        return tuple(map(_key, rows))
 
     def snapshot(self, edit_id: str) -> Snapshot:
         """An edit with its keys as they are now."""
@@ -202,6 +201,22 @@ class Rows:
     def active(self) -> int:
         """The number of active edits, of all namespaces."""
         return int(self.query("SELECT coalesce(sum(edits), 0) FROM counts WHERE status = 'active'")[0][0])
+
+    def snapshots_with(self, keys: Iterable[int]) -> list[Snapshot]:
+        """The edits that have these keys, with all of their keys as they are now."""
+        chosen = to_json(list(keys))
+        edits = self.edits(
+            "e.id IN (SELECT k.edit_id FROM json_each(?) found CROSS JOIN keys k ON k.id = found.value)", chosen
+        )
+        rows = self.query(
+            "SELECT k.edit_id, k.id, k.kind, k.text, k.radius FROM json_each(?) edit CROSS JOIN keys k "
+            "ON k.edit_id = edit.value WHERE k.live ORDER BY k.id",
+            to_json([number_of(edit.id) for edit in edits]),
+        )
+        return [
+            Snapshot(edit=edit, keys=tuple(_key(row) for row in rows if id_of(row["edit_id"]) == edit.id))
+            for edit in edits
+        ]
 
     def last_sequence(self) -> int:
         """The number of the newest operation."""
@@ -492,6 +507,10 @@ class Store(Rows):
             raise StoreError(f"{self.path} is closed; open it again")
         if _identity(self.database) != self._file:
             raise StoreError(f"{self.database} was deleted or replaced while it was open; open the store again")
+
+
+def _key(row: sqlite3.Row) -> Key:
+    return Key(id=row["id"], kind=KeyKind(row["kind"]), text=row["text"], radius=row["radius"])
 
 
 def _pairs(rows: Sequence[sqlite3.Row]) -> dict[str, str]:

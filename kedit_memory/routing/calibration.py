@@ -19,14 +19,13 @@ import numpy.typing as npt
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.memory.formats.jsonl import read_lines
 from kedit_memory.records import Encoder
+from kedit_memory.routing.question import EXACT, FUZZY, LINKED, UNLINKED
 from kedit_memory.text import clean, fold
 
 Numbers: TypeAlias = npt.NDArray[np.float64]
 _T = TypeVar("_T")
 
 NOTE = "scope_calibration"  # under which a store keeps it
-EXACT = "exact"  # the question is an edit's own wording, which fires without a threshold
-LINKED, FUZZY, UNLINKED = "linked", "fuzzy", "unlinked"
 STRATA = (LINKED, FUZZY, UNLINKED)  # those with a threshold: how the question names the edit's subject
 _VERSION = 1
 _AGAIN = "calibrate again with `kedit calibrate scope FILE`"

@@ -19,7 +19,6 @@ from kedit_memory.records import (
     Answer,
     Decision,
     Kind,
-    Match,
     Mention,
     Message,
     OutdatedPassage,
@@ -35,18 +34,17 @@ from kedit_memory.retrieval.relevance import Relevance
 from kedit_memory.retrieval.rerank import PairScorer, RerankedRetriever
 from kedit_memory.routing.answer import Speakers, answer_many
 from kedit_memory.routing.background import Background
-from kedit_memory.routing.calibration import EXACT
+from kedit_memory.routing.contradictions import Contradictions, left_out, without
 from kedit_memory.routing.dialogue import turns_of
 from kedit_memory.routing.gate import Gate
 from kedit_memory.routing.gate_calibration import NOTE as GATE
 from kedit_memory.routing.gate_calibration import GateCalibration
 from kedit_memory.routing.gate_choice import calibration_for, choose_gate
-from kedit_memory.routing.outdated import Contradictions, told, without
-from kedit_memory.routing.recall import SHOWN
-from kedit_memory.routing.scope import SCOPES, Found, Scope, timed
+from kedit_memory.routing.question import EXACT, NEAR_SHOWN, Judged, Question, timed
+from kedit_memory.routing.scope import SCOPES, Scope
 from kedit_memory.routing.uncertainty import OwnAnswer, can_read, own_answers
-from kedit_memory.routing.verify import Judged, ScopeVerifier
-from kedit_memory.text import clean
+from kedit_memory.routing.verify import ScopeVerifier
+from kedit_memory.text import LONGEST_NAME, clean, clean_line
 
 if TYPE_CHECKING:
     from kedit_memory.routing.values import LearnedValues
@@ -231,13 +229,15 @@ class Router:
         """
         return self._decide([question], as_of, namespace, near=True)[0]
 
-    def link(self, question: str) -> tuple[Mention, ...]:
+    def link(self, question: str, *, namespace: str = DEFAULT_NAMESPACE) -> tuple[Mention, ...]:
         """The known names in a question."""
-        return self.scope.linker.link(clean(question, "question"))
+        text = clean(question, "question")
+        with self.memory.reader(namespace=namespace) as reader:
+            return self.scope.linker(reader).link(text)
 
     def judge_many(self, questions: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE) -> list[Judged]:
         """The best candidate of each question with its score, before any threshold; nothing is generated."""
-        return [found.judged for found in self.scope.find(questions, None, namespace)]
+        return [one.judged for one in self.scope.find(_questions(questions, None, namespace))]
 
     @property
     def values(self) -> "LearnedValues":
@@ -263,35 +263,35 @@ class Router:
     def _decide(
         self, questions: Sequence[str], as_of: str | None, namespace: str, *, near: bool = False
     ) -> list[Decision]:
-        found = self.scope.find(questions, as_of, namespace, near=near)
-        held = self._held(found)
-        return [self._route(one, held) for one in found]
+        verified = self.scope.find(_questions(questions, as_of, namespace), near=near)
+        held = self._held(verified)
+        return [self._route(one, held) for one in verified]
 
-    def _route(self, found: Found, held: Collection[str]) -> Decision:
-        if not found.fires:
-            return self._miss(found)
-        return self._consolidated(found) if found.weighed[0].match.edit.id in held else self._hit(found)
+    def _route(self, question: Question, held: Collection[str]) -> Decision:
+        if not question.fires:
+            return self._miss(question)
+        return self._consolidated(question) if question.best.edit.id in held else self._hit(question)
 
-    def _held(self, found: Sequence[Found]) -> Collection[str]:
+    def _held(self, questions: Sequence[Question]) -> Collection[str]:
         """The edits in scope that the model holds in its weights; which model it is, is asked only where some does."""
-        firing = {one.weighed[0].match.edit.id for one in found if one.fires}
+        firing = {one.best.edit.id for one in questions if one.fires}
         return self.memory.held_by(self.model.fingerprint, firing) if firing and self.memory.any_consolidated() else ()
 
-    def _consolidated(self, found: Found) -> Decision:
+    def _consolidated(self, question: Question) -> Decision:
         """The model's own answer, without passages: they were written before the edit, and would speak against it."""
-        best = found.weighed[0]
-        where = f"edit {best.match.edit.id} is in scope ({self.scope.why(best)})"
+        best = question.best
+        where = f"edit {best.edit.id} is in scope ({self.scope.why(best)})"
         return Decision(
-            question=found.asked.question,
+            question=question.text,
             route=Route.PARAMETRIC,
             reason=f"{where} and consolidated: the model's weights hold it",
-            considered=tuple(one.match for one in found.weighed[:SHOWN]),
-            timings=found.timings,
+            considered=tuple(one.match for one in question.weighed[:NEAR_SHOWN]),
+            timings=question.timings,
         )
 
-    def _hit(self, found: Found) -> Decision:
-        best, *others = found.weighed
-        match, edit = best.match, best.candidate.match.edit
+    def _hit(self, question: Question) -> Decision:
+        best, *others = question.weighed
+        match, edit = best.match, best.edit
         where = f"edit {edit.id} is in scope ({self.scope.why(best)})"
         own_words = best.candidate.stratum == EXACT
         path = self.config.path
@@ -306,44 +306,44 @@ class Router:
         else:
             route, reason = Route.CONTEXT, f"{where}, so it is put before the question"
         return Decision(
-            question=found.asked.question,
+            question=question.text,
             route=route,
             reason=reason,
             edits=(match,),
-            considered=tuple(one.match for one in others[:SHOWN]),
-            timings=found.timings,
+            considered=tuple(one.match for one in others[:NEAR_SHOWN]),
+            timings=question.timings,
         )
 
-    def _miss(self, found: Found) -> Decision:
-        if nothing := self.nothing_to_search(found.namespace):
-            return self._alone(found, nothing)
-        question, mentions, timings = found.asked.question, found.asked.mentions, dict(found.timings)
+    def _miss(self, question: Question) -> Decision:
+        if nothing := self.nothing_to_search(question.namespace):
+            return self._alone(question, nothing)
+        text, mentions, timings = question.text, question.mentions, dict(question.timings)
         outdated: list[OutdatedPassage] = []
         aside: list[RetrievedPassage] = []
 
         def search() -> list[RetrievedPassage]:
             with timed(timings, "retrieve"):
-                sifted = self._sifted(question, mentions, found.namespace)
+                sifted = self._sifted(text, mentions, question.namespace)
             aside.extend(sifted.aside)
             with timed(timings, "compare"):
-                outdated.extend(self._contradictions.among(sifted.kept, as_of=found.as_of, namespace=found.namespace))
+                outdated.extend(self._outdated(sifted.kept, question))
             return without(sifted.kept, outdated)
 
         def ask(asked: str) -> OwnAnswer | None:
-            if not can_read(self.model, asked, max_new_tokens=self.config.max_new_tokens):
-                return None
-            with timed(timings, "ask"):
+            with timed(timings, "ask"):  # with the time in which the model is loaded
+                if not can_read(self.model, asked, max_new_tokens=self.config.max_new_tokens):
+                    return None
                 return own_answers(self.model, [asked], max_new_tokens=self.config.max_new_tokens)[0]
 
         gate = self.gate
         with timed(timings, "gate"):
-            chosen = gate.decide(question, mentions, search, ask)
+            chosen = gate.decide(text, mentions, search, ask)
         timings["gate"] -= sum(timings.get(step, 0.0) for step in ("retrieve", "compare", "ask"))
         return Decision(
-            question=question,
+            question=text,
             route=chosen.route,
-            reason=f"{chosen.reason}{told_aside(aside)}{told(outdated)}",
-            considered=_near(found),
+            reason=f"{chosen.reason}{told_aside(aside)}{left_out(outdated)}",
+            considered=question.near,
             passages=chosen.passages,
             outdated=tuple(outdated),
             popularity=chosen.popularity,
@@ -358,19 +358,22 @@ class Router:
         given = self._retriever is not None or self.config.passages_from == GENERATED or self.background.passages
         return "" if given or has_passages(self.memory.path, namespace) else "the store has no passages"
 
-    def _alone(self, found: Found, why: str) -> Decision:
+    def _alone(self, question: Question, why: str) -> Decision:
         """The model's own answer, without a gate: there is nothing to choose."""
         return Decision(
-            question=found.asked.question,
+            question=question.text,
             route=Route.PARAMETRIC,
             reason=f"no edit in scope; {why}; the model answers alone",
-            considered=_near(found),
-            timings=found.timings,
+            considered=question.near,
+            timings=question.timings,
         )
 
-    @property
-    def _contradictions(self) -> Contradictions:
-        return Contradictions(self.memory, self.scope.linker, self.background)
+    def _outdated(self, found: Sequence[RetrievedPassage], question: Question) -> tuple[OutdatedPassage, ...]:
+        """The passages that an edit of the question's namespace and day speaks against."""
+        if not found:
+            return ()
+        with self.memory.reader(as_of=question.as_of, namespace=question.namespace) as reader:
+            return Contradictions(reader, self.scope.linker(reader), self.background).among(found)
 
     @property
     def gate(self) -> Gate:
@@ -438,10 +441,10 @@ def _as_asked(decision: Decision, question: str, turns: tuple[Message, ...] = ()
     return replace(decision, question=question, turns=turns, own_answer=own)
 
 
-def _near(found: Found) -> tuple[Match, ...]:
-    """Edits that were weighed and do not answer, then those that are about another name."""
-    near = [one.match for one in found.weighed[:SHOWN]]
-    return (*near, *found.recalled.set_aside[: SHOWN - len(near)])
+def _questions(texts: Sequence[str], as_of: str | None, namespace: str) -> list[Question]:
+    """Questions at the beginning of their way, in normal form."""
+    namespace = clean_line(namespace, "namespace", LONGEST_NAME)
+    return [Question(text=clean(text, "question"), as_of=as_of, namespace=namespace) for text in texts]
 
 
 def _loaded(model: str | TextModel | Callable[[], TextModel]) -> TextModel:

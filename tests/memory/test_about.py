@@ -131,7 +131,7 @@ def test_an_edit_of_another_day_counts_as_subjectless(memory: EditMemory) -> Non
 @pytest.mark.parametrize(
     ("sql", "count", "indexes"),
     [
-        (read._SELECT_ABOUT, 3, ["edits_by_subject (namespace=? AND subject_key=?)", "keys_by_edit"]),
+        (read._SELECT_ABOUT, 4, ["edits_by_subject (namespace=? AND subject_key=?)", "keys_by_edit"]),
         (read._SELECT_REJECTING, 1, ["keys_rejected", "keys_by_edit"]),
         (store._ANY_EXPANDED, 0, ["keys_expanded"]),
         (neighbours._REJECTED, 1, ["keys_rejected"]),

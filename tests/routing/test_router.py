@@ -66,7 +66,7 @@ def test_an_edit_in_its_own_words_is_said_directly(memory: EditMemory, make: Cal
     assert (answer.route, answer.text) == (Route.DIRECT, "Ann Berg")
     assert [match.edit for match in answer.edits] == [edit]
     assert edit.id in answer.reason
-    assert {"link", "recall", "answer"} <= set(answer.timings)
+    assert {"link", "answer"} <= set(answer.timings)
     assert "encode" not in answer.timings  # nothing has to be weighed
 
 

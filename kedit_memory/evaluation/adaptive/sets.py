@@ -83,7 +83,7 @@ def world_set(_: Path | None, *, questions: int, seed: int, even: bool = False) 
         name="world",
         questions=tuple(drawn),
         passages=known.passages,
-        linker=Linker(surfaces_of(known.aliases)),
+        linker=Linker.of(surfaces_of(known.aliases)),
         sources=Sources(table=known.popularity, relations=RelationClassifier(known.phrasings)),
         source=world_folder(),
     )
@@ -213,7 +213,7 @@ def _public(
             for text, answers, relation, subject in asked
         ),
         passages=passages,
-        linker=Linker((subject, subject) for _, _, _, subject in asked),
+        linker=Linker.of((subject, subject) for _, _, _, subject in asked),
         sources=Sources(table=table, relations=RelationClassifier(phrasings)),
         source=source,
     )

@@ -31,9 +31,10 @@ from kedit_memory.evaluation.scope.sets import (
 )
 from kedit_memory.memory import EditMemory
 from kedit_memory.records import EditRequest, OnConflict, Vectors
-from kedit_memory.routing.calibration import EXACT, ReliabilityBin, reliability_bins
+from kedit_memory.routing.calibration import ReliabilityBin, reliability_bins
+from kedit_memory.routing.question import EXACT, Judged
 from kedit_memory.routing.router import Router, RouterConfig
-from kedit_memory.routing.verify import Judged, ScopeVerifier
+from kedit_memory.routing.verify import ScopeVerifier
 
 METHOD = "kedit"
 PARTS = (TEST, CALIBRATING)  # what may be asked; the training part is what the verifier has seen
