@@ -1,7 +1,7 @@
 """The commands by name, and what all of them share; a command's module is imported when it is called."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import metadata
@@ -13,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from kedit_memory import registry
 from kedit_memory.cli import options as o
+from kedit_memory.cli.progress import interrupted
 from kedit_memory.cli.settings import Setting, read_settings
 from kedit_memory.errors import InvalidInputError
 
@@ -48,6 +49,8 @@ COMMANDS = {
     "rebuild": "kedit_memory.cli.check:rebuild",
     "doctor": "kedit_memory.cli.doctor:doctor",
 }
+# What typer raises at a wrong option: its own copy of click's UsageError, in older releases click's.
+_UsageError: Any = typer.BadParameter.__bases__[0]
 _OPTIONS = {"store": "--store", "namespace": "--namespace", "model": "--model", "as_json": "--json"}
 # What other programs call these, and people type.
 _MEANT = {
@@ -72,10 +75,6 @@ _MEANT = {
 }
 # What these show or measure does not depend on where they run: no setting counts.
 _ALIKE_EVERYWHERE = {"demo", "evaluate", "compare"}
-
-
-class Interrupted(Exception):  # noqa: N818 - nothing went wrong
-    """Somebody pressed Ctrl-C; the arguments say what was done before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +112,7 @@ class Command(TyperCommand):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            raise Interrupted(*getattr(error, "__notes__", ())) from None
+            raise typer.Exit(interrupted(*getattr(error, "__notes__", ()))) from None
 
 
 class Commands(TyperGroup):
@@ -210,6 +209,19 @@ def kedit(
         given={name: value for name, value in given.items() if value is not None},
         settings=read_settings(Path.cwd(), os.environ),
     )
+
+
+def run(words: Sequence[str]) -> int:
+    """The exit status of one command.
+
+    Raises:
+        InvalidInputError: the words are no command, or not what it takes.
+    """
+    try:
+        return int(app(words, prog_name="kedit", standalone_mode=False) or 0)
+    except _UsageError as error:
+        command = error.ctx.command_path if error.ctx else "kedit"
+        raise InvalidInputError(f"{error.format_message().rstrip('.')}; see `{command} --help`") from None
 
 
 def installed(name: str) -> str | None:

@@ -612,7 +612,7 @@ class EditMemory:
         form: str | None = None,
         on_conflict: str = OnConflict.SUPERSEDE,
         strict: bool = False,
-        namespace: str = DEFAULT_NAMESPACE,
+        namespace: str | None = None,
     ) -> Imported:
         """What became of each row of a file: stored, there already, or refused and why.
 
@@ -624,7 +624,7 @@ class EditMemory:
             form: the name of its format; None tells it by the file's name or its beginning.
             on_conflict: as in `add`.
             strict: whether one row that cannot be stored keeps the others out, too.
-            namespace: of rows that name none.
+            namespace: into which all goes, lines of an export, too; None leaves each row the one that it names.
 
         Raises:
             ConflictError, InvalidInputError: with `strict`, as in `add_many`.
@@ -632,7 +632,7 @@ class EditMemory:
             NotFoundError: there is no such file.
         """
         rows = read_rows(Path(path), form)
-        return self._session.take(rows, on_conflict, "import", strict=strict, namespace=namespace)
+        return self._session.take(rows, on_conflict, "import", strict=strict, into=namespace)
 
     def import_(
         self,
@@ -640,7 +640,7 @@ class EditMemory:
         *,
         on_conflict: str = OnConflict.SUPERSEDE,
         partial: bool = False,
-        namespace: str = DEFAULT_NAMESPACE,
+        namespace: str | None = None,
     ) -> Edits:
         """The edits of a file, as `import_file` takes them; without `partial` a row that cannot be stored is an error.
 
@@ -649,7 +649,7 @@ class EditMemory:
             InvalidInputError: a row is malformed; the message names it, and nothing was stored.
         """
         rows = read_rows(Path(path))
-        return self._session.add(rows, on_conflict, "import", partial=partial, namespace=namespace)
+        return self._session.add(rows, on_conflict, "import", partial=partial, into=namespace)
 
     def rebuild(self, encoder: str | Encoder | None = None) -> int:
         """Builds the index anew from the rows; with an encoder, encodes all keys again by it.

@@ -67,6 +67,10 @@ class Draft:
     keys: tuple[KeyText, ...]
     kind_given: bool  # False leaves it to what the edit turns out to do
 
+    def moved(self, namespace: str) -> "Draft":
+        """The same of another namespace."""
+        return replace(self, edit=replace(self.edit, namespace=namespace))
+
 
 @dataclass(frozen=True, kw_only=True)
 class StoredEdit:
@@ -74,6 +78,10 @@ class StoredEdit:
 
     edit: Edit
     keys: tuple[tuple[KeyText, float], ...]
+
+    def moved(self, namespace: str) -> "StoredEdit":
+        """The same of another namespace."""
+        return replace(self, edit=replace(self.edit, namespace=namespace))
 
 
 def validate(request: EditRequest, *, created_at: str = "") -> Draft:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -62,21 +63,36 @@ class Session:
         *,
         partial: bool = False,
         namespace: str = DEFAULT_NAMESPACE,
+        into: str | None = None,
     ) -> list[Edit]:
         """The edits that rows stand for, stored as one operation; those passed over are named in the log."""
-        taken = self.take(rows, on_conflict, verb, strict=not partial, namespace=namespace)
+        taken = self.take(rows, on_conflict, verb, strict=not partial, namespace=namespace, into=into)
         for one in taken.refused:
             _LOG.warning("passed over: %s: %s", one.where, one.refusal)
         return [one.edit for one in taken.outcomes if one.edit]
 
-    def take(self, rows: Iterable[NamedRow], on_conflict: str, verb: str, *, strict: bool, namespace: str) -> Imported:
+    def take(
+        self,
+        rows: Iterable[NamedRow],
+        on_conflict: str,
+        verb: str,
+        *,
+        strict: bool,
+        namespace: str = DEFAULT_NAMESPACE,
+        into: str | None = None,
+    ) -> Imported:
         """Validates, encodes and writes rows as one operation; gives what became of each.
+
+        `namespace` is that of rows that name none; with `into`, that of all.
 
         Raises:
             ConflictError, InvalidInputError: with `strict`, a row cannot be stored; then none is.
         """
-        rule = conflict_rule(on_conflict)
-        read = dict(self._read(rows, namespace))
+        rule, namespace = conflict_rule(on_conflict), namespace_name(namespace if into is None else into)
+        read = {
+            where: entry if into is None or isinstance(entry, InvalidInputError) else entry.moved(namespace)
+            for where, entry in self._read(rows, namespace)
+        }
         errors = [entry for entry in read.values() if isinstance(entry, InvalidInputError)]
         if strict and errors:
             raise errors[0]
@@ -213,7 +229,9 @@ def _outcomes(result: Mapping[str, Written | KeditError], edits: Iterable[Edit])
     by_id = {edit.id: edit for edit in edits}
     return Imported(
         outcomes=tuple(
-            Outcome(where=where, edit=by_id[one.edit_id], new=one.new)
+            Outcome(
+                where=where, edit=replace(by_id[one.edit_id], possible_conflicts=one.possible_conflicts), new=one.new
+            )
             if isinstance(one, Written)
             else Outcome(where=where, edit=None, refusal=str(one).removeprefix(f"{where}: "))
             for where, one in result.items()

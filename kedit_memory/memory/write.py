@@ -13,7 +13,8 @@ from kedit_memory.memory.index import Hits, VectorIndex
 from kedit_memory.memory.index.base import NO_HITS, ordered
 from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.neighbours import Neighbourhood, key_gaps
-from kedit_memory.memory.radius import DEFAULT_RADIUS, scope_of
+from kedit_memory.memory.possible_conflicts import possible_conflicts
+from kedit_memory.memory.radius import DEFAULT_RADIUS, Neighbour, scope_of
 from kedit_memory.memory.requests import Draft, KeyText
 from kedit_memory.memory.rows import Key, Snapshot, id_of, number_of
 from kedit_memory.memory.store import Keys, Store
@@ -27,6 +28,7 @@ class Written(NamedTuple):
 
     edit_id: str
     new: bool
+    possible_conflicts: tuple[str, ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -136,18 +138,21 @@ class Writer:
         self._store.note_change(self.operation, verb, before, after)
         self._touched.note(before, after)
 
-    def write_keys(self, edit: Edit, texts: Sequence[KeyText], around: Neighbourhood, place: int) -> tuple[Key, ...]:
-        """Writes keys of a stored edit with the radii that the rules of scope give."""
+    def write_keys(
+        self, edit: Edit, texts: Sequence[KeyText], around: Neighbourhood, place: int
+    ) -> tuple[tuple[Key, ...], list[list[Neighbour]]]:
+        """Writes keys of a stored edit with the radii that the rules of scope give; with the neighbours of each."""
         given = edit.radius if edit.radius_fixed else None
-        keys = []
+        keys, neighbours = [], []
         for offset, text in enumerate(texts):
-            scope = scope_of(given, around.of(edit, place + offset, given))
+            neighbours.append(around.of(edit, place + offset, given))
+            scope = scope_of(given, neighbours[-1])
             self._set_radii(scope.neighbours)
             vector = around.vector(place + offset)
             keys.append(self._store.insert_key(edit.id, text.kind, text.text, scope.radius, vector))
         for key in keys:
             around.note_written(key.id)
-        return tuple(keys)
+        return tuple(keys), neighbours
 
     def take_back(self, before: Snapshot, kind: KeyKind, text: str, vector: Vectors) -> bool:
         """Puts to rest what was said about a wording: keys of a kind that say the same, or lie at the same place.
@@ -234,10 +239,12 @@ class Writer:
             edit = replace(edit, kind=Kind.MODIFICATION)
         if edit != replace(fresh, id=edit.id):
             self._store.update_edit(edit)
-        keys = self.write_keys(edit, draft.keys, around, place)
+        keys, neighbours = self.write_keys(edit, draft.keys, around, place)
         edit = replace(edit, radius=max(key.radius for key in keys))
         self.change(self._verb_of(edit), None, Snapshot(edit=edit, keys=keys))
-        return Written(edit.id, new=True)
+        return Written(
+            edit_id=edit.id, new=True, possible_conflicts=possible_conflicts(self._store, edit, draft.keys, neighbours)
+        )
 
     def refusal(self, edit: Edit, rivals: Sequence[Edit], on_conflict: OnConflict) -> ConflictError | None:
         """Why an edit cannot be written beside others: they answer its question, or one has its caller's id."""

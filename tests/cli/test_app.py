@@ -44,6 +44,13 @@ def test_the_command_that_is_meant_is_named(kedit: Kedit, typed: str, meant: str
     assert f"no command {typed!r}; did you mean {meant!r}?" in outcome.err
 
 
+def test_quiet_and_verbose_are_opposite(kedit: Kedit) -> None:
+    for words in (("-q", "list", "-v"), ("list", "--verbose", "--quiet"), ("--quiet", "--verbose", "list")):
+        assert "ask for opposite things" in kedit(*words).err
+    kedit.add("Who leads Acme?", "Ann")
+    assert kedit("--quiet", "list", "--quiet").status == 0
+
+
 def test_a_word_like_no_command_gets_no_guess(kedit: Kedit) -> None:
     assert "did you mean" not in kedit("xyzzy", store=False).err
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import select
 import signal
 import sys
@@ -22,11 +23,13 @@ QUESTION = "Who leads Acme?"
 NOBODY = "openai:none@http://127.0.0.1:9/v1"  # a model that cannot be asked
 
 
-def typed(program: str, answers: Sequence[tuple[str, bytes]] = (), seconds: float = 60.0) -> tuple[int, str]:
-    """Exit status and screen of a program in a terminal; each answer is typed once the screen ends with its text."""
+def typed(
+    program: str, answers: Sequence[tuple[str, bytes]] = (), seconds: float = 60.0, **environment: str
+) -> tuple[int, str]:
+    """Exit status and screen of a program in a terminal; an answer is typed once the screen ends with its pattern."""
     child, screen = pty.fork()
     if child == 0:
-        os.execve(sys.executable, [sys.executable, "-c", program], os.environ | {"TERM": "dumb"})  # noqa: S606
+        os.execve(sys.executable, [sys.executable, "-c", program], os.environ | {"TERM": "xterm", **environment})  # noqa: S606
     shown, waiting, end = "", list(answers), time.monotonic() + seconds
     while time.monotonic() < end:
         if not select.select([screen], [], [], 0.1)[0]:
@@ -35,7 +38,7 @@ def typed(program: str, answers: Sequence[tuple[str, bytes]] = (), seconds: floa
             shown += os.read(screen, 4096).decode()
         except OSError:  # the terminal's other end is closed
             break
-        if waiting and shown.endswith(waiting[0][0]):
+        if waiting and re.search(rf"(?:{waiting[0][0]})\Z", shown):
             os.write(screen, waiting.pop(0)[1])
     else:
         os.kill(child, signal.SIGKILL)
@@ -49,13 +52,14 @@ def program(*words: object, before: str = "") -> str:
     return f"import sys; sys.argv = {argv!r}\n{before}\nfrom kedit_memory.cli.main import main\nmain()"
 
 
-def slow(seconds: float, then: str = "") -> str:
+def slow(seconds: float) -> str:
     """A search that takes its time."""
     return (
-        "import time, logging\nfrom kedit_memory.memory import EditMemory\n"
+        "import time, logging\nfrom kedit_memory.cli import progress\nfrom kedit_memory.memory import EditMemory\n"
+        "progress._PATIENCE, progress._REFRESH = 0.3, 0.05\n"
         "def search(memory, *words, **options):\n"
         "    logging.getLogger('kedit_memory.memory').info('searching far and wide')\n"
-        f"    time.sleep({seconds}); {then or 'pass'}\n"
+        f"    time.sleep({seconds})\n"
         "    return []\n"
         "EditMemory.search = search"
     )
@@ -68,15 +72,31 @@ def store(kedit: Kedit) -> Path:
 
 
 def test_long_work_shows_its_step_and_leaves_the_line_clear(store: Path) -> None:
-    status, shown = typed(program("search", "x", "--store", store, before=slow(3.0)))
+    status, shown = typed(program("search", "x", "--store", store, before=slow(1.0)))
     assert status == 0
-    assert "searching far and wide … 2 s" in shown
+    assert "searching far and wide … 0 s" in shown
     assert shown.endswith("\r\033[Kno edits\r\n")
 
 
 def test_short_or_quiet_work_shows_nothing(store: Path) -> None:
-    for words, seconds in ((("--store", store), 0.5), (("--store", store, "--quiet"), 3.0)):
+    for words, seconds in ((("--store", store), 0.0), (("--store", store, "--quiet"), 1.0)):
         assert typed(program("search", "x", *words, before=slow(seconds))) == (0, "no edits\r\n")
+
+
+def test_a_terminal_that_cannot_clear_a_line_shows_no_step(store: Path) -> None:
+    assert typed(program("search", "x", "--store", store, before=slow(1.0)), TERM="dumb") == (0, "no edits\r\n")
+
+
+def test_no_color_means_none() -> None:
+    table = "from kedit_memory.cli.output import table_console; table_console(80).print('12 of 20')"
+    colour = "\033[1;36m"
+    assert colour in typed(table)[1]
+    assert colour not in typed(table, NO_COLOR="1")[1]
+
+
+def test_an_interrupt_before_the_command_begins_is_one_line_too() -> None:
+    before = "import os, signal, kedit_memory.cli.main as cli\ncli._check_words = lambda words: os.kill(os.getpid(), 2)"
+    assert typed(program("list", before=before)) == (130, "\r\nkedit: interrupted\r\n")
 
 
 def test_nothing_is_shown_where_nobody_looks(kedit: Kedit, store: Path) -> None:
@@ -91,15 +111,15 @@ def test_verbose_work_says_each_step_with_its_time(kedit: Kedit) -> None:
 
 
 def test_an_interrupt_says_that_nothing_was_done(store: Path) -> None:
-    status, shown = typed(program("search", "x", "--store", store, before=slow(30.0)), [("… 2 s", b"\x03")])
+    status, shown = typed(program("search", "x", "--store", store, before=slow(30.0)), [(r"wide … \d s", b"\x03")])
     assert status == 130
     assert shown.endswith(f"kedit: interrupted; nothing was changed in {store}\r\n")
     assert "Traceback" not in shown
 
 
 def test_an_interrupt_says_what_was_done(store: Path) -> None:
-    before = slow(30.0, "").replace("    time.sleep", "    memory.add('Who owns it?', 'Bo'); time.sleep")
-    status, shown = typed(program("search", "x", "--store", store, before=before), [("… 2 s", b"\x03")])
+    before = slow(30.0).replace("    logging", "    memory.add('Who owns it?', 'Bo'); logging")
+    status, shown = typed(program("search", "x", "--store", store, before=before), [(r"wide … \d s", b"\x03")])
     assert status == 130
     assert f"interrupted; 1 change in {store}, which `kedit undo` takes back: " in shown
     assert "Who owns it? → Bo" in shown
@@ -126,7 +146,7 @@ def test_an_interrupted_import_leaves_the_store_as_it_was(kedit: Kedit, store: P
 @pytest.mark.parametrize("leave", [b"quit\n", b"exit\n", b"Quit\n", b"\x04"])
 def test_a_chat_passes_over_empty_lines_and_ends(store: Path, leave: bytes) -> None:
     ready = "from kedit_memory.routing import asking; asking.check_dialogues = lambda model: None"
-    talk = [("? ", b"\n"), ("? ", b"Who leads Acme?\n"), ("? ", leave)]
+    talk = [(r"\? ", b"\n"), (r"\? ", b"Who leads Acme?\n"), (r"\? ", leave)]
     status, shown = typed(program("chat", "--model", NOBODY, "--store", store, before=ready), talk)
     assert status == 0
     assert shown.count("Ann Berg") == 1
@@ -135,7 +155,7 @@ def test_a_chat_passes_over_empty_lines_and_ends(store: Path, leave: bytes) -> N
 
 def test_arrow_keys_bring_back_the_line_before(store: Path) -> None:
     pytest.importorskip("readline")
-    talk = [("? ", b"Who leads Acme?\n"), ("? ", b"\x1b[A\n"), ("? ", b"quit\n")]
+    talk = [(r"\? ", b"Who leads Acme?\n"), (r"\? ", b"\x1b[A\n"), (r"\? ", b"quit\n")]
     status, shown = typed(program("chat", "--model", NOBODY, "--store", store), talk)
     assert (status, shown.count("  [direct]")) == (0, 2)
 
@@ -143,10 +163,10 @@ def test_arrow_keys_bring_back_the_line_before(store: Path) -> None:
 def test_a_purge_asks_first_and_keeps_all_where_somebody_says_no(kedit: Kedit, store: Path) -> None:
     kedit("retract", "e1")
     for answer, expected in ((b"n\n", 2), (b"\x03", 130), (b"\x04", 2)):
-        status, shown = typed(program("purge", "e1", "--store", store), [("[y/N] ", answer)])
+        status, shown = typed(program("purge", "e1", "--store", store), [(r"\[y/N\] ", answer)])
         assert (status, "Remove e1 for good?" in shown) == (expected, True)
     assert kedit("show", "e1").status == 0
-    assert typed(program("purge", "e1", "--store", store), [("[y/N] ", b"y\n")])[1].endswith(
+    assert typed(program("purge", "e1", "--store", store), [(r"\[y/N\] ", b"y\n")])[1].endswith(
         "1 edit removed for good\r\n"
     )
 

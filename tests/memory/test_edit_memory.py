@@ -532,6 +532,25 @@ def test_what_has_changed_since_it_was_exported_stays_as_it_is(memory: EditMemor
     assert memory.all(status=None) == before
 
 
+def test_an_import_goes_into_the_namespace_that_is_named(
+    open_memory: Callable[..., EditMemory], tmp_path: Path
+) -> None:
+    memory, copy, file = open_memory(), open_memory("copy"), tmp_path / "rows.jsonl"
+    memory.add(PM, "old", namespace="a")
+    memory.add(PM, "new", namespace="a", valid_from="2024", valid_until="2025")
+    memory.add("c?", "d", namespace="b")
+    memory.export(file)
+    file.write_text(file.read_text() + '{"prompt": "e?", "target": "f", "namespace": "a"}\n' + GOOD_LINE + "\n")
+    for namespace, found in ((" mine ", {"mine"}), (None, {"a", "b", "default"})):
+        taken = copy.import_file(file, namespace=namespace)
+        assert {edit.namespace for edit in taken.stored} == found
+        assert (len(taken.stored), copy.import_file(file, namespace=namespace).stored) == (6, ())
+    assert [match.edit.target for match in copy.worded([PM], as_of="2023", namespace="mine")] == ["old"]
+    assert {edit.namespace for edit in copy.list(namespace=None)} == {"mine", "a", "b", "default"}
+    with pytest.raises(InvalidInputError, match="namespace is empty"):
+        copy.import_(file, namespace=" ")
+
+
 @pytest.mark.parametrize("partial", [False, True])
 def test_the_same_row_twice_is_one_edit(memory: EditMemory, tmp_path: Path, partial: bool) -> None:
     file = tmp_path / "rows.jsonl"

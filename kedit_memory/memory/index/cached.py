@@ -68,9 +68,14 @@ class CachedIndex:
         An index that has missed operations of other processes catches up at the next question.
         """
         with self._lock:
-            if self.known(operation - 1) is not None:
+            if self.known(operation - 1) is None:
+                return
+            try:
                 self._take(keys, stale)
-                self._sequence = operation
+            except BaseException:  # such as no memory left: the next question builds it anew
+                self.forget()
+                raise
+            self._sequence = operation
 
     def forget(self) -> None:
         """Drops what is in memory; the next question loads it anew."""

@@ -192,7 +192,7 @@ class FaissIndex:
         basis = choose_basis(self._vectors[rows], self._radii[rows])
         if basis is None and self._basis is None:
             return
-        whole = self._vectors.copy() if self._whole is None else self._whole
+        whole = _grown(self._vectors, len(self._ids)) if self._whole is None else self._whole
         self._basis = basis
         flat = faiss.IndexFlatIP((self.dimension if basis is None else basis.shape[1] + 1) + 2)
         for start in range(0, self._used, _KEYS):
