@@ -18,7 +18,7 @@ from kedit_memory.routing.said import asks_for, says
 from kedit_memory.routing.serac import reading
 
 if TYPE_CHECKING:
-    from kedit_memory.routing.values import LearnedValues
+    from kedit_memory.routing.learned_values import LearnedValues
 
 REFUSAL = "I cannot answer that: the memory was told to forget it."
 

@@ -36,18 +36,18 @@ from kedit_memory.routing.answer import Speakers, answer_many
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.contradictions import Contradictions, left_out, without
 from kedit_memory.routing.dialogue import turns_of
-from kedit_memory.routing.gate import Gate
-from kedit_memory.routing.gate_calibration import NOTE as GATE
-from kedit_memory.routing.gate_calibration import GateCalibration
-from kedit_memory.routing.gate_choice import calibration_for, choose_gate
+from kedit_memory.routing.gate.calibration import NOTE as GATE
+from kedit_memory.routing.gate.calibration import GateCalibration
+from kedit_memory.routing.gate.choice import calibration_for, choose_gate
+from kedit_memory.routing.gate.gate import Gate
+from kedit_memory.routing.gate.uncertainty import OwnAnswer, can_read, own_answers
 from kedit_memory.routing.question import EXACT, NEAR_SHOWN, Judged, Question, timed
 from kedit_memory.routing.scope import SCOPES, Scope
-from kedit_memory.routing.uncertainty import OwnAnswer, can_read, own_answers
 from kedit_memory.routing.verify import ScopeVerifier
 from kedit_memory.text import LONGEST_NAME, clean, clean_line
 
 if TYPE_CHECKING:
-    from kedit_memory.routing.values import LearnedValues
+    from kedit_memory.routing.learned_values import LearnedValues
 
 RETRIEVED, GENERATED = "retrieved", "generated"
 UNREADABLE = "I cannot read that question."
@@ -247,7 +247,7 @@ class Router:
             CapabilityError: the model does not show its states.
         """
         if self._values is None:
-            from kedit_memory.routing.values import LearnedValues  # loads torch
+            from kedit_memory.routing.learned_values import LearnedValues  # loads torch
 
             self._values = LearnedValues(self.memory.path, self.model)
         return self._values

@@ -17,7 +17,7 @@ from kedit_memory.models.named import load_model
 from kedit_memory.records import Passage, Route
 from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.routing.background import Background
-from kedit_memory.routing.gate import Gate
+from kedit_memory.routing.gate.gate import Gate
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.shipped import data_folder
 from kedit_memory.text import fold

@@ -10,7 +10,7 @@ from kedit_memory.models.prompts import MAX_NEW_TOKENS
 from kedit_memory.popularity.table import TIER_BOUNDS, tier_of
 from kedit_memory.records import Mention
 from kedit_memory.retrieval.base import kind_of
-from kedit_memory.routing.gate_calibration import (
+from kedit_memory.routing.gate.calibration import (
     GateCalibration,
     GateQuestion,
     check_size,
@@ -18,11 +18,11 @@ from kedit_memory.routing.gate_calibration import (
     known_signals,
     split,
 )
-from kedit_memory.routing.policies import GateCase, GatePolicy, policy_class, weighs_uncertainty
-from kedit_memory.routing.relations import classifier, masked
+from kedit_memory.routing.gate.policies import GateCase, GatePolicy, policy_class, weighs_uncertainty
+from kedit_memory.routing.gate.relations import classifier, masked
+from kedit_memory.routing.gate.signals import Sources
+from kedit_memory.routing.gate.uncertainty import own_answers
 from kedit_memory.routing.router import Router
-from kedit_memory.routing.signals import Sources
-from kedit_memory.routing.uncertainty import own_answers
 
 
 def calibrate_gate(

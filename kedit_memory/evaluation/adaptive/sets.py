@@ -15,9 +15,9 @@ from kedit_memory.errors import InvalidInputError, NotFoundError
 from kedit_memory.evaluation.public import folder_of
 from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import Passage
+from kedit_memory.routing.gate.relations import SLOT, RelationClassifier
+from kedit_memory.routing.gate.signals import Sources
 from kedit_memory.routing.link import Linker, surfaces_of
-from kedit_memory.routing.relations import SLOT, RelationClassifier
-from kedit_memory.routing.signals import Sources
 from kedit_memory.text import fold
 from kedit_memory.world import UNSEEN_TIER, Fact, World, background, load_world, world_folder
 

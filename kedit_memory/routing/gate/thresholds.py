@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.routing.policies import UNTOLD, GateCase, Verdict, allowed, best_cut, refuse_budget, told
-from kedit_memory.routing.signals import Signal, Signals
+from kedit_memory.routing.gate.policies import UNTOLD, GateCase, Verdict, allowed, best_cut, refuse_budget, told
+from kedit_memory.routing.gate.signals import Signal, Signals
 
 # How sure the model is, by either measure: the higher, the surer.
 MEASURES: Mapping[str, Callable[[Signals], float | None]] = {

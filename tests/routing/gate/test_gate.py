@@ -6,12 +6,12 @@ import pytest
 
 from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import Mention, Passage, Popularity, RetrievedPassage, Route
-from kedit_memory.routing.gate import Gate, GateDecision
-from kedit_memory.routing.policies import Verdict
-from kedit_memory.routing.popularity_policy import TierPolicy
-from kedit_memory.routing.relations import RelationClassifier
-from kedit_memory.routing.signals import Signal, Signals, Sources
-from kedit_memory.routing.uncertainty import OwnAnswer
+from kedit_memory.routing.gate.gate import Gate, GateDecision
+from kedit_memory.routing.gate.policies import Verdict
+from kedit_memory.routing.gate.popularity_policy import TierPolicy
+from kedit_memory.routing.gate.relations import RelationClassifier
+from kedit_memory.routing.gate.signals import Signal, Signals, Sources
+from kedit_memory.routing.gate.uncertainty import OwnAnswer
 
 TABLE = PopularityTable({"Paris": 1, "Rouen": 2, "Gisors": 4, "Étretat": 4})
 SOURCES = Sources(table=TABLE, relations=RelationClassifier([("capital", "What is the capital of {s}?")]))

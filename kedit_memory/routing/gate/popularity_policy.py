@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.routing.policies import GateCase, Verdict, best_cut, cheapest, told
-from kedit_memory.routing.signals import Signal, Signals
+from kedit_memory.routing.gate.policies import GateCase, Verdict, best_cut, cheapest, told
+from kedit_memory.routing.gate.signals import Signal, Signals
 
 _FEWEST = 20  # cases of a relation, below which its threshold is that of all
 

@@ -7,11 +7,11 @@ import pytest
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.routing.background import Background
-from kedit_memory.routing.form import FEATURES, form_of
-from kedit_memory.routing.form_policy import FormPolicy
-from kedit_memory.routing.gate_choice import choose_gate, general_calibration
-from kedit_memory.routing.policies import GateCase
-from kedit_memory.routing.signals import Signals
+from kedit_memory.routing.gate.choice import choose_gate, general_calibration
+from kedit_memory.routing.gate.form import FEATURES, form_of
+from kedit_memory.routing.gate.form_policy import FormPolicy
+from kedit_memory.routing.gate.policies import GateCase
+from kedit_memory.routing.gate.signals import Signals
 
 WHO, WHEN = "Who wrote it?", "When was the song written?"
 

@@ -19,8 +19,8 @@ from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Route
 from kedit_memory.routing.answer import Speakers, by_values
+from kedit_memory.routing.learned_values import LearnedValues
 from kedit_memory.routing.router import Router, RouterConfig
-from kedit_memory.routing.values import LearnedValues
 
 JAPAN = "What is the capital of Japan?"
 FAR = ["Japan", "capital", "Japan, please"]  # what a value learned for the question does not answer
@@ -89,7 +89,7 @@ def test_writing_takes_a_small_part_of_the_time(memory, router, monkeypatch):
     written = []
     save = CodebookApplied.save
     clock = itertools.count()
-    monkeypatch.setattr("kedit_memory.routing.values.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("kedit_memory.routing.learned_values.perf_counter", lambda: next(clock))
     monkeypatch.setattr(CodebookApplied, "save", lambda self, folder: (written.append(1), save(self, folder)))
     for year in range(12):  # each time that is asked for is a tick later, so that writing takes one
         memory.add(JAPAN, f"{1900 + year}", subject="Japan")
@@ -121,7 +121,9 @@ def test_a_remote_model_has_no_states_to_replace(memory):
 
 
 def test_a_wording_in_which_the_value_fails_learns_its_own(memory, router, model, monkeypatch):
-    monkeypatch.setattr("kedit_memory.routing.values.perf_counter", lambda: 0.0)  # writing takes no time: all is kept
+    monkeypatch.setattr(
+        "kedit_memory.routing.learned_values.perf_counter", lambda: 0.0
+    )  # writing takes no time: all is kept
     odd = FAR[0]
     edit = memory.add(JAPAN, "Osaka", subject="Japan")
     router.query(JAPAN)
@@ -135,7 +137,7 @@ def test_a_wording_in_which_the_value_fails_learns_its_own(memory, router, model
 
 
 def test_no_edit_learns_more_wordings_than_there_is_room_for(memory, router, monkeypatch):
-    monkeypatch.setattr("kedit_memory.routing.values.MOST_WORDINGS", 1)
+    monkeypatch.setattr("kedit_memory.routing.learned_values.MOST_WORDINGS", 1)
     edit = memory.add(JAPAN, "Osaka", subject="Japan")
     router.query(JAPAN)
     odd = [Prompt(question=text) for text in FAR]

@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.routing.form import FEATURES
-from kedit_memory.routing.logistic import Logistic, Numbers, fit_logistic
-from kedit_memory.routing.policies import GateCase, Verdict, allowed
-from kedit_memory.routing.signals import Signal, Signals
+from kedit_memory.routing.gate.form import FEATURES
+from kedit_memory.routing.gate.logistic import Logistic, Numbers, fit_logistic
+from kedit_memory.routing.gate.policies import GateCase, Verdict, allowed
+from kedit_memory.routing.gate.signals import Signal, Signals
 
 RIDGE = 3.0
 _SURE = ("sure", "log_probability", "told")  # features of the model's own answer, 0 where it does not tell

@@ -15,7 +15,7 @@ from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Passage, Route
 from kedit_memory.retrieval.bm25 import Bm25Retriever
-from kedit_memory.routing.gate_calibration import (
+from kedit_memory.routing.gate.calibration import (
     NOTE,
     GateCalibration,
     GateFigures,
@@ -26,10 +26,10 @@ from kedit_memory.routing.gate_calibration import (
     read_gate_questions,
     split,
 )
-from kedit_memory.routing.gate_choice import calibration_for
-from kedit_memory.routing.policies import Always, GateCase
+from kedit_memory.routing.gate.choice import calibration_for
+from kedit_memory.routing.gate.policies import Always, GateCase
+from kedit_memory.routing.gate.signals import Signals
 from kedit_memory.routing.router import Router
-from kedit_memory.routing.signals import Signals
 
 FIGURES = GateFigures(questions=100, right=80, called=50, never_right=40, always_right=70, oracle_right=90)
 KEPT = GateCalibration(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kedit_memory.errors import ModelError
 from kedit_memory.models.language import TextModel, WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
-from kedit_memory.routing.signals import Signals
+from kedit_memory.routing.gate.signals import Signals
 
 if TYPE_CHECKING:
     from kedit_memory.models.remote import OpenAIModel

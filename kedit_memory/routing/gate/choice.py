@@ -10,12 +10,12 @@ from pathlib import Path
 from kedit_memory.errors import InvalidInputError, NotFoundError
 from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.routing.background import Background
-from kedit_memory.routing.gate import Gate
-from kedit_memory.routing.gate_calibration import GateCalibration
-from kedit_memory.routing.policies import GatePolicy, Verdict
-from kedit_memory.routing.popularity_policy import TierPolicy
-from kedit_memory.routing.relations import classifier
-from kedit_memory.routing.signals import Signal, Signals, Sources
+from kedit_memory.routing.gate.calibration import GateCalibration
+from kedit_memory.routing.gate.gate import Gate
+from kedit_memory.routing.gate.policies import GatePolicy, Verdict
+from kedit_memory.routing.gate.popularity_policy import TierPolicy
+from kedit_memory.routing.gate.relations import classifier
+from kedit_memory.routing.gate.signals import Signal, Signals, Sources
 from kedit_memory.shipped import data_folder
 
 FILE = "gate.json"  # beside the weights of a shipped model

@@ -10,8 +10,8 @@ from typing import Any
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory.formats.jsonl import read_lines
-from kedit_memory.routing.policies import GateCase, GatePolicy, cases_needed, policy_class
-from kedit_memory.routing.signals import Signals
+from kedit_memory.routing.gate.policies import GateCase, GatePolicy, cases_needed, policy_class
+from kedit_memory.routing.gate.signals import Signals
 from kedit_memory.text import clean, fold
 
 NOTE = "gate_calibration"  # under which a store keeps it

@@ -2,8 +2,8 @@ import pytest
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.records import Mention
-from kedit_memory.routing.now import asks_about_now
-from kedit_memory.routing.relations import RelationClassifier, classifier, masked
+from kedit_memory.routing.gate.now import asks_about_now
+from kedit_memory.routing.gate.relations import RelationClassifier, classifier, masked
 from kedit_memory.world import background, load_world
 
 KNOWN = [

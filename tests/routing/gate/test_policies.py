@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
-from kedit_memory.routing.logistic import fit_logistic
-from kedit_memory.routing.policies import (
+from kedit_memory.routing.gate.logistic import fit_logistic
+from kedit_memory.routing.gate.policies import (
     POLICIES,
     GateCase,
     allowed,
@@ -19,8 +19,8 @@ from kedit_memory.routing.policies import (
     cases_needed,
     policy_class,
 )
-from kedit_memory.routing.popularity_policy import PopularityPolicy
-from kedit_memory.routing.signals import Signals
+from kedit_memory.routing.gate.popularity_policy import PopularityPolicy
+from kedit_memory.routing.gate.signals import Signals
 
 BASE = Signals(
     words=6,

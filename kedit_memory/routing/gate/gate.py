@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kedit_memory.records import Mention, Popularity, RetrievedPassage, Route
-from kedit_memory.routing.now import asks_about_now
-from kedit_memory.routing.policies import Verdict
-from kedit_memory.routing.signals import Signal, Signals, Sources, with_retrieval
-from kedit_memory.routing.uncertainty import OwnAnswer
+from kedit_memory.routing.gate.now import asks_about_now
+from kedit_memory.routing.gate.policies import Verdict
+from kedit_memory.routing.gate.signals import Signal, Signals, Sources, with_retrieval
+from kedit_memory.routing.gate.uncertainty import OwnAnswer
 
 Search = Callable[[], Sequence[RetrievedPassage]]
 Ask = Callable[[str], OwnAnswer | None]  # None where the question is longer than the model reads

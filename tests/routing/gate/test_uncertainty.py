@@ -11,9 +11,9 @@ import pytest
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.models.remote import OpenAIModel
-from kedit_memory.routing.signals import Signals
-from kedit_memory.routing.threshold_policies import UncertaintyPolicy
-from kedit_memory.routing.uncertainty import LOOK, OwnAnswer, can_read, own_answers, tells
+from kedit_memory.routing.gate.signals import Signals
+from kedit_memory.routing.gate.thresholds import UncertaintyPolicy
+from kedit_memory.routing.gate.uncertainty import LOOK, OwnAnswer, can_read, own_answers, tells
 
 Endpoint = Callable[..., OpenAIModel]
 

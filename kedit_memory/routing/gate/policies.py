@@ -13,18 +13,18 @@ import numpy as np
 
 from kedit_memory import registry
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.routing.logistic import Numbers
-from kedit_memory.routing.signals import Signal, Signals
+from kedit_memory.routing.gate.logistic import Numbers
+from kedit_memory.routing.gate.signals import Signal, Signals
 
 # A name here is a policy's module and class.
 POLICIES = {
-    "never": "kedit_memory.routing.policies:Never",
-    "always": "kedit_memory.routing.policies:Always",
-    "popularity": "kedit_memory.routing.popularity_policy:PopularityPolicy",
-    "uncertainty": "kedit_memory.routing.threshold_policies:UncertaintyPolicy",
-    "score": "kedit_memory.routing.threshold_policies:ScorePolicy",
-    "learned": "kedit_memory.routing.learned_policy:LearnedPolicy",
-    "form": "kedit_memory.routing.form_policy:FormPolicy",
+    "never": "kedit_memory.routing.gate.policies:Never",
+    "always": "kedit_memory.routing.gate.policies:Always",
+    "popularity": "kedit_memory.routing.gate.popularity_policy:PopularityPolicy",
+    "uncertainty": "kedit_memory.routing.gate.thresholds:UncertaintyPolicy",
+    "score": "kedit_memory.routing.gate.thresholds:ScorePolicy",
+    "learned": "kedit_memory.routing.gate.learned:LearnedPolicy",
+    "form": "kedit_memory.routing.gate.form_policy:FormPolicy",
 }
 PRECISION = 0.05  # how closely a fitted share of calls must be known
 _Z = 1.644854  # of the normal distribution, one-sided 95%
