@@ -3,8 +3,8 @@
     python scripts/trace_calls.py --json
     python scripts/trace_calls.py --files
 
-Both are asked of a store with one subject, once warm: an add of a fact about it, and a question in other words that this
-fact answers.
+Both are asked of a store with one subject, once warm: an add of a fact about it, and a question in other words that
+this fact answers.
 """
 
 import argparse
