@@ -73,12 +73,12 @@ class Session:
         into: str | None = None,
     ) -> list[Edit]:
         """The edits that rows stand for, stored as one operation; those passed over are named in the log."""
-        taken = self.take(rows, on_conflict, verb, strict=not partial, namespace=namespace, into=into)
-        for one in taken.refused:
+        imported = self.write_rows(rows, on_conflict, verb, strict=not partial, namespace=namespace, into=into)
+        for one in imported.refused:
             _LOG.warning("passed over: %s: %s", one.where, one.refusal)
-        return [one.edit for one in taken.outcomes if one.edit]
+        return [one.edit for one in imported.outcomes if one.edit]
 
-    def take(
+    def write_rows(
         self,
         rows: Iterable[NamedRow],
         on_conflict: str,
@@ -156,9 +156,9 @@ class Session:
         result: dict[str, Written | ConflictError] = {}
         with self.operation(verb, _common_namespace([*drafts.values(), *stored.values()])) as writer:
             self.encoding.record(made_by)
-            restoration = Restoration(self.store, writer, rule)
-            restored = restoration.run(list(stored.values()), vectors) if stored else {}
-            result |= {where: restored[one.edit.id] for where, one in stored.items()}
+            if stored:
+                restored = Restoration(self.store, writer, rule).run(list(stored.values()), vectors)
+                result |= {where: restored[one.edit.id] for where, one in stored.items()}
             result |= zip(drafts, writer.add(list(drafts.values()), vectors, rule), strict=True)
             for where, written in result.items():
                 if strict and isinstance(written, ConflictError):
@@ -167,7 +167,7 @@ class Session:
             edits = self.store.each([one.edit_id for one in result.values() if isinstance(one, Written)])
         return result, edits
 
-    def hear(self, verb: str, give: Feedback, edit: Edit, question: str) -> Edit:
+    def note_feedback(self, verb: str, give: Feedback, edit: Edit, question: str) -> Edit:
         """The edit after somebody said whether a question asks for it; saying so again changes nothing."""
         text = clean(question, "question")
         vector = self.question(text)
