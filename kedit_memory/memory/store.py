@@ -36,7 +36,7 @@ from kedit_memory.memory.rows import (
 )
 from kedit_memory.memory.schema import prepare
 from kedit_memory.records import Edit, KeyKind, Vectors
-from kedit_memory.sqlite import checksum, connect, may_write, translated
+from kedit_memory.sqlite import checksum, connect, failure, may_write, translated
 from kedit_memory.text import fold, name_key
 
 DATABASE = "store.db"
@@ -82,6 +82,9 @@ _IDLE = 8  # connections of readers that are kept for the next ones
 Keys: TypeAlias = tuple[Ids, Vectors, Floats]  # ids, vectors and radii, in order of id
 
 
+Made: TypeAlias = tuple[str | None, ...]  # name, revision and dimension of what made vectors
+
+
 class Rows:
     """The rows of a store as one connection sees them."""
 
@@ -113,13 +116,19 @@ class Rows:
 
     def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """All rows of one statement."""
-        with translated(self.database):
+        try:
             return self.connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise failure(self.database, error) from error
 
     def meta(self, name: str) -> str | None:
         """What the store notes about itself under `name`."""
         notes: dict[str, str] = self.once("SELECT name, value FROM meta", _pairs)
         return notes.get(name)
+
+    def encoder(self) -> Made:
+        """What the stored vectors come from; nothing while there are none."""
+        return self.meta("encoder"), self.meta("encoder_revision"), self.meta("dimension")
 
     def once(self, sql: str, form: Callable[[list[sqlite3.Row]], Any] = bool, *values: object) -> Any:
         """What a statement finds, in some form (whether it finds any), read again only when somebody has written."""
@@ -207,9 +216,7 @@ class Rows:
             "SELECT id, kind, text, radius FROM keys WHERE edit_id = ? AND live ORDER BY id",
             number_of(edit_id),
         )
-        return tuple(
-            Key(id=row["id"], kind=KeyKind(row["kind"]), text=row["text"], radius=row["radius"]) for row in rows
-        )
+        return tuple(map(_key, rows))
 
     def snapshot(self, edit_id: str) -> Snapshot:
         """An edit with its keys as they are now."""
@@ -218,6 +225,22 @@ class Rows:
     def active(self) -> int:
         """The number of active edits, of all namespaces."""
         return int(self.query("SELECT coalesce(sum(edits), 0) FROM counts WHERE status = 'active'")[0][0])
+
+    def snapshots_with(self, keys: Iterable[int]) -> list[Snapshot]:
+        """The edits that have these keys, with all of their keys as they are now."""
+        chosen = to_json(list(keys))
+        edits = self.edits(
+            "e.id IN (SELECT k.edit_id FROM json_each(?) found CROSS JOIN keys k ON k.id = found.value)", chosen
+        )
+        rows = self.query(
+            "SELECT k.edit_id, k.id, k.kind, k.text, k.radius FROM json_each(?) edit CROSS JOIN keys k "
+            "ON k.edit_id = edit.value WHERE k.live ORDER BY k.id",
+            to_json([number_of(edit.id) for edit in edits]),
+        )
+        return [
+            Snapshot(edit=edit, keys=tuple(_key(row) for row in rows if id_of(row["edit_id"]) == edit.id))
+            for edit in edits
+        ]
 
     def last_sequence(self) -> int:
         """The number of the newest operation."""
@@ -508,6 +531,10 @@ class Store(Rows):
             raise StoreError(f"{self.path} is closed; open it again")
         if _identity(self.database) != self._file:
             raise StoreError(f"{self.database} was deleted or replaced while it was open; open the store again")
+
+
+def _key(row: sqlite3.Row) -> Key:
+    return Key(id=row["id"], kind=KeyKind(row["kind"]), text=row["text"], radius=row["radius"])
 
 
 def _pairs(rows: Sequence[sqlite3.Row]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from kedit_memory.memory.neighbours import Neighbourhood, key_gaps
 from kedit_memory.memory.possible_conflicts import possible_conflicts
 from kedit_memory.memory.radius import DEFAULT_RADIUS, Neighbour, scope_of
 from kedit_memory.memory.requests import Draft, KeyText
-from kedit_memory.memory.rows import Key, Snapshot, id_of, number_of
+from kedit_memory.memory.rows import Key, Snapshot, number_of
 from kedit_memory.memory.store import Keys, Store
 from kedit_memory.records import Edit, KeyKind, Kind, OnConflict, Status, Vectors
 
@@ -297,11 +297,14 @@ class Writer:
 
     def _set_radii(self, radii: Mapping[int, float]) -> None:
         """Gives other edits' keys their new radii, each noted as a change of its edit."""
-        for key, radius in radii.items():
-            number = self._store.query("SELECT edit_id FROM keys WHERE id = ?", key)[0][0]
-            before = self._store.snapshot(id_of(number))
-            self._store.set_radii([(key, radius)])
-            self.change("radius", before, self._store.snapshot(id_of(number)))
+        if not radii:
+            return
+        befores = self._store.snapshots_with(radii)
+        self._store.set_radii(radii.items())
+        for before in befores:
+            keys = tuple(replace(key, radius=radii.get(key.id, key.radius)) for key in before.keys)
+            edit = replace(before.edit, radius=max(key.radius for key in keys))
+            self.change("radius", before, Snapshot(edit=edit, keys=keys))
 
     def _verb_of(self, edit: Edit) -> str:
         return "erase" if edit.kind is Kind.ERASURE else "add"
