@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import islice
 
 import regex
@@ -42,6 +43,7 @@ def verbatim(value: object, name: str) -> str:
     return _checked(_BLANK_START.sub("", text) if "\n" in text.lstrip() else text.lstrip(), name, LONGEST_TEXT)
 
 
+@lru_cache(maxsize=2048)  # an edit's texts are folded again for each that it is compared with
 def fold(text: str) -> str:
     """Text as it is compared: slots, prompts, names and aliases are the same where this is equal.
 

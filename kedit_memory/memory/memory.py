@@ -9,23 +9,18 @@ from typing import Any, Self, TextIO, TypeAlias
 
 from kedit_memory.errors import ConflictError
 from kedit_memory.memory import consolidation, feedback, maintenance, transfer
+from kedit_memory.memory.arguments import conflict_rule, file_path, namespace_name, whole_number
+from kedit_memory.memory.arguments import text as given_text
+from kedit_memory.memory.arguments import texts as given_texts
 from kedit_memory.memory.encoding import Encoding
 from kedit_memory.memory.formats import read_rows
-from kedit_memory.memory.history import asked_the_same, purgeable, revisions_of, undo_last
+from kedit_memory.memory.history import answers_to, purgeable, revisions_of, undo_last
 from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.listing import Chosen, edit_called, edits_chosen
 from kedit_memory.memory.maintenance import Stats, Verification
 from kedit_memory.memory.read import Reader
 from kedit_memory.memory.replaced import Replacing
-from kedit_memory.memory.requests import (
-    UNCHANGED,
-    Unchanged,
-    conflict_rule,
-    namespace_name,
-    request_to_add,
-    revised,
-    whole_number,
-)
+from kedit_memory.memory.requests import UNCHANGED, Unchanged, request_to_add, revised
 from kedit_memory.memory.rows import looks_like_id
 from kedit_memory.memory.session import SINGLE, Session, named
 from kedit_memory.memory.store import Rows, Store
@@ -86,7 +81,7 @@ class EditMemory:
             NotFoundError: there is no store and none shall be made.
             StoreError: it cannot be read or written, is damaged, foreign or of a newer format.
         """
-        store = Store.open(path, create=create)
+        store = Store.open(file_path(path), create=create)
         try:
             return cls(Session(store, Encoding(store, encoder), CachedIndex(store, engine), clock))
         except BaseException:
@@ -110,7 +105,7 @@ class EditMemory:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """The vectors of texts, of shape (texts, dimension): unit length, as keys are stored."""
-        return self._session.encoding.array(texts)
+        return self._session.encoding.array(given_texts(texts, "texts"))
 
     def add(
         self,
@@ -249,7 +244,7 @@ class EditMemory:
         erasure = self._session.add([(SINGLE, request)], on_conflict, "erase")[0]
         if purge:
             with self._session.store.reading() as rows:
-                answers = asked_the_same(rows, erasure)
+                answers = answers_to(rows, erasure)
             self._remove(answers)
         return erasure
 
@@ -416,7 +411,7 @@ class EditMemory:
             NotFoundError: no consolidation in force has the number.
         """
         with self._session.operation("undo", None) as writer:
-            consolidation.take_back(self._session.store, writer, operation)
+            consolidation.take_back(self._session.store, writer, whole_number(operation, "operation", 1))
 
     def any_consolidated(self) -> bool:
         """Whether any model holds edits in its weights."""
@@ -430,7 +425,9 @@ class EditMemory:
         since it was written is not held.
         """
         with self._session.store.reading() as rows:
-            return consolidation.held_by(rows, fingerprint, edit_ids)
+            return consolidation.held_by(
+                rows, given_text(fingerprint, "fingerprint"), given_texts(edit_ids, "edit_ids")
+            )
 
     def get(self, edit_id: str, *, namespace: str | None = None) -> Edit:
         """The edit of that id, the store's or the one that you gave it, whatever its status.
@@ -518,7 +515,8 @@ class EditMemory:
         _check_limit(limit)
         vector = self._session.question(query)
         with self.reader(as_of=as_of, namespace=namespace) as reader:
-            return reader.in_scope(vector, subjects=subjects, limit=limit)
+            names = None if subjects is None else given_texts(subjects, "subjects")
+            return reader.in_scope(vector, subjects=names, limit=limit)
 
     def about(
         self,
@@ -537,14 +535,14 @@ class EditMemory:
         _check_limit(limit)
         vector = self._session.question(query)
         with self.reader(as_of=as_of, namespace=namespace) as reader:
-            return reader.about(vector, subjects, limit=limit)
+            return reader.about(vector, given_texts(subjects, "subjects"), limit=limit)
 
     def replacing(
         self, subjects: Collection[str], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
     ) -> Sequence[Replacing]:
         """The edits about one of these subjects that hold, today or on a day, with the values that each replaced."""
         with self.reader(as_of=as_of, namespace=namespace) as reader:
-            return reader.replacing(subjects)
+            return reader.replacing(given_texts(subjects, "subjects"))
 
     def worded(
         self, texts: Collection[str], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
@@ -554,12 +552,12 @@ class EditMemory:
         What holds is as in `in_scope`. Needs neither the encoder nor a search.
         """
         with self.reader(as_of=as_of, namespace=namespace) as reader:
-            return reader.worded(texts)
+            return reader.worded(given_texts(texts, "texts"))
 
     def has_about(self, subjects: Collection[str], namespace: str = DEFAULT_NAMESPACE) -> bool:
         """Whether some edit, of today or of another day, is about one of these subjects."""
         with self.reader(namespace=namespace) as reader:
-            return reader.has_about(subjects)
+            return reader.has_about(given_texts(subjects, "subjects"))
 
     def has_subjectless(self, namespace: str = DEFAULT_NAMESPACE) -> bool:
         """Whether some edit, of today or of another day, is about no known subject.
@@ -602,8 +600,10 @@ class EditMemory:
 
     def export(self, to: str | Path | TextIO, *, namespace: str | None = None) -> int:
         """Writes all edits as JSON lines, sorted; equal stores give equal bytes. Their number."""
+        place = to if hasattr(to, "write") else file_path(to)
+        namespace = None if namespace is None else namespace_name(namespace)
         with self._session.store.reading() as rows:
-            return transfer.write_lines(transfer.export_lines(rows, namespace), to)
+            return transfer.write_lines(transfer.export_lines(rows, namespace), place)
 
     def import_file(
         self,
@@ -631,7 +631,7 @@ class EditMemory:
             InvalidInputError: the file cannot be read as its format at all.
             NotFoundError: there is no such file.
         """
-        rows = read_rows(Path(path), form)
+        rows = read_rows(file_path(path), form)
         return self._session.take(rows, on_conflict, "import", strict=strict, into=namespace)
 
     def import_(
@@ -648,7 +648,7 @@ class EditMemory:
             ConflictError: as in `add_many`.
             InvalidInputError: a row is malformed; the message names it, and nothing was stored.
         """
-        rows = read_rows(Path(path))
+        rows = read_rows(file_path(path))
         return self._session.add(rows, on_conflict, "import", partial=partial, into=namespace)
 
     def rebuild(self, encoder: str | Encoder | None = None) -> int:
@@ -670,12 +670,14 @@ class EditMemory:
     def note(self, name: str) -> str | None:
         """What was kept with the store under `name`, such as a calibration; None where nothing was."""
         with self._session.store.reading() as rows:
-            return rows.meta(f"note:{name}")
+            return rows.meta(f"note:{given_text(name, 'name')}")
 
     def set_note(self, name: str, value: str | None) -> None:
         """Keeps a text with the store under `name`; None takes it away. No edit changes, so nothing is to undo."""
+        noted = f"note:{given_text(name, 'name')}"
+        value = None if value is None else given_text(value, "value")
         with self._session.store.transaction():
-            self._session.store.set_meta(f"note:{name}", value)
+            self._session.store.set_meta(noted, value)
 
     def stats(self) -> Stats:
         """Counts of edits, keys and bytes."""
@@ -714,7 +716,7 @@ class EditMemory:
         Raises:
             StoreError: the folder holds a store already, or cannot be written.
         """
-        return maintenance.backup(self._session.store, to)
+        return maintenance.backup(self._session.store, file_path(to))
 
     def close(self) -> None:
         """Writes the cache if it lags behind and ends the connection; closing again does nothing."""

@@ -1,9 +1,9 @@
 """Which edits a new one may contradict, though no name or prompt says that they answer the same question.
 
-Two facts about one subject contradict each other where they are asked for in about the same words and answered
-differently. Prompts that have a word in common besides the subject's name count where they lie within reach of each
-other; of those that have none, only the very nearest, within a little less. An answer with a number in it does not
-contradict one without. No model runs for it, and only neighbours that the rules of scope have found are looked at.
+Two facts about one subject may contradict each other where they are asked for in about the same words and answered
+differently: prompts near each other that have a word in common besides the subject's name, and of those that have none
+the very nearest. An answer with a number in it does not contradict one without. No model runs for it, and only
+neighbours that the rules of scope have found are looked at: without a subject, those within the default radius.
 `scripts/bench_conflicts.py` measures how often this is right.
 """
 
@@ -15,7 +15,7 @@ from functools import lru_cache
 import Stemmer
 
 from kedit_memory.memory.conflicts import Interval, interval_of, overlap
-from kedit_memory.memory.radius import DEFAULT_RADIUS, Neighbour
+from kedit_memory.memory.radius import Neighbour
 from kedit_memory.memory.requests import KeyText
 from kedit_memory.memory.rows import id_of, to_json
 from kedit_memory.memory.store import Rows
@@ -23,7 +23,8 @@ from kedit_memory.questions import FUNCTION_WORDS
 from kedit_memory.records import Edit
 from kedit_memory.text import fold
 
-_OTHER_WORDS = 0.6  # how far the nearest prompt may lie that has no word in common
+_IN_COMMON = 0.75  # how far a prompt may lie that has a word in common
+_OTHER_WORDS = 0.6  # and the nearest that has none
 _MOST = 32  # keys looked at
 _WORD = re.compile(r"\w{2,}")
 _STEMMER = Stemmer.Stemmer("english")
@@ -50,7 +51,7 @@ def possible_conflicts(
     for text, found in zip(texts, neighbours, strict=True):
         for one in found:
             gap = (one.distance, text.text)
-            if not one.same_label and one.distance <= DEFAULT_RADIUS and gap < nearest.get(one.key, (3.0, "")):
+            if not one.same_label and one.distance <= _IN_COMMON and gap < nearest.get(one.key, (3.0, "")):
                 nearest[one.key] = gap
     keys = sorted(nearest, key=nearest.__getitem__)[:_MOST]
     return likely(_against(store, edit, {key: nearest[key] for key in keys})) if keys else ()

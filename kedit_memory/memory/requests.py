@@ -9,9 +9,10 @@ from enum import Enum
 from typing import Any, Final
 
 from kedit_memory.errors import InvalidInputError
+from kedit_memory.memory.arguments import namespace_name, shown
 from kedit_memory.memory.radius import LARGEST_RADIUS, initial_radius
 from kedit_memory.memory.rows import Snapshot, looks_like_id
-from kedit_memory.records import DEFAULT_NAMESPACE, REQUEST_FIELDS, Edit, EditRequest, KeyKind, Kind, OnConflict, Status
+from kedit_memory.records import DEFAULT_NAMESPACE, REQUEST_FIELDS, Edit, EditRequest, KeyKind, Kind, Status
 from kedit_memory.text import LONGEST_NAME, clean, clean_line, verbatim
 
 MOST_PARAPHRASES = 64
@@ -34,7 +35,7 @@ _FORMS: Mapping[str, Callable[[object, str], str]] = {
     "subject": clean_line,
     "relation": clean_line,
     "source": clean_line,
-    "namespace": lambda value, name: clean_line(value, name, LONGEST_NAME),
+    "namespace": lambda value, _: namespace_name(value),
     "id": _own_id,
 }
 
@@ -196,7 +197,7 @@ def request_of(row: object, where: str, namespace: str = DEFAULT_NAMESPACE) -> E
     if isinstance(row, EditRequest):
         return row
     if not isinstance(row, Mapping):
-        raise InvalidInputError(f"{where}: {_shown(row)} is no object; give fields such as prompt")
+        raise InvalidInputError(f"{where}: {shown(row)} is no object; give fields such as prompt")
     given = _without_none({str(name): value for name, value in row.items()})
     if unknown := sorted(set(given) - REQUEST_FIELDS):
         raise InvalidInputError(f"{where}: unknown field {unknown[0]!r} (known: {', '.join(sorted(REQUEST_FIELDS))})")
@@ -212,38 +213,6 @@ def request_of(row: object, where: str, namespace: str = DEFAULT_NAMESPACE) -> E
     return EditRequest(**({"namespace": namespace} | given))
 
 
-def conflict_rule(value: str) -> OnConflict:
-    """The rule of that name.
-
-    Raises:
-        InvalidInputError: there is none.
-    """
-    try:
-        return OnConflict(value)
-    except ValueError:
-        raise InvalidInputError(f"on_conflict {_shown(value)} is unknown (known: {', '.join(OnConflict)})") from None
-
-
-def namespace_name(value: str) -> str:
-    """A namespace in the form in which it is compared.
-
-    Raises:
-        InvalidInputError: no text, empty, too long or of several lines.
-    """
-    return clean_line(value, "namespace", LONGEST_NAME)
-
-
-def whole_number(value: object, name: str, least: int) -> int:
-    """A number of things.
-
-    Raises:
-        InvalidInputError: no whole number, or less than `least`.
-    """
-    if isinstance(value, int) and not isinstance(value, bool) and value >= least:
-        return value
-    raise InvalidInputError(f"{name} is {_shown(value)}; give a whole number, {least} or more")
-
-
 def day(value: str, name: str = "date") -> str:
     """A date as a day: "2024" and "2024-07" mean their first one.
 
@@ -257,7 +226,7 @@ def day(value: str, name: str = "date") -> str:
             return date.fromisoformat(whole).isoformat()
         except ValueError:
             pass
-    raise InvalidInputError(f"{name} {_shown(value)} is no date; write YYYY, YYYY-MM or YYYY-MM-DD")
+    raise InvalidInputError(f"{name} {shown(value)} is no date; write YYYY, YYYY-MM or YYYY-MM-DD")
 
 
 def check_radius(radius: object) -> float:
@@ -268,7 +237,7 @@ def check_radius(radius: object) -> float:
     """
     if isinstance(radius, (int, float)) and not isinstance(radius, bool) and 0 <= radius <= LARGEST_RADIUS:
         return float(radius)  # NaN fails the comparison
-    raise InvalidInputError(f"radius {_shown(radius)} is not allowed; give a number from 0 to 2")
+    raise InvalidInputError(f"radius {shown(radius)} is not allowed; give a number from 0 to 2")
 
 
 def metadata_of(value: object) -> dict[str, Any]:
@@ -387,15 +356,10 @@ def _kind(value: object) -> Kind:
         return Kind(str(value))
     except ValueError:
         known = ", ".join(Kind)
-        raise InvalidInputError(f"kind {_shown(value)} is unknown (known: {known})") from None
+        raise InvalidInputError(f"kind {shown(value)} is unknown (known: {known})") from None
 
 
 def _kind_message(kind: Kind, target: str | None) -> str:
     if target is None:
         return f"no target for kind '{kind}'; give a target, or use erase to make it forgotten"
     return "an erasure has no target; leave out the target, or the kind"
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

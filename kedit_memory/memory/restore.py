@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from kedit_memory.errors import ConflictError
-from kedit_memory.memory.conflicts import conflicts, same, standing_against
+from kedit_memory.memory.conflicts import contradicts, same, standing_against
 from kedit_memory.memory.requests import StoredEdit
 from kedit_memory.memory.rows import Snapshot, number_of
 from kedit_memory.memory.store import Store
@@ -93,8 +93,8 @@ class Restoration:
         mine = self._theirs.get(edit.id, edit)
         near = [
             old
-            for old in self._store.rivals(edit)
-            if not (old.id in self._theirs and conflicts(mine, self._theirs[old.id]))
+            for old in self._store.mates(edit)
+            if not (old.id in self._theirs and contradicts(mine, self._theirs[old.id]))
         ]
         return standing_against(edit, near, self._on_conflict)
 

@@ -85,8 +85,8 @@ def row_of(edit: Edit) -> dict[str, Any]:
 
 def edit_fields(edit: Edit) -> dict[str, Any]:
     """An edit as JSON values."""
-    fields = {name: getattr(edit, name) for name in (*_PLAIN, "radius")}
-    return fields | {name: form.to_json(getattr(edit, name)) for name, form in _FORMED.items()}
+    fields = {name: getattr(edit, name) for name in EDIT_FIELDS}
+    return fields | {name: form.to_json(fields[name]) for name, form in _FORMED.items()}
 
 
 def edit_from(fields: Mapping[str, Any]) -> Edit:
@@ -129,7 +129,7 @@ _FORMS: Mapping[Any, _Form] = {
     tuple[str, ...]: _Form(to_json, lambda text: () if text == "[]" else tuple(json.loads(text)), list, tuple),
     Mapping[str, Any]: _Form(to_json, lambda text: {} if text == "{}" else json.loads(text), dict, dict),
 }
-_STORED = tuple(one for one in dataclasses.fields(Edit) if one.metadata != COMPUTED)
+_STORED = [one for one in dataclasses.fields(Edit) if one.metadata != COMPUTED]
 _TYPES = get_type_hints(Edit)
 _FORMED = {
     one.name: _NUMBER if one.metadata == REFERENCE else _FORMS[_TYPES[one.name]]
@@ -137,7 +137,7 @@ _FORMED = {
     if one.metadata == REFERENCE or _TYPES[one.name] in _FORMS
 }
 _PLAIN = tuple(one.name for one in _STORED if one.name not in _FORMED)
-EDIT_FIELDS = frozenset((*_PLAIN, *_FORMED, "radius"))  # an edit's in JSON
+EDIT_FIELDS = tuple(one.name for one in dataclasses.fields(Edit) if one in _STORED or one.name == "radius")  # in JSON
 COLUMNS = (*(one.name for one in _STORED), "slot", "prompt_key", "subject_key")
 CHECKED = COLUMNS[1:]  # what an edit's checksum is of: all but its number, which it gets when it is written
 # An edit's radius is that of its widest key, so no column repeats it.

@@ -10,12 +10,19 @@ from typing import TypeAlias
 
 from kedit_memory.errors import ConflictError, InvalidInputError, KeditError, StoreError
 from kedit_memory.memory import transfer
+from kedit_memory.memory.arguments import (
+    collection_of_rows,
+    conflict_rule,
+    file_path,
+    namespace_name,
+    vector_of_numbers,
+)
 from kedit_memory.memory.encoding import Encoding, encode_all, load_by_name, write_encoder
 from kedit_memory.memory.feedback import Feedback
 from kedit_memory.memory.formats import NamedRow, read_rows
 from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.read import Reader, question_vector
-from kedit_memory.memory.requests import Draft, StoredEdit, conflict_rule, day, namespace_name, request_of, validate
+from kedit_memory.memory.requests import Draft, StoredEdit, day, request_of, validate
 from kedit_memory.memory.restore import Restoration
 from kedit_memory.memory.store import Store
 from kedit_memory.memory.write import Writer, Written
@@ -177,8 +184,9 @@ class Session:
         if isinstance(query, str):
             encoded: Vectors = self.encoding.array([clean(query, "question")])[0]
             return encoded
+        vector = vector_of_numbers(query)
         with self.store.reading() as rows:
-            return question_vector(query, rows.meta("dimension"))
+            return question_vector(vector, rows.meta("dimension"))
 
     def encode_again(self, encoder: str | Encoder) -> None:
         """Gives all keys vectors of another encoder.
@@ -221,8 +229,8 @@ class Session:
 def named(rows: Iterable[object] | str | Path) -> Iterable[NamedRow]:
     """Rows with the names that messages call them by."""
     if isinstance(rows, (str, Path)):
-        return read_rows(Path(rows))
-    return ((f"row {number}", row) for number, row in enumerate(rows, start=1))
+        return read_rows(file_path(rows))
+    return ((f"row {number}", row) for number, row in enumerate(collection_of_rows(rows), start=1))
 
 
 def _outcomes(result: Mapping[str, Written | KeditError], edits: Iterable[Edit]) -> Imported:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from kedit_memory.errors import NotFoundError, StoreError
-from kedit_memory.memory.conflicts import prompt_key
+from kedit_memory.memory.conflicts import Question, prompt_key, question_of, questions_of, same_question
 from kedit_memory.memory.index.base import Floats, Ids
 from kedit_memory.memory.radius import DEFAULT_RADIUS
 from kedit_memory.memory.rows import (
@@ -36,8 +36,8 @@ from kedit_memory.memory.rows import (
 )
 from kedit_memory.memory.schema import prepare
 from kedit_memory.records import Edit, KeyKind, Vectors
-from kedit_memory.sqlite import checksum, connect, may_write, translated
-from kedit_memory.text import fold
+from kedit_memory.sqlite import checksum, connect, failure, may_write, translated
+from kedit_memory.text import fold, name_key
 
 DATABASE = "store.db"
 CACHE = "cache"
@@ -68,10 +68,21 @@ _UNSCRUBBED = "unscrubbed"
 _TELLING = 6  # characters of a text that is looked for in files: shorter ones are words of others, too
 _PIECE = 48  # bytes of a text or vector that tell it from others
 _MOST_PIECES = 64  # beyond which looking for each takes longer than rewriting the database
+# Subjects that go by a name, and the names that edits give to the subject of that name.
+_OTHER_NAMES = """
+    SELECT subject AS name FROM names WHERE namespace = ?1 AND name = ?2
+    UNION SELECT other.surface FROM names own CROSS JOIN names other
+        ON other.namespace = own.namespace AND other.subject = own.subject
+        WHERE own.namespace = ?1 AND own.name = ?2 AND own.surface = own.subject
+"""
+_MOST_NAMES = 16  # of a subject, under which others are looked for
 _IDLE = 8  # connections of readers that are kept for the next ones
 
 
 Keys: TypeAlias = tuple[Ids, Vectors, Floats]  # ids, vectors and radii, in order of id
+
+
+Made: TypeAlias = tuple[str | None, ...]  # name, revision and dimension of what made vectors
 
 
 class Rows:
@@ -105,13 +116,19 @@ class Rows:
 
     def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """All rows of one statement."""
-        with translated(self.database):
+        try:
             return self.connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise failure(self.database, error) from error
 
     def meta(self, name: str) -> str | None:
         """What the store notes about itself under `name`."""
         notes: dict[str, str] = self.once("SELECT name, value FROM meta", _pairs)
         return notes.get(name)
+
+    def encoder(self) -> Made:
+        """What the stored vectors come from; nothing while there are none."""
+        return self.meta("encoder"), self.meta("encoder_revision"), self.meta("dimension")
 
     def once(self, sql: str, form: Callable[[list[sqlite3.Row]], Any] = bool, *values: object) -> Any:
         """What a statement finds, in some form (whether it finds any), read again only when somebody has written."""
@@ -157,25 +174,32 @@ class Rows:
         """All edits that a condition on the columns of `e` selects, by id."""
         return [edit_of(row) for row in self.query(f"{SELECT_EDIT} WHERE {where} ORDER BY e.id", *values)]
 
-    def rivals(self, edit: Edit) -> list[Edit]:
-        """Edits that hold and may answer the same question as `edit`: same slot or same prompt."""
-        row = row_of(edit)
+    def questions_of(self, edit: Edit) -> list[Question]:
+        """What an edit is about, under every name that it or another edit gives its subject."""
+        names = self.query(_OTHER_NAMES, edit.namespace, name_key(edit.subject)) if edit.subject else []
+        return questions_of(edit, dict.fromkeys([*edit.aliases, *(row["name"] for row in names)][:_MOST_NAMES]))
+
+    def asked_the_same(self, edit: Edit, condition: str = "1") -> list[Edit]:
+        """Other edits of the namespace of `edit` that answer its question, by id; `condition` is on their columns."""
+        asked = self.questions_of(edit)
         found = self.edits(
-            "e.id IN (SELECT id FROM edits WHERE namespace = ?1 AND prompt_key = ?2 AND holds "
-            "UNION SELECT id FROM edits WHERE namespace = ?1 AND slot = ?3 AND holds)",
+            f"e.id IN (SELECT id FROM edits WHERE namespace = ?1 AND prompt_key IN (SELECT value FROM json_each(?2)) "
+            f"AND {condition} UNION SELECT id FROM edits WHERE namespace = ?1 "
+            f"AND slot IN (SELECT value FROM json_each(?3)) AND {condition})",
             edit.namespace,
-            row["prompt_key"],
-            row["slot"],
+            to_json(list(dict.fromkeys(one.prompt_key for one in asked))),
+            to_json(list(dict.fromkeys(one.slot for one in asked if one.slot))),
         )
-        return [one for one in found if one.id != edit.id]
+        return [one for one in found if one.id != edit.id and any(same_question(q, question_of(one)) for q in asked)]
+
+    def mates(self, edit: Edit) -> list[Edit]:
+        """Edits that hold on some day and answer the same question as `edit`, whatever their answer."""
+        return self.asked_the_same(edit, "holds")
 
     def active_called(self, given_id: str | None, namespace: str) -> list[Edit]:
         """The active edit, if any, to which its caller gave an id."""
-        return (
-            self.edits("e.namespace = ? AND e.given_id = ? AND e.status = 'active'", namespace, given_id)
-            if given_id
-            else []
-        )
+        called = "e.namespace = ? AND e.given_id = ? AND e.status = 'active'"
+        return self.edits(called, namespace, given_id) if given_id else []
 
     def asked_alike(self, edit: Edit) -> list[Edit]:
         """Edits of any status, of the namespace of `edit`, with the same prompt."""
@@ -192,9 +216,7 @@ class Rows:
             "SELECT id, kind, text, radius FROM keys WHERE edit_id = ? AND live ORDER BY id",
             number_of(edit_id),
         )
-        return tuple(
-            Key(id=row["id"], kind=KeyKind(row["kind"]), text=row["text"], radius=row["radius"]) for row in rows
-        )
+        return tuple(map(_key, rows))
 
     def snapshot(self, edit_id: str) -> Snapshot:
         """An edit with its keys as they are now."""
@@ -203,6 +225,22 @@ class Rows:
     def active(self) -> int:
         """The number of active edits, of all namespaces."""
         return int(self.query("SELECT coalesce(sum(edits), 0) FROM counts WHERE status = 'active'")[0][0])
+
+    def snapshots_with(self, keys: Iterable[int]) -> list[Snapshot]:
+        """The edits that have these keys, with all of their keys as they are now."""
+        chosen = to_json(list(keys))
+        edits = self.edits(
+            "e.id IN (SELECT k.edit_id FROM json_each(?) found CROSS JOIN keys k ON k.id = found.value)", chosen
+        )
+        rows = self.query(
+            "SELECT k.edit_id, k.id, k.kind, k.text, k.radius FROM json_each(?) edit CROSS JOIN keys k "
+            "ON k.edit_id = edit.value WHERE k.live ORDER BY k.id",
+            to_json([number_of(edit.id) for edit in edits]),
+        )
+        return [
+            Snapshot(edit=edit, keys=tuple(_key(row) for row in rows if id_of(row["edit_id"]) == edit.id))
+            for edit in edits
+        ]
 
     def last_sequence(self) -> int:
         """The number of the newest operation."""
@@ -493,6 +531,10 @@ class Store(Rows):
             raise StoreError(f"{self.path} is closed; open it again")
         if _identity(self.database) != self._file:
             raise StoreError(f"{self.database} was deleted or replaced while it was open; open the store again")
+
+
+def _key(row: sqlite3.Row) -> Key:
+    return Key(id=row["id"], kind=KeyKind(row["kind"]), text=row["text"], radius=row["radius"])
 
 
 def _pairs(rows: Sequence[sqlite3.Row]) -> dict[str, str]:

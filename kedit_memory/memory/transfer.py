@@ -73,10 +73,10 @@ def stored_edit(row: Mapping[str, Any], where: str) -> StoredEdit:
     Raises:
         InvalidInputError: it is none, or a value is not allowed.
     """
-    if unknown := sorted(map(str, set(row) - EDIT_FIELDS - {"keys"})):
+    if unknown := sorted(map(str, set(row) - {*EDIT_FIELDS, "keys"})):
         raise InvalidInputError(f"{where}: unknown field {unknown[0]!r} in a line of an export")
     try:
-        fields = {name: row.get(name) for name in REQUEST_FIELDS & EDIT_FIELDS}
+        fields = {name: row.get(name) for name in REQUEST_FIELDS & set(EDIT_FIELDS)}
         request = request_of(fields | {"id": row.get("given_id")}, where)
         draft = validate(without_made_statement(request))
         edit = replace(

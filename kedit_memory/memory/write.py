@@ -16,7 +16,7 @@ from kedit_memory.memory.neighbours import Neighbourhood, key_gaps
 from kedit_memory.memory.possible_conflicts import possible_conflicts
 from kedit_memory.memory.radius import DEFAULT_RADIUS, Neighbour, scope_of
 from kedit_memory.memory.requests import Draft, KeyText
-from kedit_memory.memory.rows import Key, Snapshot, id_of, number_of
+from kedit_memory.memory.rows import Key, Snapshot, number_of
 from kedit_memory.memory.store import Keys, Store
 from kedit_memory.records import Edit, KeyKind, Kind, OnConflict, Status, Vectors
 
@@ -109,7 +109,7 @@ class Writer:
         kept = [old[text.kind, text.text] for text in draft.keys if (text.kind, text.text) in old]
         kept += [key for key in before.keys if key.kind.is_feedback]
         self._store.update_edit(edit)
-        rivals = standing_against(edit, self._store.rivals(edit), on_conflict)
+        rivals = standing_against(edit, self._store.mates(edit), on_conflict)
         if refusal := self.refusal(edit, rivals, on_conflict):
             raise refusal
         self.supersede(edit, rivals)
@@ -225,7 +225,7 @@ class Writer:
     def _add_one(
         self, draft: Draft, around: Neighbourhood, place: int, on_conflict: OnConflict
     ) -> Written | ConflictError:
-        near = self._store.rivals(draft.edit)
+        near = self._store.mates(draft.edit)
         rivals = standing_against(draft.edit, near, on_conflict)
         twin = self._twin(draft, near)
         refusal = None if twin else self.refusal(draft.edit, rivals, on_conflict)
@@ -297,11 +297,14 @@ class Writer:
 
     def _set_radii(self, radii: Mapping[int, float]) -> None:
         """Gives other edits' keys their new radii, each noted as a change of its edit."""
-        for key, radius in radii.items():
-            number = self._store.query("SELECT edit_id FROM keys WHERE id = ?", key)[0][0]
-            before = self._store.snapshot(id_of(number))
-            self._store.set_radii([(key, radius)])
-            self.change("radius", before, self._store.snapshot(id_of(number)))
+        if not radii:
+            return
+        befores = self._store.snapshots_with(radii)
+        self._store.set_radii(radii.items())
+        for before in befores:
+            keys = tuple(replace(key, radius=radii.get(key.id, key.radius)) for key in before.keys)
+            edit = replace(before.edit, radius=max(key.radius for key in keys))
+            self.change("radius", before, Snapshot(edit=edit, keys=keys))
 
     def _verb_of(self, edit: Edit) -> str:
         return "erase" if edit.kind is Kind.ERASURE else "add"

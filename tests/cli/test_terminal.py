@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import os
 import re
 import select
@@ -12,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
+from kedit_memory.memory import EditMemory
 
 from .conftest import Kedit
 
@@ -209,3 +212,20 @@ def test_a_store_that_is_not_there_is_not_made_by_reading(
     assert (made.status, made.err) == (0, "made a new store in index/mews\n")
     quiet = kedit("add", QUESTION, "Ann", "--encoder", "hashing", "--store", "index/third", "-q", store=False)
     assert (quiet.status, quiet.err) == (0, "")
+
+
+def test_a_cache_that_is_made_anew_is_told_only_to_whoever_wants_every_step(
+    kedit: Kedit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else parallel commands would tell each other's users of it."""
+    kedit.add(QUESTION, "Ann Berg")
+
+    def search(*_: object, **__: object) -> list[object]:
+        logging.getLogger("kedit_memory.memory.index.cached").warning("the cache is made anew")
+        logging.getLogger("kedit_memory.retrieval.pdf").warning("page 3 cannot be read")
+        return []
+
+    monkeypatch.setattr(EditMemory, "search", search)
+    assert kedit("search", "x").err == "kedit: page 3 cannot be read\n"
+    assert kedit("search", "x", "--quiet").err == ""
+    assert "the cache is made anew" in kedit("search", "x", "--verbose").err

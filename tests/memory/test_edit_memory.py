@@ -532,6 +532,19 @@ def test_what_has_changed_since_it_was_exported_stays_as_it_is(memory: EditMemor
     assert memory.all(status=None) == before
 
 
+def test_the_lines_of_an_export_may_stand_in_one_document(
+    open_memory: Callable[..., EditMemory], tmp_path: Path
+) -> None:
+    memory, copy = open_memory(), open_memory("copy")
+    memory.add(PM, "old", paraphrases=["UK PM?"])
+    memory.add(PM, "new")
+    memory.export(tmp_path / "rows.jsonl")
+    lines = (tmp_path / "rows.jsonl").read_text().splitlines()
+    (tmp_path / "all.json").write_text(f'{{"edits": [{", ".join(lines)}]}}')
+    assert len(copy.import_file(tmp_path / "all.json").stored) == 2
+    assert copy.list(status=None) == memory.list(status=None)
+
+
 def test_an_import_goes_into_the_namespace_that_is_named(
     open_memory: Callable[..., EditMemory], tmp_path: Path
 ) -> None:
