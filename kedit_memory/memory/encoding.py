@@ -93,10 +93,26 @@ class Encoding:
             f"it with: kedit rebuild --encoder {command}"
         )
 
-    def replace(self, encoder: Encoder) -> None:
-        """Takes another encoder, by which the caller has encoded all keys again."""
-        self._given = self._loaded = encoder
-        self._makes = encoder.name, encoder.revision, str(encoder.dimension)
+    def encode_again(self, encoder: str | Encoder, at: str) -> None:
+        """Gives all keys vectors of another encoder.
+
+        Raises:
+            StoreError: another process wrote while the keys were being encoded.
+        """
+        other, store = load_by_name(encoder) if isinstance(encoder, str) else encoder, self._store
+        with store.reading() as rows:
+            newest = rows.last_sequence()
+            keys = rows.query("SELECT id, text FROM keys ORDER BY id")
+        texts = list(dict.fromkeys(key["text"] for key in keys))
+        vectors = dict(zip(texts, encode_all(other, texts), strict=True))
+        with store.transaction():
+            if store.last_sequence() != newest:
+                raise StoreError(f"{store.path} was written to meanwhile; rebuild it again")
+            store.set_vectors((key["id"], vectors[key["text"]]) for key in keys)
+            write_encoder(store, other, encoder if isinstance(encoder, str) else None)
+            store.begin_operation("rebuild", None, at)
+            self._given = self._loaded = other
+            self._makes = store.encoder()
 
     def _load(self, rows: Rows) -> Encoder:
         with self._lock:

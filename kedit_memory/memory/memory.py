@@ -1,7 +1,9 @@
 """The memory as its users meet it: each verb is one short step of a session on a store."""
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -9,21 +11,22 @@ from typing import Any, Self, TextIO, TypeAlias
 
 from kedit_memory.errors import ConflictError
 from kedit_memory.memory import consolidation, feedback, maintenance, transfer
-from kedit_memory.memory.arguments import conflict_rule, file_path, namespace_name, whole_number
+from kedit_memory.memory.arguments import conflict_rule, file_path, namespace_name, vector_of_numbers, whole_number
 from kedit_memory.memory.arguments import text as given_text
 from kedit_memory.memory.arguments import texts as given_texts
+from kedit_memory.memory.batch import Batch, named, store_rows
 from kedit_memory.memory.encoding import Encoding
-from kedit_memory.memory.formats import read_rows
+from kedit_memory.memory.formats import NamedRow, read_rows
 from kedit_memory.memory.history import answers_to, purgeable, revisions_of, undo_last
 from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.listing import Chosen, edit_called, edits_chosen
 from kedit_memory.memory.maintenance import Stats, Verification
-from kedit_memory.memory.read import Reader
+from kedit_memory.memory.read import Reader, question_vector
 from kedit_memory.memory.replaced import Replacing
-from kedit_memory.memory.requests import UNCHANGED, Unchanged, request_to_add, revised
+from kedit_memory.memory.requests import UNCHANGED, Unchanged, day, request_to_add, revised, validate
 from kedit_memory.memory.rows import looks_like_id
-from kedit_memory.memory.session import SINGLE, Session, named
 from kedit_memory.memory.store import Rows, Store
+from kedit_memory.memory.write import Writer
 from kedit_memory.records import (
     DEFAULT_NAMESPACE,
     Checkpoint,
@@ -39,6 +42,9 @@ from kedit_memory.records import (
     Status,
     Vectors,
 )
+from kedit_memory.text import clean
+
+_LOG = logging.getLogger(__name__)
 
 # Inside the class, `list` is one of its verbs.
 Edits: TypeAlias = list[Edit]
@@ -54,8 +60,11 @@ class EditMemory:
     others have committed.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, store: Store, encoding: Encoding, index: CachedIndex, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._encoding = encoding
+        self._index = index
+        self._clock = clock
 
     @classmethod
     def open(
@@ -83,7 +92,7 @@ class EditMemory:
         """
         store = Store.open(file_path(path), create=create)
         try:
-            return cls(Session(store, Encoding(store, encoder), CachedIndex(store, engine), clock))
+            return cls(store, Encoding(store, encoder), CachedIndex(store, engine), clock)
         except BaseException:
             store.close()
             raise
@@ -91,21 +100,21 @@ class EditMemory:
     @property
     def path(self) -> Path:
         """The folder of the store."""
-        return self._session.store.path
+        return self._store.path
 
     @property
     def encoder(self) -> Encoder:
         """The encoder of the store, loaded at the first use."""
-        return self._session.encoding.encoder
+        return self._encoding.encoder
 
     def __len__(self) -> int:
         """The number of active edits, of all namespaces."""
-        with self._session.store.reading() as rows:
+        with self._store.reading() as rows:
             return rows.active()
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """The vectors of texts, of shape (texts, dimension): unit length, as keys are stored."""
-        return self._session.encoding.array(given_texts(texts, "texts"))
+        return self._encoding.array(given_texts(texts, "texts"))
 
     def add(
         self,
@@ -178,7 +187,7 @@ class EditMemory:
             metadata={} if metadata is None else metadata,
             id=id,
         )
-        return self._session.add([(SINGLE, request_to_add(request))], on_conflict, "add")[0]
+        return self._add("add", request_to_add(request), on_conflict)
 
     def erase(
         self,
@@ -241,9 +250,9 @@ class EditMemory:
             kind=Kind.ERASURE,
             id=id,
         )
-        erasure = self._session.add([(SINGLE, request)], on_conflict, "erase")[0]
+        erasure = self._add("erase", request, on_conflict)
         if purge:
-            with self._session.store.reading() as rows:
+            with self._store.reading() as rows:
                 answers = answers_to(rows, erasure)
             self._remove(answers)
         return erasure
@@ -268,7 +277,8 @@ class EditMemory:
             ConflictError: as in `add`; the message names the row, and nothing was stored.
             InvalidInputError: a row is malformed; the message names it, and nothing was stored.
         """
-        return self._session.add(named(rows), on_conflict, "add", partial=partial, namespace=namespace)
+        batch = Batch(verb="add", on_conflict=on_conflict, strict=not partial, namespace=namespace, at=self._now())
+        return self._edits_of(named(rows), batch)
 
     def update(
         self,
@@ -319,15 +329,16 @@ class EditMemory:
         }
         changes = {name: value for name, value in given.items() if value is not UNCHANGED}
         rule, edit_id = conflict_rule(on_conflict), self.get(edit_id, namespace=namespace).id
-        with self._session.store.reading() as rows:
+        with self._store.reading() as rows:
             before = rows.snapshot(edit_id)
         draft = revised(before, changes)
-        vectors = self._session.vectors([draft])
-        with self._session.operation("update", draft.edit.namespace) as writer:
-            if self._session.store.snapshot(edit_id) != before:
+        vectors, made_by = self._encoding.encode(draft.texts)
+        with self._operation("update", draft.edit.namespace) as writer:
+            self._encoding.record(made_by)
+            if self._store.snapshot(edit_id) != before:
                 raise ConflictError(f"{edit_id} was changed by another process; look and try again")
             writer.update(before, draft, vectors, rule)
-            return self._session.store.edit(edit_id)
+            return self._store.edit(edit_id)
 
     def retract(self, edit_id: str, *, namespace: str | None = None) -> Edit:
         """The edit, no longer active, nor any part of it; its history stays. What it superseded stays superseded.
@@ -339,9 +350,9 @@ class EditMemory:
             NotFoundError: there is no such edit.
         """
         edit = self.get(edit_id, namespace=namespace)
-        with self._session.operation("retract", edit.namespace) as writer:
+        with self._operation("retract", edit.namespace) as writer:
             writer.retract(edit.id)
-            return self._session.store.edit(edit.id)
+            return self._store.edit(edit.id)
 
     delete = retract
 
@@ -355,7 +366,7 @@ class EditMemory:
             InvalidInputError: the edit is not active, or the question is not allowed.
             NotFoundError: there is no such edit.
         """
-        return self._session.hear("confirm", feedback.confirm, self.get(edit_id, namespace=namespace), question)
+        return self._feedback("confirm", feedback.confirm, self.get(edit_id, namespace=namespace), question)
 
     def reject(self, edit_id: str, question: str, *, namespace: str | None = None) -> Edit:
         """The edit, which from now on leaves the question alone, and others that lie nearest to it.
@@ -366,7 +377,7 @@ class EditMemory:
             InvalidInputError: the edit is not active, or the question is its prompt or not allowed.
             NotFoundError: there is no such edit.
         """
-        return self._session.hear("reject", feedback.reject, self.get(edit_id, namespace=namespace), question)
+        return self._feedback("reject", feedback.reject, self.get(edit_id, namespace=namespace), question)
 
     def undo(self, edit_id: str | None = None, *, namespace: str | None = None) -> Revisions:
         """Takes back the newest operation that still stands, or the newest on one edit; its revisions, now undone.
@@ -380,8 +391,8 @@ class EditMemory:
         namespace = None if namespace is None else namespace_name(namespace)
         if edit_id is not None:
             edit_id = self.get(edit_id, namespace=namespace).id
-        with self._session.operation("undo", namespace) as writer:
-            return undo_last(self._session.store, writer, namespace, edit_id)
+        with self._operation("undo", namespace) as writer:
+            return undo_last(self._store, writer, namespace, edit_id)
 
     def consolidate(self, edits: Sequence[Edit], made: Checkpoint, publish: Callable[[], None]) -> Consolidation:
         """Edits that a checkpoint holds in its weights from now on; durable when this returns, and undone by `undo`.
@@ -394,14 +405,14 @@ class EditMemory:
             NotFoundError: an edit is gone.
         """
         namespaces = {edit.namespace for edit in edits}
-        with self._session.operation(consolidation.VERB, namespaces.pop() if len(namespaces) == 1 else None) as writer:
-            operation = consolidation.consolidate(self._session.store, writer, edits, made, publish)
+        with self._operation(consolidation.VERB, namespaces.pop() if len(namespaces) == 1 else None) as writer:
+            operation = consolidation.consolidate(self._store, writer, edits, made, publish)
         ids = tuple(edit.id for edit in edits)
         return Consolidation(operation=operation, checkpoint=made, edit_ids=ids, undone=False)
 
     def consolidations(self) -> Sequence[Consolidation]:
         """All consolidations, undone ones too, oldest first."""
-        with self._session.store.reading() as rows:
+        with self._store.reading() as rows:
             return consolidation.consolidations(rows)
 
     def undo_consolidation(self, operation: int) -> None:
@@ -410,12 +421,12 @@ class EditMemory:
         Raises:
             NotFoundError: no consolidation in force has the number.
         """
-        with self._session.operation("undo", None) as writer:
-            consolidation.take_back(self._session.store, writer, whole_number(operation, "operation", 1))
+        with self._operation("undo", None) as writer:
+            consolidation.take_back(self._store, writer, whole_number(operation, "operation", 1))
 
     def any_consolidated(self) -> bool:
         """Whether any model holds edits in its weights."""
-        with self._session.store.reading() as rows:
+        with self._store.reading() as rows:
             return consolidation.any_held(rows)
 
     def held_by(self, fingerprint: str, edit_ids: Collection[str]) -> frozenset[str]:
@@ -424,7 +435,7 @@ class EditMemory:
         What was written into a model, models made from it hold, too. An edit that was updated, superseded or retracted
         since it was written is not held.
         """
-        with self._session.store.reading() as rows:
+        with self._store.reading() as rows:
             return consolidation.held_by(
                 rows, given_text(fingerprint, "fingerprint"), given_texts(edit_ids, "edit_ids")
             )
@@ -438,7 +449,7 @@ class EditMemory:
             InvalidInputError: edits of several namespaces have your id, and none is named.
             NotFoundError: there is none, or it is of another namespace.
         """
-        with self._session.store.reading() as rows:
+        with self._store.reading() as rows:
             return edit_called(rows, edit_id, None if namespace is None else namespace_name(namespace))
 
     def list(
@@ -483,7 +494,7 @@ class EditMemory:
             until=until,
             after=after,
         )
-        with self._session.store.reading() as rows:
+        with self._store.reading() as rows:
             return edits_chosen(rows, chosen, limit)
 
     def all(self, *, status: str | None = Status.ACTIVE, namespace: str | None = DEFAULT_NAMESPACE) -> Edits:
@@ -493,8 +504,11 @@ class EditMemory:
     @contextmanager
     def reader(self, *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE) -> Iterator[Reader]:
         """What the memory answers from, on one snapshot: for several looks that have to agree with each other."""
-        with self._session.reader(as_of, namespace) as reader:
-            yield reader
+        namespace = namespace_name(namespace)
+        on = self._clock().date().isoformat() if as_of is None else day(as_of, "as_of")
+        with self._index.alone(), self._store.reading() as rows:
+            self._encoding.check(rows)
+            yield Reader(rows, self._index, namespace, on)
 
     def in_scope(
         self,
@@ -513,7 +527,7 @@ class EditMemory:
         lies nearest to one that was rejected for it.
         """
         _check_limit(limit)
-        vector = self._session.question(query)
+        vector = self._vector(query)
         with self.reader(as_of=as_of, namespace=namespace) as reader:
             names = None if subjects is None else given_texts(subjects, "subjects")
             return reader.in_scope(vector, subjects=names, limit=limit)
@@ -533,7 +547,7 @@ class EditMemory:
         is quick in a store of any size. With `limit`, only the first ones.
         """
         _check_limit(limit)
-        vector = self._session.question(query)
+        vector = self._vector(query)
         with self.reader(as_of=as_of, namespace=namespace) as reader:
             return reader.about(vector, given_texts(subjects, "subjects"), limit=limit)
 
@@ -577,7 +591,7 @@ class EditMemory:
     ) -> Matches:
         """The `k` edits nearest to a text, in scope or not, rejected for it or not, nearest first."""
         whole_number(k, "k", 1)
-        vector = self._session.question(query)
+        vector = self._vector(query)
         with self.reader(as_of=as_of, namespace=namespace) as reader:
             return reader.nearest(vector, k)
 
@@ -594,7 +608,7 @@ class EditMemory:
         """
         _check_limit(limit)
         namespace = None if namespace is None else namespace_name(namespace)
-        with self._session.store.reading() as rows:
+        with self._store.reading() as rows:
             number = None if edit_id is None else self._known_id(rows, edit_id, namespace)
             return revisions_of(rows, number, namespace, after=whole_number(after, "after", 0), limit=limit)
 
@@ -602,7 +616,7 @@ class EditMemory:
         """Writes all edits as JSON lines, sorted; equal stores give equal bytes. Their number."""
         place = to if hasattr(to, "write") else file_path(to)
         namespace = None if namespace is None else namespace_name(namespace)
-        with self._session.store.reading() as rows:
+        with self._store.reading() as rows:
             return transfer.write_lines(transfer.export_lines(rows, namespace), place)
 
     def import_file(
@@ -632,7 +646,8 @@ class EditMemory:
             NotFoundError: there is no such file.
         """
         rows = read_rows(file_path(path), form)
-        return self._session.take(rows, on_conflict, "import", strict=strict, into=namespace)
+        batch = Batch(verb="import", on_conflict=on_conflict, strict=strict, into=namespace, at=self._now())
+        return store_rows(rows, batch, self._store, self._encoding, self._operation)
 
     def import_(
         self,
@@ -649,7 +664,8 @@ class EditMemory:
             InvalidInputError: a row is malformed; the message names it, and nothing was stored.
         """
         rows = read_rows(file_path(path))
-        return self._session.add(rows, on_conflict, "import", partial=partial, into=namespace)
+        batch = Batch(verb="import", on_conflict=on_conflict, strict=not partial, into=namespace, at=self._now())
+        return self._edits_of(rows, batch)
 
     def rebuild(self, encoder: str | Encoder | None = None) -> int:
         """Builds the index anew from the rows; with an encoder, encodes all keys again by it.
@@ -660,28 +676,28 @@ class EditMemory:
             StoreError: another process wrote while the keys were being encoded.
         """
         if encoder is not None:
-            self._session.encode_again(encoder)
-        return self._session.index.rebuild()
+            self._encoding.encode_again(encoder, self._now())
+        return self._index.rebuild()
 
     def verify(self) -> Verification:
         """Compares rows, index and cache with each other; problems are listed, not raised."""
-        return maintenance.verify(self._session.store, self._session.index)
+        return maintenance.verify(self._store, self._index)
 
     def note(self, name: str) -> str | None:
         """What was kept with the store under `name`, such as a calibration; None where nothing was."""
-        with self._session.store.reading() as rows:
+        with self._store.reading() as rows:
             return rows.meta(f"note:{given_text(name, 'name')}")
 
     def set_note(self, name: str, value: str | None) -> None:
         """Keeps a text with the store under `name`; None takes it away. No edit changes, so nothing is to undo."""
         noted = f"note:{given_text(name, 'name')}"
         value = None if value is None else given_text(value, "value")
-        with self._session.store.transaction():
-            self._session.store.set_meta(noted, value)
+        with self._store.transaction():
+            self._store.set_meta(noted, value)
 
     def stats(self) -> Stats:
         """Counts of edits, keys and bytes."""
-        with self._session.store.reading() as rows:
+        with self._store.reading() as rows:
             return maintenance.stats(rows)
 
     def purge(self, edit_id: str | None = None, *, namespace: str | None = None, superseded: bool = False) -> _Strings:
@@ -700,7 +716,7 @@ class EditMemory:
                 yet; purging again goes on with it.
         """
         namespace = None if namespace is None else namespace_name(namespace)
-        with self._session.store.reading() as rows:
+        with self._store.reading() as rows:
             if edit_id is None:
                 chosen = purgeable(rows, namespace, superseded=superseded)
             else:
@@ -716,11 +732,67 @@ class EditMemory:
         Raises:
             StoreError: the folder holds a store already, or cannot be written.
         """
-        return maintenance.backup(self._session.store, file_path(to))
+        return maintenance.backup(self._store, file_path(to))
 
     def close(self) -> None:
         """Writes the cache if it lags behind and ends the connection; closing again does nothing."""
-        self._session.close()
+        try:
+            self._index.save_if_worthwhile()
+        finally:
+            self._index.forget()
+            self._store.close()
+
+    def _add(self, verb: str, request: EditRequest, on_conflict: str) -> Edit:
+        """The way of one edit: request, keys encoded, conflicts, radius, rows; the index follows."""
+        rule = conflict_rule(on_conflict)
+        draft = validate(request, created_at=self._now())
+        vectors, made_by = self._encoding.encode(draft.texts)
+        with self._operation(verb, draft.edit.namespace) as writer:
+            self._encoding.record(made_by)
+            (written,) = writer.add([draft], vectors, rule)
+            if isinstance(written, ConflictError):
+                raise written
+            return replace(self._store.edit(written.edit_id), possible_conflicts=written.possible_conflicts)
+
+    def _edits_of(self, rows: Iterable[NamedRow], batch: Batch) -> Edits:
+        """The edits that rows stand for; those passed over are named in the log."""
+        done = store_rows(rows, batch, self._store, self._encoding, self._operation)
+        for one in done.refused:
+            _LOG.warning("passed over: %s: %s", one.where, one.refusal)
+        return [one.edit for one in done.outcomes if one.edit]
+
+    def _feedback(self, verb: str, give: feedback.Feedback, edit: Edit, question: str) -> Edit:
+        """The edit after somebody said whether a question asks for it; saying so again changes nothing."""
+        text = clean(question, "question")
+        vectors, made_by = self._encoding.encode([text])
+        with self._operation(verb, edit.namespace) as writer:
+            self._encoding.record(made_by)
+            give(self._store, writer, edit.id, text, vectors[text])
+            return self._store.edit(edit.id)
+
+    @contextmanager
+    def _operation(self, verb: str, namespace: str | None) -> Iterator[Writer]:
+        """One transaction with its entry in history, which the index follows once it is committed."""
+        with self._store.transaction():
+            self._encoding.check(self._store)
+            writer = Writer(self._store, self._index, verb=verb, namespace=namespace, at=self._now())
+            yield writer
+            writer.prepare()
+        writer.publish()
+
+    def _vector(self, query: str | Vectors) -> Vectors:
+        """The vector of a question, or the one given, checked."""
+        if isinstance(query, str):
+            encoded: Vectors = self._encoding.array([clean(query, "question")])[0]
+            return encoded
+        vector = vector_of_numbers(query)
+        with self._store.reading() as rows:
+            return question_vector(vector, rows.meta("dimension"))
+
+    def _now(self) -> str:
+        """The present moment in UTC, ISO 8601."""
+        moment = self._clock().astimezone(UTC)
+        return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
     def _known_id(self, rows: Rows, edit_id: str, namespace: str | None) -> str:
         """The store's id of an edit, which itself may be gone."""
@@ -728,11 +800,11 @@ class EditMemory:
 
     def _remove(self, edit_ids: _Strings) -> _Strings:
         """Removes edits from every file; their ids."""
-        store, index = self._session.store, self._session.index
+        store, index = self._store, self._index
         with store.reading() as rows:
             unscrubbed = rows.unscrubbed()
         if edit_ids:
-            maintenance.purge(store, index, edit_ids, self._session.now())
+            maintenance.purge(store, index, edit_ids, self._now())
         if unscrubbed:
             maintenance.scrub(store, index)
         return edit_ids

@@ -68,6 +68,11 @@ class Draft:
     keys: tuple[KeyText, ...]
     kind_given: bool  # False leaves it to what the edit turns out to do
 
+    @property
+    def texts(self) -> list[str]:
+        """The texts to be encoded."""
+        return [key.text for key in self.keys]
+
     def moved(self, namespace: str) -> "Draft":
         """The same of another namespace."""
         return replace(self, edit=replace(self.edit, namespace=namespace))
@@ -79,6 +84,11 @@ class StoredEdit:
 
     edit: Edit
     keys: tuple[tuple[KeyText, float], ...]
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts to be encoded."""
+        return [key.text for key, _ in self.keys]
 
     def moved(self, namespace: str) -> "StoredEdit":
         """The same of another namespace."""

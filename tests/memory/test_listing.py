@@ -76,7 +76,7 @@ def test_what_cannot_be_asked_for_is_named(filled: EditMemory, asked: dict[str, 
 
 def test_a_subject_is_looked_up_not_searched_for(filled: EditMemory) -> None:
     sql = "SELECT id FROM edits e WHERE e.status = ? AND e.namespace = ? AND e.subject_key = ? ORDER BY e.id LIMIT 5"
-    plan = filled._session.store.query(f"EXPLAIN QUERY PLAN {sql}", "active", "default", "acme")
+    plan = filled._store.query(f"EXPLAIN QUERY PLAN {sql}", "active", "default", "acme")
     assert "edits_by_subject" in plan[0]["detail"]
 
 

@@ -92,7 +92,7 @@ def test_add_get_export_import_get(open_memory: Callable[..., EditMemory], tmp_p
     for edit, imported, text in zip(added, copy.import_(file), targets, strict=True):
         assert memory.get(edit.id).target == imported.target == copy.get(imported.id).target == verbatim(text, "target")
         assert imported == memory.get(edit.id)
-    assert list(export_lines(copy._session.store, None)) == file.read_text("utf-8").split("\n")[:-1]
+    assert list(export_lines(copy._store, None)) == file.read_text("utf-8").split("\n")[:-1]
 
 
 @pytest.mark.parametrize("bad", ["a\x1b[31mb", "a\rb", "a\x85b"])
