@@ -23,6 +23,7 @@ from kedit_memory.memory.store import HOLDS, SEARCHED, Rows
 from kedit_memory.records import Edit, KeyKind, Match, Vectors
 from kedit_memory.text import fold
 
+ERASING = 32  # erasures that a question is held against
 HUB = 512  # keys of some subjects beyond which the index is searched instead of all of them
 
 # CROSS JOIN keeps the order: from the few keys to their edits, never through all edits of a namespace.
@@ -47,6 +48,16 @@ _SELECT_WORDED = (
 _SELECT_REJECTING = (
     "SELECT k.id, k.kind, k.edit_id, k.vector FROM json_each(?) chosen CROSS JOIN keys k ON k.edit_id = chosen.value "
     "WHERE k.live AND EXISTS (SELECT 1 FROM keys r WHERE r.edit_id = chosen.value AND r.live AND r.kind = 'rejected')"
+)
+
+_ANY_ERASING = "SELECT 1 FROM edits WHERE namespace = ? AND kind = 'erasure' AND holds LIMIT 1"
+_ERASING = (
+    f"SELECT id FROM (SELECT e.id FROM edits e WHERE e.kind = 'erasure' AND {HOLDS} AND e.subject_key {{}} "
+    f"ORDER BY e.id DESC LIMIT {ERASING})"
+)
+_SELECT_ERASING = (
+    f"{SELECT_EDIT} WHERE e.id IN ({_ERASING.format('IN (SELECT value FROM json_each(?3))')} "
+    f"UNION ALL {_ERASING.format('IS NULL')}) ORDER BY e.id DESC"
 )
 
 
@@ -128,6 +139,16 @@ class Reader:
         """Whether an edit that holds on some day is about no known subject."""
         sql = "SELECT 1 FROM edits WHERE namespace = ? AND subject_key IS NULL AND holds LIMIT 1"
         return bool(self._rows.once(sql, bool, self._namespace))
+
+    def any_erasing(self) -> bool:
+        """Whether an erasure holds on some day."""
+        return bool(self._rows.once(_ANY_ERASING, bool, self._namespace))
+
+    def erasing(self, subjects: Collection[str]) -> list[Edit]:
+        """The erasures about one of these subjects, and about none that is known; the newest `ERASING` of each."""
+        if not self.any_erasing():
+            return []
+        return [edit_of(row) for row in self._rows.query(_SELECT_ERASING, *self._bound(subjects))]
 
     def replacing(self, subjects: Collection[str]) -> list[Replacing]:
         """The edits about one of these subjects with the values that each replaced."""

@@ -163,6 +163,7 @@ CREATE INDEX edits_by_slot ON edits (namespace, slot, holds) WHERE slot IS NOT N
 CREATE INDEX edits_by_prompt ON edits (namespace, prompt_key, holds);
 CREATE INDEX edits_by_subject ON edits (namespace, subject_key, holds);
 CREATE INDEX edits_without_subject ON edits (namespace) WHERE subject_key IS NULL AND holds;
+CREATE INDEX edits_erasing ON edits (namespace, subject_key) WHERE kind = 'erasure' AND holds;
 CREATE INDEX edits_by_whole ON edits (part_of) WHERE part_of IS NOT NULL;
 CREATE UNIQUE INDEX edits_by_given_id ON edits (namespace, given_id) WHERE given_id IS NOT NULL AND status = 'active';
 CREATE INDEX edits_by_name ON edits (given_id) WHERE given_id IS NOT NULL;

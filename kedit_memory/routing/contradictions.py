@@ -22,24 +22,26 @@ from kedit_memory.text import fold
 _DAY = len("2024-07-01")
 
 
-@dataclass(frozen=True)
 class Contradictions:
-    """What the edits of a memory speak against: each other's values, and the facts of a background's passages."""
+    """What the edits of a memory speak against: each other's values, and the facts of a background's passages.
 
-    reader: Reader
-    linker: Linker
-    background: Background
+    Costs the linking of the passages, and a look into an index where no edit is about a subject that they name.
+    """
 
-    def among(self, found: Sequence[RetrievedPassage]) -> tuple[OutdatedPassage, ...]:
-        """The outdated ones of these passages, in order.
+    def __init__(
+        self, reader: Reader, linker: Linker, background: Background, found: Sequence[RetrievedPassage]
+    ) -> None:
+        self._linker = linker
+        self._background = background
+        self.linked = linker.read_many([_whole(one.passage) for one in found])
+        self._read = [_Read(one.passage, names) for one, names in zip(found, self.linked, strict=True)]
+        subjects = {surface for names in self.linked for surface in names.written}
+        self._edits = self._speaking(reader.replacing(subjects)) if subjects else []
 
-        Costs the linking of the passages, and a look into an index where no edit is about a subject that they name.
-        """
-        linked = self.linker.read_many([_whole(one.passage) for one in found])
-        read = [_Read(one.passage, names) for one, names in zip(found, linked, strict=True)]
-        subjects = {surface for names in linked for surface in names.written}
-        edits = self._speaking(self.reader.replacing(subjects)) if subjects else []
-        return tuple(outdated for one in read if (outdated := _outdated(one, edits)))
+    @property
+    def outdated(self) -> tuple[OutdatedPassage, ...]:
+        """Those of the passages that state what an edit has replaced, in order."""
+        return tuple(outdated for one in self._read if (outdated := _outdated(one, self._edits)))
 
     def _speaking(self, edits: Sequence[Replacing]) -> list["_Speaking"]:
         """The edits with the values that hold no more, and what all values are the names of."""
@@ -55,7 +57,7 @@ class Contradictions:
     def _names_of(self, texts: Collection[str]) -> dict[str, frozenset[str]]:
         """The names that each text is as a whole."""
         ordered = sorted(texts)
-        linked = self.linker.read_many(ordered) if ordered else []
+        linked = self._linker.read_many(ordered) if ordered else []
         return {
             text: frozenset(mention.name for mention in names.mentions if mention.surface == text.strip())
             for text, names in zip(ordered, linked, strict=True)
@@ -66,7 +68,7 @@ class Contradictions:
         if not edit.subject or not edit.relation:
             return []
         relation = fold(edit.relation.replace("_", " "))
-        stated = [fact for name in known[edit.subject] for fact in self.background.facts.get(name, ())]
+        stated = [fact for name in known[edit.subject] for fact in self._background.facts.get(name, ())]
         return [value for of, value in stated if of.replace("_", " ") == relation]
 
 
@@ -124,7 +126,9 @@ def left_out(outdated: Sequence[OutdatedPassage]) -> str:
 
 def why(one: OutdatedPassage) -> str:
     """Why a passage was left out, without the value that it states: that may be what was to be forgotten."""
-    return f"it states what edit {one.edit_id} has {'erased' if one.kind is Kind.ERASURE else 'replaced'}, and is older"
+    if one.kind is Kind.ERASURE:
+        return f"it states what edit {one.edit_id} has erased"
+    return f"it states what edit {one.edit_id} has replaced, and is older"
 
 
 def _outdated(read: _Read, edits: Sequence[_Speaking]) -> OutdatedPassage | None:

@@ -1,4 +1,4 @@
-"""What a question may mean, in order: link → recall → verify. Nothing is routed here, and nothing is answered."""
+"""What questions may mean: the steps link, recall and verify, each on many at once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,6 +11,7 @@ from kedit_memory.records import Match
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.calibration import NOTE, Calibration
 from kedit_memory.routing.link import GivenNames, Linker, surfaces_of
+from kedit_memory.routing.once import Once
 from kedit_memory.routing.question import EXACT, Question, Weighed
 from kedit_memory.routing.recall import link, recall
 from kedit_memory.routing.verify import ScopeVerifier
@@ -33,8 +34,9 @@ class Scope:
         self.memory = memory
         self.how = how
         self._background = background
-        self._verifier = verifier
-        self._known: GivenNames | None = None  # of the background
+        self._given = verifier
+        self._shipped = Once(self._with_thresholds)
+        self._known = Once(lambda: GivenNames(surfaces_of(background.aliases)))
 
     @property
     def verifier(self) -> ScopeVerifier:
@@ -43,33 +45,53 @@ class Scope:
         Raises:
             InvalidInputError: the store's calibration was made for another encoder or verifier.
         """
-        if self._verifier is None:
-            kept = self.memory.note(NOTE)
-            verifier = ScopeVerifier(calibration=Calibration.from_json(kept) if kept else None)
-            if verifier.calibration:  # what ships fits the model that ships, which is loaded when it has to weigh
-                verifier.calibration.check(self.memory.encoder, verifier.fingerprint if kept else None)
-            self._verifier = verifier
-        return self._verifier
+        return self._given or self._shipped()
+
+    def _with_thresholds(self) -> ScopeVerifier:
+        kept = self.memory.note(NOTE)
+        verifier = ScopeVerifier(calibration=Calibration.from_json(kept) if kept else None)
+        if verifier.calibration:  # what ships fits the model that ships, which is loaded when it has to weigh
+            verifier.calibration.check(self.memory.encoder, verifier.fingerprint if kept else None)
+        return verifier
 
     @property
     def verifies(self) -> bool:
         """Whether the pair model decides about scope, rather than the radius."""
         if self.how != AUTO:
             return self.how == VERIFIED
-        return self._verifier is not None or ScopeVerifier.serves(self.memory.encoder)
+        return self._given is not None or ScopeVerifier.serves(self.memory.encoder)
+
+    @property
+    def pair_verifier(self) -> ScopeVerifier | None:
+        """The verifier, where the pair model decides."""
+        return self.verifier if self.verifies else None
 
     def linker(self, reader: Reader) -> Linker:
         """Finds the names of the background, and those of the edits that a reader sees."""
-        if self._known is None:
-            self._known = GivenNames(surfaces_of(self._background.aliases))
-        return Linker(self._known, reader.names) if self._background.aliases else Linker(reader.names)
+        return Linker(self._known(), reader.names) if self._background.aliases else Linker(reader.names)
 
-    def find(self, questions: Sequence[Question], *, near: bool = False) -> list[Question]:
-        """Links, recalls and verifies questions of one namespace and day; with `near`, says what they are near to."""
-        linked = self._each("link", link, questions)
-        encoded = self._encoded(linked, near=near)
-        recalled = self._each("recall", partial(recall, near=near), encoded, only=_has_vector)
-        return self._weighed(recalled)
+    def link(self, questions: Sequence[Question]) -> list[Question]:
+        """Questions of one namespace and day with the names in them."""
+        return self._each("link", link, questions)
+
+    def recall(self, questions: Sequence[Question], *, near: bool = False) -> list[Question]:
+        """Linked questions with the edits that may answer them; with `near`, with what they are near to, too."""
+        encoded = self._encoded(questions, near=near)
+        return self._each("recall", partial(recall, near=near), encoded, only=_has_vector)
+
+    def verify(self, questions: Sequence[Question]) -> list[Question]:
+        """Recalled questions with their candidates weighed, and whether the best one answers."""
+        if not self.verifies:
+            return [_by_radius(one) for one in questions]
+        started = perf_counter()
+        found = self.verifier.weigh([one.text for one in questions], [one.candidates for one in questions])
+        share = (perf_counter() - started) / max(1, sum(bool(one.candidates) for one in questions))
+        return [
+            replace(one, weighed=tuple(weighed), fires=bool(weighed) and self.verifier.fires(weighed[0])).timed(
+                "verify", share if weighed else 0.0
+            )
+            for one, weighed in zip(questions, found, strict=True)
+        ]
 
     def _each(
         self,
@@ -99,19 +121,6 @@ class Scope:
             for one, vector in zip(needing, vectors, strict=True)
         }
         return [encoded.get(id(one), one) for one in questions]
-
-    def _weighed(self, questions: Sequence[Question]) -> list[Question]:
-        if not self.verifies:
-            return [_by_radius(one) for one in questions]
-        started = perf_counter()
-        found = self.verifier.weigh([one.text for one in questions], [one.candidates for one in questions])
-        share = (perf_counter() - started) / max(1, sum(bool(one.candidates) for one in questions))
-        return [
-            replace(one, weighed=tuple(weighed), fires=bool(weighed) and self.verifier.fires(weighed[0])).timed(
-                "verify", share if weighed else 0.0
-            )
-            for one, weighed in zip(questions, found, strict=True)
-        ]
 
     def why(self, best: Weighed) -> str:
         """What made the best candidate answer, in words."""

@@ -5,6 +5,7 @@ many edits about one subject it lets the likeliest few through. The cross-encode
 """
 
 import logging
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +17,7 @@ from kedit_memory.models.encoder import HashingEncoder, minilm_folder
 from kedit_memory.models.sources import pair_fingerprint
 from kedit_memory.records import Edit, Encoder, Match
 from kedit_memory.routing.calibration import Calibration
+from kedit_memory.routing.once import Once
 from kedit_memory.routing.question import EXACT, Candidate, Weighed
 from kedit_memory.shipped import scope_verifier
 from kedit_memory.text import fold
@@ -55,7 +57,9 @@ class ScopeVerifier:
     """
 
     def __init__(self, model: PairScorer | None = None, calibration: Calibration | None = None) -> None:
-        self._model = model
+        self._given = model
+        self._model = Once(self._load)
+        self._reading = threading.RLock()  # a pair model remembers texts, so one thread at a time asks it
         self.calibration = calibration or (_shipped_calibration() if model is None else None)
 
     @classmethod
@@ -69,17 +73,20 @@ class ScopeVerifier:
     @property
     def model(self) -> PairScorer:
         """The pair model, loaded now if it was not."""
-        if self._model is None:
-            _LOG.info("loading the pair model of scope")
-            from kedit_memory.models.pair import PairModel  # loads torch
+        return self._model()
 
-            self._model = PairModel.load(scope_verifier())
-        return self._model
+    def _load(self) -> PairScorer:
+        if self._given is not None:
+            return self._given
+        _LOG.info("loading the pair model of scope")
+        from kedit_memory.models.pair import PairModel  # loads torch
+
+        return PairModel.load(scope_verifier())
 
     @property
     def fingerprint(self) -> str:
         """What changes whenever a score may; the shipped model is not loaded for it."""
-        return self._model.fingerprint if self._model else pair_fingerprint(scope_verifier())
+        return self._given.fingerprint if self._given else pair_fingerprint(scope_verifier())
 
     def threshold(self, stratum: str) -> float:
         """The score from which a candidate of a stratum answers."""
@@ -95,7 +102,8 @@ class ScopeVerifier:
             for candidate in candidates[:MOST_LIKENED]
             if candidate.stratum != EXACT
         ]
-        scores = iter(self._scores([(place, questions[place], candidate) for place, candidate in asked]))
+        with self._reading:
+            scores = iter(self._scores([(place, questions[place], candidate) for place, candidate in asked]))
         result = []
         for candidates in found:
             near = candidates[:MOST_LIKENED]
@@ -103,6 +111,14 @@ class ScopeVerifier:
             weighed += [Weighed(candidate=c, score=next(scores)) for c in near if c.stratum != EXACT]
             result.append(sorted(weighed, key=lambda one: -one.score))
         return result
+
+    def answering(self, prompt: str, texts: Sequence[tuple[str, str]], names: Sequence[str]) -> list[float]:
+        """Estimates, 0 to 1, that texts answer a prompt; each with what it says, or is answered with."""
+        from kedit_memory.models.pair import as_pair
+
+        pairs = [as_pair(prompt, text, said, names) for text, said in texts]
+        with self._reading:
+            return [float(score) for score in self.model.scores(pairs)]
 
     def fires(self, weighed: Weighed) -> bool:
         """Whether a candidate reaches the threshold of its stratum."""

@@ -8,7 +8,7 @@ from kedit_memory.evaluation.adaptive.observed import Labelled, Observer, Progre
 from kedit_memory.models.language import TextModel
 from kedit_memory.models.prompts import MAX_NEW_TOKENS
 from kedit_memory.popularity.table import TIER_BOUNDS, tier_of
-from kedit_memory.records import Mention
+from kedit_memory.records import DEFAULT_NAMESPACE, Mention
 from kedit_memory.retrieval.base import kind_of
 from kedit_memory.routing.gate.calibration import (
     GateCalibration,
@@ -42,7 +42,7 @@ def calibrate_gate(
     """
     kind = policy_class(policy)
     check_size(len(asked), budget)
-    if nothing := router.nothing_to_search():
+    if nothing := router.passages.none_to_find(DEFAULT_NAMESPACE):
         raise InvalidInputError(f"a gate has nothing to decide: {nothing}; ingest some, or give the router 1 or more")
     _check_tells(router.model, kind, asked[0].question)
     links = [router.link(one.question) for one in asked]
@@ -68,7 +68,7 @@ def calibrate_gate(
         policy=policy,
         parameters=fitted.parameters(),
         model=router.model.name,
-        search=kind_of(router.retriever()),
+        search=kind_of(router.passages.retriever()),
         passages=router.config.passages,
         background=router.background.name,
         budget=budget,
