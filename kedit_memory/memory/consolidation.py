@@ -8,8 +8,8 @@ is undone.
 from collections.abc import Callable, Collection, Sequence
 
 from kedit_memory.errors import ConflictError, InvalidInputError, NotFoundError
-from kedit_memory.memory.rows import id_of, number_of, to_json
-from kedit_memory.memory.store import Rows, Store
+from kedit_memory.memory.rows import Rows, id_of, number_of, to_json
+from kedit_memory.memory.store import Store
 from kedit_memory.memory.write import Writer
 from kedit_memory.records import Checkpoint, Consolidation, Edit, Kind, Status
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from kedit_memory.errors import EncoderMismatchError, ModelError, StoreError
-from kedit_memory.memory.store import Made, Rows, Store
+from kedit_memory.memory.rows import Made, Rows
+from kedit_memory.memory.store import Store
 from kedit_memory.records import Encoder, Vectors
 from kedit_memory.registry import load
 

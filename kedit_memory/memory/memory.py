@@ -22,8 +22,8 @@ from kedit_memory.memory.maintenance import Stats, Verification
 from kedit_memory.memory.read import Reader, question_vector
 from kedit_memory.memory.replaced import Replacing
 from kedit_memory.memory.requests import UNCHANGED, Unchanged, day, request_to_add, revised, validate
-from kedit_memory.memory.rows import looks_like_id
-from kedit_memory.memory.store import Rows, Store
+from kedit_memory.memory.rows import Rows, looks_like_id
+from kedit_memory.memory.store import Store
 from kedit_memory.memory.write import Writer
 from kedit_memory.records import (
     DEFAULT_NAMESPACE,
