@@ -2,28 +2,39 @@
 
     python scripts/bench_scope.py --json
     python scripts/bench_scope.py --edits 10000
+    python scripts/bench_scope.py --growth --json
 
 Questions of four kinds, each asked alone: nothing in it is linked to an edit; its invented name is spelt so like one of
 an edit that edits are weighed; it asks for an edit in other words; or about another relation of an edit's subject.
 Names are invented; each subject has four edits.
+
+With `--growth` in stores of 1,000, 10,000 and 100,000 edits instead: a question about a subject that all of them are
+about (`hub_question`), an edit and a question in turn (`add_then_ask`: the question's share), a question of 200 words
+none of which is a name (`long_question`: the share of linking), and the statements that a question reads by
+(`count/sql_question`).
 """
 
 import argparse
+import random
+import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from bench_memory import PreparedEncoder, questions
 
 from kedit_memory.evaluation.report import table
-from kedit_memory.evaluation.rows import Row, describe_run, document
+from kedit_memory.evaluation.rows import Row, Run, describe_run, document
 from kedit_memory.memory.encoding import load_by_name
 from kedit_memory.memory.memory import EditMemory
+from kedit_memory.memory.store import Rows
 from kedit_memory.routing.router import Router, RouterConfig
 
 # Pairs of wordings: what is stored, and what is asked.
@@ -38,6 +49,16 @@ STEPS = ("link", "recall", "verify")  # of the decision; the encoder's time is i
 STRANGERS = "nothing_linked"
 ALIKE = "name_alike"  # what becomes of a stranger whose name might be a misspelt one
 _BATCH = 5000
+_ASKED = 50  # questions of each kind of --growth
+SIZES = (1_000, 10_000, 100_000)
+_WORDS = """
+    about after again all also always and any are because been before being both came come could does done down
+    each even every first found from gave given good great have here house into just kept know large last left
+    like little long look made many might more most much must near never next often once only other over people
+    place right said same seen shall should since small some still such take than that their them then there
+    these they thing think this those though three through time under until upon very want water well went were
+    what when where which while will with work would year your
+""".split()
 
 
 def main() -> None:
@@ -47,10 +68,18 @@ def main() -> None:
     parser.add_argument("--asked", type=int, default=500, help="questions of each kind")
     parser.add_argument("--encoder", default="minilm")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--growth", action="store_true", help="how the cost of a question grows with the store")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="edits of the stores of --growth")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     run = describe_run("scope_speed", "templates", config=vars(arguments), model=arguments.encoder)
+    rows = list(_growth(run, arguments) if arguments.growth else _steps(run, arguments))
+    print(document(rows, encoder=arguments.encoder) if arguments.json else table(rows))
+
+
+def _steps(run: Run, arguments: argparse.Namespace) -> Iterator[Row]:
+    """The steps of the decision about questions of each kind, in one store."""
     names = [
         subject for _, subject in islice(questions(arguments.edits), arguments.edits // len(STORED) + arguments.asked)
     ]
@@ -62,13 +91,88 @@ def main() -> None:
         with EditMemory.open(Path(aside) / "store", load_by_name(arguments.encoder)) as memory:
             _fill(memory, stored)
         with EditMemory.open(Path(aside) / "store", encoder) as memory:
-            rows = [
-                Row(run=run, method="kedit", metric="seconds", kind=f"p{percent}/{kind}/{step}", value=value, n=n,
-                    unit="s", edits=len(memory))
-                for asked_as, texts in asked.items()
-                for kind, step, percent, value, n in _timed(memory, asked_as, texts)
-            ]  # fmt: skip
-    print(document(rows, encoder=arguments.encoder) if arguments.json else table(rows))
+            for asked_as, texts in asked.items():
+                for kind, step, percent, value, n in _timed(memory, asked_as, texts):
+                    yield _seconds(run, f"p{percent}/{kind}/{step}", value, n, len(memory))
+
+
+def _growth(run: Run, arguments: argparse.Namespace) -> Iterator[Row]:
+    """What one question costs as the store grows."""
+    for size in arguments.sizes:
+        with tempfile.TemporaryDirectory() as aside, _opened(aside, arguments.encoder) as memory:
+            _add(memory, ({"prompt": f"What is item {n} of mine?", "target": f"value {n}", "subject": "me"}
+                          for n in range(size)), size)  # fmt: skip
+            texts = [f"Tell me, what was item {n * size // _ASKED}, the one of mine?" for n in range(_ASKED)]
+            yield from _of_each(run, "hub_question", (_decision(memory, text) for text in texts), size)
+        with tempfile.TemporaryDirectory() as aside, _opened(aside, arguments.encoder) as memory:
+            names = [name for _, name in islice(questions(size + _ASKED), size + _ASKED)]
+            _add(
+                memory, ({"prompt": f"Who runs {name}?", "target": "x", "subject": name} for name in names[:size]), size
+            )
+            yield from _of_each(run, "add_then_ask", _in_turn(memory, names[size:]), size)
+            yield from _of_each(run, "long_question", (_linking(memory, text) for text in _long_questions()), size)
+            counts = [_statements(memory, f"Who is it that runs {name} now?") for name in names[:_ASKED]]
+            yield Row(run=run, method="kedit", metric="count", kind="sql_question", value=float(max(counts)),
+                      n=len(counts), edits=size)  # fmt: skip
+
+
+def _opened(folder: str, encoder: str) -> EditMemory:
+    return EditMemory.open(Path(folder) / "store", load_by_name(encoder))
+
+
+def _of_each(run: Run, kind: str, seconds: Iterable[float], size: int) -> Iterator[Row]:
+    spent = list(seconds)
+    for percent in (50, 99):
+        yield _seconds(run, f"{kind}/p{percent}", float(np.percentile(spent, percent)), len(spent), size)
+
+
+def _seconds(run: Run, kind: str, value: float, n: int, edits: int) -> Row:
+    return Row(run=run, method="kedit", metric="seconds", kind=kind, value=value, n=n, unit="s", edits=edits)
+
+
+def _decision(memory: EditMemory, text: str) -> float:
+    """Seconds of one decision without the encoder and the pair model, whose time does not depend on the store."""
+    started = time.perf_counter()
+    (judged,) = _router(memory).judge_many([text])
+    return time.perf_counter() - started - judged.timings.get("encode", 0.0) - judged.timings.get("verify", 0.0)
+
+
+def _linking(memory: EditMemory, text: str) -> float:
+    (judged,) = _router(memory).judge_many([text])
+    return judged.timings["link"]
+
+
+def _in_turn(memory: EditMemory, names: Sequence[str]) -> Iterator[float]:
+    for name in names:
+        memory.add(f"Who runs {name}?", "y", subject=name)
+        yield _linking(memory, f"Who is it that runs {name} now?")
+
+
+def _long_questions() -> Iterator[str]:
+    """Questions of 200 small words, of which none is an invented name."""
+    for seed in range(_ASKED):
+        yield " ".join(random.Random(seed).choices(_WORDS, k=200))
+
+
+def _statements(memory: EditMemory, text: str) -> int:
+    """The statements by which the rows of one question are read."""
+    asked: list[str] = []
+    query = Rows.query
+
+    def counted(rows: Rows, sql: str, *values: object) -> list[sqlite3.Row]:
+        asked.append(sql)
+        return query(rows, sql, *values)
+
+    with patch.object(Rows, "query", counted):
+        _router(memory).judge_many([text])
+    return sum(not sql.startswith(("BEGIN", "PRAGMA")) for sql in asked)
+
+
+@lru_cache(1)
+def _router(memory: EditMemory) -> Router:
+    router = Router(memory, config=RouterConfig(scope="verified"))
+    router.judge_many(["Is anybody here?"])  # names are looked up and weights loaded at the first question
+    return router
 
 
 def _questions(stored: Sequence[str], strangers: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
@@ -83,9 +187,14 @@ def _fill(memory: EditMemory, subjects: Sequence[str]) -> None:
         for n, subject in enumerate(subjects)
         for prompt, _ in STORED
     ]
-    for start in range(0, len(rows), _BATCH):
-        memory.add_many(rows[start : start + _BATCH])
-        print(f"stored {len(memory):,} of {len(rows):,}", file=sys.stderr, flush=True)
+    _add(memory, rows, len(rows))
+
+
+def _add(memory: EditMemory, rows: Iterable[dict[str, str]], count: int) -> None:
+    waiting = iter(rows)
+    while batch := list(islice(waiting, _BATCH)):
+        memory.add_many(batch)
+        print(f"stored {len(memory):,} of {count:,}", file=sys.stderr, flush=True)
 
 
 def _timed(memory: EditMemory, asked_as: str, texts: Sequence[str]) -> Iterator[tuple[str, str, int, float, int]]:
