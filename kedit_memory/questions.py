@@ -17,6 +17,11 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+# Words that say how something is asked, not what about.
+FUNCTION_WORDS = _words("""
+    a an and are as at be by did do does for from had has have how in into is it its name of on or that the their
+    s there this to was were what when where which who whom whose why with tell me
+""")
 _ASKING = _words("""
     who whom whose what what's whats which when where why how who's whos where's wheres how's when's
     wer wen wem wessen was welche welcher welches welchen wann wo woher wohin warum wieso weshalb wie wieviel

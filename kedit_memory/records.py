@@ -84,8 +84,8 @@ class EditRequest:
     subject: str | None = None
     relation: str | None = None
     statement: str | None = None
-    paraphrases: tuple[str, ...] = ()
-    aliases: tuple[str, ...] = ()
+    paraphrases: Sequence[str] = ()
+    aliases: Sequence[str] = ()
     radius: float | None = None
     valid_from: str | None = None
     valid_until: str | None = None
@@ -93,16 +93,26 @@ class EditRequest:
     namespace: str = DEFAULT_NAMESPACE
     metadata: Mapping[str, Any] = field(default_factory=dict)
     kind: Kind | None = None
+    id: str | None = None  # the caller's own name for the edit
 
 
 REQUEST_FIELDS = frozenset(one.name for one in fields(EditRequest))
 
 
+REFERENCE = {"reference": True}  # marks a field that names an edit of the store by its id
+COMPUTED = {"computed": True}  # marks a field that is no column of its own: it follows from others
+
+
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """One stored fact. Dates are ISO 8601 days; an interval is [valid_from, valid_until)."""
+    """One stored fact. Dates are ISO 8601 days; an interval is [valid_from, valid_until).
 
-    id: str
+    The fields are declared here alone: columns, JSON and exports follow from their names, types and marks.
+    """
+
+    id: str = field(metadata=REFERENCE)
+    given_id: str | None = None  # the caller's own, which one active edit of a namespace may have
+    namespace: str = DEFAULT_NAMESPACE
     kind: Kind
     prompt: str
     target: str | None  # None for an erasure
@@ -111,19 +121,18 @@ class Edit:
     relation: str | None = None
     paraphrases: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
-    radius: float  # of its widest key, Euclidean distance between unit vectors, 0 to 2
+    radius: float = field(metadata=COMPUTED)  # of its widest key, Euclidean between unit vectors, 0 to 2
     radius_fixed: bool = False  # given by the caller, hence never moved by other edits
     valid_from: str | None = None
     valid_until: str | None = None
     source: str | None = None
-    namespace: str = DEFAULT_NAMESPACE
     metadata: Mapping[str, Any] = field(default_factory=dict)
     status: Status = Status.ACTIVE
     holds: bool = True  # whether it answers on the days of its interval; a superseded edit may, on days left to it
-    superseded_by: str | None = None
-    part_of: str | None = None  # the edit that these days were left of
+    superseded_by: str | None = field(default=None, metadata=REFERENCE)
+    part_of: str | None = field(default=None, metadata=REFERENCE)  # the edit that these days were left of
     created_at: str
-    given_id: str | None = None  # the caller's own, unique in its namespace
+    possible_conflicts: tuple[str, ...] = field(default=(), compare=False, metadata=COMPUTED)  # told by `add` alone
 
     @property
     def names(self) -> tuple[str, ...]:

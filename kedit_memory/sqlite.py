@@ -120,9 +120,13 @@ def translated(file: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        text = str(error)
-        advice = next((say for sign, say in _ADVICE if sign in text), "run kedit verify")
-        raise StoreError(f"{file}: {text}; {advice}") from error
+        raise failure(file, error) from error
+
+
+def failure(file: Path, error: sqlite3.Error) -> StoreError:
+    """One of SQLite's errors with what to do about it."""
+    advice = next((say for sign, say in _ADVICE if sign in str(error)), "run kedit verify")
+    return StoreError(f"{file}: {error}; {advice}")
 
 
 def checksum(*values: object) -> int:

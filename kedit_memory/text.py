@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import islice
 
 import regex
@@ -42,6 +43,7 @@ def verbatim(value: object, name: str) -> str:
     return _checked(_BLANK_START.sub("", text) if "\n" in text.lstrip() else text.lstrip(), name, LONGEST_TEXT)
 
 
+@lru_cache(maxsize=2048)  # an edit's texts are folded again for each that it is compared with
 def fold(text: str) -> str:
     """Text as it is compared: slots, prompts, names and aliases are the same where this is equal.
 
@@ -79,9 +81,30 @@ def tokens(folded: str) -> list[tuple[int, int]]:
     return [found.span() for found in _TOKEN.finditer(folded)]
 
 
+def words(folded: str) -> list[tuple[int, int]]:
+    """Where the words of a folded text are; apostrophes, points and hyphens within one belong to it."""
+    return [found.span() for found in _WORD.finditer(folded)]
+
+
+def part_places(folded: str) -> list[tuple[int, int]]:
+    """Where the words of a folded text are, those apart that a sign joins."""
+    return [found.span() for found in _PART.finditer(folded)]
+
+
+def parts(folded: str) -> list[str]:
+    """The words of a folded text, those apart that a sign joins."""
+    found: list[str] = _PART.findall(folded)
+    return found
+
+
 def name_key(name: str) -> str:
     """What a name is looked up by: its folded tokens; a name of very many tokens goes by its first ones."""
     return " ".join(found[0] for found in islice(_TOKEN.finditer(fold(name[:LONGEST_LINE])), LONGEST_KEY))
+
+
+def words_key(name: str) -> str:
+    """The words of a name alone, as many as it is looked up by."""
+    return " ".join(parts(fold(name[:LONGEST_LINE]))[:LONGEST_KEY])
 
 
 def _pieces(text: str) -> Sequence[str]:
@@ -185,3 +208,5 @@ _PIECE = regex.compile(
 
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\u3005\u30fc\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _TOKEN = regex.compile(rf"[{_UNSPACED}]\p{{M}}*+|[\p{{L}}\p{{N}}\p{{M}}--{_UNSPACED}]++|\S", regex.V1)
+_PART = regex.compile(r"[\p{L}\p{N}\p{M}]+")
+_WORD = regex.compile(rf"{_PART.pattern}(?:['.-]{_PART.pattern})*")

@@ -1,10 +1,12 @@
-"""Measures a memory of 1,000 to 100,000 edits: writing, recall, opening, peak memory.
+"""Measures a memory of 1,000 to 100,000 edits: writing, recall, opening, purging, listing, size.
 
     python scripts/bench_memory.py --json
     python scripts/bench_memory.py --sizes 1000,10000 --encoder hashing
 
 Each size runs in a process of its own, on one thread where it is not encoding, so that its peak memory is its own.
-Questions are made from templates and invented names; each edit has its own subject and the default radius.
+Questions are made from templates and invented names; each edit has its own subject and the default radius. The figures
+`hub_*` and `versions_*` come from stores of as many edits about one subject, a user's own memory, and of as many
+versions of one answer. Statements are those of SQLite, without BEGIN, COMMIT and PRAGMA, once a store is warm.
 """
 
 import argparse
@@ -12,20 +14,24 @@ import json
 import os
 import resource
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
-from itertools import islice, product
+from itertools import count, islice, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kedit_memory.evaluation.report import table
 from kedit_memory.evaluation.rows import Row, Run, describe_run, document
+from kedit_memory.memory import store
 from kedit_memory.memory.encoding import load_by_name
 from kedit_memory.memory.memory import EditMemory
 from kedit_memory.records import Encoder
@@ -45,6 +51,9 @@ _LAST = ("berg", "by", "croft", "dale", "field", "ford", "ham", "land", "mont", 
 _ADDED = 200  # single edits that are timed
 _ASKED = 1000
 _CONSULTED = 32  # edits that a router looks at
+_ABOUT = 64  # edits about one subject that a router looks at
+_REPEATED = 20  # of what takes longer
+_PAGE = 100
 _BOUND_DRAWS = 1000
 
 
@@ -143,12 +152,116 @@ def measure(size: int, encoder_name: str, folder: Path) -> dict[str, list[float]
         recall = [_timed(partial(memory.in_scope, query, limit=_CONSULTED)) for query in asked]
         added = [_timed(partial(memory.add, **row)) for row in rows[size : size + _ADDED]]
         undone = [_timed(memory.undo) for _ in range(20)]
+        counted = [_timed(memory.__len__) for _ in range(_ADDED)]
+        pages = _timed_pages(None, lambda after: memory.list(limit=_PAGE, after=after)[-1].id)
+        history = _timed_pages(0, lambda after: memory.history(limit=_PAGE, after=after)[-1].number)
+        purged = [_timed(partial(memory.purge, f"e{number}")) for number in range(1, _REPEATED + 1)]
     shutil.rmtree(folder / "cache")
     cold = _timed(partial(_open_and_ask, folder, prepared, every[-1][0]))
     return {
         "bulk": [bulk], "encoding": [spent], "open_warm": opened, "open_cold": [cold], "recall": recall,
         "add": added, "undo": undone, "peak": [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0],
+        "len": counted, "list_page": pages, "history_page": history, "purge_one": purged,
+        "index_per_key": [_index_bytes(folder, prepared) / size],
+        **_hub(size, encoder, folder.with_name("hub")), **_versions(size, encoder, folder.with_name("versions")),
     }  # fmt: skip
+
+
+def _hub(size: int, encoder: Encoder, folder: Path) -> dict[str, list[float]]:
+    """A user's own memory: every edit is about the same subject."""
+    texts = list(islice(own_facts(), size + 2 * _REPEATED))
+    prepared = PreparedEncoder(encoder)
+    prepared.prepare(texts)
+    rows = [{"prompt": text, "target": f"{hash_of(text)} of {n}", "subject": "Ann Lee"} for n, text in enumerate(texts)]
+    with statements_of() as statements, EditMemory.open(folder, prepared) as memory:
+        memory.add_many(rows[:size])
+        memory.add(**rows[size])  # loads the index
+        added = [_timed(partial(memory.add, **row)) for row in rows[size + 1 : size + _REPEATED]]
+        asked = [_timed(partial(_ask_about, memory, text)) for text in texts[size : size + 2 * _REPEATED]]
+        statements.clear()
+        memory.add(**rows[-1])
+        return {"hub_add": added, "hub_recall": asked, "sql_add": [float(len(statements))]}
+
+
+def _versions(size: int, encoder: Encoder, folder: Path) -> dict[str, list[float]]:
+    """A store of a thousand facts, one of which was changed as often as there are edits, at most 2,000 times."""
+    texts = list(islice(own_facts(), 1000))
+    prepared = PreparedEncoder(encoder)
+    prepared.prepare(texts)
+    changed = {"prompt": texts[0], "subject": "Ann Lee", "relation": "mood"}
+    with EditMemory.open(folder, prepared) as memory:
+        memory.add_many([{"prompt": text, "target": "yes", "subject": "Bo Ray"} for text in texts[1:]])
+        memory.add_many([changed | {"target": f"mood {n}"} for n in range(min(size, 2000))])
+        asked = [_timed(partial(_ask_about, memory, texts[0])) for _ in range(_REPEATED)]
+    return {"versions_recall": asked}
+
+
+_KINDS = (
+    "first", "last", "best", "worst", "oldest", "newest", "cheapest", "dearest", "smallest", "largest", "lucky",
+)  # fmt: skip
+_THINGS = (
+    "bike", "car", "tea", "coffee", "book", "film", "song", "shoe", "hat", "city", "lake", "tree", "bird", "fish",
+    "cat", "chair", "lamp", "desk", "pen", "cup", "plate", "soup", "cake", "bread", "game", "sport", "dance", "colour",
+    "hotel", "flight", "team", "river", "hill", "bank", "shop", "park", "school", "doctor", "phone",
+)  # fmt: skip
+
+
+def own_facts() -> Iterator[str]:
+    """Questions about one's own things, all different, the same in every run."""
+    for year in count(1000):
+        for kind, thing in product(_KINDS, _THINGS):
+            yield f"What was my {kind} {thing} of {year}?"
+
+
+@contextmanager
+def statements_of() -> Iterator[list[str]]:
+    """The statements of all stores opened within, what only steers a connection left out."""
+    found: list[str] = []
+
+    def note(statement: str) -> None:
+        if statement.split()[0] not in ("BEGIN", "COMMIT", "PRAGMA"):
+            found.append(statement)
+
+    def traced(*args: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*args, **options)
+        connection.set_trace_callback(note)
+        return connection
+
+    connect, store.connect = store.connect, traced
+    try:
+        yield found
+    finally:
+        store.connect = connect
+
+
+def _ask_about(memory: EditMemory, text: str) -> None:
+    memory.about(memory.encode([text])[0], ["Ann Lee"], limit=_ABOUT)
+
+
+def _timed_pages(after: Any, page: Callable[[Any], Any]) -> list[float]:
+    """The seconds of the first pages of a listing, each after the last row of the one before."""
+    taken = []
+    for _ in range(5):
+        start = time.perf_counter()
+        after = page(after)
+        taken.append(time.perf_counter() - start)
+    return taken
+
+
+def _index_bytes(folder: Path, encoder: Encoder) -> float:
+    """What an index takes in memory, as the process has it before and after it is opened from its files."""
+    with EditMemory.open(folder, encoder) as memory:
+        memory.rebuild()
+    with EditMemory.open(folder, encoder) as memory:
+        memory.get(memory.list(limit=1)[0].id)
+        before = _resident()
+        memory.search(np.ones(encoder.dimension, np.float32), 1)
+        return _resident() - before
+
+
+def _resident() -> float:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return float(pages * resource.getpagesize())
 
 
 def _open_and_ask(folder: Path, encoder: Encoder, question: str) -> None:
@@ -189,6 +302,10 @@ def _rows(run: Run, size: int, measured: dict[str, list[float]]) -> Iterator[Row
     yield row("seconds", "open_warm", measured["open_warm"], 0.5, "s")
     yield row("seconds", "open_cold", measured["open_cold"], 0.5, "s")
     yield row("bytes", "peak", measured["peak"], 0.5, "B")
+    yield row("bytes", "index_per_key", measured["index_per_key"], 0.5, "B")
+    for kind in ("len", "list_page", "history_page", "purge_one", "hub_add", "hub_recall", "versions_recall"):
+        yield row("seconds", kind, measured[kind], 0.5, "s")
+    yield row("count", "sql_add", measured["sql_add"], 0.5, "statements")
 
 
 def _quantile(values: NDArray[np.float64], share: float) -> tuple[float, float | None, float | None]:

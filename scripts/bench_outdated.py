@@ -25,10 +25,10 @@ from kedit_memory.evaluation.report import table
 from kedit_memory.evaluation.rows import Row, describe_run, document
 from kedit_memory.memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
-from kedit_memory.records import DEFAULT_NAMESPACE, Passage, RetrievedPassage
+from kedit_memory.records import Passage, RetrievedPassage
 from kedit_memory.retrieval.splitting import PASSAGE_WORDS
-from kedit_memory.routing.link import Linker, surfaces_of
-from kedit_memory.routing.outdated import Contradictions
+from kedit_memory.routing.contradictions import Contradictions
+from kedit_memory.routing.link import GivenNames, Linker, surfaces_of
 from kedit_memory.world import background
 
 _BATCH = 5000
@@ -103,14 +103,13 @@ def _timed(
     memory: EditMemory, chosen: Sequence[Sequence[RetrievedPassage]], *, outdated: bool
 ) -> Iterator[tuple[int, float, int]]:
     world = background()
-    linker = Linker(surfaces_of(world.aliases))
-    linker.add(memory.names()[1])
-    compare = Contradictions(memory, linker, world)
+    known = GivenNames(surfaces_of(world.aliases))
     spent = np.empty((_RUNS, len(chosen)))
     for run in (0, *range(_RUNS)):  # the first one warms up
         for place, found in enumerate(chosen):
             started = time.perf_counter()
-            told = compare.among(found, as_of=None, namespace=DEFAULT_NAMESPACE)
+            with memory.reader() as reader:
+                told = Contradictions(reader, Linker(known, reader.names), world, found).outdated
             spent[run, place] = time.perf_counter() - started
             if len(told) != int(outdated):
                 raise AssertionError(f"{len(told)} passages are found outdated, {int(outdated)} are")

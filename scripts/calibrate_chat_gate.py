@@ -29,12 +29,12 @@ from kedit_memory.records import Mention, Passage, RetrievedPassage
 from kedit_memory.retrieval.bm25 import Bm25Retriever
 from kedit_memory.retrieval.passages import asking_for, sift
 from kedit_memory.retrieval.relevance import Relevance
-from kedit_memory.routing.form import form_of
-from kedit_memory.routing.form_policy import FormPolicy
-from kedit_memory.routing.gate_calibration import GateCalibration, judged, split
-from kedit_memory.routing.gate_choice import GENERAL
-from kedit_memory.routing.policies import GateCase
-from kedit_memory.routing.signals import Signals, Sources
+from kedit_memory.routing.gate.calibration import GateCalibration, judged, split
+from kedit_memory.routing.gate.choice import GENERAL
+from kedit_memory.routing.gate.form import form_of
+from kedit_memory.routing.gate.form_policy import FormPolicy
+from kedit_memory.routing.gate.policies import GateCase
+from kedit_memory.routing.gate.signals import Signals, Sources
 from kedit_memory.shipped import data_folder
 
 PASSAGES = 3

@@ -14,7 +14,7 @@ from pathlib import Path
 from kedit_memory.evaluation.adaptive.gate_fitting import calibrate_gate
 from kedit_memory.evaluation.adaptive.sets import world_set
 from kedit_memory.memory import EditMemory
-from kedit_memory.routing.gate_calibration import GateCalibration, GateQuestion
+from kedit_memory.routing.gate.calibration import GateCalibration, GateQuestion
 from kedit_memory.routing.router import Router
 from kedit_memory.shipped import embedded_model
 from kedit_memory.world import background

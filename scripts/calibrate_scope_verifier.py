@@ -29,9 +29,12 @@ from kedit_memory.evaluation.scope.sets import CALIBRATING, SETS, ScopeSet
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.pair import CONFIG, PairModel
 from kedit_memory.records import DEFAULT_NAMESPACE
-from kedit_memory.routing.calibration import Basis, Calibration, Outcome, Scored, certify, threshold_at
+from kedit_memory.routing.calibration import Basis, Calibration
+from kedit_memory.routing.certify import certify, threshold_at
+from kedit_memory.routing.labelled import Outcome, Scored
+from kedit_memory.routing.question import Judged
 from kedit_memory.routing.router import Router, RouterConfig
-from kedit_memory.routing.verify import CALIBRATION, Judged, ScopeVerifier
+from kedit_memory.routing.verify import CALIBRATION, ScopeVerifier
 from kedit_memory.shipped import scope_verifier
 from kedit_memory.world import background
 

@@ -227,7 +227,7 @@ def test_no_document_of_any_kind_names_anything_of_tier_5(world):
     seen = {n for e in world.entities.values() if e.tier != UNSEEN_TIER for n in (e.name, *e.aliases)}
     values = {name for names in world.objects.values() for name in names}  # such as "Solomon Islands dollar"
     known = (seen | values) - spellings
-    linker = Linker([*unseen, *((name, name) for name in known)])
+    linker = Linker.of([*unseen, *((name, name) for name in known)])
     for document in islice(TextMaker(world, seed=29), DRAWN // 4):
         text = document.context + document.prompt + document.answer
         assert not [m for m in linker.link(text, fuzzy=False) if m.surface in spellings], text

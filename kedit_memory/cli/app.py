@@ -1,9 +1,8 @@
-"""The commands by name, and what all of them share; a command's module is imported when it is called."""
+"""What all commands share: options before them or behind them, settings, and being imported when they are called."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,69 +12,16 @@ from typer.core import TyperCommand, TyperGroup
 
 from kedit_memory import registry
 from kedit_memory.cli import options as o
+from kedit_memory.cli.commands import COMMANDS, meant
+from kedit_memory.cli.progress import interrupted
 from kedit_memory.cli.settings import Setting, read_settings
 from kedit_memory.errors import InvalidInputError
 
-COMMANDS = {
-    "demo": "kedit_memory.cli.demo:demo",
-    "add": "kedit_memory.cli.memory:add",
-    "erase": "kedit_memory.cli.memory:erase",
-    "update": "kedit_memory.cli.memory:update",
-    "retract": "kedit_memory.cli.memory:retract",
-    "confirm": "kedit_memory.cli.memory:confirm",
-    "reject": "kedit_memory.cli.memory:reject",
-    "undo": "kedit_memory.cli.memory:undo",
-    "list": "kedit_memory.cli.reading:list_edits",
-    "show": "kedit_memory.cli.reading:show",
-    "history": "kedit_memory.cli.reading:history",
-    "search": "kedit_memory.cli.reading:search",
-    "import": "kedit_memory.cli.transfer:import_edits",
-    "export": "kedit_memory.cli.transfer:export",
-    "backup": "kedit_memory.cli.check:backup",
-    "purge": "kedit_memory.cli.memory:purge",
-    "ask": "kedit_memory.cli.ask:ask",
-    "chat": "kedit_memory.cli.chat:chat",
-    "ingest": "kedit_memory.cli.ingest:ingest",
-    "passages": "kedit_memory.cli.passages:app",
-    "calibrate": "kedit_memory.cli.calibrate:app",
-    "evaluate": "kedit_memory.cli.evaluate:app",
-    "models": "kedit_memory.cli.models:app",
-    "edit": "kedit_memory.cli.edit:edit",
-    "consolidate": "kedit_memory.cli.consolidate:consolidate",
-    "compare": "kedit_memory.cli.compare:compare",
-    "trace": "kedit_memory.cli.trace:trace",
-    "verify": "kedit_memory.cli.check:verify",
-    "rebuild": "kedit_memory.cli.check:rebuild",
-    "doctor": "kedit_memory.cli.doctor:doctor",
-}
+# What typer raises at a wrong option: its own copy of click's UsageError, in older releases click's.
+_UsageError: Any = typer.BadParameter.__bases__[0]
 _OPTIONS = {"store": "--store", "namespace": "--namespace", "model": "--model", "as_json": "--json"}
-# What other programs call these, and people type.
-_MEANT = {
-    "retract": "delete remove rm del drop disable",
-    "erase": "forget unlearn redact",
-    "add": "insert create new set put learn teach remember store",
-    "update": "change modify replace",
-    "list": "ls all",
-    "show": "get view cat info",
-    "search": "find grep lookup recall",
-    "history": "log changes revisions",
-    "undo": "revert rollback",
-    "ask": "query question answer run explain",
-    "import": "load read restore",
-    "export": "dump save write",
-    "backup": "copy snapshot",
-    "purge": "clean vacuum gc",
-    "verify": "check fsck validate",
-    "rebuild": "reindex repair",
-    "doctor": "status config version settings",
-    "models": "model download pull",
-}
 # What these show or measure does not depend on where they run: no setting counts.
 _ALIKE_EVERYWHERE = {"demo", "evaluate", "compare"}
-
-
-class Interrupted(Exception):  # noqa: N818 - nothing went wrong
-    """Somebody pressed Ctrl-C; the arguments say what was done before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +30,11 @@ class Shared:
 
     given: Mapping[str, Any]
     settings: Mapping[str, Setting]
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The settings that somebody has made; a command knows its own."""
+        return {name: one.value for name, one in self.settings.items() if one.origin}
 
 
 class Command(TyperCommand):
@@ -96,19 +47,19 @@ class Command(TyperCommand):
     def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
         """The context, in which settings and what was given before the command are the defaults."""
         path = [*parent.command_path.split()[1:], info_name]
-        shared: Shared = parent.find_root().obj
+        shared: Shared = parent.find_root().obj or Shared(given={}, settings={})  # nothing is given to a completion
         taken = {param.name for param in self.params}
         if refused := [_OPTIONS[name] for name in shared.given if name not in taken]:
             raise InvalidInputError(f"`kedit {' '.join(path)}` takes no {refused[0]}; leave it out")
-        settings = {} if path[0] in _ALIKE_EVERYWHERE else {name: one.value for name, one in shared.settings.items()}
-        return super().make_context(info_name, args, parent, default_map={**settings, **shared.given}, **extra)
+        defaults = {} if path[0] in _ALIKE_EVERYWHERE else shared.defaults
+        return super().make_context(info_name, args, parent, default_map={**defaults, **shared.given}, **extra)
 
     def invoke(self, ctx: Any) -> Any:
         """Run it; typer would take an interrupt for an end without a word."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            raise Interrupted(*getattr(error, "__notes__", ())) from None
+            raise typer.Exit(interrupted(*getattr(error, "__notes__", ()))) from None
 
 
 class Commands(TyperGroup):
@@ -137,7 +88,7 @@ class Commands(TyperGroup):
             InvalidInputError: there is none; the message names the one that is meant, by its spelling or its sense.
         """
         if args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise InvalidInputError(f"no command {args[0]!r}{_meant(args[0])} (`kedit --help` lists them)")
+            raise InvalidInputError(f"no command {args[0]!r}{meant(args[0])} (`kedit --help` lists them)")
         return super().resolve_command(ctx, args)
 
 
@@ -161,13 +112,6 @@ def _loaded(name: str) -> Any:
     for one in found.registered_commands:
         one.cls = Command
     return typer.main.get_command(found)
-
-
-def _meant(word: str) -> str:
-    """The command that somebody means, in words; nothing where none is like it."""
-    sense = {word: name for name, words in _MEANT.items() for word in words.split()}
-    (near,) = get_close_matches(word, [*COMMANDS, *sense], n=1) or [""]
-    return f"; did you mean {sense.get(near, near)!r}?" if near else ""
 
 
 app = typer.Typer(
@@ -205,6 +149,19 @@ def kedit(
         given={name: value for name, value in given.items() if value is not None},
         settings=read_settings(Path.cwd(), os.environ),
     )
+
+
+def run(words: Sequence[str]) -> int:
+    """The exit status of one command.
+
+    Raises:
+        InvalidInputError: the words are no command, or not what it takes.
+    """
+    try:
+        return int(app(words, prog_name="kedit", standalone_mode=False) or 0)
+    except _UsageError as error:
+        command = error.ctx.command_path if error.ctx else "kedit"
+        raise InvalidInputError(f"{error.format_message().rstrip('.')}; see `{command} --help`") from None
 
 
 def installed(name: str) -> str | None:

@@ -49,7 +49,9 @@ def scope(
     The file's questions must be new to the verifier, and like those that will be asked.
     """
     from kedit_memory.evaluation.rows import describe_run
-    from kedit_memory.routing.calibration import NOTE, Basis, certify, read_cases, score_cases
+    from kedit_memory.routing.calibration import NOTE, Basis
+    from kedit_memory.routing.certify import certify
+    from kedit_memory.routing.labelled import read_cases, score_cases
     from kedit_memory.routing.router import Router
 
     with open_store(store, create=False) as memory:

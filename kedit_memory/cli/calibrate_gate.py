@@ -14,7 +14,7 @@ from kedit_memory.cli.store import open_store
 
 if TYPE_CHECKING:
     from kedit_memory.evaluation.rows import Row, Run
-    from kedit_memory.routing.gate_calibration import GateCalibration
+    from kedit_memory.routing.gate.calibration import GateCalibration
 
 
 def gate(
@@ -43,7 +43,7 @@ def gate(
     """
     from kedit_memory.evaluation.adaptive.gate_fitting import calibrate_gate
     from kedit_memory.evaluation.rows import describe_run
-    from kedit_memory.routing.gate_calibration import NOTE, check_size, read_gate_questions
+    from kedit_memory.routing.gate.calibration import NOTE, check_size, read_gate_questions
 
     asked = read_gate_questions(file)
     check_size(len(asked), budget)

@@ -67,7 +67,7 @@ def doctor(context: typer.Context, store: o.ExistingStore = o.STORE, as_json: o.
         f"{'encoders':<24}{', '.join(document['encoders'])}",
         f"{'accelerator':<24}{document['accelerator'] or 'none; models run on the processor'}",
         f"{'store':<24}{document['store']}",
-        *(f"{f'default {name}':<24}{one.value}  ({one.origin})" for name, one in shared.settings.items()),
+        *(f"{f'default {name}':<24}{one.value}  ({one.origin or 'built in'})" for name, one in shared.settings.items()),
     ]
     emit(as_json=as_json, document=document, lines=lines)
 

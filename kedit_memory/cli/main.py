@@ -4,18 +4,11 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
 
-import typer
-
-from kedit_memory.cli.app import Interrupted, app
-from kedit_memory.cli.progress import TELLER, complain
+from kedit_memory.cli.progress import TELLER, complain, interrupted
 from kedit_memory.errors import InvalidInputError, KeditError
 
-# What typer raises at a wrong option: its own copy of click's UsageError, in older releases click's.
-_UsageError: Any = typer.BadParameter.__bases__[0]
 _BAD_INPUT = 2
-_INTERRUPTED = 130  # as a shell reports a program that Ctrl-C has ended
 _READER_GONE = 141  # as a shell reports a program that a closed pipe has ended
 
 
@@ -26,21 +19,20 @@ def main() -> None:
     TELLER.begin()
     try:
         status = _run(sys.argv[1:])
-    except (KeyboardInterrupt, Interrupted) as stop:
-        status = _stopped(stop)
+    except KeyboardInterrupt:
+        status = interrupted()
     finally:
         TELLER.end()
     sys.exit(status)
 
 
 def _run(words: Sequence[str]) -> int:
+    from kedit_memory.cli.app import run  # takes a tenth of a second, in which Ctrl-C may come
+
     try:
         _check_words(words)
-        status = app(words, prog_name="kedit", standalone_mode=False)
+        status = run(words)
         print(end="", flush=True)
-    except _UsageError as error:
-        command = error.ctx.command_path if error.ctx else "kedit"
-        return _refuse(f"{error.format_message().rstrip('.')}; see `{command} --help`")
     except KeditError as error:
         return _refuse(str(error))
     except OSError as error:  # all that files and models do wrong is a KeditError by now; left is the output
@@ -49,21 +41,12 @@ def _run(words: Sequence[str]) -> int:
         if isinstance(end.__context__, BrokenPipeError):
             return _give_up(end.__context__)
         raise
-    return int(status or 0)
+    return status
 
 
 def _refuse(message: str) -> int:
     complain(" ".join(message.split()))
     return _BAD_INPUT
-
-
-def _stopped(stop: BaseException) -> int:
-    """Say what was done before somebody pressed Ctrl-C, as far as the command knows."""
-    TELLER.clear()
-    if sys.stderr.isatty():
-        print(file=sys.stderr)  # the line that shows ^C
-    complain("; ".join(["interrupted", *map(str, stop.args)]))
-    return _INTERRUPTED
 
 
 def _give_up(error: OSError) -> int:

@@ -29,6 +29,8 @@ def add(
     valid_from: o.ValidFrom = None,
     valid_until: o.ValidUntil = None,
     source: o.Source = None,
+    metadata: o.Metadata = None,
+    own_id: o.OwnId = None,
     on_conflict: o.Conflict = OnConflict.SUPERSEDE,
     store: o.Store = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
@@ -56,10 +58,12 @@ def add(
             valid_from=valid_from,
             valid_until=valid_until,
             source=source,
-            on_conflict=on_conflict,
+            metadata=o.metadata_of(metadata),
             namespace=namespace,
+            id=own_id,
+            on_conflict=on_conflict,
         )
-    _print_edit(edit, as_json=as_json)
+    _print_new(edit, as_json=as_json)
 
 
 def erase(
@@ -73,6 +77,10 @@ def erase(
     alias: o.Aliases = None,
     radius: o.Radius = None,
     source: o.Source = None,
+    own_id: o.OwnId = None,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Remove all edits of the question for good, too; they cannot come back.")
+    ] = False,
     store: o.Store = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     encoder: o.Encoder = None,
@@ -81,7 +89,8 @@ def erase(
     """Make a question be refused, whatever the memory or the model knows.
 
     An answer that the memory holds is superseded, not removed: it stays in list --all, history, export and backups
-    until `kedit purge`. Passages that state the fact stay, too; none is put before a question that is refused.
+    until `kedit purge`; --purge removes it at once. Exports, backups and models that hold it already are yours to
+    remove. Passages that state the fact stay, too; none is put before a question that is refused.
     """
     prompt = text_of(prompt)
     with open_store(store, encoder) as memory:
@@ -94,8 +103,10 @@ def erase(
             radius=radius,
             source=source,
             namespace=namespace,
+            id=own_id,
+            purge=purge,
         )
-    _print_edit(edit, as_json=as_json)
+    _print_new(edit, as_json=as_json)
 
 
 def update(
@@ -174,10 +185,15 @@ def reject(
     _print_edit(edit, as_json=as_json)
 
 
-def undo(store: o.ExistingStore = o.STORE, namespace: o.Namespace = o.NAMESPACE, as_json: o.Json = False) -> None:
+def undo(
+    edit_id: Annotated[str | None, typer.Argument(help="Take back the last on this edit; else of all.")] = None,
+    store: o.ExistingStore = o.STORE,
+    namespace: o.Namespace = o.NAMESPACE,
+    as_json: o.Json = False,
+) -> None:
     """Take back the last operation that was not taken back yet."""
     with open_store(store, create=False) as memory:
-        revisions = memory.undo(namespace=namespace)
+        revisions = memory.undo(edit_id, namespace=namespace)
     emit(
         as_json=as_json,
         document={"undone": [revision_document(r) for r in revisions]},
@@ -186,17 +202,23 @@ def undo(store: o.ExistingStore = o.STORE, namespace: o.Namespace = o.NAMESPACE,
 
 
 def purge(
-    edit_id: Annotated[str | None, typer.Argument(help="One edit; all that are not active when left out.")] = None,
+    edit_id: Annotated[str | None, typer.Argument(help="One edit; else all that answer no question any more.")] = None,
+    superseded: Annotated[
+        bool, typer.Option("--superseded", help="Without an id, those that answer for earlier days, too (--as-of).")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask: a purge cannot be undone.")] = False,
     store: o.ExistingStore = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     as_json: o.Json = False,
 ) -> None:
-    """Remove edits for good, from history and from the files. This cannot be undone."""
+    """Remove edits for good, from history and from the files.
+
+    This cannot be undone. Backups, exports and consolidated models keep what they hold.
+    """
     if not yes:
-        demand_yes(f"Remove {edit_id or 'every edit that is not active'} for good?")
+        demand_yes(f"Remove {edit_id or 'every edit that answers no question any more'} for good?")
     with open_store(store, create=False) as memory:
-        purged = memory.purge(edit_id, namespace=namespace)
+        purged = memory.purge(edit_id, namespace=namespace, superseded=superseded)
     emit(as_json=as_json, document={"purged": purged}, lines=[f"{counted(len(purged), 'edit')} removed for good"])
 
 
@@ -211,6 +233,16 @@ def _given_texts(prompt: str | None, target: str | None, file: Path | None) -> t
 
         target = content_of(file)
     return prompt and text_of(prompt), target and text_of(target)
+
+
+def _print_new(edit: Edit, *, as_json: bool) -> None:
+    """Print a new edit, with those that it may contradict."""
+    doubts = edit.possible_conflicts
+    emit(
+        as_json=as_json,
+        document=edit_document(edit) | {"possible_conflicts": list(doubts)},
+        lines=[edit_line(edit), *([f"it may contradict {', '.join(doubts)}; see `kedit show`"] if doubts else [])],
+    )
 
 
 def _print_edit(edit: Edit, *, as_json: bool) -> None:

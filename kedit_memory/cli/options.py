@@ -1,9 +1,10 @@
 """The options that commands share, each checked as it is read, before anything is loaded."""
 
+import json
 import logging
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -61,14 +62,38 @@ def _day(given: str | None) -> str | None:
     return None if given is None else day(given, "--as-of")
 
 
+def metadata_of(pairs: list[str] | None) -> dict[str, Any]:
+    """What --metadata says; a value that is JSON, such as 3 or "3", is what it is there.
+
+    Raises:
+        InvalidInputError: a word is no NAME=VALUE, or a name comes twice.
+    """
+    found: dict[str, Any] = {}
+    for word in pairs or ():
+        name, sign, value = word.partition("=")
+        if not sign or not name or name in found:
+            raise InvalidInputError(f"--metadata {word!r} is no NAME=VALUE, or its name came before; write team=sales")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
 def _quiet(given: bool) -> None:
     if given:
-        TELLER.show_from(logging.ERROR)
+        _show_from(logging.ERROR)
 
 
 def _verbose(given: bool) -> None:
     if given:
-        TELLER.show_from(logging.DEBUG)
+        _show_from(logging.DEBUG)
+
+
+def _show_from(level: int) -> None:
+    if TELLER.shown not in {logging.WARNING, level}:
+        raise InvalidInputError("--quiet and --verbose ask for opposite things; leave one out")
+    TELLER.show_from(level)
 
 
 STORE_OPTION = typer.Option("--store", parser=path_of, metavar="<path>", help="The folder of the store.")
@@ -93,7 +118,15 @@ Model = Annotated[str, MODEL_OPTION]
 EveryNamespace = Annotated[
     str | None, typer.Option("--namespace", callback=_name_of_namespace, help="Only edits of this one; else of all.")
 ]
-EditId = Annotated[str, typer.Argument(help="The id of an edit, such as e12.")]
+IntoNamespace = Annotated[
+    str | None,
+    typer.Option(
+        "--namespace",
+        callback=_name_of_namespace,
+        help="Put all rows into this one; else each goes into its own, or into 'default' where it names none.",
+    ),
+]
+EditId = Annotated[str, typer.Argument(help="The id of an edit, such as e12, or the one that you gave it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")]
 Quiet = Annotated[
     bool,
@@ -175,9 +208,22 @@ Aliases = Annotated[
     typer.Option("--alias", metavar="<str>", help="Another name of the subject; may be given several times."),
 ]
 Radius = Annotated[float | None, typer.Option("--radius", help="The radius of scope, 0 to 2; kept as given.")]
+Metadata = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metadata",
+        metavar="NAME=VALUE",
+        help="A value of your own; may be given several times. Numbers, true, false and null are JSON, all else text.",
+    ),
+]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="How many at most; else all.")]
 ValidFrom = Annotated[str | None, typer.Option("--valid-from", help="First day on which the fact holds (YYYY-MM-DD).")]
 ValidUntil = Annotated[
     str | None, typer.Option("--valid-until", help="First day on which it holds no more (YYYY-MM-DD).")
+]
+OwnId = Annotated[
+    str | None,
+    typer.Option("--id", metavar="<str>", help="A name of your own for the edit; show, update and others take it."),
 ]
 Source = Annotated[str | None, typer.Option("--source", help="Where the fact comes from.")]
 

@@ -1,6 +1,5 @@
 """How results are printed: JSON for machines, lines for people."""
 
-import dataclasses
 import json
 import shlex
 import sys
@@ -8,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kedit_memory.cli.progress import TELLER
+from kedit_memory.memory.rows import edit_fields
 from kedit_memory.records import Edit, Match, Revision, Status
 from kedit_memory.text import shortened, visible
 
@@ -66,7 +66,7 @@ def table_console(width: int) -> "Console":
 
 def edit_document(edit: Edit) -> dict[str, Any]:
     """An edit as a JSON object."""
-    return dataclasses.asdict(edit)
+    return edit_fields(edit)
 
 
 def edit_line(edit: Edit) -> str:
@@ -108,7 +108,8 @@ def match_line(match: Match) -> str:
 
 def revision_document(revision: Revision) -> dict[str, Any]:
     """A revision as a JSON object."""
-    return dataclasses.asdict(revision)
+    sides = {"before": revision.before, "after": revision.after}
+    return vars(revision) | {name: edit and edit_document(edit) for name, edit in sides.items()}
 
 
 def revision_line(revision: Revision) -> str:

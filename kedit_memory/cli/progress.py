@@ -1,6 +1,7 @@
 """What people are told while a command works: notes, log lines and, in a terminal, the step that takes long."""
 
 import logging
+import os
 import shutil
 import sys
 import threading
@@ -8,6 +9,7 @@ import time
 
 from kedit_memory.text import shortened, visible
 
+_INTERRUPTED = 130  # as a shell reports a program that Ctrl-C has ended
 _PATIENCE = 2.0  # seconds without a word after which a terminal shows the step at work
 _REFRESH = 0.5  # seconds
 _CLEAR = "\r\033[K"
@@ -33,6 +35,15 @@ def step(what: str) -> None:
     _NOTES.info("%s", what)
 
 
+def interrupted(*done: str) -> int:
+    """Say that somebody pressed Ctrl-C, and what was done before; the exit status of a program that it ends."""
+    TELLER.clear()
+    if sys.stderr is not None and sys.stderr.isatty():
+        print(file=sys.stderr)  # behind the ^C that a terminal shows
+    complain("; ".join(["interrupted", *done]))
+    return _INTERRUPTED
+
+
 class Teller(logging.Handler):
     """Prints log records from a level on, and shows a lower one, as the step at work, in a terminal's last line."""
 
@@ -55,7 +66,7 @@ class Teller(logging.Handler):
         self._began = time.monotonic()
         self.show_from(logging.WARNING)
         self.clear()
-        if sys.stderr is not None and sys.stderr.isatty():
+        if sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
             self._over.clear()
             threading.Thread(target=self._watch, daemon=True).start()
 
@@ -101,7 +112,8 @@ class Teller(logging.Handler):
                 waited = time.monotonic() - self._silent_since
                 if self._step and waited >= _PATIENCE and not self.quiet:
                     width = shutil.get_terminal_size().columns - _TIME_WIDTH  # a second line could not be cleared
-                    print(f"{_CLEAR}{shortened(self._step, width)} … {waited:.0f} s", file=sys.stderr, end="", flush=True)
+                    line = f"{_CLEAR}{shortened(self._step, width)} … {waited:.0f} s"
+                    print(line, file=sys.stderr, end="", flush=True)
                     self._drawn = True
 
 

@@ -17,22 +17,41 @@ from kedit_memory.cli.output import (
 )
 from kedit_memory.cli.stdin import text_of
 from kedit_memory.cli.store import open_store
+from kedit_memory.errors import InvalidInputError
 from kedit_memory.records import Status
 
 
 def list_edits(
     every: Annotated[bool, typer.Option("--all", help="Superseded and retracted edits too.")] = False,
+    status: Annotated[
+        Status | None, typer.Option("--status", help="Only edits of this status; without it and --all, active ones.")
+    ] = None,
+    subject: Annotated[str | None, typer.Option("--subject", help="Only edits about this one.")] = None,
+    relation: Annotated[str | None, typer.Option("--relation", help="Only edits of this relation.")] = None,
+    source: Annotated[str | None, typer.Option("--source", help="Only edits from there.")] = None,
+    metadata: o.Metadata = None,
+    since: Annotated[str | None, typer.Option("--since", help="Only edits added on this day or later.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Only edits added before this day.")] = None,
+    limit: o.Limit = None,
+    after: Annotated[str | None, typer.Option("--after", help="Only those behind the edit with this id.")] = None,
     store: o.ExistingStore = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     as_json: o.Json = False,
 ) -> None:
     """List edits, oldest first."""
+    if every and status:
+        raise InvalidInputError(f"--all and --status {status} ask for different lists; leave one out")
     with open_store(store, create=False) as memory:
-        edits = memory.all(status=None if every else Status.ACTIVE, namespace=namespace)
+        found = memory.list(
+            status=None if every else status or Status.ACTIVE, subject=subject, relation=relation, source=source,
+            metadata=o.metadata_of(metadata) or None, since=since, until=until, after=after,
+            limit=limit and limit + 1, namespace=namespace,
+        )  # fmt: skip
+    edits, more = found[:limit], limit is not None and len(found) > limit
     emit(
         as_json=as_json,
-        document={"edits": [edit_document(e) for e in edits]},
-        lines=[edit_line(e) for e in edits] or ["no edits"],
+        document={"edits": [edit_document(e) for e in edits], "more": more},
+        lines=[*([edit_line(e) for e in edits] or ["no edits"]), *(_next(edits[-1].id) if more else ())],
     )
 
 
@@ -47,17 +66,25 @@ def show(
 
 def history(
     edit_id: Annotated[str | None, typer.Argument(help="One edit; all of them when left out.")] = None,
+    limit: o.Limit = None,
+    after: Annotated[
+        int, typer.Option("--after", min=0, help="Only what follows the change with this number, of --json.")
+    ] = 0,
     store: o.ExistingStore = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     as_json: o.Json = False,
 ) -> None:
     """List what was done, oldest first."""
     with open_store(store, create=False) as memory:
-        revisions = memory.history(edit_id, namespace=namespace)
+        found = memory.history(edit_id, namespace=namespace, limit=limit and limit + 1, after=after)
+    revisions, more = found[:limit], limit is not None and len(found) > limit
     emit(
         as_json=as_json,
-        document={"history": [revision_document(r) for r in revisions]},
-        lines=[revision_line(r) for r in revisions] or ["no history"],
+        document={"history": [revision_document(r) for r in revisions], "more": more},
+        lines=[
+            *([revision_line(r) for r in revisions] or ["no history"]),
+            *(_next(revisions[-1].number) if more else ()),
+        ],
     )
 
 
@@ -77,3 +104,7 @@ def search(
         document={"matches": [match_document(m) for m in matches]},
         lines=[match_line(m) for m in matches] or ["no edits"],
     )
+
+
+def _next(last: str | int) -> list[str]:
+    return [f"there are more: --after {last}"]

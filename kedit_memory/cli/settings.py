@@ -15,10 +15,10 @@ BUILT_IN = {"store": "index/default", "model": "kedit-mini", "namespace": DEFAUL
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """A default and where it comes from: a variable, a file, or the program."""
+    """A default and where it comes from: a variable, a file, or else the program."""
 
     value: str
-    origin: str = "built in"
+    origin: str | None = None
 
 
 def read_settings(folder: Path, environment: Mapping[str, str]) -> dict[str, Setting]:

@@ -33,6 +33,8 @@ def demand_yes(question: str) -> None:
         TELLER.clear()
         print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
         answer = sys.stdin.readline()
+        if not answer:  # Ctrl-D, which leaves the line open
+            print(file=sys.stderr)
     if answer.strip().casefold() not in {"y", "yes"}:
         raise InvalidInputError("not confirmed, so nothing was removed; answer y at the terminal, or give --yes")
 

@@ -38,7 +38,7 @@ def import_edits(
     on_conflict: o.Conflict = OnConflict.SUPERSEDE,
     strict: Annotated[bool, typer.Option("--strict", help="Import nothing where a row cannot be stored.")] = False,
     store: o.Store = o.STORE,
-    namespace: o.Namespace = o.NAMESPACE,
+    namespace: o.IntoNamespace = None,
     encoder: o.Encoder = None,
     as_json: o.Json = False,
 ) -> None:

@@ -73,7 +73,7 @@ def _play(
     alone = [Prompt(question=text) for text in prompts + asked]
     own = [reply.text for reply in router.model.reply_many(alone, max_new_tokens=_LENGTH)]
     scores = [_scores(router, question) for question in asked]
-    edits = [_remember(memory, row) for row in scenario["edits"]]
+    edits = [memory.add_many([row])[0] for row in scenario["edits"]]
     after = router.query_many(prompts + asked)
     edit_results = tuple(
         EditResult(edit=edit, before=before, after=answer)
@@ -86,13 +86,6 @@ def _play(
         untouched = None if answer.edits or answer.passages else _same(score, _scores(router, answer.question))
         question_results.append(QuestionResult(shows=row["shows"], before=before, after=answer, untouched=untouched))
     return edit_results, tuple(question_results)
-
-
-def _remember(memory: EditMemory, row: dict[str, Any]) -> Edit:
-    fields = {name: value for name, value in row.items() if name not in {"prompt", "target", "kind"}}
-    if row["kind"] == "erasure":
-        return memory.erase(row["prompt"], **fields)
-    return memory.add(row["prompt"], row["target"], kind=row["kind"], **fields)
 
 
 def _scores(router: Router, question: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 METRICS = frozenset((
     "reliability", "generalization", "locality", "portability", "fluency", "perplexity", "false_fire", "fire", "trr",
-    "err", "arr", "accuracy", "calls", "recall", "seconds", "ratio", "rate", "bytes",
+    "err", "arr", "accuracy", "calls", "recall", "seconds", "ratio", "rate", "bytes", "count",
 ))  # fmt: skip
 
 

@@ -1,13 +1,16 @@
 """Which edits answer the same question, and what becomes of the older one; pure functions.
 
 Conflicts are decided on namespace, subject, relation and validity, never on similarity. An edit
-whose subject or relation is unknown is compared by its prompt instead.
+whose subject or relation is unknown is compared by its prompt instead. Where an edit says that a name is
+another of its subject, the two are one subject.
 """
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from kedit_memory.records import Edit, Status
+from kedit_memory.records import Edit, OnConflict, Status
 from kedit_memory.text import fold
 
 
@@ -46,9 +49,14 @@ def prompt_key(prompt: str) -> str:
     return fold(prompt).rstrip("?!.。؟ ") or fold(prompt)
 
 
+def relation_key(relation: str) -> str:
+    """The folded relation, whose words may be joined by underscores."""
+    return fold(relation.replace("_", " "))
+
+
 def slot_of(subject: str | None, relation: str | None) -> str | None:
     """The slot of a subject and relation; None unless both are known."""
-    about, asked = subject_key(subject), fold((relation or "").replace("_", " "))
+    about, asked = subject_key(subject), relation_key(relation or "")
     return f"{about}\x1f{asked}" if about and asked else None
 
 
@@ -77,6 +85,26 @@ def same_question(one: Question, other: Question) -> bool:
     return one.subject_key == other.subject_key or None in (one.subject_key, other.subject_key)
 
 
+def questions_of(edit: Edit, names: Iterable[str]) -> list[Question]:
+    """What an edit is about, as it is asked itself and under other names of its subject, in its prompt too."""
+    own = question_of(edit)
+    if own.subject_key is None:
+        return [own]
+    subjects = list(dict.fromkeys([own.subject_key, *(key for name in names if (key := subject_key(name)))]))
+    prompts = [own.prompt_key, *(_renamed(own.prompt_key, old, new) for old in subjects for new in subjects)]
+    asked = [
+        Question(slot=slot_of(subject, edit.relation), prompt_key=prompt, subject_key=subject)
+        for subject in subjects
+        for prompt in dict.fromkeys(prompts)
+    ]
+    return list(dict.fromkeys([own, *asked]))
+
+
+def _renamed(prompt: str, old: str, new: str) -> str:
+    """A folded prompt with one name in the place of another; as it was where that does not stand in it."""
+    return prompt if old == new else re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", new.replace("\\", r"\\"), prompt)
+
+
 def interval_of(edit: Edit) -> Interval:
     """The days that an edit is about."""
     return Interval(edit.valid_from, edit.valid_until)
@@ -99,16 +127,14 @@ def left_after(old: Interval, new: Interval) -> Interval | None:
     return Interval(new.end, old.end) if outlasts else None
 
 
-def conflicts(new: Edit, old: Edit) -> bool:
-    """Whether `old` gives another answer to the same question on a common day."""
-    return (
-        old.holds
-        and old.id != new.id
-        and old.namespace == new.namespace
-        and new.target != old.target
-        and same_question(question_of(new), question_of(old))
-        and overlap(interval_of(new), interval_of(old))
-    )
+def contradicts(new: Edit, old: Edit) -> bool:
+    """Whether `old`, which answers the same question, gives another answer on a common day."""
+    return old.holds and new.target != old.target and overlap(interval_of(new), interval_of(old))
+
+
+def standing_against(edit: Edit, mates: Iterable[Edit], on_conflict: OnConflict) -> list[Edit]:
+    """Those of the edits with the question of `edit` that answer it otherwise; none where both are to be kept."""
+    return [] if on_conflict is OnConflict.KEEP_BOTH else [old for old in mates if contradicts(edit, old)]
 
 
 def same(one: Edit, other: Edit) -> bool:

@@ -1,5 +1,6 @@
 """The encoder behind a store: loaded late, checked against what made the stored keys."""
 
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -7,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from kedit_memory.errors import EncoderMismatchError, ModelError, StoreError
-from kedit_memory.memory.store import Rows, Store
+from kedit_memory.memory.store import Made, Rows, Store
 from kedit_memory.records import Encoder, Vectors
 from kedit_memory.registry import load
 
+_LOG = logging.getLogger(__name__)
+
 _LOADERS = {"load_encoder": "kedit_memory.models.encoder:load_encoder"}
 _BATCH = 8192  # texts handed over at once; the encoder sorts them by length
-
-Made = tuple[str | None, ...]  # name, revision and dimension of what made vectors
 
 
 class Encoded(NamedTuple):
@@ -35,11 +36,12 @@ class Encoding:
         self._store = store
         self._given = encoder
         self._loaded: Encoder | None = None
+        self._makes: Made = ()  # what vectors of the loaded one are stored as
         self._lock = threading.RLock()  # encoders are used by one thread at a time
         if encoder is not None:
             with store.reading() as rows:
                 if rows.meta("encoder") is not None:
-                    self._check(self._load(rows), rows)
+                    self._load(rows)
 
     @property
     def encoder(self) -> Encoder:
@@ -50,7 +52,7 @@ class Encoding:
     def encode(self, texts: Sequence[str]) -> Encoded:
         """The vectors of texts, from the stored keys where the words are the same; nobody waits for it but encoders."""
         with self._store.reading() as rows:
-            made_by = made_by_of(rows)
+            made_by = rows.encoder()
             known = rows.stored_vectors(texts)
             unknown = [text for text in dict.fromkeys(texts) if text not in known]
             encoder = self._load(rows) if unknown else None
@@ -75,18 +77,42 @@ class Encoding:
         if self._store.meta("encoder") is None:
             source = self._given if isinstance(self._given, str) else None
             write_encoder(self._store, self._load(self._store), source)
-        elif made_by[0] is not None and made_by != made_by_of(self._store):
+        elif made_by[0] is not None and made_by != self._store.encoder():
             raise StoreError(f"{self._store.path} was encoded anew meanwhile, nothing was changed; try again")
         self.check(self._store)
 
     def check(self, rows: Rows) -> None:
         """Raises `EncoderMismatchError` when another process has re-encoded the store meanwhile."""
-        if self._loaded is not None:
-            self._check(self._loaded, rows)
+        stored = rows.encoder()
+        if self._loaded is None or stored[0] is None or stored == self._makes:
+            return
+        command = self._given if isinstance(self._given, str) else self._loaded.name
+        raise EncoderMismatchError(
+            f"{rows.path} holds keys of the encoder {stored[0]} (revision {stored[1]}), not of "
+            f"{self._makes[0]} (revision {self._makes[1]}); open it without naming an encoder, or re-encode "
+            f"it with: kedit rebuild --encoder {command}"
+        )
 
-    def replace(self, encoder: Encoder) -> None:
-        """Takes another encoder, by which the caller has encoded all keys again."""
-        self._given = self._loaded = encoder
+    def encode_again(self, encoder: str | Encoder, at: str) -> None:
+        """Gives all keys vectors of another encoder.
+
+        Raises:
+            StoreError: another process wrote while the keys were being encoded.
+        """
+        other, store = load_by_name(encoder) if isinstance(encoder, str) else encoder, self._store
+        with store.reading() as rows:
+            newest = rows.last_sequence()
+            keys = rows.query("SELECT id, text FROM keys ORDER BY id")
+        texts = list(dict.fromkeys(key["text"] for key in keys))
+        vectors = dict(zip(texts, encode_all(other, texts), strict=True))
+        with store.transaction():
+            if store.last_sequence() != newest:
+                raise StoreError(f"{store.path} was written to meanwhile; rebuild it again")
+            store.set_vectors((key["id"], vectors[key["text"]]) for key in keys)
+            write_encoder(store, other, encoder if isinstance(encoder, str) else None)
+            store.begin_operation("rebuild", None, at)
+            self._given = self._loaded = other
+            self._makes = store.encoder()
 
     def _load(self, rows: Rows) -> Encoder:
         with self._lock:
@@ -94,26 +120,13 @@ class Encoding:
                 given = self._given if self._given is not None else rows.meta("encoder_source")
                 fetch = self._given is not None  # what only the store names is opened from this machine
                 encoder = load_by_name(given, fetch=fetch) if given is None or isinstance(given, str) else given
-                self._check(encoder, rows)
-                self._loaded = encoder
+                self._loaded, self._makes = encoder, (encoder.name, encoder.revision, str(encoder.dimension))
+                try:
+                    self.check(rows)
+                except EncoderMismatchError:
+                    self._loaded = None
+                    raise
             return self._loaded
-
-    def _check(self, encoder: Encoder, rows: Rows) -> None:
-        stored = made_by_of(rows)
-        given = encoder.name, encoder.revision, str(encoder.dimension)
-        if stored[0] is None or stored == given:
-            return
-        command = self._given if isinstance(self._given, str) else encoder.name
-        raise EncoderMismatchError(
-            f"{rows.path} holds keys of the encoder {stored[0]} (revision {stored[1]}), not of "
-            f"{given[0]} (revision {given[1]}); open it without naming an encoder, or re-encode "
-            f"it with: kedit rebuild --encoder {command}"
-        )
-
-
-def made_by_of(rows: Rows) -> Made:
-    """What the stored vectors come from; nothing while there are none."""
-    return rows.meta("encoder"), rows.meta("encoder_revision"), rows.meta("dimension")
 
 
 def load_by_name(name: str | None, *, fetch: bool = True) -> Encoder:
@@ -138,6 +151,7 @@ def encode_all(encoder: Encoder, texts: Sequence[str]) -> Vectors:
     """
     result = np.empty((len(texts), encoder.dimension), np.float32)
     for start in range(0, len(texts), _BATCH):
+        _LOG.info("encoding texts, %s of %s done", f"{start:,}", f"{len(texts):,}")
         batch = texts[start : start + _BATCH]
         vectors = np.asarray(encoder.encode(batch), np.float32)
         if vectors.shape != (len(batch), encoder.dimension) or not np.isfinite(vectors).all():

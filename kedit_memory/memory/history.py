@@ -5,11 +5,11 @@
 from collections.abc import Sequence
 
 from kedit_memory.errors import ConflictError, NotFoundError
-from kedit_memory.memory.conflicts import conflicts
+from kedit_memory.memory.conflicts import contradicts, question_of, same_question
 from kedit_memory.memory.rows import Snapshot, id_of, number_of, snapshot_from, to_json
 from kedit_memory.memory.store import Rows, Store
 from kedit_memory.memory.write import Writer
-from kedit_memory.records import Revision
+from kedit_memory.records import Edit, Revision, Status
 
 _STANDING = "o.undone_by IS NULL AND o.verb NOT IN ('undo', 'purge', 'rebuild')"
 _NAMESPACE = "json_extract(coalesce(c.after, c.before), '$.edit.namespace')"  # of the edit that a change is about
@@ -26,6 +26,20 @@ _SELECT_LATER = (
     f"SELECT o.seq, o.verb, c.edit_id, {_NAMESPACE} AS namespace FROM operations o JOIN changes c "
     f"ON c.operation = o.seq WHERE o.seq > ? AND {_STANDING} AND c.edit_id IN (SELECT value FROM json_each(?)) "
     "ORDER BY o.seq DESC LIMIT 1"
+)
+
+# What gave way to an edit, directly or to one that did itself, and the days that were left of it.
+_GAVE_WAY = """
+    e.id IN (
+        WITH RECURSIVE gone(id) AS (
+            SELECT id FROM edits WHERE superseded_by = ?1
+            UNION SELECT older.id FROM gone
+                JOIN edits older ON older.superseded_by = gone.id OR older.part_of = gone.id)
+        SELECT id FROM gone)
+"""
+_SELECT_GONE = (
+    "SELECT coalesce(after, before) AS last FROM changes WHERE id IN "
+    "(SELECT max(id) FROM changes WHERE edit_id NOT IN (SELECT id FROM edits) GROUP BY edit_id)"
 )
 
 
@@ -94,6 +108,17 @@ def revisions_of(
     return revisions(store, mine, number, namespace, after=after, limit=limit)
 
 
+def answers_to(store: Rows, edit: Edit) -> list[str]:
+    """Edits that answered the question of an edit, by id, of whatever status: undone ones and what gave way, too."""
+    asked = store.questions_of(edit)
+    found = [*store.asked_the_same(edit), *store.edits(_GAVE_WAY, number_of(edit.id))]
+    for row in store.query(_SELECT_GONE):
+        gone = snapshot_from(row["last"])
+        if gone is not None and gone.edit.namespace == edit.namespace:
+            found += [gone.edit] if any(same_question(one, question_of(gone.edit)) for one in asked) else []
+    return sorted({one.id for one in found} - {edit.id}, key=number_of)
+
+
 def undo_last(store: Store, writer: Writer, namespace: str | None, edit_id: str | None = None) -> list[Revision]:
     """Takes back the newest operation that still stands, of a namespace or on an edit; its revisions, now undone.
 
@@ -127,7 +152,9 @@ def _refuse_overtaken(store: Store, undone: int, changes: Sequence[tuple[Snapsho
     touched = {one.edit.id for pair in changes for one in pair if one is not None}
     restored = {before.edit.id: before.edit for before, _ in changes if before is not None}  # the first one's, at last
     for edit in restored.values():
-        touched |= {rival.id for rival in store.rivals(edit) if conflicts(edit, rival)} if edit.holds else set()
+        touched |= {rival.id for rival in store.mates(edit) if edit.holds and contradicts(edit, rival)}
+        if edit.status is Status.ACTIVE:
+            touched |= {holder.id for holder in store.active_called(edit.given_id, edit.namespace)}
     for later in store.query(_SELECT_LATER, undone, to_json([number_of(edit_id) for edit_id in sorted(touched)])):
         raise ConflictError(
             f"operation {undone} cannot be undone: operation {later['seq']} ({later['verb']}, in namespace "

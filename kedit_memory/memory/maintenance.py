@@ -95,7 +95,8 @@ def purge(store: Store, index: CachedIndex, edit_ids: Sequence[str], at: str) ->
     with store.transaction():
         traces = store.traces(numbers)
         operation = store.delete(numbers, at)
-    index.follow(operation, numbers, traces.keys)
+        left = store.recallable(numbers)
+    index.follow(operation, left, traces.keys)
     scrub(store, index, traces.parts)
 
 

@@ -4,13 +4,14 @@
 
 import math
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
 from kedit_memory.memory.conflicts import Question, question_of, same_question, same_target, subject_key
-from kedit_memory.memory.index.base import Floats, Hits, Ids, distances
+from kedit_memory.memory.index.base import NO_HITS, Floats, Hits, Ids, distances
 from kedit_memory.memory.radius import DEFAULT_RADIUS, Neighbour, scope_of
 from kedit_memory.memory.rows import number_of, to_json
 from kedit_memory.memory.store import SEARCHED, Store
@@ -31,13 +32,17 @@ _OF_KEYS = (
     f"CROSS JOIN edits e ON e.id = k.edit_id WHERE {_ELIGIBLE} "
     "AND (e.subject_key IS NULL OR e.subject_key = ? OR ? IS NULL)"
 )
-_EXPANDED = (
-    "SELECT k.id, k.radius, k.vector FROM keys k CROSS JOIN edits e ON e.id = k.edit_id "
-    f"WHERE k.live AND k.radius > {DEFAULT_RADIUS} AND NOT e.radius_fixed"
-)
 _REJECTED = "SELECT id, vector FROM keys WHERE edit_id = ? AND live AND kind = 'rejected'"
 
-Search = Callable[[Vectors, float], list[Hits]]  # the keys within a distance of each vector
+
+class Search(Protocol):
+    """What finds keys among all that are stored."""
+
+    def within(self, vectors: Vectors, reach: float) -> list[Hits]:
+        """The keys within a distance of each vector."""
+
+    def reaching(self, vector: Vectors) -> Hits:
+        """The keys whose own radius reaches a vector."""
 
 
 class Neighbourhood:
@@ -53,7 +58,7 @@ class Neighbourhood:
 
     Args:
         store: within a transaction.
-        search: finds the keys within a distance.
+        search: finds keys by their distance.
         vectors: of the batch, of shape (keys, dimension), in the order of writing.
         reach: how far a key that nothing has touched reaches.
     """
@@ -63,24 +68,18 @@ class Neighbourhood:
         self._search = search
         self._vectors = vectors
         self._reach = reach
-        self._any_rejected = store.any_rejected()
-        self._any_subjectless = _any_subjectless(store)
         self._written: list[int] = []  # ids of those already written
 
     @cached_property
     def _around(self) -> Sequence[Hits]:
         """The keys within reach of each of the batch, as they were before it."""
-        return self._search(self._vectors, self._reach)
+        return self._search.within(self._vectors, self._reach)
 
     @cached_property
     def _products(self) -> Vectors:
         """Of the batch's vectors with each other."""
         products: Vectors = self._vectors @ self._vectors.T
         return products
-
-    @cached_property
-    def _expanded(self) -> tuple[Ids, Vectors, Floats]:
-        return _expanded(self._store)
 
     def vector(self, place: int) -> Vectors:
         """The vector of the key at `place` in the batch."""
@@ -100,10 +99,9 @@ class Neighbourhood:
         vector, subject = self._vectors[place], subject_key(edit.subject)
         few = self._has_few(edit, subject)
         found = {near.key: near for near in self._same_subject(edit, subject, vector)} if few else {}
-        if not few or subject is None or self._any_subjectless:
+        if not few or subject is None or self._store.any_subjectless():
             for near in self._around_key(edit, subject, place, given):
                 found.setdefault(near.key, near)
-        self._any_subjectless |= subject is None
         return [*found.values(), *self._rejected(edit, vector)]
 
     def nearest_other(self, edit: Edit, place: int) -> float:
@@ -134,7 +132,7 @@ class Neighbourhood:
 
     def _rejected(self, edit: Edit, vector: Vectors) -> list[Neighbour]:
         """The questions that were rejected for an edit, which none of its keys may cover."""
-        if not self._any_rejected:
+        if not self._store.any_rejected():
             return []
         rows = self._store.query(_REJECTED, number_of(edit.id))
         gaps = distances(vector, self._store.vectors_in(rows)).tolist()
@@ -163,12 +161,18 @@ class Neighbourhood:
         near = np.flatnonzero(squared <= self._reach**2 + 1e-3)
         gaps = distances(self._vectors[place], self._vectors[near])
         near, gaps = near[gaps <= self._reach], gaps[gaps <= self._reach]
-        far = _reaching(self._expanded, self._vectors[place], self._reach)
+        far = self._reaching(place) if self._store.any_expanded() else NO_HITS
         ids = np.concatenate([hits.ids, np.array(self._written, np.int64)[near], far.ids])
         radii = np.concatenate([hits.radii, np.full(len(near), DEFAULT_RADIUS), far.radii])
         every = np.concatenate([hits.distances, gaps, far.distances])
         order = np.lexsort((ids, every))
         return ids[order], every[order], radii[order]
+
+    def _reaching(self, place: int) -> Hits:
+        """Keys that lie further than `reach` and yet cover the key at a place."""
+        found = self._search.reaching(self._vectors[place])
+        far = found.distances > self._reach
+        return Hits(found.ids[far], found.distances[far], found.radii[far])
 
     def _described(self, edit: Edit, subject: str | None, ids: Ids, gaps: Floats) -> list[Neighbour]:
         """Those of the keys that may be taken for one of an edit: of its subject, or where one of both has none."""
@@ -188,27 +192,8 @@ def key_gaps(store: Store, edit_id: str, vector: Vectors) -> dict[int, float]:
     return dict(zip((row["id"] for row in rows), distances(vector, store.vectors_in(rows)).tolist(), strict=True))
 
 
-def _expanded(store: Store) -> tuple[Ids, Vectors, Floats]:
-    """Ids, vectors and radii of keys that the rules of scope have made wider than a new one."""
-    rows = store.query(_EXPANDED)
-    ids, radii = [row["id"] for row in rows], [row["radius"] for row in rows]
-    return np.array(ids, np.int64), store.vectors_in(rows), np.array(radii, np.float64)
-
-
-def _reaching(keys: tuple[Ids, Vectors, Floats], vector: Vectors, beyond: float) -> Hits:
-    """Those of some keys that lie further than `beyond` from a vector, and yet cover it."""
-    ids, vectors, radii = keys
-    gaps = distances(vector, vectors)
-    reaching = (gaps > beyond) & (gaps <= radii)
-    return Hits(ids[reaching], gaps[reaching], radii[reaching])
-
-
 def _others(neighbours: Iterable[Neighbour]) -> list[float]:
     return [near.distance for near in neighbours if not near.same_label]
-
-
-def _any_subjectless(store: Store) -> bool:
-    return bool(store.query("SELECT 1 FROM edits WHERE subject_key IS NULL AND status = 'active' LIMIT 1"))
 
 
 def _question(row: sqlite3.Row) -> Question:

@@ -8,6 +8,7 @@ whatever is written meanwhile.
 
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,27 +16,28 @@ from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory.consolidation import any_held, held_by
 from kedit_memory.memory.index.base import Hits, distances
 from kedit_memory.memory.index.cached import CachedIndex
+from kedit_memory.memory.names import StoredNames
 from kedit_memory.memory.replaced import Replacing, replacing
 from kedit_memory.memory.rows import SELECT_EDIT, edit_of, number_of, to_json
 from kedit_memory.memory.store import HOLDS, SEARCHED, Rows
 from kedit_memory.records import Edit, KeyKind, Match, Vectors
 from kedit_memory.text import fold
 
+ERASING = 32  # erasures that a question is held against
 HUB = 512  # keys of some subjects beyond which the index is searched instead of all of them
 
 # CROSS JOIN keeps the order: from the few keys to their edits, never through all edits of a namespace.
 _SELECT_KEYS = (
-    "SELECT k.id, k.kind, k.text, k.edit_id FROM json_each(?4) found CROSS JOIN keys k ON k.id = found.value "
+    "SELECT k.id, k.kind, k.text, k.edit_id FROM json_each(?5) found CROSS JOIN keys k ON k.id = found.value "
     f"CROSS JOIN edits e ON e.id = k.edit_id WHERE k.live AND {HOLDS} "
-    "AND (?3 IS NULL OR e.subject_key IS NULL OR e.subject_key IN (SELECT value FROM json_each(?3)))"
+    "AND (?3 IS NULL OR e.subject_key IN (SELECT value FROM json_each(?3)) OR (?4 AND e.subject_key IS NULL))"
 )
 # Likewise from the subjects to their edits and on to the keys of these.
 _ABOUT = (
     "FROM json_each(?3) subject CROSS JOIN edits e ON e.subject_key = subject.value "
     f"CROSS JOIN keys k ON k.edit_id = e.id WHERE {SEARCHED} AND {HOLDS}"
 )
-_COUNT_ABOUT = f"SELECT count(*) FROM (SELECT 1 {_ABOUT} LIMIT {HUB + 1})"
-_SELECT_ABOUT = f"SELECT k.id, k.kind, k.text, k.edit_id, k.radius, k.vector {_ABOUT}"
+_SELECT_ABOUT = f"SELECT k.id, k.kind, k.text, k.edit_id, k.radius, k.vector {_ABOUT} LIMIT ?4"
 # The keys of a text, which find its edit without a vector.
 _SELECT_WORDED = (
     "SELECT k.id, k.kind, k.text, k.edit_id, k.radius FROM json_each(?4) asked "
@@ -48,6 +50,25 @@ _SELECT_REJECTING = (
     "WHERE k.live AND EXISTS (SELECT 1 FROM keys r WHERE r.edit_id = chosen.value AND r.live AND r.kind = 'rejected')"
 )
 
+_ANY_ERASING = "SELECT 1 FROM edits WHERE namespace = ? AND kind = 'erasure' AND holds LIMIT 1"
+_ERASING = (
+    f"SELECT id FROM (SELECT e.id FROM edits e WHERE e.kind = 'erasure' AND {HOLDS} AND e.subject_key {{}} "
+    f"ORDER BY e.id DESC LIMIT {ERASING})"
+)
+_SELECT_ERASING = (
+    f"{SELECT_EDIT} WHERE e.id IN ({_ERASING.format('IN (SELECT value FROM json_each(?3))')} "
+    f"UNION ALL {_ERASING.format('IS NULL')}) ORDER BY e.id DESC"
+)
+
+
+class _Wanted(NamedTuple):
+    """The values of a query's places ?1 to ?4: which edits may match."""
+
+    namespace: str
+    day: str
+    subjects: str | None  # a JSON list of keys; None for any
+    subjectless: bool  # whether those about no known subject may, too
+
 
 class Reader:
     """The edits of one namespace that hold on one day, as one snapshot has them."""
@@ -57,6 +78,11 @@ class Reader:
         self._index = index
         self._namespace = namespace
         self._day = day
+
+    @property
+    def names(self) -> StoredNames:
+        """The names that edits of the namespace give, whatever the day on which they hold."""
+        return StoredNames(self._rows.query, self._namespace)
 
     def worded(self, texts: Collection[str]) -> list[Match]:
         """Every edit of which one of these texts is the prompt, a paraphrase or a confirmed question; by id."""
@@ -70,24 +96,31 @@ class Reader:
     ) -> list[Match]:
         """One match for each edit that covers a question: by its key with the largest margin r^2 - d^2, largest first.
 
-        With `subjects`, only edits about one of these names, or about no known subject. With `limit` only the first
-        ones are looked up, whatever the number of keys that reach the question.
+        Decision 2 of the architecture; ties by distance, then by key. With `subjects`, only edits about one of these
+        names, or about no known subject. With `limit` only the first ones are looked up, whatever the number of keys
+        that reach the question.
         """
         index = self._index.at(self._rows)
-        return [] if index is None else self._by_margin(query, index.in_scope(query), subjects, limit)
+        if index is None:
+            return []
+        hits = index.in_scope(query)
+        order = np.lexsort((hits.ids, hits.distances, hits.distances**2 - hits.radii**2))
+        best = Hits(hits.ids[order], hits.distances[order], hits.radii[order])
+        return self._matches(query, best, self._wanted(subjects, subjectless=True), limit=limit, rejected=False)
 
     def nearest(self, query: Vectors, count: int) -> list[Match]:
         """The `count` edits with the nearest keys, whatever their radius, nearest first."""
-        return self._nearest_in_index(query, count, None, rejected=True)
+        return self._nearest_in_index(query, count, self._wanted(None), rejected=True)
 
     def about(self, query: Vectors, subjects: Collection[str], *, limit: int | None = None) -> list[Match]:
         """One match for each edit about one of these subjects, by its nearest key, however far; nearest first.
 
         With a limit, the nearest of the many edits of a subject are found by the index.
         """
-        if limit is not None and self._rows.query(_COUNT_ABOUT, *self._bound(subjects))[0][0] > HUB:
-            return self._nearest_in_index(query, limit, subjects, rejected=False)
-        rows = self._rows.query(_SELECT_ABOUT, *self._bound(subjects))
+        most = -1 if limit is None else HUB + 1
+        rows = self._rows.query(_SELECT_ABOUT, *self._bound(subjects), most)
+        if limit is not None and len(rows) > HUB:
+            return self._nearest_in_index(query, limit, self._wanted(subjects), rejected=False)
         nearest = _nearest(self._rows, query, rows)
         rejected = self._rejecting(query, {row["edit_id"] for row, _ in nearest})
         found = [(row, gap) for row, gap in nearest if row["edit_id"] not in rejected][:limit]
@@ -104,8 +137,18 @@ class Reader:
 
     def has_subjectless(self) -> bool:
         """Whether an edit that holds on some day is about no known subject."""
-        sql = "SELECT 1 FROM edits e WHERE e.namespace = ? AND e.subject_key IS NULL AND e.holds LIMIT 1"
-        return bool(self._rows.query(sql, self._namespace))
+        sql = "SELECT 1 FROM edits WHERE namespace = ? AND subject_key IS NULL AND holds LIMIT 1"
+        return bool(self._rows.once(sql, bool, self._namespace))
+
+    def any_erasing(self) -> bool:
+        """Whether an erasure holds on some day."""
+        return bool(self._rows.once(_ANY_ERASING, bool, self._namespace))
+
+    def erasing(self, subjects: Collection[str]) -> list[Edit]:
+        """The erasures about one of these subjects, and about none that is known; the newest `ERASING` of each."""
+        if not self.any_erasing():
+            return []
+        return [edit_of(row) for row in self._rows.query(_SELECT_ERASING, *self._bound(subjects))]
 
     def replacing(self, subjects: Collection[str]) -> list[Replacing]:
         """The edits about one of these subjects with the values that each replaced."""
@@ -124,40 +167,31 @@ class Reader:
         keys = None if subjects is None else to_json(sorted({fold(name) for name in subjects}))
         return self._namespace, self._day, keys
 
-    def _by_margin(
-        self, query: Vectors, hits: Hits, subjects: Collection[str] | None, limit: int | None
-    ) -> list[Match]:
-        """Sorted by margin, largest first (decision 2 of the architecture), then by distance and key."""
-        order = np.lexsort((hits.ids, hits.distances, hits.distances**2 - hits.radii**2))
-        best = Hits(hits.ids[order], hits.distances[order], hits.radii[order])
-        return self._matches(query, best, subjects, limit=limit, rejected=False)
+    def _wanted(self, subjects: Collection[str] | None, *, subjectless: bool = False) -> _Wanted:
+        return _Wanted(*self._bound(subjects), subjectless)
 
-    def _nearest_in_index(
-        self, query: Vectors, count: int, subjects: Collection[str] | None, *, rejected: bool
-    ) -> list[Match]:
+    def _nearest_in_index(self, query: Vectors, count: int, wanted: _Wanted, *, rejected: bool) -> list[Match]:
         """The edits with the nearest keys; more keys are asked for until enough of their edits hold."""
         index = self._index.at(self._rows)
         asked = 4 * count
         while index is not None:
             hits = index.nearest(query, asked)
-            matches = self._matches(query, hits, subjects, limit=None, rejected=rejected)
-            if subjects is not None:
-                matches = [match for match in matches if match.edit.subject]
+            matches = self._matches(query, hits, wanted, limit=count, rejected=rejected)
             if len(matches) >= count or len(hits.ids) < asked:
-                return sorted(matches, key=lambda match: (match.distance, number_of(match.edit.id)))[:count]
+                return sorted(matches, key=lambda match: (match.distance, number_of(match.edit.id)))
             asked *= 4
         return []
 
     def _matches(
-        self, query: Vectors, hits: Hits, subjects: Collection[str] | None, *, limit: int | None, rejected: bool
+        self, query: Vectors, hits: Hits, wanted: _Wanted, *, limit: int | None, rejected: bool
     ) -> list[Match]:
         """One match for each edit that holds, by the first of its keys among the hits."""
         ids, gaps, radii = (part.tolist() for part in hits)
         matches: dict[int, Match] = {}  # by edit, in the order of hits
-        block = len(ids) if limit is None else 2 * limit
+        block = len(ids) if limit is None else limit
         for start in range(0, len(ids), max(1, block)):
             part = slice(start, start + block)
-            keys = self._keys(ids[part], subjects)
+            keys = self._keys(ids[part], wanted)
             fresh = {row["edit_id"] for row in keys.values()} - set(matches)
             edits, out = self._edits(fresh), self._rejecting(query, fresh)
             for key, distance, radius in zip(ids[part], gaps[part], radii[part], strict=True):
@@ -171,8 +205,8 @@ class Reader:
                 break
         return list(matches.values())[:limit]
 
-    def _keys(self, ids: Sequence[int], subjects: Collection[str] | None) -> dict[int, sqlite3.Row]:
-        return {row["id"]: row for row in self._rows.query(_SELECT_KEYS, *self._bound(subjects), to_json(ids))}
+    def _keys(self, ids: Sequence[int], wanted: _Wanted) -> dict[int, sqlite3.Row]:
+        return {row["id"]: row for row in self._rows.query(_SELECT_KEYS, *wanted, to_json(ids))}
 
     def _edits(self, numbers: Iterable[int]) -> dict[int, Edit]:
         chosen = sorted(set(numbers))

@@ -1,19 +1,31 @@
-"""From what a caller asks to an edit that can be stored, or one line that says what is wrong."""
+"""From what a caller asks, of a new edit or a stored one, to an edit that can be stored, or one line saying why not."""
 
 import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 from kedit_memory.errors import InvalidInputError
+from kedit_memory.memory.arguments import namespace_name, shown
 from kedit_memory.memory.radius import LARGEST_RADIUS, initial_radius
-from kedit_memory.records import DEFAULT_NAMESPACE, REQUEST_FIELDS, Edit, EditRequest, KeyKind, Kind
+from kedit_memory.memory.rows import Snapshot, looks_like_id
+from kedit_memory.records import DEFAULT_NAMESPACE, REQUEST_FIELDS, Edit, EditRequest, KeyKind, Kind, Status
 from kedit_memory.text import LONGEST_NAME, clean, clean_line, verbatim
 
 MOST_PARAPHRASES = 64
 LONGEST_METADATA = 16_000  # characters of its JSON
+
+
+def _own_id(value: object, name: str) -> str:
+    """A caller's name for an edit, which cannot be taken for one of the store's."""
+    given = clean_line(value, name, LONGEST_NAME)
+    if looks_like_id(given):
+        raise InvalidInputError(f"id {given!r} looks like one that the store gives; choose another, such as 'policy-7'")
+    return given
+
 
 _DATE = re.compile(r"\d{4}(-\d{2}){0,2}")
 _FORMS: Mapping[str, Callable[[object, str], str]] = {
@@ -23,8 +35,21 @@ _FORMS: Mapping[str, Callable[[object, str], str]] = {
     "subject": clean_line,
     "relation": clean_line,
     "source": clean_line,
-    "namespace": lambda value, name: clean_line(value, name, LONGEST_NAME),
+    "namespace": lambda value, _: namespace_name(value),
+    "id": _own_id,
 }
+
+
+class Unchanged(Enum):
+    """What stands for a field that an update leaves alone, since None takes its value away."""
+
+    UNCHANGED = "unchanged"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+UNCHANGED: Final = Unchanged.UNCHANGED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +68,15 @@ class Draft:
     keys: tuple[KeyText, ...]
     kind_given: bool  # False leaves it to what the edit turns out to do
 
+    @property
+    def texts(self) -> list[str]:
+        """The texts to be encoded."""
+        return [key.text for key in self.keys]
+
+    def moved(self, namespace: str) -> "Draft":
+        """The same of another namespace."""
+        return replace(self, edit=replace(self.edit, namespace=namespace))
+
 
 @dataclass(frozen=True, kw_only=True)
 class StoredEdit:
@@ -50,6 +84,15 @@ class StoredEdit:
 
     edit: Edit
     keys: tuple[tuple[KeyText, float], ...]
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts to be encoded."""
+        return [key.text for key, _ in self.keys]
+
+    def moved(self, namespace: str) -> "StoredEdit":
+        """The same of another namespace."""
+        return replace(self, edit=replace(self.edit, namespace=namespace))
 
 
 def validate(request: EditRequest, *, created_at: str = "") -> Draft:
@@ -75,8 +118,8 @@ def validate(request: EditRequest, *, created_at: str = "") -> Draft:
         statement=statement,
         subject=request.subject,
         relation=request.relation,
-        paraphrases=request.paraphrases,
-        aliases=request.aliases,
+        paraphrases=tuple(request.paraphrases),
+        aliases=tuple(request.aliases),
         radius=initial_radius(request.radius),
         radius_fixed=request.radius is not None,
         valid_from=request.valid_from,
@@ -84,9 +127,54 @@ def validate(request: EditRequest, *, created_at: str = "") -> Draft:
         source=request.source,
         namespace=request.namespace,
         metadata=request.metadata,
+        given_id=request.id,
         created_at=created_at,
     )
     return Draft(edit=edit, keys=keys, kind_given=request.kind is not None)
+
+
+def request_to_add(request: EditRequest) -> EditRequest:
+    """The request that `add` was meant to make: one text alone is a statement.
+
+    Raises:
+        InvalidInputError: no target can be told, or a question is left without its answer.
+    """
+    if request.target is not None or request.kind is Kind.ERASURE:
+        return request
+    if request.statement is None:
+        request = replace(request, prompt=None, statement=request.prompt)
+    if request.statement is None:
+        raise InvalidInputError("no target; give a target, a statement alone, or use erase")
+    if request.prompt is None and str(request.statement).rstrip().endswith("?"):
+        raise InvalidInputError("a question without its answer; give the answer after it, or use erase")
+    return request
+
+
+def revised(before: Snapshot, changes: Mapping[str, Any]) -> Draft:
+    """The validated edit that `changes` make of a stored one, with its id and time; None takes a value away.
+
+    A statement that was made from the rest is made again; an edit that is a statement alone changes
+    as a whole. A radius that was given stays; None hands it back to the rules of scope.
+
+    Raises:
+        InvalidInputError: the edit is not active, nothing is changed, or a value is not allowed.
+    """
+    old = before.edit
+    if old.status is not Status.ACTIVE:
+        raise InvalidInputError(f"{old.id} is {old.status}; only an active edit is updated, add anew")
+    if not changes:
+        raise InvalidInputError(f"nothing to change in {old.id}; give a field such as target")
+    fields = _request_fields(old)
+    if changes.get("target", "") is None:
+        fields["statement"] = None  # which may say what is to be forgotten
+    fields |= changes
+    fields |= _whole_statement(old, changes)
+    fields["kind"] = Kind.ERASURE if fields["target"] is None else None
+    draft = validate(EditRequest(**_without_none(fields)), created_at=old.created_at)
+    kind = draft.edit.kind
+    if kind is not Kind.ERASURE:
+        kind = Kind.MODIFICATION if old.kind is Kind.ERASURE else old.kind
+    return replace(draft, edit=replace(draft.edit, id=old.id, kind=kind, part_of=old.part_of))
 
 
 def without_made_statement(request: EditRequest) -> EditRequest:
@@ -119,8 +207,8 @@ def request_of(row: object, where: str, namespace: str = DEFAULT_NAMESPACE) -> E
     if isinstance(row, EditRequest):
         return row
     if not isinstance(row, Mapping):
-        raise InvalidInputError(f"{where}: {_shown(row)} is no object; give fields such as prompt")
-    given = {str(name): value for name, value in row.items() if value is not None}
+        raise InvalidInputError(f"{where}: {shown(row)} is no object; give fields such as prompt")
+    given = _without_none({str(name): value for name, value in row.items()})
     if unknown := sorted(set(given) - REQUEST_FIELDS):
         raise InvalidInputError(f"{where}: unknown field {unknown[0]!r} (known: {', '.join(sorted(REQUEST_FIELDS))})")
     for name in ("paraphrases", "aliases"):
@@ -128,6 +216,8 @@ def request_of(row: object, where: str, namespace: str = DEFAULT_NAMESPACE) -> E
             given[name] = _text_tuple(name, given[name])
     if "kind" in given:
         given["kind"] = _kind(given["kind"])
+    if isinstance(given.get("id"), int):
+        given["id"] = str(given["id"])
     if not {"target", "statement"} & set(given) and given.get("kind") is not Kind.ERASURE:
         raise InvalidInputError(f"{where}: no target; give a target or a statement, or kind 'erasure' to erase")
     return EditRequest(**({"namespace": namespace} | given))
@@ -146,7 +236,7 @@ def day(value: str, name: str = "date") -> str:
             return date.fromisoformat(whole).isoformat()
         except ValueError:
             pass
-    raise InvalidInputError(f"{name} {_shown(value)} is no date; write YYYY, YYYY-MM or YYYY-MM-DD")
+    raise InvalidInputError(f"{name} {shown(value)} is no date; write YYYY, YYYY-MM or YYYY-MM-DD")
 
 
 def check_radius(radius: object) -> float:
@@ -157,7 +247,28 @@ def check_radius(radius: object) -> float:
     """
     if isinstance(radius, (int, float)) and not isinstance(radius, bool) and 0 <= radius <= LARGEST_RADIUS:
         return float(radius)  # NaN fails the comparison
-    raise InvalidInputError(f"radius {_shown(radius)} is not allowed; give a number from 0 to 2")
+    raise InvalidInputError(f"radius {shown(radius)} is not allowed; give a number from 0 to 2")
+
+
+def metadata_of(value: object) -> dict[str, Any]:
+    """A caller's own values, as JSON gives them back.
+
+    Raises:
+        InvalidInputError: no JSON object, or too long.
+    """
+    if not isinstance(value, Mapping):
+        raise InvalidInputError(f"metadata is {type(value).__name__}; give an object of JSON values")
+    try:
+        text = json.dumps(dict(value), ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInputError(f"metadata is no JSON ({error}); give JSON values only") from None
+    if len(text) > LONGEST_METADATA:
+        raise InvalidInputError(
+            f"metadata has {len(text)} characters as JSON, {LONGEST_METADATA} are allowed; shorten it"
+        )
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
 
 
 def _cleaned(request: EditRequest) -> EditRequest:
@@ -177,7 +288,7 @@ def _cleaned(request: EditRequest) -> EditRequest:
         radius=None if request.radius is None else check_radius(request.radius),
         valid_from=start,
         valid_until=end,
-        metadata=_metadata(request.metadata),
+        metadata=metadata_of(request.metadata),
         kind=None if request.kind is None else _kind(request.kind),
     )
 
@@ -221,6 +332,29 @@ def _several(name: str, values: object, form: Callable[[object, str], str]) -> t
     return tuple(dict.fromkeys(form(text, f"{name}[{n}]") for n, text in enumerate(texts)))
 
 
+def _request_fields(edit: Edit) -> dict[str, Any]:
+    """A stored edit as a request would give it: without a statement that the rest makes."""
+    fields = {name: getattr(edit, name) for name in REQUEST_FIELDS - {"id", "kind", "radius"}}
+    fields |= {"id": edit.given_id, "radius": edit.radius if edit.radius_fixed else None}
+    kind = Kind.ERASURE if edit.target is None else None
+    return fields | {"statement": without_made_statement(EditRequest(**fields, kind=kind)).statement}
+
+
+def _whole_statement(old: Edit, changes: Mapping[str, Any]) -> dict[str, str | None]:
+    """For an edit that is a statement alone: the new text in all three places."""
+    text = changes.get("statement") or changes.get("target") or changes.get("prompt")
+    if not text or old.statement != old.target or old.prompt != clean(old.statement, "statement"):
+        return {}
+    if {"prompt", "target"} <= set(changes):
+        return {"statement": changes.get("statement")}
+    return {"prompt": text, "target": text, "statement": text}
+
+
+def _without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of which None means the default."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def _text_tuple(name: str, values: object) -> tuple[str, ...]:
     if isinstance(values, (list, tuple)):
         return tuple(values)
@@ -232,31 +366,10 @@ def _kind(value: object) -> Kind:
         return Kind(str(value))
     except ValueError:
         known = ", ".join(Kind)
-        raise InvalidInputError(f"kind {_shown(value)} is unknown (known: {known})") from None
+        raise InvalidInputError(f"kind {shown(value)} is unknown (known: {known})") from None
 
 
 def _kind_message(kind: Kind, target: str | None) -> str:
     if target is None:
         return f"no target for kind '{kind}'; give a target, or use erase to make it forgotten"
     return "an erasure has no target; leave out the target, or the kind"
-
-
-def _metadata(value: object) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise InvalidInputError(f"metadata is {type(value).__name__}; give an object of JSON values")
-    try:
-        text = json.dumps(dict(value), ensure_ascii=False, allow_nan=False)
-        text.encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInputError(f"metadata is no JSON ({error}); give JSON values only") from None
-    if len(text) > LONGEST_METADATA:
-        raise InvalidInputError(
-            f"metadata has {len(text)} characters as JSON, {LONGEST_METADATA} are allowed; shorten it"
-        )
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,26 +1,28 @@
 """Edits and their keys as rows of tables and as lines of JSON."""
 
+import dataclasses
 import json
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, get_type_hints
 
 from kedit_memory.errors import NotFoundError
 from kedit_memory.memory.conflicts import prompt_key, slot_of, subject_key
-from kedit_memory.records import Edit, KeyKind, Kind, Status
+from kedit_memory.records import COMPUTED, REFERENCE, Edit, KeyKind, Kind, Status
 from kedit_memory.sqlite import checksum
 
 _ID = re.compile(r"e[0-9]{1,18}")
-COLUMNS = (
-    "id", "namespace", "kind", "prompt", "target", "statement", "subject", "relation",
-    "paraphrases", "aliases", "metadata", "radius_fixed", "valid_from", "valid_until", "source",
-    "status", "superseded_by", "created_at", "slot", "prompt_key", "subject_key", "holds", "part_of", "given_id",
-)  # fmt: skip
-CHECKED = COLUMNS[1:]  # what an edit's checksum is of: all but its number, which it gets when it is written
-# An edit's radius is that of its widest key, so no column repeats it.
-SELECT_EDIT = "SELECT e.*, (SELECT max(k.radius) FROM keys k WHERE k.edit_id = e.id AND k.live) AS radius FROM edits e"
+
+
+class _Form(NamedTuple):
+    """How values of one type are written: as a column of a table, and as JSON."""
+
+    to_column: Callable[[Any], Any]
+    from_column: Callable[[Any], Any]
+    to_json: Callable[[Any], Any]
+    from_json: Callable[[Any], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +43,19 @@ class Snapshot:
     keys: tuple[Key, ...]
 
 
+def looks_like_id(value: object) -> bool:
+    """Whether a value has the form of the ids that a store gives."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
 def number_of(edit_id: str) -> int:
     """The row of an edit: "e17" is 17.
 
     Raises:
         NotFoundError: no id at all.
     """
-    if not _ID.fullmatch(edit_id):
-        raise NotFoundError(f"no edit {edit_id[:40]!r}; ids look like 'e17', see `kedit list`")
+    if not looks_like_id(edit_id):
+        raise NotFoundError(f"no edit {str(edit_id)[:40]!r}; ids look like 'e17', see `kedit list`")
     return int(edit_id[1:])
 
 
@@ -59,102 +66,33 @@ def id_of(number: int) -> str:
 
 def edit_of(row: sqlite3.Row) -> Edit:
     """The edit in a row of `SELECT_EDIT`."""
-    superseder, whole = row["superseded_by"], row["part_of"]
-    return Edit(
-        id=id_of(row["id"]),
-        kind=Kind(row["kind"]),
-        prompt=row["prompt"],
-        target=row["target"],
-        statement=row["statement"],
-        subject=row["subject"],
-        relation=row["relation"],
-        paraphrases=_texts(row["paraphrases"]),
-        aliases=_texts(row["aliases"]),
-        radius=row["radius"],
-        radius_fixed=bool(row["radius_fixed"]),
-        valid_from=row["valid_from"],
-        valid_until=row["valid_until"],
-        source=row["source"],
-        namespace=row["namespace"],
-        metadata={} if row["metadata"] == "{}" else json.loads(row["metadata"]),
-        status=Status(row["status"]),
-        superseded_by=None if superseder is None else id_of(superseder),
-        created_at=row["created_at"],
-        holds=bool(row["holds"]),
-        part_of=None if whole is None else id_of(whole),
-        given_id=row["given_id"],
-    )
+    plain = {name: row[name] for name in _PLAIN}
+    formed = {name: form.from_column(row[name]) for name, form in _FORMED.items()}
+    return Edit(**plain, **formed, radius=row["radius"])
 
 
 def row_of(edit: Edit) -> dict[str, Any]:
     """The columns of an edit, with their checksum; its id is None while it has none."""
-    row = {
-        "id": number_of(edit.id) if edit.id else None,
-        "namespace": edit.namespace,
-        "kind": str(edit.kind),
-        "prompt": edit.prompt,
-        "target": edit.target,
-        "statement": edit.statement,
-        "subject": edit.subject,
-        "relation": edit.relation,
-        "paraphrases": to_json(edit.paraphrases) if edit.paraphrases else "[]",
-        "aliases": to_json(edit.aliases) if edit.aliases else "[]",
-        "metadata": to_json(edit.metadata) if edit.metadata else "{}",
-        "radius_fixed": int(edit.radius_fixed),
-        "valid_from": edit.valid_from,
-        "valid_until": edit.valid_until,
-        "source": edit.source,
-        "status": str(edit.status),
-        "superseded_by": number_of(edit.superseded_by) if edit.superseded_by else None,
-        "created_at": edit.created_at,
+    row = {name: getattr(edit, name) for name in _PLAIN}
+    row |= {name: form.to_column(getattr(edit, name)) for name, form in _FORMED.items()}
+    row |= {
         "slot": slot_of(edit.subject, edit.relation),
         "prompt_key": prompt_key(edit.prompt),
         "subject_key": subject_key(edit.subject),
-        "holds": int(edit.holds),
-        "part_of": number_of(edit.part_of) if edit.part_of else None,
-        "given_id": edit.given_id,
     }
     return row | {"checksum": checksum(*(row[name] for name in CHECKED))}
 
 
 def edit_fields(edit: Edit) -> dict[str, Any]:
     """An edit as JSON values."""
-    return {
-        "id": edit.id,
-        "kind": str(edit.kind),
-        "prompt": edit.prompt,
-        "target": edit.target,
-        "statement": edit.statement,
-        "subject": edit.subject,
-        "relation": edit.relation,
-        "paraphrases": list(edit.paraphrases),
-        "aliases": list(edit.aliases),
-        "radius": edit.radius,
-        "radius_fixed": edit.radius_fixed,
-        "valid_from": edit.valid_from,
-        "valid_until": edit.valid_until,
-        "source": edit.source,
-        "namespace": edit.namespace,
-        "metadata": dict(edit.metadata),
-        "status": str(edit.status),
-        "superseded_by": edit.superseded_by,
-        "created_at": edit.created_at,
-        "holds": edit.holds,
-        "part_of": edit.part_of,
-        "given_id": edit.given_id,
-    }
+    fields = {name: getattr(edit, name) for name in EDIT_FIELDS}
+    return fields | {name: form.to_json(fields[name]) for name, form in _FORMED.items()}
 
 
 def edit_from(fields: Mapping[str, Any]) -> Edit:
     """The edit that `edit_fields` wrote down."""
-    given = dict(fields)
-    given.update(
-        kind=Kind(given["kind"]),
-        status=Status(given["status"]),
-        paraphrases=tuple(given["paraphrases"]),
-        aliases=tuple(given["aliases"]),
-    )
-    return Edit(**given)
+    formed = {name: form.from_json(fields[name]) for name, form in _FORMED.items()}
+    return Edit(**{**fields, **formed})
 
 
 def snapshot_json(snapshot: Snapshot | None) -> str | None:
@@ -179,5 +117,28 @@ def to_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def _texts(text: str) -> tuple[str, ...]:
-    return () if text == "[]" else tuple(json.loads(text))
+def _same(value: Any) -> Any:
+    return value
+
+
+_NUMBER = _Form(lambda name: number_of(name) if name else None, lambda n: None if n is None else id_of(n), _same, _same)
+_FORMS: Mapping[Any, _Form] = {
+    bool: _Form(int, bool, _same, bool),
+    Kind: _Form(str, Kind, str, Kind),
+    Status: _Form(str, Status, str, Status),
+    tuple[str, ...]: _Form(to_json, lambda text: () if text == "[]" else tuple(json.loads(text)), list, tuple),
+    Mapping[str, Any]: _Form(to_json, lambda text: {} if text == "{}" else json.loads(text), dict, dict),
+}
+_STORED = [one for one in dataclasses.fields(Edit) if one.metadata != COMPUTED]
+_TYPES = get_type_hints(Edit)
+_FORMED = {
+    one.name: _NUMBER if one.metadata == REFERENCE else _FORMS[_TYPES[one.name]]
+    for one in _STORED
+    if one.metadata == REFERENCE or _TYPES[one.name] in _FORMS
+}
+_PLAIN = tuple(one.name for one in _STORED if one.name not in _FORMED)
+EDIT_FIELDS = tuple(one.name for one in dataclasses.fields(Edit) if one in _STORED or one.name == "radius")  # in JSON
+COLUMNS = (*(one.name for one in _STORED), "slot", "prompt_key", "subject_key")
+CHECKED = COLUMNS[1:]  # what an edit's checksum is of: all but its number, which it gets when it is written
+# An edit's radius is that of its widest key, so no column repeats it.
+SELECT_EDIT = "SELECT e.*, (SELECT max(k.radius) FROM keys k WHERE k.edit_id = e.id AND k.live) AS radius FROM edits e"

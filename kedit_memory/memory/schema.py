@@ -6,6 +6,8 @@ import sqlite3
 from pathlib import Path
 
 from kedit_memory.memory.conflicts import prompt_key, slot_of, subject_key
+from kedit_memory.memory.name_tables import TABLES as NAMES
+from kedit_memory.memory.name_tables import register
 from kedit_memory.sqlite import migrate
 
 APPLICATION_ID = 0x4B454454  # "KEDT"
@@ -150,9 +152,9 @@ UPDATE edits SET
         SELECT 1 FROM edits s WHERE s.id = edits.superseded_by
         AND (s.valid_from >= edits.valid_until OR s.valid_until <= edits.valid_from))));
 UPDATE edits SET checksum = checksum_of(
-    namespace, kind, prompt, target, statement, subject, relation, paraphrases, aliases, metadata, radius_fixed,
-    valid_from, valid_until, source, status, superseded_by, created_at, slot, prompt_key, subject_key, holds,
-    part_of, given_id);
+    given_id, namespace, kind, prompt, target, statement, subject, relation, paraphrases, aliases, radius_fixed,
+    valid_from, valid_until, source, metadata, status, holds, superseded_by, part_of, created_at, slot, prompt_key,
+    subject_key);
 DROP INDEX edits_by_slot;
 DROP INDEX edits_by_prompt;
 DROP INDEX edits_by_subject;
@@ -161,8 +163,10 @@ CREATE INDEX edits_by_slot ON edits (namespace, slot, holds) WHERE slot IS NOT N
 CREATE INDEX edits_by_prompt ON edits (namespace, prompt_key, holds);
 CREATE INDEX edits_by_subject ON edits (namespace, subject_key, holds);
 CREATE INDEX edits_without_subject ON edits (namespace) WHERE subject_key IS NULL AND holds;
+CREATE INDEX edits_erasing ON edits (namespace, subject_key) WHERE kind = 'erasure' AND holds;
 CREATE INDEX edits_by_whole ON edits (part_of) WHERE part_of IS NOT NULL;
-CREATE UNIQUE INDEX edits_by_given_id ON edits (namespace, given_id) WHERE given_id IS NOT NULL;
+CREATE UNIQUE INDEX edits_by_given_id ON edits (namespace, given_id) WHERE given_id IS NOT NULL AND status = 'active';
+CREATE INDEX edits_by_name ON edits (given_id) WHERE given_id IS NOT NULL;
 UPDATE keys SET checksum = checksum_of(kind, text, radius, vector);
 ALTER TABLE operations ADD COLUMN token TEXT NOT NULL DEFAULT '';
 ALTER TABLE changes ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
@@ -181,7 +185,7 @@ INSERT INTO counts SELECT namespace, status, count(*) FROM edits GROUP BY namesp
 {_counting("left", "UPDATE OF namespace, status", "OLD", -1)}
 {_counting("entered", "UPDATE OF namespace, status", "NEW", 1)}
 INSERT INTO meta VALUES ('store_id', lower(hex(randomblob(16))));
-"""
+{NAMES}"""
 
 MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)  # the n-th leads from format n - 1 to n
 
@@ -194,4 +198,5 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """
     for function in (slot_of, prompt_key, subject_key):
         connection.create_function(function.__name__, -1, function, deterministic=True)
+    register(connection)
     migrate(connection, path, MIGRATIONS, APPLICATION_ID)

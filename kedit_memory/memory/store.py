@@ -10,16 +10,17 @@ import mmap
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from kedit_memory.errors import NotFoundError, StoreError
-from kedit_memory.memory.conflicts import prompt_key
+from kedit_memory.memory.conflicts import Question, prompt_key, question_of, questions_of, same_question
 from kedit_memory.memory.index.base import Floats, Ids
+from kedit_memory.memory.radius import DEFAULT_RADIUS
 from kedit_memory.memory.rows import (
     COLUMNS,
     SELECT_EDIT,
@@ -35,8 +36,8 @@ from kedit_memory.memory.rows import (
 )
 from kedit_memory.memory.schema import prepare
 from kedit_memory.records import Edit, KeyKind, Vectors
-from kedit_memory.sqlite import checksum, connect, may_write, translated
-from kedit_memory.text import fold
+from kedit_memory.sqlite import checksum, connect, failure, may_write, translated
+from kedit_memory.text import fold, name_key
 
 DATABASE = "store.db"
 CACHE = "cache"
@@ -56,11 +57,32 @@ RECALLABLE = f"e.holds AND {SEARCHED}"
 _WRITTEN = (*COLUMNS, "checksum")
 _INSERT_EDIT = f"INSERT INTO edits ({', '.join(_WRITTEN)}) VALUES ({', '.join(':' + c for c in _WRITTEN)})"
 _UPDATE_EDIT = f"UPDATE edits SET {', '.join(f'{c} = :{c}' for c in _WRITTEN if c != 'id')} WHERE id = :id"
+_LAST = "SELECT coalesce(max(seq), 0) FROM operations"
+_ANY_REJECTED = "SELECT 1 FROM keys WHERE live AND kind = 'rejected' LIMIT 1"
+_ANY_EXPANDED = (
+    f"SELECT 1 FROM keys k CROSS JOIN edits e ON e.id = k.edit_id WHERE k.live AND k.radius > {DEFAULT_RADIUS} "
+    "AND NOT e.radius_fixed LIMIT 1"
+)
+_ANY_SUBJECTLESS = "SELECT 1 FROM edits WHERE subject_key IS NULL AND status = 'active' LIMIT 1"
 _UNSCRUBBED = "unscrubbed"
 _TELLING = 6  # characters of a text that is looked for in files: shorter ones are words of others, too
 _PIECE = 48  # bytes of a text or vector that tell it from others
 _MOST_PIECES = 64  # beyond which looking for each takes longer than rewriting the database
+# Subjects that go by a name, and the names that edits give to the subject of that name.
+_OTHER_NAMES = """
+    SELECT subject AS name FROM names WHERE namespace = ?1 AND name = ?2
+    UNION SELECT other.surface FROM names own CROSS JOIN names other
+        ON other.namespace = own.namespace AND other.subject = own.subject
+        WHERE own.namespace = ?1 AND own.name = ?2 AND own.surface = own.subject
+"""
+_MOST_NAMES = 16  # of a subject, under which others are looked for
 _IDLE = 8  # connections of readers that are kept for the next ones
+
+
+Keys: TypeAlias = tuple[Ids, Vectors, Floats]  # ids, vectors and radii, in order of id
+
+
+Made: TypeAlias = tuple[str | None, ...]  # name, revision and dimension of what made vectors
 
 
 class Rows:
@@ -70,8 +92,7 @@ class Rows:
         self.path = path
         self.database = path / DATABASE
         self.connection = connection
-        self._meta: Mapping[str, str] | None = None
-        self._rejected: bool | None = None
+        self._known: dict[str, Any] = {}  # what need not be read again while nobody has written
         self._version = -1
 
     def refresh(self) -> None:
@@ -91,18 +112,30 @@ class Rows:
 
     def forget(self) -> None:
         """Forgets what is remembered of the store."""
-        self._meta = self._rejected = None
+        self._known.clear()
 
     def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """All rows of one statement."""
-        with translated(self.database):
+        try:
             return self.connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise failure(self.database, error) from error
 
     def meta(self, name: str) -> str | None:
         """What the store notes about itself under `name`."""
-        if self._meta is None:
-            self._meta = {row[0]: row[1] for row in self.query("SELECT name, value FROM meta")}
-        return self._meta.get(name)
+        notes: dict[str, str] = self.once("SELECT name, value FROM meta", _pairs)
+        return notes.get(name)
+
+    def encoder(self) -> Made:
+        """What the stored vectors come from; nothing while there are none."""
+        return self.meta("encoder"), self.meta("encoder_revision"), self.meta("dimension")
+
+    def once(self, sql: str, form: Callable[[list[sqlite3.Row]], Any] = bool, *values: object) -> Any:
+        """What a statement finds, in some form (whether it finds any), read again only when somebody has written."""
+        key = "\x1f".join((sql, *map(str, values)))
+        if key not in self._known:
+            self._known[key] = form(self.query(sql, *values))
+        return self._known[key]
 
     def unscrubbed(self) -> bool:
         """Whether files may still hold words of purged edits."""
@@ -110,10 +143,15 @@ class Rows:
 
     def any_rejected(self) -> bool:
         """Whether a question was rejected for some edit."""
-        if self._rejected is None:
-            found = self.query("SELECT 1 FROM keys WHERE live AND kind = 'rejected' LIMIT 1")
-            self._rejected = bool(found)
-        return self._rejected
+        return bool(self.once(_ANY_REJECTED))
+
+    def any_expanded(self) -> bool:
+        """Whether some key reaches further than a new one, other than because a caller said so."""
+        return bool(self.once(_ANY_EXPANDED))
+
+    def any_subjectless(self) -> bool:
+        """Whether an active edit is about no known subject."""
+        return bool(self.once(_ANY_SUBJECTLESS))
 
     def edit(self, edit_id: str) -> Edit:
         """The edit of that id.
@@ -136,17 +174,32 @@ class Rows:
         """All edits that a condition on the columns of `e` selects, by id."""
         return [edit_of(row) for row in self.query(f"{SELECT_EDIT} WHERE {where} ORDER BY e.id", *values)]
 
-    def rivals(self, edit: Edit) -> list[Edit]:
-        """Edits that hold and may answer the same question as `edit`: same slot or same prompt."""
-        row = row_of(edit)
+    def questions_of(self, edit: Edit) -> list[Question]:
+        """What an edit is about, under every name that it or another edit gives its subject."""
+        names = self.query(_OTHER_NAMES, edit.namespace, name_key(edit.subject)) if edit.subject else []
+        return questions_of(edit, dict.fromkeys([*edit.aliases, *(row["name"] for row in names)][:_MOST_NAMES]))
+
+    def asked_the_same(self, edit: Edit, condition: str = "1") -> list[Edit]:
+        """Other edits of the namespace of `edit` that answer its question, by id; `condition` is on their columns."""
+        asked = self.questions_of(edit)
         found = self.edits(
-            "e.id IN (SELECT id FROM edits WHERE namespace = ?1 AND prompt_key = ?2 AND holds "
-            "UNION SELECT id FROM edits WHERE namespace = ?1 AND slot = ?3 AND holds)",
+            f"e.id IN (SELECT id FROM edits WHERE namespace = ?1 AND prompt_key IN (SELECT value FROM json_each(?2)) "
+            f"AND {condition} UNION SELECT id FROM edits WHERE namespace = ?1 "
+            f"AND slot IN (SELECT value FROM json_each(?3)) AND {condition})",
             edit.namespace,
-            row["prompt_key"],
-            row["slot"],
+            to_json(list(dict.fromkeys(one.prompt_key for one in asked))),
+            to_json(list(dict.fromkeys(one.slot for one in asked if one.slot))),
         )
-        return [one for one in found if one.id != edit.id]
+        return [one for one in found if one.id != edit.id and any(same_question(q, question_of(one)) for q in asked)]
+
+    def mates(self, edit: Edit) -> list[Edit]:
+        """Edits that hold on some day and answer the same question as `edit`, whatever their answer."""
+        return self.asked_the_same(edit, "holds")
+
+    def active_called(self, given_id: str | None, namespace: str) -> list[Edit]:
+        """The active edit, if any, to which its caller gave an id."""
+        called = "e.namespace = ? AND e.given_id = ? AND e.status = 'active'"
+        return self.edits(called, namespace, given_id) if given_id else []
 
     def asked_alike(self, edit: Edit) -> list[Edit]:
         """Edits of any status, of the namespace of `edit`, with the same prompt."""
@@ -163,9 +216,7 @@ class Rows:
             "SELECT id, kind, text, radius FROM keys WHERE edit_id = ? AND live ORDER BY id",
             number_of(edit_id),
         )
-        return tuple(
-            Key(id=row["id"], kind=KeyKind(row["kind"]), text=row["text"], radius=row["radius"]) for row in rows
-        )
+        return tuple(map(_key, rows))
 
     def snapshot(self, edit_id: str) -> Snapshot:
         """An edit with its keys as they are now."""
@@ -175,9 +226,25 @@ class Rows:
         """The number of active edits, of all namespaces."""
         return int(self.query("SELECT coalesce(sum(edits), 0) FROM counts WHERE status = 'active'")[0][0])
 
+    def snapshots_with(self, keys: Iterable[int]) -> list[Snapshot]:
+        """The edits that have these keys, with all of their keys as they are now."""
+        chosen = to_json(list(keys))
+        edits = self.edits(
+            "e.id IN (SELECT k.edit_id FROM json_each(?) found CROSS JOIN keys k ON k.id = found.value)", chosen
+        )
+        rows = self.query(
+            "SELECT k.edit_id, k.id, k.kind, k.text, k.radius FROM json_each(?) edit CROSS JOIN keys k "
+            "ON k.edit_id = edit.value WHERE k.live ORDER BY k.id",
+            to_json([number_of(edit.id) for edit in edits]),
+        )
+        return [
+            Snapshot(edit=edit, keys=tuple(_key(row) for row in rows if id_of(row["edit_id"]) == edit.id))
+            for edit in edits
+        ]
+
     def last_sequence(self) -> int:
         """The number of the newest operation."""
-        return int(self.query("SELECT coalesce(max(seq), 0) FROM operations")[0][0])
+        return int(self.once(_LAST, _number))
 
     def stored_vectors(self, texts: Sequence[str]) -> dict[str, Vectors]:
         """Vectors of those texts that are keys already."""
@@ -207,7 +274,7 @@ class Rows:
         joined = b"".join(row["vector"] for row in rows)
         return np.frombuffer(joined, "<f4").reshape(len(rows), size // 4)
 
-    def recallable(self, edit_ids: Sequence[int] | None = None) -> tuple[Ids, Vectors, Floats]:
+    def recallable(self, edit_ids: Sequence[int] | None = None) -> Keys:
         """Ids, vectors and radii of keys that can be found: of all edits, or of those given.
 
         Raises:
@@ -310,15 +377,14 @@ class Store(Rows):
             self._check_in_place()
             self.connection.execute("BEGIN IMMEDIATE")
             try:
-                self.forget()
+                self.refresh()
                 yield
                 self.connection.execute("COMMIT")
             except BaseException:
+                self.forget()
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 raise
-            finally:
-                self.forget()
 
     def delete(self, numbers: Sequence[int], at: str) -> int:
         """Takes edits out with their keys and history, as an operation, within a transaction; its number.
@@ -326,6 +392,7 @@ class Store(Rows):
         Until `scrub` has been over the files, the store notes that they may still hold the words.
         """
         chosen, run = to_json(list(numbers)), self.connection.execute
+        self.forget()
         for table, column in (("changes", "edit_id"), ("keys", "edit_id"), ("edits", "id")):
             run(f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))", (chosen,))
         run("UPDATE operations SET undone_by = NULL WHERE undone_by NOT IN (SELECT operation FROM changes)")
@@ -385,19 +452,27 @@ class Store(Rows):
 
     def insert_edit(self, edit: Edit) -> str:
         """Writes an edit and gives its id; a new one unless the edit brings its own."""
+        if not edit.subject:
+            self._known[_ANY_SUBJECTLESS] = True
         cursor = self.connection.execute(_INSERT_EDIT, row_of(edit))
         return id_of(int(cursor.lastrowid or 0))
 
     def update_edit(self, edit: Edit) -> None:
         """Writes the columns of an edit that is there."""
+        self._known.pop(_ANY_SUBJECTLESS, None)
         self.connection.execute(_UPDATE_EDIT, row_of(edit))
 
     def delete_edit(self, edit_id: str) -> None:
         """Takes an edit out with its keys; its history stays."""
+        self.forget()
         self.connection.execute("DELETE FROM edits WHERE id = ?", (number_of(edit_id),))
 
     def insert_key(self, edit_id: str, kind: KeyKind, text: str, radius: float, vector: Vectors) -> Key:
         """Writes one key of an edit."""
+        if kind is KeyKind.REJECTED:
+            self._known[_ANY_REJECTED] = True
+        if radius > DEFAULT_RADIUS:
+            self._known.pop(_ANY_EXPANDED, None)
         values = (str(kind), text, float(radius), vector.astype("<f4").tobytes())
         cursor = self.connection.execute(
             "INSERT INTO keys (edit_id, kind, text, radius, vector, checksum) VALUES (?, ?, ?, ?, ?, ?)",
@@ -414,6 +489,7 @@ class Store(Rows):
 
     def set_radii(self, radii: Iterable[tuple[int, float]]) -> None:
         """Gives keys, by id, another radius."""
+        self._known.pop(_ANY_EXPANDED, None)
         self.connection.executemany(
             "UPDATE keys SET radius = ?1, checksum = checksum_of(kind, text, ?1, vector) WHERE id = ?2",
             [(float(radius), key) for key, radius in radii],
@@ -421,6 +497,7 @@ class Store(Rows):
 
     def set_live(self, keys: Iterable[int], *, live: bool) -> None:
         """Puts keys to rest, or wakes them."""
+        self.forget()
         self.connection.executemany("UPDATE keys SET live = ? WHERE id = ?", [(live, k) for k in keys])
 
     def begin_operation(self, verb: str, namespace: str | None, at: str) -> int:
@@ -429,7 +506,8 @@ class Store(Rows):
         cursor = self.connection.execute(
             "INSERT INTO operations (verb, namespace, at, token) VALUES (?, ?, ?, ?)", values
         )
-        return int(cursor.lastrowid or 0)
+        self._known[_LAST] = int(cursor.lastrowid or 0)
+        return int(self._known[_LAST])
 
     def note_change(self, operation: int, verb: str, before: Snapshot | None, after: Snapshot | None) -> None:
         """Notes what an operation did to one edit."""
@@ -453,6 +531,18 @@ class Store(Rows):
             raise StoreError(f"{self.path} is closed; open it again")
         if _identity(self.database) != self._file:
             raise StoreError(f"{self.database} was deleted or replaced while it was open; open the store again")
+
+
+def _key(row: sqlite3.Row) -> Key:
+    return Key(id=row["id"], kind=KeyKind(row["kind"]), text=row["text"], radius=row["radius"])
+
+
+def _pairs(rows: Sequence[sqlite3.Row]) -> dict[str, str]:
+    return {row[0]: row[1] for row in rows}
+
+
+def _number(rows: Sequence[sqlite3.Row]) -> int:
+    return int(rows[0][0])
 
 
 def _texts_of(snapshot: Snapshot) -> set[str]:
@@ -494,7 +584,7 @@ def _check_size(key: int, vector: bytes, size: int, path: Path) -> None:
         raise StoreError(f"key {key} of {path} has a vector of the wrong size; run kedit verify")
 
 
-def _arrays(rows: Iterable[sqlite3.Row], size: int, path: Path) -> tuple[Ids, Vectors, Floats]:
+def _arrays(rows: Iterable[sqlite3.Row], size: int, path: Path) -> Keys:
     ids: list[int] = []
     radii: list[float] = []
     buffer = bytearray()

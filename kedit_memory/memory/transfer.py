@@ -10,12 +10,10 @@ from typing import Any, TextIO, TypeGuard
 from kedit_memory.errors import InvalidInputError, NotFoundError, StoreError
 from kedit_memory.memory.formats import NamedRow
 from kedit_memory.memory.requests import KeyText, StoredEdit, check_radius, request_of, validate, without_made_statement
-from kedit_memory.memory.rows import edit_fields, number_of, to_json
+from kedit_memory.memory.rows import EDIT_FIELDS, edit_fields, number_of, to_json
 from kedit_memory.memory.store import Rows
-from kedit_memory.records import KeyKind, Status
+from kedit_memory.records import REQUEST_FIELDS, KeyKind, Status
 from kedit_memory.text import clean
-
-_STATE = ("id", "keys", "status", "holds", "superseded_by", "part_of", "created_at", "radius_fixed", "given_id")
 
 
 def export_lines(store: Rows, namespace: str | None) -> Iterator[str]:
@@ -75,10 +73,12 @@ def stored_edit(row: Mapping[str, Any], where: str) -> StoredEdit:
     Raises:
         InvalidInputError: it is none, or a value is not allowed.
     """
-    fields = {name: value for name, value in row.items() if name not in _STATE}
+    if unknown := sorted(map(str, set(row) - {*EDIT_FIELDS, "keys"})):
+        raise InvalidInputError(f"{where}: unknown field {unknown[0]!r} in a line of an export")
     try:
-        fixed = row.get("radius_fixed") is True
-        draft = validate(without_made_statement(request_of(fields, where)))
+        fields = {name: row.get(name) for name in REQUEST_FIELDS & set(EDIT_FIELDS)}
+        request = request_of(fields | {"id": row.get("given_id")}, where)
+        draft = validate(without_made_statement(request))
         edit = replace(
             draft.edit,
             id=str(row["id"]),
@@ -87,7 +87,7 @@ def stored_edit(row: Mapping[str, Any], where: str) -> StoredEdit:
             superseded_by=_reference(row.get("superseded_by")),
             part_of=_reference(row.get("part_of")),
             created_at=_moment(row["created_at"]),
-            radius_fixed=fixed,
+            radius_fixed=row.get("radius_fixed") is True,
         )
         number_of(edit.id)
         keys = tuple(_key(key) for key in row["keys"])

@@ -1,21 +1,23 @@
 """Writes validated edits within one transaction: conflicts, scope, rows, history."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from kedit_memory.errors import ConflictError, InvalidInputError
-from kedit_memory.memory.conflicts import conflicts, prompt_key, same, superseded
+from kedit_memory.memory.conflicts import prompt_key, standing_against, superseded
 from kedit_memory.memory.index import Hits, VectorIndex
 from kedit_memory.memory.index.base import NO_HITS, ordered
 from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.neighbours import Neighbourhood, key_gaps
-from kedit_memory.memory.radius import DEFAULT_RADIUS, scope_of
-from kedit_memory.memory.requests import Draft, KeyText, StoredEdit
-from kedit_memory.memory.rows import Key, Snapshot, id_of, number_of
-from kedit_memory.memory.store import Store
+from kedit_memory.memory.possible_conflicts import possible_conflicts
+from kedit_memory.memory.radius import DEFAULT_RADIUS, Neighbour, scope_of
+from kedit_memory.memory.requests import Draft, KeyText
+from kedit_memory.memory.rows import Key, Snapshot, number_of
+from kedit_memory.memory.store import Keys, Store
 from kedit_memory.records import Edit, KeyKind, Kind, OnConflict, Status, Vectors
 
 _CHUNK = 256  # edits whose neighbours are searched at once
@@ -26,6 +28,7 @@ class Written(NamedTuple):
 
     edit_id: str
     new: bool
+    possible_conflicts: tuple[str, ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -58,7 +61,9 @@ class Writer:
         self._namespace = namespace
         self._at = at
         self._operation: int | None = None
+        self._before = store.last_sequence()
         self._touched = Touched()
+        self._fresh: Keys | None = None
         self._pending: VectorIndex | None = None  # the keys of this operation, until they are committed
         self._handed = Touched()  # what is in there, or was before
 
@@ -104,10 +109,10 @@ class Writer:
         kept = [old[text.kind, text.text] for text in draft.keys if (text.kind, text.text) in old]
         kept += [key for key in before.keys if key.kind.is_feedback]
         self._store.update_edit(edit)
-        rivals = _rivals(edit, self._store.rivals(edit), on_conflict)
-        if refusal := _refusal(edit, rivals, on_conflict):
+        rivals = standing_against(edit, self._store.mates(edit), on_conflict)
+        if refusal := self.refusal(edit, rivals, on_conflict):
             raise refusal
-        self._supersede(edit, rivals)
+        self.supersede(edit, rivals)
         self._store.set_live({key.id for key in before.keys} - {key.id for key in kept}, live=False)
         if edit.radius_fixed:
             self._store.set_radii((key.id, edit.radius) for key in kept if key.kind is not KeyKind.REJECTED)
@@ -128,97 +133,26 @@ class Writer:
                 self._store.update_edit(edit)
                 self.change("retract", before, replace(before, edit=edit))
 
-    def restore(
-        self, stored: Sequence[StoredEdit], vectors: Mapping[str, Vectors], on_conflict: OnConflict
-    ) -> dict[str, Written | ConflictError]:
-        """Writes edits of an export as they were; by the id that each has there, the one that stands for it here.
-
-        Ids are kept in a store that never had an edit; in any other they are given anew, edits that are there already
-        are left as they are, and what speaks against edits of the store is settled by `on_conflict`.
-        """
-        unused = not self._store.query("SELECT 1 FROM sqlite_sequence WHERE name = 'edits'")
-        ordered = sorted(stored, key=lambda one: number_of(one.edit.id))
-        result: dict[str, Written | ConflictError] = {} if unused else dict(self._known(ordered))
-        here = {there: written.edit_id for there, written in result.items() if isinstance(written, Written)}
-        theirs = {here[one.edit.id]: one.edit for one in ordered if one.edit.id in here}
-        fresh = []
-        for one in [one for one in ordered if one.edit.id not in result]:
-            rivals = [] if unused else self._others_than(theirs, replace(one.edit, id=""), on_conflict)
-            if refusal := _refusal(one.edit, rivals, on_conflict):
-                result[one.edit.id] = refusal
-                continue
-            row = one.edit if unused else replace(one.edit, id="", superseded_by=None, part_of=None)
-            here[one.edit.id] = self._store.insert_edit(row)
-            theirs[here[one.edit.id]] = one.edit
-            result[one.edit.id] = Written(here[one.edit.id], new=True)
-            fresh.append(one)
-        written = [self._complete(one, here, vectors, keep=unused) for one in fresh]
-        for edit in [] if unused else written:
-            self._supersede(edit, self._others_than(theirs, edit, on_conflict))
-        return result
-
-    def _others_than(self, theirs: Mapping[str, Edit], edit: Edit, on_conflict: OnConflict) -> list[Edit]:
-        """Edits of the store that stand against one of an export, which itself does not keep them side by side."""
-        mine = theirs.get(edit.id, edit)
-        near = [old for old in self._store.rivals(edit) if not (old.id in theirs and conflicts(mine, theirs[old.id]))]
-        return _rivals(edit, near, on_conflict) if edit.holds else []
-
-    def _complete(
-        self, one: StoredEdit, here: Mapping[str, str], vectors: Mapping[str, Vectors], *, keep: bool
-    ) -> Edit:
-        """An edit of an export, written whole once all of the others have their ids."""
-
-        def mapped(there: str | None) -> str | None:
-            return here.get(there or "", there if keep else None)
-
-        edit = replace(
-            one.edit,
-            id=here[one.edit.id],
-            superseded_by=mapped(one.edit.superseded_by),
-            part_of=mapped(one.edit.part_of),
-        )
-        self._store.update_edit(edit)
-        keys = tuple(
-            self._store.insert_key(edit.id, text.kind, text.text, radius, vectors[text.text])
-            for text, radius in one.keys
-        )
-        self.change("import", None, Snapshot(edit=edit, keys=keys))
-        return edit
-
-    def _known(self, stored: Sequence[StoredEdit]) -> Iterator[tuple[str, Written]]:
-        """The edits of an export that are in the store already, by their ids there; one here stands for one there.
-
-        Days that were left of an edit which is here are known with it: this store says itself what it knows of them.
-        """
-        known: dict[str, str] = {}
-        taken: set[str] = set()
-        for one in stored:
-            alike = [old for old in self._store.asked_alike(one.edit) if old.id not in taken and same(old, one.edit)]
-            if alike:
-                nearest = min(alike, key=lambda old: (old.status is not one.edit.status, number_of(old.id)))
-                taken.add(nearest.id)
-                known[one.edit.id] = nearest.id
-        for one in stored:
-            if twin := known.get(one.edit.id) or known.get(one.edit.part_of or ""):
-                yield one.edit.id, Written(twin, new=False)
-
     def change(self, verb: str, before: Snapshot | None, after: Snapshot | None) -> None:
         """Notes in history, and for the index, that an edit has become another."""
         self._store.note_change(self.operation, verb, before, after)
         self._touched.note(before, after)
 
-    def write_keys(self, edit: Edit, texts: Sequence[KeyText], around: Neighbourhood, place: int) -> tuple[Key, ...]:
-        """Writes keys of a stored edit with the radii that the rules of scope give."""
+    def write_keys(
+        self, edit: Edit, texts: Sequence[KeyText], around: Neighbourhood, place: int
+    ) -> tuple[tuple[Key, ...], list[list[Neighbour]]]:
+        """Writes keys of a stored edit with the radii that the rules of scope give; with the neighbours of each."""
         given = edit.radius if edit.radius_fixed else None
-        keys = []
+        keys, neighbours = [], []
         for offset, text in enumerate(texts):
-            scope = scope_of(given, around.of(edit, place + offset, given))
+            neighbours.append(around.of(edit, place + offset, given))
+            scope = scope_of(given, neighbours[-1])
             self._set_radii(scope.neighbours)
             vector = around.vector(place + offset)
             keys.append(self._store.insert_key(edit.id, text.kind, text.text, scope.radius, vector))
         for key in keys:
             around.note_written(key.id)
-        return tuple(keys)
+        return tuple(keys), neighbours
 
     def take_back(self, before: Snapshot, kind: KeyKind, text: str, vector: Vectors) -> bool:
         """Puts to rest what was said about a wording: keys of a kind that say the same, or lie at the same place.
@@ -233,23 +167,43 @@ class Writer:
 
     def neighbourhood(self, vectors: Vectors, *, reach: float = DEFAULT_RADIUS) -> Neighbourhood:
         """The surroundings of keys that stored edits are about to get."""
-        return Neighbourhood(self._store, self._within, vectors, reach=reach)
+        return Neighbourhood(self._store, self, vectors, reach=reach)
+
+    def prepare(self) -> None:
+        """Reads what the index has to take over, as the last step before the commit."""
+        if self._operation is not None and self._index.known(self._before) is not None:
+            self._handed.take(self._touched)
+            self._fresh = self._store.recallable(sorted(self._handed.edits))
 
     def publish(self) -> None:
         """Tells the index what was written, once it is committed."""
-        if self._operation is not None:
-            self._handed.take(self._touched)
-            self._index.follow(self._operation, self._handed.edits, self._handed.stale)
+        if self._operation is not None and self._fresh is not None:
+            self._index.follow(self._operation, self._fresh, self._handed.stale)
 
-    def _within(self, vectors: Vectors, reach: float) -> list[Hits]:
+    def within(self, vectors: Vectors, reach: float) -> list[Hits]:
         """The keys within reach of each vector: the committed ones, and what this operation made in their place."""
-        with self._index.alone(), self._store.reading() as rows:
-            index = self._index.at(rows)
+        with self._committed() as index:
             found = index.within(vectors, reach) if index else [NO_HITS] * len(vectors)
         if self._pending is None:
             return found
         mine = self._pending.within(vectors, reach)
         return [self._joined(old, new) for old, new in zip(found, mine, strict=True)]
+
+    def reaching(self, vector: Vectors) -> Hits:
+        """Likewise the keys whose own radius reaches a vector."""
+        with self._committed() as index:
+            found = index.in_scope(vector) if index else NO_HITS
+        return found if self._pending is None else self._joined(found, self._pending.in_scope(vector))
+
+    @contextmanager
+    def _committed(self) -> Iterator[VectorIndex | None]:
+        """The index as it was before this operation; nobody else commits meanwhile."""
+        with self._index.alone():
+            if (index := self._index.known(self._before)) is not None:
+                yield index
+            else:
+                with self._store.reading() as rows:
+                    yield self._index.at(rows)
 
     def _joined(self, old: Hits, new: Hits) -> Hits:
         kept = ~np.isin(old.ids, list(self._handed.stale))
@@ -271,24 +225,40 @@ class Writer:
     def _add_one(
         self, draft: Draft, around: Neighbourhood, place: int, on_conflict: OnConflict
     ) -> Written | ConflictError:
-        near = self._store.rivals(draft.edit)
-        rivals = _rivals(draft.edit, near, on_conflict)
+        near = self._store.mates(draft.edit)
+        rivals = standing_against(draft.edit, near, on_conflict)
         twin = self._twin(draft, near)
-        refusal = None if twin else _refusal(draft.edit, rivals, on_conflict)
+        refusal = None if twin else self.refusal(draft.edit, rivals, on_conflict)
         if twin or refusal:
             around.skip(len(draft.keys))
             return refusal or Written(twin or "", new=False)
-        edit = replace(draft.edit, id=self._store.insert_edit(draft.edit))
-        gave_way = self._supersede(edit, rivals)
+        fresh = replace(draft.edit, given_id=None)  # which an edit that gives way may still have
+        edit = replace(draft.edit, id=self._store.insert_edit(fresh))
+        gave_way = self.supersede(edit, rivals)
         if gave_way and edit.kind is Kind.INSERTION and not draft.kind_given:
             edit = replace(edit, kind=Kind.MODIFICATION)
+        if edit != replace(fresh, id=edit.id):
             self._store.update_edit(edit)
-        keys = self.write_keys(edit, draft.keys, around, place)
+        keys, neighbours = self.write_keys(edit, draft.keys, around, place)
         edit = replace(edit, radius=max(key.radius for key in keys))
         self.change(self._verb_of(edit), None, Snapshot(edit=edit, keys=keys))
-        return Written(edit.id, new=True)
+        return Written(
+            edit_id=edit.id, new=True, possible_conflicts=possible_conflicts(self._store, edit, draft.keys, neighbours)
+        )
 
-    def _supersede(self, edit: Edit, rivals: Sequence[Edit]) -> bool:
+    def refusal(self, edit: Edit, rivals: Sequence[Edit], on_conflict: OnConflict) -> ConflictError | None:
+        """Why an edit cannot be written beside others: they answer its question, or one has its caller's id."""
+        if rivals and on_conflict is OnConflict.REJECT:
+            return ConflictError(_conflict_message(edit, rivals[0]))
+        for holder in self._store.active_called(edit.given_id, edit.namespace):
+            gives_way = holder in rivals and superseded(holder, edit).edit.status is not Status.ACTIVE
+            if holder.id != edit.id and not gives_way:
+                return ConflictError(
+                    f"id {edit.given_id!r} is that of {holder.id} already; update or retract it, or give another id"
+                )
+        return None
+
+    def supersede(self, edit: Edit, rivals: Sequence[Edit]) -> bool:
         """Makes older answers give way to a stored edit; whether one was superseded."""
         verbs = set()
         for old in rivals:
@@ -327,25 +297,17 @@ class Writer:
 
     def _set_radii(self, radii: Mapping[int, float]) -> None:
         """Gives other edits' keys their new radii, each noted as a change of its edit."""
-        for key, radius in radii.items():
-            number = self._store.query("SELECT edit_id FROM keys WHERE id = ?", key)[0][0]
-            before = self._store.snapshot(id_of(number))
-            self._store.set_radii([(key, radius)])
-            self.change("radius", before, self._store.snapshot(id_of(number)))
+        if not radii:
+            return
+        befores = self._store.snapshots_with(radii)
+        self._store.set_radii(radii.items())
+        for before in befores:
+            keys = tuple(replace(key, radius=radii.get(key.id, key.radius)) for key in before.keys)
+            edit = replace(before.edit, radius=max(key.radius for key in keys))
+            self.change("radius", before, Snapshot(edit=edit, keys=keys))
 
     def _verb_of(self, edit: Edit) -> str:
         return "erase" if edit.kind is Kind.ERASURE else "add"
-
-
-def _rivals(edit: Edit, near: Sequence[Edit], on_conflict: OnConflict) -> list[Edit]:
-    """Edits that stand against `edit`; none where both are to be kept."""
-    return [] if on_conflict is OnConflict.KEEP_BOTH else [old for old in near if conflicts(edit, old)]
-
-
-def _refusal(edit: Edit, rivals: Sequence[Edit], on_conflict: OnConflict) -> ConflictError | None:
-    if not rivals or on_conflict is not OnConflict.REJECT:
-        return None
-    return ConflictError(_conflict_message(edit, rivals[0]))
 
 
 def _texts(keys: Sequence[Key] | Sequence[KeyText]) -> list[tuple[str, str]]:

@@ -18,14 +18,10 @@ from functools import lru_cache
 import regex
 import Stemmer
 
+from kedit_memory.questions import FUNCTION_WORDS
 from kedit_memory.records import Passage
 
-# Words that say how something is asked, not what about.
-_ASKING = """
-    a an and are as at be by did do does for from had has have how in into is it its name of on or that the their
-    s there this to was were what when where which who whom whose why with tell me
-"""
-STOP = frozenset(_ASKING.split())
+STOP = FUNCTION_WORDS
 RULES = f"2, snowball {Stemmer.version()}"  # an index made by others has other words
 
 PAIRED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\u3005\u30fc"  # scripts whose characters are syllables or words

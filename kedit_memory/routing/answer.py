@@ -4,9 +4,11 @@ What an edit in scope makes the model say is checked: where it leaves out what t
 more, firmly, and where it still does, the stored answer is said itself.
 """
 
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kedit_memory.models.language import OnText, Reply, TextModel, WhiteBoxModel
@@ -18,14 +20,14 @@ from kedit_memory.routing.said import asks_for, says
 from kedit_memory.routing.serac import reading
 
 if TYPE_CHECKING:
-    from kedit_memory.routing.values import LearnedValues
+    from kedit_memory.routing.learned_values import LearnedValues
 
 REFUSAL = "I cannot answer that: the memory was told to forget it."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Speakers:
-    """Who can answer, each got when it is first needed.
+    """Who can answer, each got when it is first needed; one thread at a time asks a model of this process.
 
     Attributes:
         model: that generates.
@@ -38,17 +40,44 @@ class Speakers:
     counterfactual: Callable[[], TextModel]
     values: "Callable[[], LearnedValues]"
     max_new_tokens: int | None
+    lock: AbstractContextManager[object] = field(default_factory=threading.RLock)
+
+    def asking(self) -> AbstractContextManager[object]:
+        """A block in which the model is asked: an endpoint answers many threads at a time, any other model one."""
+        return self.lock if isinstance(self.model(), WhiteBoxModel) else nullcontext()
 
 
 def answer_many(decisions: Sequence[Decision], speakers: Speakers, on_text: OnText | None = None) -> list[Answer]:
     """The answers to the decisions, in order; models are asked in batches. `on_text` hears a single one as it comes."""
-    decisions = fitted(decisions, speakers.model, speakers.max_new_tokens)
-    decisions, learned = by_values(decisions, speakers)
-    replies = _carry_out(decisions, speakers, learned, on_text)
-    decisions, replies = _checked(decisions, replies, speakers)
+    with _asking(decisions, speakers):
+        decisions = fitted(decisions, speakers.model, speakers.max_new_tokens)
+        decisions, learned = by_values(decisions, speakers)
+        replies = _carry_out(decisions, speakers, learned, on_text)
+        decisions, replies = _checked(decisions, replies, speakers)
     if on_text is not None and decisions and not _heard_as_it_comes(decisions[0]):
         on_text(replies[0].text)
     return [Answer(**vars(one), text=reply.text, cut=reply.cut) for one, reply in zip(decisions, replies, strict=True)]
+
+
+def _asking(decisions: Sequence[Decision], speakers: Speakers) -> AbstractContextManager[object]:
+    """A block in which the models are asked that the decisions need; the counterfactual one is of this process."""
+    routes = {one.route for one in decisions if _without_model(one) is None}
+    if Route.SERAC in routes:
+        return speakers.lock
+    return speakers.asking() if routes else nullcontext()
+
+
+def refused(answer: Answer, why: str) -> Answer:
+    """A refusal in the place of an answer, without the passages that it was made with."""
+    return replace(
+        answer,
+        route=Route.REFUSAL,
+        reason=f"{answer.reason}; {why}",
+        text=REFUSAL,
+        passages=(),
+        own_answer=None,
+        cut=False,
+    )
 
 
 def _carry_out(

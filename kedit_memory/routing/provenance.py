@@ -3,7 +3,7 @@
 from typing import Any
 
 from kedit_memory.records import Answer, Decision, Match, OutdatedPassage, RetrievedPassage
-from kedit_memory.routing.outdated import why
+from kedit_memory.routing.contradictions import why
 from kedit_memory.text import shortened
 
 _WIDTH = 160  # characters of an edit or a passage in a line

@@ -1,15 +1,12 @@
 """The way of a question, in order: link → recall → verify → route → answer."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
-from kedit_memory.memory.index import load_engine
-from kedit_memory.models.cross_encoder import load_cross_encoder
-from kedit_memory.models.instructions import instruct
 from kedit_memory.models.language import OnText, TextModel
 from kedit_memory.models.named import load_model
 from kedit_memory.models.sources import COUNTERFACTUAL
@@ -18,85 +15,43 @@ from kedit_memory.records import (
     DEFAULT_NAMESPACE,
     Answer,
     Decision,
-    Kind,
-    Match,
     Mention,
     Message,
-    OutdatedPassage,
     RetrievedPassage,
     Route,
 )
 from kedit_memory.retrieval.base import Retriever, kind_of
-from kedit_memory.retrieval.corpus import has_passages
-from kedit_memory.retrieval.dense import ENGINE
-from kedit_memory.retrieval.generated import LONGEST, GeneratedPassages, Written
-from kedit_memory.retrieval.passages import Sifted, asking_for, default_retriever, sift, told_aside
-from kedit_memory.retrieval.relevance import Relevance
-from kedit_memory.retrieval.rerank import PairScorer, RerankedRetriever
-from kedit_memory.routing.answer import Speakers, answer_many
+from kedit_memory.retrieval.rerank import PairScorer
+from kedit_memory.routing.answer import Speakers, answer_many, refused
 from kedit_memory.routing.background import Background
-from kedit_memory.routing.calibration import EXACT
+from kedit_memory.routing.config import GENERATED, PATHS, RETRIEVED, RouterConfig
 from kedit_memory.routing.dialogue import turns_of
-from kedit_memory.routing.gate import Gate
-from kedit_memory.routing.gate_calibration import NOTE as GATE
-from kedit_memory.routing.gate_calibration import GateCalibration
-from kedit_memory.routing.gate_choice import calibration_for, choose_gate
-from kedit_memory.routing.outdated import Contradictions, told, without
-from kedit_memory.routing.recall import SHOWN
-from kedit_memory.routing.scope import SCOPES, Found, Scope, timed
-from kedit_memory.routing.uncertainty import OwnAnswer, can_read, own_answers
-from kedit_memory.routing.verify import Judged, ScopeVerifier
-from kedit_memory.text import clean
+from kedit_memory.routing.erasures import Erasures
+from kedit_memory.routing.gate.calibration import NOTE as GATE
+from kedit_memory.routing.gate.calibration import GateCalibration
+from kedit_memory.routing.gate.choice import calibration_for, choose_gate
+from kedit_memory.routing.gate.gate import Gate
+from kedit_memory.routing.hit import consolidated, hit
+from kedit_memory.routing.miss import Misses
+from kedit_memory.routing.once import Once
+from kedit_memory.routing.passages import Passages
+from kedit_memory.routing.question import Judged, Question
+from kedit_memory.routing.scope import Scope
+from kedit_memory.routing.verify import ScopeVerifier
+from kedit_memory.text import LONGEST_NAME, clean, clean_line
 
 if TYPE_CHECKING:
-    from kedit_memory.routing.values import LearnedValues
+    from kedit_memory.routing.learned_values import LearnedValues
 
-RETRIEVED, GENERATED = "retrieved", "generated"
+__all__ = ["GENERATED", "PATHS", "RETRIEVED", "Router", "RouterConfig"]
+
 UNREADABLE = "I cannot read that question."
-PATHS = ("auto", "context", "direct", "grace", "serac")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RouterConfig:
-    """Choices of a router, checked when they are made.
-
-    Attributes:
-        path: how an edit in scope answers: `context` puts it before the question, `direct` says the stored
-            target, `grace` puts a value that the model learned for it in place of one of its states (which needs a
-            model whose states are at hand), `serac` has the counterfactual model read it and answer in the model's
-            place, `auto` says the target to the edit's own wording and uses the context
-            for any other.
-        scope: what decides whether an edit answers a question that names its subject: `verified`, the pair model;
-            `radius`, the reach of the edit's keys; `auto`, the pair model unless its weights are not installed or the
-            store's encoder has none either.
-        max_tier: subjects up to this popularity tier are left to the model's own recall, where no gate is calibrated
-            for the model.
-        passages: how many passages are put before a question, 0 to retrieve nothing.
-        passages_from: `retrieved`, by a search; `generated`, one that the model writes for the question (GenRead, Yu et
-            al., ICLR 2023), which needs a model that follows instructions.
-        max_new_tokens: where a generated answer is cut; by default it is as long as the model makes it.
-    """
-
-    path: str = "auto"
-    scope: str = "auto"
-    max_tier: int = 2
-    passages: int = 3
-    passages_from: str = RETRIEVED
-    max_new_tokens: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.path not in PATHS:
-            raise InvalidInputError(f"no path {self.path!r} for edits in scope; choose one of {', '.join(PATHS)}")
-        if self.scope not in SCOPES:
-            raise InvalidInputError(f"no scope {self.scope!r}; choose one of {', '.join(SCOPES)}")
-        if self.passages_from not in (RETRIEVED, GENERATED):
-            raise InvalidInputError(f"no passages_from {self.passages_from!r}; choose one of {RETRIEVED}, {GENERATED}")
-        if min(self.max_tier, self.passages) < 0 or (self.max_new_tokens or 1) < 1:
-            raise InvalidInputError("max_tier and passages must be 0 or more, max_new_tokens 1 or more")
 
 
 class Router:
     """Answers questions from the edits of a memory, from passages, or by the model alone, and says which.
+
+    Threads may share one: what is loaded is loaded once, and a model of this process is asked by one thread at a time.
 
     Args:
         memory: an open store.
@@ -130,39 +85,51 @@ class Router:
     ) -> None:
         self.memory = memory
         self.background = background or Background()
-        self._values: LearnedValues | None = None
         self.config = config or RouterConfig()
         if self.config.passages_from == GENERATED and (retriever is not None or reranker is not None):
             raise InvalidInputError(
                 "passages are to be generated, so no retriever and no reranker is asked; leave them out, or "
                 f"choose passages_from {RETRIEVED!r}"
             )
-        self._reranker = reranker
-        self._model = model
-        self._asks: TextModel | None = None  # the model, once it is loaded
-        self._counterfactual = counterfactual
-        self._reads: TextModel | None = None  # the counterfactual model, once it is loaded
-        self._retriever = retriever
-        self._searches: dict[str, Retriever] = {}  # by namespace
-        self._relevance: Relevance | None = None
+        self._given = model
+        self._speakers = Speakers(
+            model=Once(lambda: _loaded(model)),
+            counterfactual=Once(lambda: _loaded(counterfactual)),
+            values=Once(self._learned),
+            max_new_tokens=self.config.max_new_tokens,
+        )
         self._popularity = popularity
-        self._gate: Gate | None = None
-        self._scope: Scope | None = None
-        self._verifier = verifier
+        self._gate = Once(self._chosen_gate)
+        self.scope = Scope(memory, self.background, verifier=verifier, how=self.config.scope)
+        self.passages = Passages(
+            memory, self.scope, self.config, self._speakers, background=self.background,
+            retriever=retriever, reranker=reranker,
+        )  # fmt: skip
+        self._misses = Misses(passages=self.passages, gate=self._gate, speakers=self._speakers)
 
     @property
     def model(self) -> TextModel:
         """The language model, loaded now if it was not."""
-        if self._asks is None:
-            self._asks = _loaded(self._model)
-        return self._asks
+        return self._speakers.model()
 
     @property
     def counterfactual(self) -> TextModel:
         """The model that reads edits on the path `serac`, loaded now if it was not."""
-        if self._reads is None:
-            self._reads = _loaded(self._counterfactual)
-        return self._reads
+        return self._speakers.counterfactual()
+
+    @property
+    def values(self) -> "LearnedValues":
+        """What the model learned of the store's edits, for the path `grace`.
+
+        Raises:
+            CapabilityError: the model does not show its states.
+        """
+        return self._speakers.values()
+
+    @property
+    def gate(self) -> Gate:
+        """The gate of missed questions: calibrated for the model, where that is known by name, else of tiers."""
+        return self._gate()
 
     def query(
         self,
@@ -189,8 +156,9 @@ class Router:
             ModelError: the model cannot be loaded or asked.
         """
         asked, turns = turns_of(question, messages)
-        (decision,) = self._decide([asked], as_of, namespace)
-        return self._answered([_as_asked(decision, asked, turns)], on_text)[0]
+        questions = _questions([asked], as_of, namespace)
+        decisions = [_as_asked(one, asked, turns) for one in self._decided(questions)]
+        return self._answered(questions, decisions, on_text)[0]
 
     def query_many(
         self, questions: Sequence[str], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
@@ -201,27 +169,15 @@ class Router:
         """
         unread = {place: why for place, text in enumerate(questions) if (why := _unreadable(text, place))}
         asked = {place: text for place, text in enumerate(questions) if place not in unread}
-        decisions = self._decide(list(asked.values()), as_of, namespace)
+        way = _questions(list(asked.values()), as_of, namespace)
         # The model is asked word for word, whatever was folded to find an edit.
-        worded = [_as_asked(one, text) for one, text in zip(decisions, asked.values(), strict=True)]
-        answers = dict(zip(asked, self._answered(worded), strict=True))
-        refused = {
+        worded = [_as_asked(one, text) for one, text in zip(self._decided(way), asked.values(), strict=True)]
+        answers = dict(zip(asked, self._answered(way, worded), strict=True))
+        refusals = {
             place: Answer(question=str(questions[place]), route=Route.REFUSAL, reason=why, text=UNREADABLE)
             for place, why in unread.items()
         }
-        return [one for _, one in sorted((answers | refused).items())]
-
-    def _answered(self, decisions: Sequence[Decision], on_text: OnText | None = None) -> list[Answer]:
-        started = perf_counter()
-        speakers = Speakers(
-            model=lambda: self.model,
-            counterfactual=lambda: self.counterfactual,
-            values=lambda: self.values,
-            max_new_tokens=self.config.max_new_tokens,
-        )
-        answers = answer_many(decisions, speakers, on_text)
-        share = (perf_counter() - started) / max(1, len(answers))
-        return [replace(one, timings={**one.timings, "answer": share}) for one in answers]
+        return [one for _, one in sorted((answers | refusals).items())]
 
     def explain(self, question: str, *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE) -> Decision:
         """Where a question would go and why.
@@ -229,198 +185,84 @@ class Router:
         No language model is loaded, unless an edit in scope may be one that some model holds in its weights, or the
         gate weighs the model's own answer or wants a passage of the model's own, which is then generated.
         """
-        return self._decide([question], as_of, namespace, near=True)[0]
+        return self._decided(_questions([question], as_of, namespace), near=True)[0]
 
-    def link(self, question: str) -> tuple[Mention, ...]:
+    def link(self, question: str, *, namespace: str = DEFAULT_NAMESPACE) -> tuple[Mention, ...]:
         """The known names in a question."""
-        return self.scope.linker.link(clean(question, "question"))
+        text = clean(question, "question")
+        with self.memory.reader(namespace=namespace) as reader:
+            return self.scope.linker(reader).link(text)
 
     def judge_many(self, questions: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE) -> list[Judged]:
         """The best candidate of each question with its score, before any threshold; nothing is generated."""
-        return [found.judged for found in self.scope.find(questions, None, namespace)]
-
-    @property
-    def values(self) -> "LearnedValues":
-        """What the model learned of the store's edits, for the path `grace`.
-
-        Raises:
-            CapabilityError: the model does not show its states.
-        """
-        if self._values is None:
-            from kedit_memory.routing.values import LearnedValues  # loads torch
-
-            self._values = LearnedValues(self.memory.path, self.model)
-        return self._values
-
-    @property
-    def scope(self) -> Scope:
-        """What says which edits a question may mean; nothing is loaded for it until it is asked."""
-        if self._scope is None:
-            how = self.config.scope
-            self._scope = Scope(self.memory, self.background, verifier=self._verifier, how=how)
-        return self._scope
-
-    def _decide(
-        self, questions: Sequence[str], as_of: str | None, namespace: str, *, near: bool = False
-    ) -> list[Decision]:
-        found = self.scope.find(questions, as_of, namespace, near=near)
-        held = self._held(found)
-        return [self._route(one, held) for one in found]
-
-    def _route(self, found: Found, held: Collection[str]) -> Decision:
-        if not found.fires:
-            return self._miss(found)
-        return self._consolidated(found) if found.weighed[0].match.edit.id in held else self._hit(found)
-
-    def _held(self, found: Sequence[Found]) -> Collection[str]:
-        """The edits in scope that the model holds in its weights; which model it is, is asked only where some does."""
-        firing = {one.weighed[0].match.edit.id for one in found if one.fires}
-        return self.memory.held_by(self.model.fingerprint, firing) if firing and self.memory.any_consolidated() else ()
-
-    def _consolidated(self, found: Found) -> Decision:
-        """The model's own answer, without passages: they were written before the edit, and would speak against it."""
-        best = found.weighed[0]
-        where = f"edit {best.match.edit.id} is in scope ({self.scope.why(best)})"
-        return Decision(
-            question=found.asked.question,
-            route=Route.PARAMETRIC,
-            reason=f"{where} and consolidated: the model's weights hold it",
-            considered=tuple(one.match for one in found.weighed[:SHOWN]),
-            timings=found.timings,
-        )
-
-    def _hit(self, found: Found) -> Decision:
-        best, *others = found.weighed
-        match, edit = best.match, best.candidate.match.edit
-        where = f"edit {edit.id} is in scope ({self.scope.why(best)})"
-        own_words = best.candidate.stratum == EXACT
-        path = self.config.path
-        if edit.kind is Kind.ERASURE:
-            route, reason = Route.REFUSAL, f"{where} and erases the fact"
-        elif path == "direct" or (path == "auto" and own_words):
-            route, reason = Route.DIRECT, where
-        elif path == "grace":
-            route, reason = Route.GRACE, f"{where}, and its learned value takes the place of the model's state"
-        elif path == "serac":
-            route, reason = Route.SERAC, f"{where}, and the counterfactual model reads it and answers"
-        else:
-            route, reason = Route.CONTEXT, f"{where}, so it is put before the question"
-        return Decision(
-            question=found.asked.question,
-            route=route,
-            reason=reason,
-            edits=(match,),
-            considered=tuple(one.match for one in others[:SHOWN]),
-            timings=found.timings,
-        )
-
-    def _miss(self, found: Found) -> Decision:
-        if nothing := self.nothing_to_search(found.namespace):
-            return self._alone(found, nothing)
-        question, mentions, timings = found.asked.question, found.asked.mentions, dict(found.timings)
-        outdated: list[OutdatedPassage] = []
-        aside: list[RetrievedPassage] = []
-
-        def search() -> list[RetrievedPassage]:
-            with timed(timings, "retrieve"):
-                sifted = self._sifted(question, mentions, found.namespace)
-            aside.extend(sifted.aside)
-            with timed(timings, "compare"):
-                outdated.extend(self._contradictions.among(sifted.kept, as_of=found.as_of, namespace=found.namespace))
-            return without(sifted.kept, outdated)
-
-        def ask(asked: str) -> OwnAnswer | None:
-            if not can_read(self.model, asked, max_new_tokens=self.config.max_new_tokens):
-                return None
-            with timed(timings, "ask"):
-                return own_answers(self.model, [asked], max_new_tokens=self.config.max_new_tokens)[0]
-
-        gate = self.gate
-        with timed(timings, "gate"):
-            chosen = gate.decide(question, mentions, search, ask)
-        timings["gate"] -= sum(timings.get(step, 0.0) for step in ("retrieve", "compare", "ask"))
-        return Decision(
-            question=question,
-            route=chosen.route,
-            reason=f"{chosen.reason}{told_aside(aside)}{told(outdated)}",
-            considered=_near(found),
-            passages=chosen.passages,
-            outdated=tuple(outdated),
-            popularity=chosen.popularity,
-            own_answer=chosen.own_answer,
-            timings=timings,
-        )
-
-    def nothing_to_search(self, namespace: str = DEFAULT_NAMESPACE) -> str:
-        """Why no passage can be found for a namespace, in words; empty where one may be."""
-        if self.config.passages == 0:
-            return "no passages are wanted"
-        given = self._retriever is not None or self.config.passages_from == GENERATED or self.background.passages
-        return "" if given or has_passages(self.memory.path, namespace) else "the store has no passages"
-
-    def _alone(self, found: Found, why: str) -> Decision:
-        """The model's own answer, without a gate: there is nothing to choose."""
-        return Decision(
-            question=found.asked.question,
-            route=Route.PARAMETRIC,
-            reason=f"no edit in scope; {why}; the model answers alone",
-            considered=_near(found),
-            timings=found.timings,
-        )
-
-    @property
-    def _contradictions(self) -> Contradictions:
-        return Contradictions(self.memory, self.scope.linker, self.background)
-
-    @property
-    def gate(self) -> Gate:
-        """The gate of missed questions: calibrated for the model, where that is known by name, else of tiers."""
-        if self._gate is None:
-            table = self._popularity or self.background.popularity
-            calibration = None if self._popularity else self._calibration()
-            self._gate = choose_gate(calibration, self.background, table, self.config.max_tier)
-        return self._gate
-
-    def _calibration(self) -> GateCalibration | None:
-        name = self._model if isinstance(self._model, str) else getattr(self._model, "name", None)
-        search, kept = kind_of(self.retriever()), self.memory.note(GATE)
-        return calibration_for(name, search, self.config.passages, kept, self.background.name)
-
-    def retriever(self, namespace: str = DEFAULT_NAMESPACE) -> Retriever:
-        """What a namespace's passages come from: a search, reranked where that is asked for, or the model."""
-        if namespace not in self._searches:
-            generated = self.config.passages_from == GENERATED
-            self._searches[namespace] = GeneratedPassages(self._write) if generated else self._search(namespace)
-        return self._searches[namespace]
-
-    def _search(self, namespace: str) -> Retriever:
-        """The search given, or that over the namespace's passages; reranked where that is asked for."""
-        search, by = self._retriever, self._reranker
-        if search is None:
-            beside, engine = self.background.passages, load_engine(ENGINE)
-            search = default_retriever(self.memory.path, self.memory.encoder, engine, beside, namespace=namespace)
-        if by is None:
-            return search
-        return RerankedRetriever(search, load_cross_encoder(by) if isinstance(by, str) else by)
-
-    def _write(self, instruction: str) -> Written:
-        """A passage that the model writes when told to; one that follows no instructions says so (CapabilityError)."""
-        text = instruct(self.model, instruction, "a generated passage (GenRead)", max_new_tokens=LONGEST)
-        return Written(text=text, by=self.model.name)
+        return [one.judged for one in self._verified(_questions(questions, None, namespace))]
 
     def retrieve(self, question: str, mentions: Sequence[Mention]) -> list[RetrievedPassage]:
         """The default namespace's best passages that speak of a question, those that contradict an edit among them."""
-        return list(self._sifted(question, mentions, DEFAULT_NAMESPACE).kept)
+        return list(self.passages.sifted(question, mentions, DEFAULT_NAMESPACE).kept)
 
-    def _sifted(self, question: str, mentions: Sequence[Mention], namespace: str) -> Sifted:
-        """What the search finds, parted by whether it speaks of the question."""
-        if self.config.passages == 0:
-            return Sifted()
-        asked = question if self.config.passages_from == GENERATED else asking_for(question, mentions)
-        if self._relevance is None:
-            self._relevance = Relevance(self.memory.encoder)
-        found = self.retriever(namespace).search(asked, self.config.passages)
-        return sift(question, mentions, found, self._relevance)
+    def _verified(self, questions: Sequence[Question], *, near: bool = False) -> list[Question]:
+        linked = self.scope.link(questions)
+        recalled = self.scope.recall(linked, near=near)
+        return self.scope.verify(recalled)
+
+    def _decided(self, questions: Sequence[Question], *, near: bool = False) -> list[Decision]:
+        """Where questions of one namespace and day go: verified, then routed."""
+        verified = self._verified(questions, near=near)
+        held = self._held(verified)
+        return [self._routed(one, held=one.fires and one.best.edit.id in held) for one in verified]
+
+    def _routed(self, question: Question, *, held: bool) -> Decision:
+        if not question.fires:
+            return self._misses.decide(question)
+        why = self.scope.why(question.best)
+        return consolidated(question, why) if held else hit(question, why, self.config.path)
+
+    def _answered(
+        self, questions: Sequence[Question], decisions: Sequence[Decision], on_text: OnText | None = None
+    ) -> list[Answer]:
+        """What is said; what a model says of an erased fact is not."""
+        started = perf_counter()
+        erasures = self._erasures(questions)
+        answers = answer_many(decisions, self._speakers, None if erasures.erased else on_text)
+        answers = [_without_erased(one, erasures) for one in answers]
+        if erasures.erased and on_text is not None:
+            on_text(answers[0].text)
+        share = (perf_counter() - started) / max(1, len(answers))
+        return [replace(one, timings={**one.timings, "answer": share}) for one in answers]
+
+    def _erasures(self, questions: Sequence[Question]) -> Erasures:
+        """The erasures about a name of the questions, which are of one namespace and day."""
+        if not questions:
+            return Erasures()
+        first = questions[0]
+        with self.memory.reader(as_of=first.as_of, namespace=first.namespace) as reader:
+            if not reader.any_erasing():
+                return Erasures()
+            linked = self.scope.linker(reader).read_many([one.text for one in questions])
+            return Erasures.about(reader, linked, self.scope.pair_verifier)
+
+    def _held(self, questions: Sequence[Question]) -> frozenset[str]:
+        """The edits in scope that the model holds in its weights; which model it is, is asked only where some does."""
+        firing = {one.best.edit.id for one in questions if one.fires}
+        if not firing or not self.memory.any_consolidated():
+            return frozenset()
+        return self.memory.held_by(self.model.fingerprint, firing)
+
+    def _learned(self) -> "LearnedValues":
+        from kedit_memory.routing.learned_values import LearnedValues  # loads torch
+
+        return LearnedValues(self.memory.path, self.model)
+
+    def _chosen_gate(self) -> Gate:
+        table = self._popularity or self.background.popularity
+        calibration = None if self._popularity else self._calibration()
+        return choose_gate(calibration, self.background, table, self.config.max_tier)
+
+    def _calibration(self) -> GateCalibration | None:
+        name = self._given if isinstance(self._given, str) else getattr(self._given, "name", None)
+        search, kept = kind_of(self.passages.retriever()), self.memory.note(GATE)
+        return calibration_for(name, search, self.config.passages, kept, self.background.name)
 
 
 def _unreadable(question: object, place: int) -> str:
@@ -438,13 +280,21 @@ def _as_asked(decision: Decision, question: str, turns: tuple[Message, ...] = ()
     return replace(decision, question=question, turns=turns, own_answer=own)
 
 
-def _near(found: Found) -> tuple[Match, ...]:
-    """Edits that were weighed and do not answer, then those that are about another name."""
-    near = [one.match for one in found.weighed[:SHOWN]]
-    return (*near, *found.recalled.set_aside[: SHOWN - len(near)])
+def _questions(texts: Sequence[str], as_of: str | None, namespace: str) -> list[Question]:
+    """Questions at the beginning of their way, in normal form."""
+    namespace = clean_line(namespace, "namespace", LONGEST_NAME)
+    return [Question(text=clean(text, "question"), as_of=as_of, namespace=namespace) for text in texts]
 
 
 def _loaded(model: str | TextModel | Callable[[], TextModel]) -> TextModel:
     if isinstance(model, str):
         return load_model(model)
     return model if isinstance(model, TextModel) else model()
+
+
+def _without_erased(answer: Answer, erasures: Erasures) -> Answer:
+    """The answer, or a refusal where a model told what was erased; what an edit says was meant to be said."""
+    if answer.route not in (Route.PARAMETRIC, Route.RETRIEVAL):
+        return answer
+    told = erasures.told_by(answer.question, answer.text)
+    return refused(answer, f"the answer told what edit {told.id} has erased, so it is not given") if told else answer

@@ -7,8 +7,7 @@ Whoever asks for something else than the fact (yes or no, a text to be written, 
 
 import re
 import unicodedata
-
-from bm25s.stopwords import STOPWORDS_EN_PLUS
+from functools import cache
 
 from kedit_memory.questions import Wanted, wanted
 from kedit_memory.records import Edit
@@ -34,7 +33,6 @@ _AFTER = {"digit": r"(?!\w)(?![.,:/-]\d)", "code": r"(?!\w)(?![.@/_-]\w)", "lett
 _CODE = re.compile(r"\d|\w[.@/_]\w")
 _NO_BLANKS = re.compile("[\u0e00-\u0eff\u3005-\u30ff\u3400-\u9fff]")
 _RUN = re.compile(f"{_NO_BLANKS.pattern}+")
-_STOP = frozenset(STOPWORDS_EN_PLUS)
 _OPEN = {Wanted.THING, Wanted.YES_NO, Wanted.TASK}  # says nothing of what kind the answer is
 
 
@@ -115,8 +113,16 @@ def _length(text: str) -> int:
     return len(_RUN.sub(" ", text).split()) + sum(map(len, _RUN.findall(text))) // 2
 
 
+@cache
+def _stop_words() -> frozenset[str]:
+    """Words that carry no content."""
+    from bm25s.stopwords import STOPWORDS_EN_PLUS  # brings scipy, which an answer in an edit's own words does not need
+
+    return frozenset(STOPWORDS_EN_PLUS)
+
+
 def _content(text: str) -> set[str]:
-    return _words(text) - _STOP
+    return _words(text) - _stop_words()
 
 
 def _exact(text: str) -> set[str]:

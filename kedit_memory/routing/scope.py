@@ -1,47 +1,23 @@
-"""What a question may mean, in order: link → recall → verify. Nothing is routed here, and nothing is answered."""
+"""What questions may mean: the steps link, recall and verify, each on many at once."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from time import perf_counter
 
 from kedit_memory.memory import EditMemory
+from kedit_memory.memory.read import Reader
 from kedit_memory.records import Match
 from kedit_memory.routing.background import Background
-from kedit_memory.routing.calibration import EXACT, NOTE, Calibration
-from kedit_memory.routing.link import Linker, surfaces_of
-from kedit_memory.routing.recall import Asked, Recall, read, recall
-from kedit_memory.routing.verify import NONE, Judged, ScopeVerifier, Weighed
-from kedit_memory.text import LONGEST_NAME, clean, clean_line
+from kedit_memory.routing.calibration import NOTE, Calibration
+from kedit_memory.routing.link import GivenNames, Linker, surfaces_of
+from kedit_memory.routing.once import Once
+from kedit_memory.routing.question import EXACT, Question, Weighed
+from kedit_memory.routing.recall import link, recall
+from kedit_memory.routing.verify import ScopeVerifier
 
 AUTO, VERIFIED, RADIUS = "auto", "verified", "radius"
 SCOPES = (AUTO, VERIFIED, RADIUS)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """What a question may mean, on its way from link to verify."""
-
-    asked: Asked
-    as_of: str | None
-    namespace: str
-    recalled: Recall
-    timings: Mapping[str, float]
-    weighed: tuple[Weighed, ...] = ()  # best first
-    fires: bool = False  # whether the best one answers
-
-    @property
-    def judged(self) -> Judged:
-        """The best candidate with its score."""
-        best = self.weighed[0] if self.weighed else None
-        return Judged(
-            question=self.asked.question,
-            edit_id=best.match.edit.id if best else None,
-            score=best.score if best else 0.0,
-            stratum=best.candidate.stratum if best else NONE,
-            fires=self.fires,
-            timings=self.timings,
-        )
 
 
 class Scope:
@@ -58,9 +34,9 @@ class Scope:
         self.memory = memory
         self.how = how
         self._background = background
-        self._verifier = verifier
-        self._linker: Linker | None = None
-        self._linked = 0  # the operation up to which the linker knows the store's names
+        self._given = verifier
+        self._shipped = Once(self._with_thresholds)
+        self._known = Once(lambda: GivenNames(surfaces_of(background.aliases)))
 
     @property
     def verifier(self) -> ScopeVerifier:
@@ -69,80 +45,82 @@ class Scope:
         Raises:
             InvalidInputError: the store's calibration was made for another encoder or verifier.
         """
-        if self._verifier is None:
-            kept = self.memory.note(NOTE)
-            verifier = ScopeVerifier(calibration=Calibration.from_json(kept) if kept else None)
-            if verifier.calibration:  # what ships fits the model that ships, which is loaded when it has to weigh
-                verifier.calibration.check(self.memory.encoder, verifier.fingerprint if kept else None)
-            self._verifier = verifier
-        return self._verifier
+        return self._given or self._shipped()
+
+    def _with_thresholds(self) -> ScopeVerifier:
+        kept = self.memory.note(NOTE)
+        verifier = ScopeVerifier(calibration=Calibration.from_json(kept) if kept else None)
+        if verifier.calibration:  # what ships fits the model that ships, which is loaded when it has to weigh
+            verifier.calibration.check(self.memory.encoder, verifier.fingerprint if kept else None)
+        return verifier
 
     @property
     def verifies(self) -> bool:
         """Whether the pair model decides about scope, rather than the radius."""
         if self.how != AUTO:
             return self.how == VERIFIED
-        return self._verifier is not None or ScopeVerifier.serves(self.memory.encoder)
+        return self._given is not None or ScopeVerifier.serves(self.memory.encoder)
 
     @property
-    def linker(self) -> Linker:
-        """Finds names in a text, with the names of edits that were added since it was last used."""
-        if self._linker is None:
-            self._linker = Linker(surfaces_of(self._background.aliases))
-        self._linked, names = self.memory.names(after=self._linked)
-        self._linker.add(names)
-        return self._linker
+    def pair_verifier(self) -> ScopeVerifier | None:
+        """The verifier, where the pair model decides."""
+        return self.verifier if self.verifies else None
 
-    def find(self, questions: Sequence[str], as_of: str | None, namespace: str, *, near: bool = False) -> list[Found]:
-        """Links, recalls and verifies: what each question may mean, and with `near` what it is near to."""
-        cleaned = [clean(question, "question") for question in questions]
-        namespace = clean_line(namespace, "namespace", LONGEST_NAME)
-        if not cleaned:
-            return []
-        linker = self.linker
-        timings: list[dict[str, float]] = [{} for _ in cleaned]
-        asked = []
-        for question, times in zip(cleaned, timings, strict=True):
-            with timed(times, "link"):
-                asked.append(read(self.memory, linker, question, as_of=as_of, namespace=namespace))
-        asked = self._encoded(asked, timings, near=near)
-        found = []
-        for one, times in zip(asked, timings, strict=True):
-            with timed(times, "recall"):
-                recalled = recall(self.memory, linker, one, as_of=as_of, namespace=namespace, near=near)
-            found.append(Found(asked=one, as_of=as_of, namespace=namespace, recalled=recalled, timings=times))
-        return self._weigh(found)
+    def linker(self, reader: Reader) -> Linker:
+        """Finds the names of the background, and those of the edits that a reader sees."""
+        return Linker(self._known(), reader.names) if self._background.aliases else Linker(reader.names)
 
-    def _encoded(self, asked: Sequence[Asked], timings: Sequence[dict[str, float]], *, near: bool) -> list[Asked]:
-        """The same with the vectors that are needed, encoded together; timings of one process, share by share."""
-        needing = [place for place, one in enumerate(asked) if near or one.reaches]
-        if not needing:
-            return list(asked)
-        started = perf_counter()
-        vectors = self.memory.encode([asked[place].question for place in needing])  # (needing, dim)
-        share = (perf_counter() - started) / len(needing)
-        encoded = list(asked)
-        for place, vector in zip(needing, vectors, strict=True):
-            encoded[place] = replace(asked[place], vector=vector)
-            timings[place]["encode"] = share
-        return encoded
+    def link(self, questions: Sequence[Question]) -> list[Question]:
+        """Questions of one namespace and day with the names in them."""
+        return self._each("link", link, questions)
 
-    def _weigh(self, found: list[Found]) -> list[Found]:
+    def recall(self, questions: Sequence[Question], *, near: bool = False) -> list[Question]:
+        """Linked questions with the edits that may answer them; with `near`, with what they are near to, too."""
+        encoded = self._encoded(questions, near=near)
+        return self._each("recall", partial(recall, near=near), encoded, only=_has_vector)
+
+    def verify(self, questions: Sequence[Question]) -> list[Question]:
+        """Recalled questions with their candidates weighed, and whether the best one answers."""
         if not self.verifies:
-            return [_by_radius(one) for one in found]
+            return [_by_radius(one) for one in questions]
         started = perf_counter()
-        candidates = [one.recalled.candidates for one in found]
-        weighed = self.verifier.weigh([one.asked.question for one in found], candidates)
-        share = (perf_counter() - started) / max(1, sum(map(bool, candidates)))
+        found = self.verifier.weigh([one.text for one in questions], [one.candidates for one in questions])
+        share = (perf_counter() - started) / max(1, sum(bool(one.candidates) for one in questions))
         return [
-            replace(
-                one,
-                weighed=tuple(best),
-                fires=bool(best) and self.verifier.fires(best[0]),
-                timings={**one.timings, "verify": share if best else 0.0},
+            replace(one, weighed=tuple(weighed), fires=bool(weighed) and self.verifier.fires(weighed[0])).timed(
+                "verify", share if weighed else 0.0
             )
-            for one, best in zip(found, weighed, strict=True)
+            for one, weighed in zip(questions, found, strict=True)
         ]
+
+    def _each(
+        self,
+        name: str,
+        step: Callable[[Reader, Linker, Question], Question],
+        questions: Sequence[Question],
+        only: Callable[[Question], bool] = lambda _: True,
+    ) -> list[Question]:
+        """The questions after a step on one snapshot of the memory, which those take for which it is meant."""
+        if not any(map(only, questions)):
+            return list(questions)
+        first = questions[0]
+        with self.memory.reader(as_of=first.as_of, namespace=first.namespace) as reader:
+            linker = self.linker(reader)
+            return [_timed(name, step, reader, linker, one) if only(one) else one for one in questions]
+
+    def _encoded(self, questions: Sequence[Question], *, near: bool) -> list[Question]:
+        """The questions with the vectors that are needed, encoded together; each bears its share of the time."""
+        needing = [one for one in questions if not one.candidates and (near or one.reaches)]
+        if not needing:
+            return list(questions)
+        started = perf_counter()
+        vectors = self.memory.encode([one.text for one in needing])  # (needing, dim)
+        share = (perf_counter() - started) / len(needing)
+        encoded = {
+            id(one): replace(one, vector=vector).timed("encode", share)
+            for one, vector in zip(needing, vectors, strict=True)
+        }
+        return [encoded.get(id(one), one) for one in questions]
 
     def why(self, best: Weighed) -> str:
         """What made the best candidate answer, in words."""
@@ -156,20 +134,23 @@ class Scope:
         return f"score {best.score:.3f}, from {self.verifier.threshold(stratum):.3f} on it answers; {bound}"
 
 
-def _by_radius(found: Found) -> Found:
+def _by_radius(question: Question) -> Question:
     """Candidates by their margin r^2 - d^2, widest first; the first answers when the question is within its radius."""
-    near = sorted(found.recalled.candidates, key=lambda one: (one.stratum != EXACT, -_margin(one.match)))
+    near = sorted(question.candidates, key=lambda one: (one.stratum != EXACT, -_margin(one.match)))
     weighed = tuple(Weighed(candidate=one, score=float(one.stratum == EXACT or one.match.in_scope)) for one in near)
-    return replace(found, weighed=weighed, fires=bool(weighed) and weighed[0].score > 0)
+    return replace(question, weighed=weighed, fires=bool(weighed) and weighed[0].score > 0)
 
 
 def _margin(match: Match) -> float:
     return match.radius**2 - match.distance**2
 
 
-@contextmanager
-def timed(timings: dict[str, float], step: str) -> Iterator[None]:
-    """Note the seconds that the block takes."""
+def _has_vector(question: Question) -> bool:
+    return question.vector is not None
+
+
+def _timed(
+    name: str, step: Callable[[Reader, Linker, Question], Question], reader: Reader, linker: Linker, question: Question
+) -> Question:
     started = perf_counter()
-    yield
-    timings[step] = perf_counter() - started
+    return step(reader, linker, question).timed(name, perf_counter() - started)

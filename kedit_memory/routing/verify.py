@@ -5,9 +5,9 @@ many edits about one subject it lets the likeliest few through. The cross-encode
 """
 
 import logging
+import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from kedit_memory.models.encoder import HashingEncoder, minilm_folder
 from kedit_memory.models.sources import pair_fingerprint
 from kedit_memory.records import Edit, Encoder, Match
-from kedit_memory.routing.calibration import EXACT, Calibration
+from kedit_memory.routing.calibration import Calibration
+from kedit_memory.routing.once import Once
+from kedit_memory.routing.question import EXACT, Candidate, Weighed
 from kedit_memory.shipped import scope_verifier
 from kedit_memory.text import fold
 
@@ -27,43 +29,8 @@ _LOG = logging.getLogger(__name__)
 
 CALIBRATION = "calibration.json"
 THRESHOLD = 0.5  # of a verifier without a calibration
-NONE = "none"  # the stratum of a question that has no candidate
-LOOKED = 256  # candidates of one question that the light tier looks at, nearest first
-MOST = 16  # of them that the cross-encoder reads, likeliest first
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """An edit that may answer a question: how it was found, and by which names the question calls its subject."""
-
-    match: Match
-    stratum: str
-    names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Weighed:
-    """A candidate with the estimate, 0 to 1, that its edit answers the question."""
-
-    candidate: Candidate
-    score: float
-
-    @property
-    def match(self) -> Match:
-        """The edit with its nearest key, and the estimate."""
-        return replace(self.candidate.match, score=self.score)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judged:
-    """The best candidate of a question, before any threshold; `fires` says whether it reaches its own."""
-
-    question: str
-    edit_id: str | None
-    score: float
-    stratum: str
-    fires: bool
-    timings: Mapping[str, float]  # seconds by step
+MOST_LIKENED = 256  # candidates of one question that the light tier looks at, nearest first
+MOST_READ = 16  # of them that the cross-encoder reads, likeliest first
 
 
 class PairScorer(Protocol):
@@ -90,7 +57,9 @@ class ScopeVerifier:
     """
 
     def __init__(self, model: PairScorer | None = None, calibration: Calibration | None = None) -> None:
-        self._model = model
+        self._given = model
+        self._model = Once(self._load)
+        self._reading = threading.RLock()  # a pair model remembers texts, so one thread at a time asks it
         self.calibration = calibration or (_shipped_calibration() if model is None else None)
 
     @classmethod
@@ -104,17 +73,20 @@ class ScopeVerifier:
     @property
     def model(self) -> PairScorer:
         """The pair model, loaded now if it was not."""
-        if self._model is None:
-            _LOG.info("loading the pair model of scope")
-            from kedit_memory.models.pair import PairModel  # loads torch
+        return self._model()
 
-            self._model = PairModel.load(scope_verifier())
-        return self._model
+    def _load(self) -> PairScorer:
+        if self._given is not None:
+            return self._given
+        _LOG.info("loading the pair model of scope")
+        from kedit_memory.models.pair import PairModel  # loads torch
+
+        return PairModel.load(scope_verifier())
 
     @property
     def fingerprint(self) -> str:
         """What changes whenever a score may; the shipped model is not loaded for it."""
-        return self._model.fingerprint if self._model else pair_fingerprint(scope_verifier())
+        return self._given.fingerprint if self._given else pair_fingerprint(scope_verifier())
 
     def threshold(self, stratum: str) -> float:
         """The score from which a candidate of a stratum answers."""
@@ -127,17 +99,26 @@ class ScopeVerifier:
         asked = [
             (place, candidate)
             for place, candidates in enumerate(found)
-            for candidate in candidates[:LOOKED]
+            for candidate in candidates[:MOST_LIKENED]
             if candidate.stratum != EXACT
         ]
-        scores = iter(self._scores([(place, questions[place], candidate) for place, candidate in asked]))
+        with self._reading:
+            scores = iter(self._scores([(place, questions[place], candidate) for place, candidate in asked]))
         result = []
         for candidates in found:
-            near = candidates[:LOOKED]
+            near = candidates[:MOST_LIKENED]
             weighed = [Weighed(candidate=c, score=1.0) for c in near if c.stratum == EXACT]
             weighed += [Weighed(candidate=c, score=next(scores)) for c in near if c.stratum != EXACT]
             result.append(sorted(weighed, key=lambda one: -one.score))
         return result
+
+    def answering(self, prompt: str, texts: Sequence[tuple[str, str]], names: Sequence[str]) -> list[float]:
+        """Estimates, 0 to 1, that texts answer a prompt; each with what it says, or is answered with."""
+        from kedit_memory.models.pair import as_pair
+
+        pairs = [as_pair(prompt, text, said, names) for text, said in texts]
+        with self._reading:
+            return [float(score) for score in self.model.scores(pairs)]
 
     def fires(self, weighed: Weighed) -> bool:
         """Whether a candidate reaches the threshold of its stratum."""
@@ -157,12 +138,12 @@ class ScopeVerifier:
 
     def _likely(self, places: Sequence[int], pairs: "Sequence[Pair]") -> set[int]:
         """Which of the pairs the cross-encoder reads: of each question the likeliest."""
-        if max(Counter(places).values()) <= MOST:
+        if max(Counter(places).values()) <= MOST_READ:
             return set(range(len(pairs)))
         kept: set[int] = set()
         count: Counter[int] = Counter()
         for i in np.argsort(-self.model.likeness(pairs), kind="stable").tolist():
-            if count[places[i]] < MOST:
+            if count[places[i]] < MOST_READ:
                 kept.add(i)
                 count[places[i]] += 1
         return kept

@@ -1,12 +1,13 @@
 """What all commands share: options before or behind, the command that is meant, and what a call imports."""
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
-from kedit_memory.cli.app import COMMANDS
+from kedit_memory.cli.commands import COMMANDS
 from kedit_memory.registry import load
 
 from .conftest import Kedit
@@ -42,6 +43,13 @@ def test_the_command_that_is_meant_is_named(kedit: Kedit, typed: str, meant: str
     outcome = kedit(typed, "x", store=False)
     assert (outcome.status, outcome.out, outcome.err.count("\n")) == (2, "", 1)
     assert f"no command {typed!r}; did you mean {meant!r}?" in outcome.err
+
+
+def test_quiet_and_verbose_are_opposite(kedit: Kedit) -> None:
+    for words in (("-q", "list", "-v"), ("list", "--verbose", "--quiet"), ("--quiet", "--verbose", "list")):
+        assert "ask for opposite things" in kedit(*words).err
+    kedit.add("Who leads Acme?", "Ann")
+    assert kedit("--quiet", "list", "--quiet").status == 0
 
 
 def test_a_word_like_no_command_gets_no_guess(kedit: Kedit) -> None:
@@ -89,8 +97,8 @@ def test_a_mistyped_option_is_refused_before_anything_is_loaded(kedit: Kedit, wo
         (["show", "e1"], ""),
         (["history"], ""),
         (["export"], ""),
-        (["ask", "Who leads Acme?"], "scipy"),
-        (["ask", "Who leads Acme?", "--path", "direct", "--quiet"], "scipy"),
+        (["ask", "Who leads Acme?"], ""),
+        (["ask", "Who leads Acme?", "--path", "direct", "--quiet"], ""),
         (["add", "Who leads Acme?", "Ann"], "faiss"),
         (["retract", "e1"], ""),
     ],
@@ -121,7 +129,15 @@ def test_one_command_imports_no_other(kedit: Kedit) -> None:
     assert not {"kedit_memory.routing", "kedit_memory.editors", "kedit_memory.evaluation"} & modules
 
 
-def _run(program: str) -> str:
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+def test_a_shell_completes_commands_and_options() -> None:
+    program = "import sys; sys.argv = ['kedit']; from kedit_memory.cli.main import main; main()"
+    for typed, found in (("kedit hist", "history"), ("kedit list --sub", "--subject")):
+        asked = {"_KEDIT_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+        assert _run(program, **asked).split() == [found]
+
+
+def _run(program: str, **environment: str) -> str:
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr, done.stderr
     return done.stdout

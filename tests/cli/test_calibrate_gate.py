@@ -11,9 +11,9 @@ from adaptive_report import main as write_report
 
 from kedit_memory.evaluation.adaptive.observed import ALONE, DECIDING, READING, SEARCHING, Labelled, Observed, Observer
 from kedit_memory.memory import EditMemory
-from kedit_memory.routing.gate_calibration import NOTE, GateCalibration
-from kedit_memory.routing.signals import Signals
-from kedit_memory.routing.uncertainty import OwnAnswer
+from kedit_memory.routing.gate.calibration import NOTE, GateCalibration
+from kedit_memory.routing.gate.signals import Signals
+from kedit_memory.routing.gate.uncertainty import OwnAnswer
 
 from .conftest import Kedit
 

@@ -57,33 +57,9 @@ def test_bad_input_is_one_line(kedit):
 
 
 def test_how_far_it_is_is_told_beside_the_result(kedit):
-    found = kedit(*ASKED, "--method", "ft-l", "--json")
+    found = kedit(*ASKED, "--method", "ft-l", "--json", "--verbose")
     assert "steps of training: 0 of 50" in found.err
     assert json.loads(found.out)["outcomes"][0]["learned"]
     refused = kedit(*ASKED, "--option", "progress=3")
     assert refused.status == 2
     assert "no option 'progress'" in refused.err
-
-
-def test_in_a_terminal_one_line_is_written_over(monkeypatch):
-    from kedit_memory.cli import output
-
-    written = []
-
-    class Terminal:
-        def isatty(self):
-            return True
-
-        def write(self, text):
-            written.append(text)
-
-        def flush(self):
-            pass
-
-    monkeypatch.setattr(output.sys, "stderr", Terminal())
-    with output.shown_progress() as progress:
-        progress("steps of training", 1, 5)
-        progress("steps of training", 1200, 5000)
-    text = "".join(written)
-    assert "\n" not in text
-    assert text == "\rsteps of training: 1 of 5\033[K\rsteps of training: 1,200 of 5,000\033[K\r\033[K"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kedit_memory.cli.app import COMMANDS
+from kedit_memory.cli.commands import COMMANDS
 
 from .conftest import Kedit
 

@@ -70,7 +70,7 @@ def test_ingested_passages_are_retrieved(kedit: Kedit, tmp_path: Path) -> None:
     kedit.add(QUESTION, "Ann Berg", "--subject", "Acme")
     page = tmp_path / "halden.md"
     page.write_text("Halden Robotics is a company in Trondheim. It builds machines.\n", encoding="utf-8")
-    assert "1 new passages" in kedit("ingest", page).out
+    assert "1 new passage," in kedit("ingest", page).out
     assert "0 new passages" in kedit("ingest", page).out
     decision = asked(kedit, "Where is Halden Robotics?", "--explain")
     assert decision["route"] == "retrieval"

@@ -83,10 +83,11 @@ def test_doctor_says_where_each_default_comes_from(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KEDIT_NAMESPACE", "desk")
     Path("kedit.toml").write_text('model = "kedit-mini-counterfactual"\n')
+    assert "index/default  (built in)" in kedit("doctor", store=False).out
     told = json.loads(kedit("doctor", "--json", store=False).out)["settings"]
     assert told["namespace"] == {"value": "desk", "origin": "KEDIT_NAMESPACE"}
     assert told["model"]["origin"] == str(tmp_path / "kedit.toml")
-    assert told["store"]["origin"] == "built in"
+    assert told["store"]["origin"] is None
     assert "desk  (KEDIT_NAMESPACE)" in kedit("doctor", store=False).out
 
 

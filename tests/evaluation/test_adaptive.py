@@ -28,8 +28,8 @@ from kedit_memory.models.language import Reply
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import Mention, Passage, RetrievedPassage
-from kedit_memory.routing.relations import RelationClassifier
-from kedit_memory.routing.signals import Signals, Sources
+from kedit_memory.routing.gate.relations import RelationClassifier
+from kedit_memory.routing.gate.signals import Signals, Sources
 from kedit_memory.world import load_world
 
 PLAN = AdaptivePlan(dataset="world", questions=600, resplits=4, budget=0.7)

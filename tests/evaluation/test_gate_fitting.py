@@ -14,7 +14,7 @@ from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.models.remote import OpenAIModel
 from kedit_memory.records import Passage, Route
 from kedit_memory.retrieval.corpus import Corpus
-from kedit_memory.routing.gate_calibration import NOTE, GateQuestion
+from kedit_memory.routing.gate.calibration import NOTE, GateQuestion
 from kedit_memory.routing.router import Router
 
 COLOURS, PRICES = "What colour has part {n}?", "How much does part {n} cost?"

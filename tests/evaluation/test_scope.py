@@ -29,7 +29,7 @@ from kedit_memory.evaluation.scope.run import (
 )
 from kedit_memory.evaluation.scope.sets import CALIBRATING, TEST, TRAINING, OpenQuestion, ScopeCase, ScopeEdit, ScopeSet
 from kedit_memory.memory import EditMemory
-from kedit_memory.routing.verify import Judged
+from kedit_memory.routing.question import Judged
 
 PLAN = ScopePlan(dataset="world", questions=50)
 FIRMS = [f"Firm{n}" for n in range(40)]

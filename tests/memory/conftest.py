@@ -36,10 +36,10 @@ class WordEncoder:
 
 def state(memory: EditMemory) -> list[Any]:
     """Every row that a question can depend on, to the last bit."""
-    with memory._session.index.alone(), memory._session.store.reading() as rows:
+    with memory._index.alone(), memory._store.reading() as rows:
         edits = rows.query("SELECT * FROM edits ORDER BY id")
         keys = rows.query("SELECT * FROM keys WHERE live ORDER BY id")
-        index = [part.tolist() for part in memory._session.index.contents(rows)]
+        index = [part.tolist() for part in memory._index.contents(rows)]
     return [list(map(tuple, edits)), list(map(tuple, keys)), index]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kedit_memory.errors import InvalidInputError, StoreError
-from kedit_memory.memory import neighbours, read
+from kedit_memory.memory import neighbours, read, store
 from kedit_memory.memory.index.base import distances
 from kedit_memory.memory.memory import EditMemory
 from kedit_memory.records import KeyKind, Match
@@ -98,7 +98,7 @@ def test_about_agrees_with_search_and_scope(
         covering = memory.in_scope(vector, as_of=as_of, subjects=["Norway"])
         assert {m.edit.id for m in covering if m.edit.subject} <= {match.edit.id for match in about}
         for match in about:
-            keys = memory._session.store.keys_of(match.edit.id)
+            keys = memory._store.keys_of(match.edit.id)
             gaps = distances(vector, memory.encode([key.text for key in keys]))
             assert match.distance == gaps.min()
             assert (match.key, match.radius) in {
@@ -131,14 +131,14 @@ def test_an_edit_of_another_day_counts_as_subjectless(memory: EditMemory) -> Non
 @pytest.mark.parametrize(
     ("sql", "count", "indexes"),
     [
-        (read._SELECT_ABOUT, 3, ["edits_by_subject (namespace=? AND subject_key=?)", "keys_by_edit"]),
+        (read._SELECT_ABOUT, 4, ["edits_by_subject (namespace=? AND subject_key=?)", "keys_by_edit"]),
         (read._SELECT_REJECTING, 1, ["keys_rejected", "keys_by_edit"]),
-        (neighbours._EXPANDED, 0, ["keys_expanded"]),
+        (store._ANY_EXPANDED, 0, ["keys_expanded"]),
         (neighbours._REJECTED, 1, ["keys_rejected"]),
     ],
 )
 def test_every_lookup_has_its_index(memory: EditMemory, sql: str, count: int, indexes: list[str]) -> None:
-    rows = memory._session.store.query(f"EXPLAIN QUERY PLAN {sql}", *["[]"] * count)
+    rows = memory._store.query(f"EXPLAIN QUERY PLAN {sql}", *["[]"] * count)
     plan = "\n".join(row["detail"] for row in rows)
     for index in indexes:
         assert index in plan
@@ -146,7 +146,7 @@ def test_every_lookup_has_its_index(memory: EditMemory, sql: str, count: int, in
 
 def test_a_damaged_vector_gives_one_line(memory: EditMemory) -> None:
     memory.add(KING, "A", subject="Norway")
-    memory._session.store.connection.execute("UPDATE keys SET vector = x'00'")
+    memory._store.connection.execute("UPDATE keys SET vector = x'00'")
     with pytest.raises(StoreError, match="wrong size; run kedit verify"):
         memory.about(np.ones(32, np.float32), ["Norway"])
 

@@ -97,7 +97,7 @@ def change_byte(file: Path, place: int = -3) -> None:
     file.write_bytes(data)
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "keys.faiss", "vectors.npy", "ids.npy", "radii.npy"])
+@pytest.mark.parametrize("name", ["manifest.json", "keys.faiss", "ids.npy", "radii.npy"])
 @pytest.mark.parametrize("how", ["change", "cut", "empty", "remove"])
 def test_a_damaged_cache_is_built_anew_without_encoding(open_memory: OpenMemory, name: str, how: str) -> None:
     memory = open_memory()
@@ -174,7 +174,7 @@ def test_verify_finds_what_is_wrong_in_the_rows(open_memory: OpenMemory) -> None
     memory = open_memory()
     fill(memory)
     answers(memory)
-    run = memory._session.store.connection.execute
+    run = memory._store.connection.execute
     run("UPDATE keys SET vector = zeroblob(128) WHERE id = 1")
     run("UPDATE keys SET vector = x'00' WHERE id = 2")
     run("UPDATE keys SET live = 0 WHERE id = 3")
@@ -189,7 +189,7 @@ def test_verify_finds_what_is_wrong_in_the_rows(open_memory: OpenMemory) -> None
     memory.rebuild()
     run("INSERT INTO keys SELECT 99, edit_id, kind, text, radius, 1, vector, checksum FROM keys WHERE id = 5")
     assert "key 99 is not in the index" in "\n".join(memory.verify().problems)
-    memory._session.index.forget()
+    memory._index.forget()
     run("DELETE FROM keys WHERE id = 99")
     memory.rebuild()
     run("UPDATE keys SET radius = 0.2 WHERE id = 4")
@@ -287,7 +287,7 @@ def test_errors_of_sqlite_say_what_to_do(tmp_path: Path, message: str, words: st
 def test_a_full_disk_changes_nothing(memory: EditMemory) -> None:
     fill(memory)
     answers(memory)
-    run = memory._session.store.connection.execute
+    run = memory._store.connection.execute
     run(f"PRAGMA max_page_count = {run('PRAGMA page_count').fetchone()[0]}")
     with pytest.raises(StoreError, match="full; nothing was changed, free some space"):
         fill(memory, 500)

@@ -137,8 +137,6 @@ def test_update_refuses(memory: EditMemory) -> None:
     memory.add("Who owns it?", "Ann")
     with pytest.raises(InvalidInputError, match="nothing to change in e1"):
         memory.update("e1")
-    with pytest.raises(InvalidInputError, match="'colour' cannot be updated"):
-        memory.update("e1", colour="red")  # type: ignore[call-arg]
     with pytest.raises(ConflictError):
         memory.update("e1", prompt="Who owns it?", on_conflict="reject")
     assert memory.get("e1").prompt == PM
@@ -371,13 +369,6 @@ def test_reading_rows_loads_neither_faiss_nor_torch(memory: EditMemory) -> None:
     subprocess.run([sys.executable, "-c", program], check=True, cwd=root)
 
 
-def test_names_of_subjects(memory: EditMemory) -> None:
-    memory.add(PM, "x", subject="United Kingdom", aliases=["UK"])
-    newest, pairs = memory.names()
-    assert pairs == [("United Kingdom", "United Kingdom"), ("UK", "United Kingdom")]
-    assert memory.names(after=newest) == (newest, [])
-
-
 def test_export_keeps_everything(open_memory: Callable[..., EditMemory], tmp_path: Path) -> None:
     memory = open_memory()
     memory.add(PM, "Rishi Sunak", valid_from="2022", aliases=["a"], metadata={"b": [1, None]})
@@ -539,6 +530,38 @@ def test_what_has_changed_since_it_was_exported_stays_as_it_is(memory: EditMemor
     before = memory.all(status=None)
     assert len(memory.import_file(tmp_path / "rows.jsonl").known) == 2
     assert memory.all(status=None) == before
+
+
+def test_the_lines_of_an_export_may_stand_in_one_document(
+    open_memory: Callable[..., EditMemory], tmp_path: Path
+) -> None:
+    memory, copy = open_memory(), open_memory("copy")
+    memory.add(PM, "old", paraphrases=["UK PM?"])
+    memory.add(PM, "new")
+    memory.export(tmp_path / "rows.jsonl")
+    lines = (tmp_path / "rows.jsonl").read_text().splitlines()
+    (tmp_path / "all.json").write_text(f'{{"edits": [{", ".join(lines)}]}}')
+    assert len(copy.import_file(tmp_path / "all.json").stored) == 2
+    assert copy.list(status=None) == memory.list(status=None)
+
+
+def test_an_import_goes_into_the_namespace_that_is_named(
+    open_memory: Callable[..., EditMemory], tmp_path: Path
+) -> None:
+    memory, copy, file = open_memory(), open_memory("copy"), tmp_path / "rows.jsonl"
+    memory.add(PM, "old", namespace="a")
+    memory.add(PM, "new", namespace="a", valid_from="2024", valid_until="2025")
+    memory.add("c?", "d", namespace="b")
+    memory.export(file)
+    file.write_text(file.read_text() + '{"prompt": "e?", "target": "f", "namespace": "a"}\n' + GOOD_LINE + "\n")
+    for namespace, found in ((" mine ", {"mine"}), (None, {"a", "b", "default"})):
+        taken = copy.import_file(file, namespace=namespace)
+        assert {edit.namespace for edit in taken.stored} == found
+        assert (len(taken.stored), copy.import_file(file, namespace=namespace).stored) == (6, ())
+    assert [match.edit.target for match in copy.worded([PM], as_of="2023", namespace="mine")] == ["old"]
+    assert {edit.namespace for edit in copy.list(namespace=None)} == {"mine", "a", "b", "default"}
+    with pytest.raises(InvalidInputError, match="namespace is empty"):
+        copy.import_(file, namespace=" ")
 
 
 @pytest.mark.parametrize("partial", [False, True])

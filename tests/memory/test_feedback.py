@@ -36,7 +36,7 @@ def exported(memory: EditMemory) -> str:
 
 
 def keys(memory: EditMemory, edit_id: str = "e1") -> dict[str, tuple[str, float]]:
-    return {key.text: (str(key.kind), key.radius) for key in memory._session.store.keys_of(edit_id)}
+    return {key.text: (str(key.kind), key.radius) for key in memory._store.keys_of(edit_id)}
 
 
 def gap(memory: EditMemory, one: str, other: str) -> float:
@@ -79,7 +79,7 @@ def test_a_rejected_key_is_searched_by_nothing(memory: EditMemory) -> None:
     assert memory.stats().keys == memory.verify().keys == memory.verify().indexed == memory.rebuild() == 1
     memory.add(NEAR, "somebody else")  # e1's rejection is no neighbour of it, e1's prompt is
     assert keys(memory, "e2")[NEAR][1] == gap(memory, PM, NEAR) / 2
-    memory._session.store.connection.execute("UPDATE keys SET live = 0 WHERE id = 1")
+    memory._store.connection.execute("UPDATE keys SET live = 0 WHERE id = 1")
     assert "edit e1 has no key" in memory.verify().problems[0]
 
 
@@ -384,7 +384,7 @@ def expected(memory: EditMemory, question: str) -> tuple[set[str], set[str]]:
     vector = memory.encode([question])[0]
     covering, rejecting = set(), set()
     for edit in memory.all():
-        own = memory._session.store.keys_of(edit.id)
+        own = memory._store.keys_of(edit.id)
         gaps = distances(vector, memory.encode([key.text for key in own])).tolist()
         found = [(gap, key.radius) for key, gap in zip(own, gaps, strict=True) if key.kind != "rejected"]
         against = [gap for key, gap in zip(own, gaps, strict=True) if key.kind == "rejected"]
@@ -453,7 +453,7 @@ def test_a_radius_is_never_out_of_bounds(memory: EditMemory) -> None:
 
 def test_the_table_knows_the_kinds(memory: EditMemory) -> None:
     memory.add(PM, "x")
-    run = memory._session.store.connection.execute
+    run = memory._store.connection.execute
     for kind in KeyKind:
         run("UPDATE keys SET kind = ?", (str(kind),))
     with pytest.raises(sqlite3.IntegrityError):

@@ -155,3 +155,18 @@ def test_large_index_reduces_and_stays_exact() -> None:
 def test_unknown_engine_is_named() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'faiss'"):
         load_engine("fais")
+
+
+def test_an_index_that_is_reduced_goes_on_growing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kedit_memory.memory.index.reduction.RANKS", (3,))
+    monkeypatch.setattr("kedit_memory.memory.index.reduction._CANDIDATE_NS", 0.0)
+    chance = np.random.default_rng(0)
+    quick, exact = FaissIndex(DIMENSION, reduce_from=7), ExactIndex(DIMENSION)
+    for step in range(60):
+        vector = chance.standard_normal((1, DIMENSION)).astype(np.float32)
+        for index in (quick, exact):
+            index.insert(np.array([step]), vector, np.array([0.65]))
+            if step % 5 == 4:
+                index.remove(np.array([step - 2]))
+        agree(quick, exact, vector)
+    assert quick._basis is not None

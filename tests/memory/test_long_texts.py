@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from kedit_memory.memory.memory import EditMemory
 from kedit_memory.memory.requests import validate
+from kedit_memory.memory.rows import edit_fields
 from kedit_memory.memory.transfer import export_lines, stored_edit
 from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.records import EditRequest
@@ -71,8 +73,8 @@ def test_a_line_of_an_export_says_the_same(
         assert draft.edit.target == verbatim(target, "target")
         assert draft.edit.statement
         line = json.dumps(
-            vars(draft.edit)
-            | {"id": "e1", "keys": [{"kind": key.kind, "text": key.text, "radius": 0.65} for key in draft.keys]}
+            edit_fields(replace(draft.edit, id="e1"))
+            | {"keys": [{"kind": key.kind, "text": key.text, "radius": 0.65} for key in draft.keys]}
         )
         again = stored_edit(json.loads(line), "line 1")
         assert vars(again.edit) == vars(draft.edit) | {"id": "e1"}
@@ -90,7 +92,7 @@ def test_add_get_export_import_get(open_memory: Callable[..., EditMemory], tmp_p
     for edit, imported, text in zip(added, copy.import_(file), targets, strict=True):
         assert memory.get(edit.id).target == imported.target == copy.get(imported.id).target == verbatim(text, "target")
         assert imported == memory.get(edit.id)
-    assert list(export_lines(copy._session.store, None)) == file.read_text("utf-8").split("\n")[:-1]
+    assert list(export_lines(copy._store, None)) == file.read_text("utf-8").split("\n")[:-1]
 
 
 @pytest.mark.parametrize("bad", ["a\x1b[31mb", "a\rb", "a\x85b"])

@@ -59,7 +59,7 @@ def test_a_cache_that_is_being_written_is_not_made_current(
     edit, pieces = private(memory)
     other.in_scope("What is Xyzzy's number?")
     saved, purged = threading.Event(), threading.Event()
-    index = other._session.index._index
+    index = other._index._index
     assert index is not None
     real = type(index).save
 
@@ -70,7 +70,7 @@ def test_a_cache_that_is_being_written_is_not_made_current(
 
     monkeypatch.setattr(type(index), "save", slowly)
     monkeypatch.setattr("kedit_memory.cachefiles._WAIT", 0.1)
-    writing = threading.Thread(target=other._session.index.save)
+    writing = threading.Thread(target=other._index.save)
     writing.start()
     assert saved.wait(20)
     with pytest.raises(StoreError, match="another process is writing it"):

@@ -96,7 +96,7 @@ def test_no_query_reads_all_edits(memory: EditMemory, name: str) -> None:
     if name == "_BEGUN":
         sql = f"{SELECT_EDIT} WHERE {sql} ORDER BY e.id"
     values = ("default", "2026-06-01", "[]")[-sql.count("?") if name == "_SELECT_UPDATES" else 0 :]
-    plan = [row["detail"] for row in memory._session.store.query(f"EXPLAIN QUERY PLAN {sql}", *values)]
+    plan = [row["detail"] for row in memory._store.query(f"EXPLAIN QUERY PLAN {sql}", *values)]
     assert any("edits_by_" in step or "PRIMARY KEY" in step for step in plan)
     assert not [step for step in plan if step.startswith("SCAN") and "VIRTUAL TABLE" not in step]
     assert not [step for step in plan if step.endswith("(namespace=?)")]  # which would be all of a namespace

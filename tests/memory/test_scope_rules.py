@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kedit_memory.memory.conflicts import conflicts, prompt_key
+from kedit_memory.memory.conflicts import contradicts, prompt_key, question_of, questions_of, same_question
 from kedit_memory.memory.radius import DEFAULT_RADIUS, Neighbour, expand, scope_of, split
 from kedit_memory.records import Edit, Kind, Status
 
@@ -79,24 +79,48 @@ def edit(name: str, target: str | None = "x", **fields: object) -> Edit:
         ({}, True),
         ({"prompt": "  who LEADS x "}, True),
         ({"prompt": "Who owns X?"}, False),
-        ({"target": "X!"}, True),
-        ({"target": None}, True),
         ({"subject": "X"}, True),
-        ({"namespace": "other"}, False),
-        ({"status": Status.RETRACTED, "holds": False}, False),
-        ({"status": Status.SUPERSEDED}, True),  # on days that are left to it
     ],
 )
-def test_conflicts_by_prompt(fields: dict[str, object], expected: bool) -> None:
+def test_the_same_question_by_prompt(fields: dict[str, object], expected: bool) -> None:
     old = edit("e1", **({"target": "y"} | fields))  # type: ignore[arg-type]
-    assert conflicts(edit("e2"), old) is expected
+    assert same_question(question_of(edit("e2")), question_of(old)) is expected
 
 
-def test_conflicts_by_slot_whatever_the_prompt() -> None:
+def test_the_same_question_by_slot_whatever_the_prompt() -> None:
     old = edit("e1", "y", subject="United Kingdom", relation="head_of_government", prompt="PM of the UK?")
     new = edit("e2", "z", subject="united  kingdom", relation="Head of government")
-    assert conflicts(new, old)
-    assert not conflicts(edit("e3", "z", subject="France", relation="head of government"), old)
+    assert same_question(question_of(new), question_of(old))
+    other = edit("e3", "z", subject="France", relation="head of government")
+    assert not same_question(question_of(other), question_of(old))
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"target": "x"}, False),
+        ({"target": "X!"}, True),  # a correction of case or marks
+        ({"target": None}, True),
+        ({"status": Status.RETRACTED, "holds": False}, False),
+        ({"status": Status.SUPERSEDED}, True),  # on days that are left to it
+        ({"valid_until": "2020-01-01"}, True),
+    ],
+)
+def test_what_contradicts(fields: dict[str, object], expected: bool) -> None:
+    old = edit("e1", **({"target": "y"} | fields))  # type: ignore[arg-type]
+    assert contradicts(edit("e2"), old) is expected
+    assert contradicts(edit("e2", valid_from="2021-01-01"), old) is (expected and "valid_until" not in fields)
+
+
+def test_a_question_under_other_names_is_the_same_in_slot_and_prompt() -> None:
+    new = edit("e2", subject="NYC", relation="mayor", prompt="Who leads NYC (not NYCB)?")
+    asked = questions_of(new, ["New York City", "The \\1 Apple"])
+    assert asked[0] == question_of(new)
+    assert {one.slot for one in asked} == {f"{name}\x1fmayor" for name in ("nyc", "new york city", "the \\1 apple")}
+    assert "who leads new york city (not nycb)" in {one.prompt_key for one in asked}
+    assert questions_of(edit("e3", prompt="Who leads NYC?"), ["New York City"]) == [
+        question_of(edit("e3", prompt="Who leads NYC?"))
+    ]
 
 
 def test_prompt_key_of_punctuation_alone_is_kept() -> None:

@@ -153,13 +153,13 @@ def test_an_add_that_races_a_new_encoder_stores_no_vector_of_another_size(open_m
 def test_stored_vectors_of_an_encoder_that_was_replaced_meanwhile_are_not_written(open_memory: OpenMemory) -> None:
     memory, other = open_memory(), open_memory()
     memory.add("Who leads Acme?", "Ann", subject="Acme")
-    encoded = memory._session.encoding.encode(["Who leads Acme?"])
+    encoded = memory._encoding.encode(["Who leads Acme?"])
     other.rebuild(WordEncoder("other", 16))
     with (
         pytest.raises(StoreError, match="encoded anew meanwhile, nothing was changed; try again"),
-        memory._session.store.transaction(),
+        memory._store.transaction(),
     ):
-        memory._session.encoding.record(encoded.made_by)
+        memory._encoding.record(encoded.made_by)
 
 
 def test_a_store_that_was_deleted_acknowledges_nothing(open_memory: OpenMemory) -> None:

@@ -142,7 +142,9 @@ def test_a_name_that_only_a_file_gives_is_not_asked_of_the_hub(monkeypatch):
         raise OSError("not here")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-    with pytest.raises(ModelError, match=r"is not on this machine, and only a file names it; .* --encoder"):
+    with pytest.raises(
+        ModelError, match=r"is not on this machine, and only a file names it; .* --encoder some/encoder"
+    ):
         load_encoder("some/encoder", fetch=False).encode(["a"])
     with pytest.raises(ModelError, match="neither a folder nor at hand"):
         load_encoder("some/encoder").encode(["a"])

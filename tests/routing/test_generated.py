@@ -155,4 +155,4 @@ def test_a_router_reranks_what_it_finds(memory: EditMemory) -> None:
     every = Bm25Retriever(passages).search(ASKED, 4)
     assert [one.passage for one in plain.explain(ASKED).passages] == [one.passage for one in every[:3]]
     assert [one.passage for one in turned.explain(ASKED).passages] == [one.passage for one in every[:0:-1]]
-    assert kind_of(turned.retriever()) == "RerankedRetriever(backwards)"
+    assert kind_of(turned.passages.retriever()) == "RerankedRetriever(backwards)"

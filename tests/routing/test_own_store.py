@@ -17,7 +17,8 @@ from kedit_memory.models.named import load_model
 from kedit_memory.records import Passage, Route
 from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.routing.background import Background
-from kedit_memory.routing.gate import Gate
+from kedit_memory.routing.gate.gate import Gate
+from kedit_memory.routing.passages import Passages
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.shipped import data_folder
 from kedit_memory.text import fold
@@ -137,7 +138,7 @@ def test_without_passages_nothing_is_searched_and_no_gate_is_asked(
     make: Callable[..., Router], asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Gate, "decide", lambda *_: pytest.fail("the gate was asked"))
-    monkeypatch.setattr(Router, "retriever", lambda *_: pytest.fail("passages were searched for"))
+    monkeypatch.setattr(Passages, "retriever", lambda *_: pytest.fail("passages were searched for"))
     router = make()
     for question in asked:
         decision = router.explain(question)

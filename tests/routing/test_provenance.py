@@ -82,7 +82,7 @@ def test_an_answer_tells_all_it_rests_on_in_json():
                 "source": "https://example.org/Gisors",
                 "date": None,
                 "edit": "e7",
-                "why": "it states what edit e7 has erased, and is older",
+                "why": "it states what edit e7 has erased",
             }
         ],
         "popularity": {"subject": None, "tier": None},

@@ -11,9 +11,12 @@ from kedit_memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.models.pair import Pair
 from kedit_memory.records import Route
-from kedit_memory.routing.calibration import NOTE, Basis, Outcome, Scored, certify
+from kedit_memory.routing.calibration import NOTE, Basis
+from kedit_memory.routing.certify import certify
+from kedit_memory.routing.labelled import Outcome, Scored
+from kedit_memory.routing.question import NONE
 from kedit_memory.routing.router import Router, RouterConfig
-from kedit_memory.routing.verify import NONE, ScopeVerifier
+from kedit_memory.routing.verify import ScopeVerifier
 
 
 class WordModel:

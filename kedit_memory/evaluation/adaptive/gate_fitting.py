@@ -8,9 +8,9 @@ from kedit_memory.evaluation.adaptive.observed import Labelled, Observer, Progre
 from kedit_memory.models.language import TextModel
 from kedit_memory.models.prompts import MAX_NEW_TOKENS
 from kedit_memory.popularity.table import TIER_BOUNDS, tier_of
-from kedit_memory.records import Mention
+from kedit_memory.records import DEFAULT_NAMESPACE, Mention
 from kedit_memory.retrieval.base import kind_of
-from kedit_memory.routing.gate_calibration import (
+from kedit_memory.routing.gate.calibration import (
     GateCalibration,
     GateQuestion,
     check_size,
@@ -18,11 +18,11 @@ from kedit_memory.routing.gate_calibration import (
     known_signals,
     split,
 )
-from kedit_memory.routing.policies import GateCase, GatePolicy, policy_class, weighs_uncertainty
-from kedit_memory.routing.relations import classifier, masked
+from kedit_memory.routing.gate.policies import GateCase, GatePolicy, policy_class, weighs_uncertainty
+from kedit_memory.routing.gate.relations import classifier, masked
+from kedit_memory.routing.gate.signals import Sources
+from kedit_memory.routing.gate.uncertainty import own_answers
 from kedit_memory.routing.router import Router
-from kedit_memory.routing.signals import Sources
-from kedit_memory.routing.uncertainty import own_answers
 
 
 def calibrate_gate(
@@ -42,7 +42,7 @@ def calibrate_gate(
     """
     kind = policy_class(policy)
     check_size(len(asked), budget)
-    if nothing := router.nothing_to_search():
+    if nothing := router.passages.none_to_find(DEFAULT_NAMESPACE):
         raise InvalidInputError(f"a gate has nothing to decide: {nothing}; ingest some, or give the router 1 or more")
     _check_tells(router.model, kind, asked[0].question)
     links = [router.link(one.question) for one in asked]
@@ -68,7 +68,7 @@ def calibrate_gate(
         policy=policy,
         parameters=fitted.parameters(),
         model=router.model.name,
-        search=kind_of(router.retriever()),
+        search=kind_of(router.passages.retriever()),
         passages=router.config.passages,
         background=router.background.name,
         budget=budget,

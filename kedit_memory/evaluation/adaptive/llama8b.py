@@ -20,7 +20,7 @@ from kedit_memory.evaluation.metrics import normalise, wilson
 from kedit_memory.evaluation.public import folder_of, read_json_lines
 from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.records import Encoder
-from kedit_memory.routing.form import form_of
+from kedit_memory.routing.gate.form import form_of
 
 NAME = "adaptive_llama8b"
 MODEL = "Llama-3.1-8B-Instruct"

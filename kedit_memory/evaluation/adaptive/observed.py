@@ -9,9 +9,9 @@ from kedit_memory.models.language import TextModel, WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Decision, Mention, RetrievedPassage, Route
 from kedit_memory.routing.asking import fitted, prompt_of
+from kedit_memory.routing.gate.signals import Signal, Signals, Sources, with_retrieval
+from kedit_memory.routing.gate.uncertainty import own_answers, tells
 from kedit_memory.routing.said import holds
-from kedit_memory.routing.signals import Signal, Signals, Sources, with_retrieval
-from kedit_memory.routing.uncertainty import own_answers, tells
 
 Progress = Callable[[str], None]
 Counts = Callable[[str, Sequence[str]], bool]

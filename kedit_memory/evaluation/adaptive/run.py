@@ -29,7 +29,7 @@ from kedit_memory.retrieval.dense import ENGINE, DenseRetriever
 from kedit_memory.retrieval.fuse import FusedRetriever
 from kedit_memory.retrieval.passages import asking_for, sift
 from kedit_memory.retrieval.relevance import Relevance
-from kedit_memory.routing.policies import POLICIES, GateCase, cases_needed, policy_class, weighs_uncertainty
+from kedit_memory.routing.gate.policies import POLICIES, GateCase, cases_needed, policy_class, weighs_uncertainty
 
 DEPTH = 5  # passages within which the gold one must come
 

@@ -15,9 +15,9 @@ from kedit_memory.errors import InvalidInputError, NotFoundError
 from kedit_memory.evaluation.public import folder_of
 from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import Passage
+from kedit_memory.routing.gate.relations import SLOT, RelationClassifier
+from kedit_memory.routing.gate.signals import Sources
 from kedit_memory.routing.link import Linker, surfaces_of
-from kedit_memory.routing.relations import SLOT, RelationClassifier
-from kedit_memory.routing.signals import Sources
 from kedit_memory.text import fold
 from kedit_memory.world import UNSEEN_TIER, Fact, World, background, load_world, world_folder
 
@@ -83,7 +83,7 @@ def world_set(_: Path | None, *, questions: int, seed: int, even: bool = False) 
         name="world",
         questions=tuple(drawn),
         passages=known.passages,
-        linker=Linker(surfaces_of(known.aliases)),
+        linker=Linker.of(surfaces_of(known.aliases)),
         sources=Sources(table=known.popularity, relations=RelationClassifier(known.phrasings)),
         source=world_folder(),
     )
@@ -213,7 +213,7 @@ def _public(
             for text, answers, relation, subject in asked
         ),
         passages=passages,
-        linker=Linker((subject, subject) for _, _, _, subject in asked),
+        linker=Linker.of((subject, subject) for _, _, _, subject in asked),
         sources=Sources(table=table, relations=RelationClassifier(phrasings)),
         source=source,
     )

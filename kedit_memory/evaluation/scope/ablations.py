@@ -9,9 +9,9 @@ from kedit_memory.evaluation.scope.controls import Verdict
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.pair import Pair
 from kedit_memory.records import Vectors
-from kedit_memory.routing.calibration import LINKED
+from kedit_memory.routing.question import LINKED, Candidate, Judged
 from kedit_memory.routing.router import Router, RouterConfig
-from kedit_memory.routing.verify import MOST, Candidate, Judged, PairScorer, ScopeVerifier
+from kedit_memory.routing.verify import MOST_READ, PairScorer, ScopeVerifier
 
 _NEAR = 256  # rows of questions multiplied at once
 
@@ -50,7 +50,9 @@ def without_link(
     memory: EditMemory, verifier: ScopeVerifier, questions: Sequence[str], vectors: Vectors
 ) -> list[Verdict]:
     """The nearest keys bring edits up, whatever the question names; the pair model reads both texts as they are."""
-    found = [[Candidate(match=match, stratum=LINKED) for match in memory.search(vector, MOST)] for vector in vectors]
+    found = [
+        [Candidate(match=match, stratum=LINKED) for match in memory.search(vector, MOST_READ)] for vector in vectors
+    ]
     best = [weighed[0] if weighed else None for weighed in verifier.weigh(questions, found)]
     return [
         Verdict(edit=one.match.edit.id, score=one.score, fires=False)

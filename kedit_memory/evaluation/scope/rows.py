@@ -11,9 +11,9 @@ from kedit_memory.evaluation.negatives import KINDS
 from kedit_memory.evaluation.rows import Row, Run
 from kedit_memory.evaluation.scope import controls
 from kedit_memory.evaluation.scope.controls import Verdict
+from kedit_memory.evaluation.scope.reliability import ReliabilityBin, calibration_error
 from kedit_memory.records import Vectors
-from kedit_memory.routing.calibration import ReliabilityBin, calibration_error
-from kedit_memory.routing.verify import Judged
+from kedit_memory.routing.question import Judged
 
 PROMPT, REPHRASING, DIALOGUE, MISSPELT, OPEN = "prompt", "rephrasing", "dialogue", "misspelt", "open_question"
 ASKING = (

@@ -17,6 +17,7 @@ from kedit_memory.evaluation.public import background_of, source_of
 from kedit_memory.evaluation.rows import Row, Run, describe_run
 from kedit_memory.evaluation.scope import controls
 from kedit_memory.evaluation.scope.controls import Point, Verdict
+from kedit_memory.evaluation.scope.reliability import ReliabilityBin, reliability_bins
 from kedit_memory.evaluation.scope.rows import ASKING, OPEN, PROMPT, Question, Table
 from kedit_memory.evaluation.scope.sets import (
     CALIBRATING,
@@ -31,9 +32,9 @@ from kedit_memory.evaluation.scope.sets import (
 )
 from kedit_memory.memory import EditMemory
 from kedit_memory.records import EditRequest, OnConflict, Vectors
-from kedit_memory.routing.calibration import EXACT, ReliabilityBin, reliability_bins
+from kedit_memory.routing.question import EXACT, Judged
 from kedit_memory.routing.router import Router, RouterConfig
-from kedit_memory.routing.verify import Judged, ScopeVerifier
+from kedit_memory.routing.verify import ScopeVerifier
 
 METHOD = "kedit"
 PARTS = (TEST, CALIBRATING)  # what may be asked; the training part is what the verifier has seen

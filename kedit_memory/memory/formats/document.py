@@ -1,4 +1,4 @@
-"""One JSON document: a list of edits or conversations, a single one, or JSON-LD of a FAQ page."""
+"""One JSON document: a list of edits or conversations, a single one, an export, or JSON-LD of a FAQ page."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +8,8 @@ from kedit_memory.memory.formats.content import text_of
 from kedit_memory.memory.formats.fields import NamedRow
 from kedit_memory.memory.formats.jsonl import parsed_json, record_of
 from kedit_memory.memory.formats.linked_data import questions_in
+
+_EDITS = "edits"  # under which `kedit export --json` has its lines
 
 
 def read_document(path: Path) -> Iterator[NamedRow]:
@@ -29,6 +31,8 @@ def read_document(path: Path) -> Iterator[NamedRow]:
     if questions:
         yield from ((f"question {number}", row) for number, row in enumerate(questions, start=1))
         return
+    if isinstance(document, dict) and isinstance(document.get(_EDITS), list):
+        document = document[_EDITS]
     rows = document if isinstance(document, list) else [document]
     for number, row in enumerate(rows, start=1):
         where = f"item {number}"

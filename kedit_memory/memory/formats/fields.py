@@ -8,6 +8,7 @@ from kedit_memory.records import REQUEST_FIELDS
 
 NamedRow: TypeAlias = tuple[str, object]  # what messages call it, such as "line 3", and what it holds
 
+_NUMBER = "id"
 OTHER_NAMES = {
     "question": "prompt", "query": "prompt", "q": "prompt",
     "answer": "target", "answers": "target", "response": "target", "completion": "target", "a": "target",
@@ -32,9 +33,9 @@ def renamed(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_metadata(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row with what is no field of an edit moved into its metadata."""
-    others = {name: value for name, value in row.items() if name not in REQUEST_FIELDS and value is not None}
-    known = {name: value for name, value in row.items() if name in REQUEST_FIELDS}
+    """The row with what is no field of an edit moved into its metadata; an id there tells rows of one file apart."""
+    known = {name: value for name, value in row.items() if name in REQUEST_FIELDS and name != _NUMBER}
+    others = {name: value for name, value in row.items() if name not in known and value is not None}
     if not others:
         return known
     metadata = known.get("metadata") or {}

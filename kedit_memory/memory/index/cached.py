@@ -14,7 +14,7 @@ from kedit_memory.errors import StoreError, UnknownNameError
 from kedit_memory.memory.index import ENGINES, VectorIndex, load_engine
 from kedit_memory.memory.index.base import Floats, Ids
 from kedit_memory.memory.rows import snapshot_from
-from kedit_memory.memory.store import CACHE, Rows, Store
+from kedit_memory.memory.store import CACHE, Keys, Rows, Store
 from kedit_memory.records import Vectors
 
 _LOG = logging.getLogger(__name__)
@@ -45,6 +45,10 @@ class CachedIndex:
         with self._lock:
             yield
 
+    def known(self, sequence: int) -> VectorIndex | None:
+        """The index if it is in memory and knows just the operations up to this one."""
+        return self._index if self._sequence == sequence else None
+
     def at(self, rows: Rows) -> VectorIndex | None:
         """The index in step with these rows; None while the store has no key. Called `alone`."""
         newest = rows.last_sequence()
@@ -58,16 +62,20 @@ class CachedIndex:
         """A new index of the same engine, for keys that are not committed yet."""
         return self._engine()(dimension)
 
-    def follow(self, operation: int, edits: Iterable[int], stale: Iterable[int]) -> None:
-        """Takes over what a committed operation did: the keys that these edits have now; `stale` are those before.
+    def follow(self, operation: int, keys: Keys, stale: Iterable[int]) -> None:
+        """Takes over what a committed operation did: the keys that its edits have now; `stale` are those before.
 
         An index that has missed operations of other processes catches up at the next question.
         """
         with self._lock:
-            if self._index is not None and self._sequence == operation - 1:
-                with self._store.reading() as rows:
-                    self._refresh(rows, edits, stale)
-                self._sequence = operation
+            if self.known(operation - 1) is None:
+                return
+            try:
+                self._take(keys, stale)
+            except BaseException:  # such as no memory left: the next question builds it anew
+                self.forget()
+                raise
+            self._sequence = operation
 
     def forget(self) -> None:
         """Drops what is in memory; the next question loads it anew."""
@@ -213,7 +221,10 @@ class CachedIndex:
 
     def _refresh(self, rows: Rows, edits: Iterable[int], stale: Iterable[int]) -> None:
         """Takes the keys of these edits from the rows again."""
-        ids, vectors, radii = rows.recallable(sorted(edits))
+        self._take(rows.recallable(sorted(edits)), stale)
+
+    def _take(self, keys: Keys, stale: Iterable[int]) -> None:
+        ids, vectors, radii = keys
         index = self._index or self.empty(vectors.shape[1])
         gone = np.setdiff1d(np.fromiter(stale, np.int64), ids)
         index.remove(gone)

@@ -6,9 +6,7 @@ q is asked as (z_q, 1, 1). The product is (r^2 - |x - q|^2 + |q|^2) / 2 when not
 give plain distances. What is found in float32, with a slack that covers rounding, is a superset;
 the shared float64 distance over the full vectors decides.
 
-FAISS holds and saves the rows, and finds nearest ones. Which rows reach a threshold is told by one
-product with the same numbers coordinate by coordinate: a reduced row has a dozen, too few for FAISS
-to be busy with, and between two answers of a model they lie in no cache.
+The vectors are held once: in the rows of FAISS, or beside them where these are reduced.
 FAISS runs a single question on one thread, so its global thread count is left alone.
 """
 
@@ -24,13 +22,14 @@ from kedit_memory.records import Vectors
 
 _UNIT = 2.0**-24  # the rounding unit of float32
 _GROWTH = 4  # a basis is chosen anew when the index has grown this many times
-_QUERIES, _KEYS = 256, 4096  # compared at once, which bounds the memory of a batch
+_QUERIES = 256  # asked at once, which bounds the memory of a batch
+_KEYS = 4096  # reduced at once, likewise
 _FIRST_LOOK = 128  # reduced neighbours that bound the true ones
 _WORTHWHILE = 32  # candidates from which a float32 comparison pays
 
 
 class FaissIndex:
-    """Exact per-key radii over a flat FAISS index of reduced vectors; the full ones lie beside it.
+    """Exact per-key radii over a flat FAISS index of vectors, or of reduced ones with the full ones beside it.
 
     A removed key leaves a free row, which the next insertion takes, so one removal costs the same
     in a large index as in a small one.
@@ -45,11 +44,10 @@ class FaissIndex:
         self._free: list[int] = []
         self._used = 0  # rows in use or free
         self._ids = np.empty(0, np.int64)
-        self._vectors = np.empty((0, dimension), np.float32)
+        self._whole: Vectors | None = None  # the vectors by row, where those of `_flat` are reduced
         self._radii = np.empty(0, np.float64)
         self._largest = 0.0  # squared norm or squared radius, for the slack
         self._flat: Any = faiss.IndexFlatIP(dimension + 2)
-        self._columns = np.empty((dimension + 2, 0), np.float32)  # the rows of `_flat`, a column each
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -62,21 +60,19 @@ class FaissIndex:
         vectors, radii = np.ascontiguousarray(vectors[taken], np.float32), radii[taken]
         rows = self._take_rows(len(last))
         self._ids[rows] = ids[taken]
-        self._vectors[rows] = vectors
         self._radii[rows] = radii
+        if self._whole is not None:
+            self._whole[rows] = vectors
         self._rows.update(zip(last, rows.tolist(), strict=True))
+        self._write(rows, self._augmented(vectors, radii))
         if len(self) >= max(self._reduce_from, _GROWTH * self._chosen_at):
             self._choose_basis()
-        else:
-            self._write(rows, self._augmented(vectors, radii))
 
     def remove(self, ids: Ids) -> None:
         """See `VectorIndex.remove`."""
         rows = [row for key in ids.tolist() if (row := self._rows.pop(key, None)) is not None]
         if rows:
-            nowhere = np.zeros((len(rows), self._flat.d), np.float32)
-            nowhere[:, -2] = -np.inf  # no product with it reaches any threshold
-            self._write(np.array(rows), nowhere)
+            self._clear(np.array(rows))
             self._free.extend(rows)
 
     def update_radii(self, ids: Ids, radii: Floats) -> None:
@@ -132,33 +128,41 @@ class FaissIndex:
 
     def save(self, folder: Path) -> None:
         """See `VectorIndex.save`; free rows are left out."""
-        ids, vectors, radii = self.contents()
-        np.save(folder / "ids.npy", ids, allow_pickle=False)
-        np.save(folder / "vectors.npy", vectors, allow_pickle=False)
-        np.save(folder / "radii.npy", radii, allow_pickle=False)
-        if self._basis is not None:
+        rows = self._live_rows()
+        np.save(folder / "ids.npy", self._ids[rows], allow_pickle=False)
+        np.save(folder / "radii.npy", self._radii[rows], allow_pickle=False)
+        if self._basis is not None and self._whole is not None:
             np.save(folder / "basis.npy", self._basis, allow_pickle=False)
+            np.save(folder / "vectors.npy", self._whole[rows], allow_pickle=False)
         flat = faiss.IndexFlatIP(self._flat.d)
-        flat.add(np.ascontiguousarray(self._columns[:, self._live_rows()].T))
+        for start in range(0, len(rows), _KEYS):
+            flat.add(self._view()[rows[start : start + _KEYS]])
         faiss.write_index(flat, str(folder / "keys.faiss"))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """See `VectorIndex.load`."""
-        vectors = np.load(folder / "vectors.npy", allow_pickle=False)
-        index = cls(vectors.shape[1])
+        flat = faiss.read_index(str(folder / "keys.faiss"))
+        reduced = (folder / "basis.npy").exists()
+        whole = np.load(folder / "vectors.npy", allow_pickle=False) if reduced else None
+        index = cls(flat.d - 2 if whole is None else whole.shape[1])
+        index._flat, index._whole = flat, whole
         index._ids = np.load(folder / "ids.npy", allow_pickle=False)
-        index._vectors = vectors
         index._radii = np.load(folder / "radii.npy", allow_pickle=False)
         index._used = len(index._ids)
         index._rows = dict(zip(index._ids.tolist(), range(index._used), strict=True))
-        if (folder / "basis.npy").exists():
+        if whole is not None:
             index._basis = np.load(folder / "basis.npy", allow_pickle=False)
             index._chosen_at = index._used
-        index._flat = faiss.read_index(str(folder / "keys.faiss"))
-        index._columns = np.ascontiguousarray(index._view().T)
-        index._note_largest(index._vectors, index._radii)
+        if not len(index._ids) == len(index._radii) == flat.ntotal == len(index._vectors):
+            raise ValueError(f"{folder} holds parts of different lengths")
+        index._note_largest(index._view()[:, -2], index._radii)
         return index
+
+    @property
+    def _vectors(self) -> Vectors:
+        """The vectors by row, not to be kept: FAISS may move its own."""
+        return self._view()[:, : self.dimension] if self._whole is None else self._whole
 
     def _live_rows(self) -> Ids:
         rows = np.fromiter(self._rows.values(), np.int64, len(self._rows))
@@ -173,8 +177,8 @@ class FaissIndex:
             capacity = needed if not self._used else max(needed, self._used + self._used // 2)
             self._ids = np.resize(self._ids, capacity)
             self._radii = np.resize(self._radii, capacity)
-            self._vectors = _grown(self._vectors, capacity)
-            self._columns = _widened(self._columns, capacity)
+            if self._whole is not None:
+                self._whole = _grown(self._whole, capacity)
         if fresh:
             self._flat.add(np.zeros((fresh, self._flat.d), np.float32))
         rows = np.array([*reused, *range(self._used, needed)], np.int64)
@@ -182,34 +186,42 @@ class FaissIndex:
         return rows
 
     def _choose_basis(self) -> None:
-        """Fits the reduction to the keys at hand and writes all of them anew."""
+        """Fits the reduction to the keys at hand and writes all of them anew where it changes."""
         rows = self._live_rows()
         self._chosen_at = len(rows)
-        self._basis = choose_basis(self._vectors[rows], self._radii[rows])
-        width = self.dimension if self._basis is None else self._basis.shape[1] + 1
-        self._flat = faiss.IndexFlatIP(width + 2)
-        blank = np.zeros((self._used, width + 2), np.float32)
-        blank[:, -2] = -np.inf
-        for start in range(0, len(rows), _KEYS):
-            block = rows[start : start + _KEYS]
-            blank[block] = self._augmented(self._vectors[block], self._radii[block])
-        self._flat.add(blank)
-        self._columns = _widened(blank.T, len(self._ids))
+        basis = choose_basis(self._vectors[rows], self._radii[rows])
+        if basis is None and self._basis is None:
+            return
+        whole = _grown(self._vectors, len(self._ids)) if self._whole is None else self._whole
+        self._basis = basis
+        flat = faiss.IndexFlatIP((self.dimension if basis is None else basis.shape[1] + 1) + 2)
+        for start in range(0, self._used, _KEYS):
+            part = slice(start, min(start + _KEYS, self._used))
+            flat.add(self._augmented(whole[part], self._radii[part]))
+        self._flat = flat
+        self._whole = None if basis is None else whole
+        self._clear(np.array(self._free, np.int64))
 
     def _augmented(self, vectors: Vectors, radii: Floats) -> Vectors:
-        self._note_largest(vectors, radii)
         norms = np.square(vectors.astype(np.float64)).sum(axis=1)
         tail = np.stack([-norms / 2, np.square(radii) / 2], axis=1).astype(np.float32)
+        self._note_largest(tail[:, 0], radii)
         return np.concatenate([reduce(vectors, self._basis), tail], axis=1)
 
-    def _note_largest(self, vectors: Vectors, radii: Floats) -> None:
-        if len(vectors):
-            norm = max(float(np.einsum("ij,ij->i", vectors, vectors).max()), 0.0) * (1 + 1e-4)
+    def _note_largest(self, halves: Vectors, radii: Floats) -> None:
+        """Widens the bound on squared norms, of which -|x|^2 / 2 are given, and on squared radii."""
+        if len(halves):
+            norm = -2 * float(halves.min()) * (1 + 1e-4)
             self._largest = max(self._largest, norm, float(np.square(radii).max()))
 
     def _write(self, rows: Ids, augmented: Vectors) -> None:
         self._view()[rows] = augmented
-        self._columns[:, rows] = augmented.T
+
+    def _clear(self, rows: Ids) -> None:
+        """Makes rows ones whose product with any question reaches no threshold."""
+        nowhere = np.zeros((len(rows), self._flat.d), np.float32)
+        nowhere[:, -2] = -np.inf
+        self._write(rows, nowhere)
 
     def _view(self) -> Vectors:
         """The rows of FAISS, shared with it; taken anew because FAISS may move them."""
@@ -228,35 +240,21 @@ class FaissIndex:
         if not self._rows:
             return [np.empty(0, np.int64) for _ in queries]
         norms = np.square(queries.astype(np.float64)).sum(axis=1)
-        thresholds = (norms - squared - self._slack(norms, squared)) / 2
-        asked = self._asked(queries, scope=scope)
-        if len(queries) == 1:
-            limit = np.nextafter(np.float32(thresholds[0]), np.float32(-np.inf))
-            return [np.flatnonzero(asked[0] @ self._columns[:, : self._used] > limit)]
-        return self._many_candidates(asked, thresholds.astype(np.float32))
-
-    def _many_candidates(self, asked: Vectors, thresholds: Vectors) -> list[Ids]:
-        """The same for a batch of questions, by matrix products."""
-        parts: list[list[Ids]] = [[] for _ in asked]
-        for start in range(0, self._used, _KEYS):
-            keys = self._columns[:, start : min(start + _KEYS, self._used)]
-            for first in range(0, len(asked), _QUERIES):
-                block = slice(first, first + _QUERIES)
-                products = asked[block] @ keys
-                flat = np.flatnonzero(products >= thresholds[block, None])
-                who, rows = np.divmod(flat, products.shape[1])
-                cuts = np.searchsorted(who, np.arange(1, len(products)))
-                for number, found in enumerate(np.split(rows, cuts), start=first):
-                    if len(found):
-                        parts[number].append(found + start)
-        return [np.concatenate(part) if part else np.empty(0, np.int64) for part in parts]
+        thresholds = ((norms - squared - self._slack(norms, squared)) / 2).astype(np.float32)
+        asked, found = self._asked(queries, scope=scope), list[Ids]()
+        for start in range(0, len(asked), _QUERIES):
+            part = slice(start, start + _QUERIES)
+            least = float(np.nextafter(thresholds[part].min(), np.float32(-np.inf)))
+            limits, _, rows = self._flat.range_search(asked[part], least)
+            found += np.split(rows, limits[1:-1].astype(np.int64))
+        return found
 
     def _plausible(self, query: Vectors, rows: Ids, squared: Floats | float) -> Ids:
         """The candidates that full float32 vectors cannot rule out: most of them go here."""
         if len(rows) < _WORTHWHILE:
             return rows
         norm = np.square(query.astype(np.float64)).sum()
-        halves = self._columns[-2, rows]  # -|x|^2 / 2
+        halves = self._view()[rows, -2]  # -|x|^2 / 2
         found = norm - 2 * (self._vectors[rows] @ query + halves)
         kept: Ids = rows[found <= squared + self._slack(norm, np.max(squared))]
         return kept
@@ -270,13 +268,6 @@ class FaissIndex:
         size = np.square(np.sqrt(norms) + np.sqrt(self._largest)) + self._largest + squared
         slack: Floats = 4 * (self.dimension + 8) * _UNIT * size + 1e-30
         return slack
-
-
-def _widened(columns: Vectors, capacity: int) -> Vectors:
-    """The same columns at the start of a wider array, each coordinate's row in one piece."""
-    wider = np.empty((len(columns), capacity), np.float32)
-    wider[:, : columns.shape[1]] = columns
-    return wider
 
 
 def _grown(vectors: Vectors, capacity: int) -> Vectors:

@@ -1,0 +1,81 @@
+"""Where a question goes that no edit answers: to passages, or to the model alone, as the gate decides."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kedit_memory.records import Decision, RetrievedPassage, Route
+from kedit_memory.retrieval.passages import told_aside
+from kedit_memory.routing.answer import Speakers
+from kedit_memory.routing.contradictions import left_out
+from kedit_memory.routing.gate.gate import Gate
+from kedit_memory.routing.gate.uncertainty import OwnAnswer, can_read, own_answers
+from kedit_memory.routing.passages import Passages, Retrieved
+from kedit_memory.routing.question import Question, timed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Misses:
+    """Decides about questions that no edit answers.
+
+    Attributes:
+        passages: what finds them.
+        gate: what decides whether they are looked for, and used.
+        speakers: the model among them, whose own answer the gate may weigh.
+    """
+
+    passages: Passages
+    gate: Callable[[], Gate]
+    speakers: Speakers
+
+    def decide(self, question: Question) -> Decision:
+        """The route of one question.
+
+        Where all that was found for it states what was erased, it asks for that, and is refused.
+        """
+        if nothing := self.passages.none_to_find(question.namespace):
+            return _alone(question, nothing)
+        timings, looked = dict(question.timings), list[Retrieved]()
+
+        def search() -> list[RetrievedPassage]:
+            looked.append(self.passages.about(question, timings))
+            return list(looked[-1].kept)
+
+        def ask(asked: str) -> OwnAnswer | None:
+            limit = self.speakers.max_new_tokens
+            with timed(timings, "ask"), self.speakers.asking():  # with the time in which the model is loaded
+                model = self.speakers.model()
+                if not can_read(model, asked, max_new_tokens=limit):
+                    return None
+                return own_answers(model, [asked], max_new_tokens=limit)[0]
+
+        with timed(timings, "gate"):
+            chosen = self.gate().decide(question.text, question.mentions, search, ask)
+        timings["gate"] -= sum(timings.get(step, 0.0) for step in ("retrieve", "compare", "ask"))
+        found = looked[-1] if looked else Retrieved()
+        refused = bool(found.erased) and not found.kept
+        outdated = (*found.outdated, *found.erased)
+        return Decision(
+            question=question.text,
+            route=Route.REFUSAL if refused else chosen.route,
+            reason=f"{chosen.reason}{told_aside(found.aside)}{left_out(outdated)}{_ERASED if refused else ''}",
+            considered=question.near,
+            passages=chosen.passages,
+            outdated=outdated,
+            popularity=chosen.popularity,
+            own_answer=chosen.own_answer,
+            timings=timings,
+        )
+
+
+_ERASED = "; all that was found states what was erased, so nothing is said"
+
+
+def _alone(question: Question, why: str) -> Decision:
+    """The model's own answer, without a gate: there is nothing to choose."""
+    return Decision(
+        question=question.text,
+        route=Route.PARAMETRIC,
+        reason=f"no edit in scope; {why}; the model answers alone",
+        considered=question.near,
+        timings=question.timings,
+    )

@@ -1,0 +1,131 @@
+"""What travels the way of a question: one record, of which each step fills in its part."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Self
+
+from kedit_memory.records import Edit, Match, Mention, Vectors
+from kedit_memory.routing.link import Linked
+
+# How a candidate was found, which says which threshold is its own.
+EXACT = "exact"  # the question is the edit's own wording
+LINKED = "linked"  # the question names the edit's subject
+FUZZY = "fuzzy"  # it does, misspelt or in pieces
+UNLINKED = "unlinked"  # the edit has no known subject
+NONE = "none"  # the question has no candidate
+NEAR_SHOWN = 5  # edits near a question that a decision mentions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """An edit that may answer a question: how it was found, and by which names the question calls its subject."""
+
+    match: Match
+    stratum: str
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weighed:
+    """A candidate with the estimate, 0 to 1, that its edit answers the question."""
+
+    candidate: Candidate
+    score: float
+
+    @property
+    def match(self) -> Match:
+        """The edit with its nearest key, and the estimate."""
+        return replace(self.candidate.match, score=self.score)
+
+    @property
+    def edit(self) -> Edit:
+        """The edit."""
+        return self.candidate.match.edit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The best candidate of a question, before any threshold; `fires` says whether it reaches its own."""
+
+    question: str
+    edit_id: str | None
+    score: float
+    stratum: str
+    fires: bool
+    timings: Mapping[str, float]  # seconds by step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A question on its way from link to verify.
+
+    Attributes:
+        text: in normal form.
+        linked: the names in it.
+        pieces: names of which it has only pieces; None where they were not looked for.
+        reaches: whether some edit may be about one of its names, so that its distance matters.
+        vector: of shape (dim,); None where it is not needed.
+        candidates: the edits that may answer it, nearest first, of which it is a wording before all others.
+        set_aside: where there is no candidate, edits in whose radius it lies, though they are about another name.
+        weighed: the candidates with their scores, best first.
+        fires: whether the best one answers.
+        timings: seconds by step.
+    """
+
+    text: str
+    as_of: str | None
+    namespace: str
+    linked: Linked = field(default_factory=Linked)
+    pieces: Linked | None = None
+    reaches: bool = False
+    vector: Vectors | None = None
+    candidates: tuple[Candidate, ...] = ()
+    set_aside: tuple[Match, ...] = ()
+    weighed: tuple[Weighed, ...] = ()
+    fires: bool = False
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+    def timed(self, step: str, seconds: float) -> Self:
+        """The question with the time that a step took."""
+        return replace(self, timings={**self.timings, step: seconds})
+
+    @property
+    def mentions(self) -> tuple[Mention, ...]:
+        """The names in the question."""
+        return self.linked.mentions
+
+    @property
+    def best(self) -> Weighed:
+        """The candidate that most likely answers; there is one where the question fires."""
+        return self.weighed[0]
+
+    @property
+    def near(self) -> tuple[Match, ...]:
+        """Edits that were weighed and do not answer, then those that are about another name."""
+        near = [one.match for one in self.weighed[:NEAR_SHOWN]]
+        return (*near, *self.set_aside[: NEAR_SHOWN - len(near)])
+
+    @property
+    def judged(self) -> Judged:
+        """The best candidate with its score."""
+        best = self.weighed[0] if self.weighed else None
+        return Judged(
+            question=self.text,
+            edit_id=best.edit.id if best else None,
+            score=best.score if best else 0.0,
+            stratum=best.candidate.stratum if best else NONE,
+            fires=self.fires,
+            timings=self.timings,
+        )
+
+
+@contextmanager
+def timed(timings: dict[str, float], step: str) -> Iterator[None]:
+    """Note the seconds that the block takes."""
+    started = perf_counter()
+    try:
+        yield
+    finally:
+        timings[step] = timings.get(step, 0.0) + perf_counter() - started
