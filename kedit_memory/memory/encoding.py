@@ -47,6 +47,8 @@ class Encoding:
     @property
     def encoder(self) -> Encoder:
         """The encoder, loaded at the first use."""
+        if self._loaded is not None:
+            return self._loaded
         with self._store.reading() as rows:
             return self._load(rows)
 

@@ -207,6 +207,11 @@ class Rows:
             self.forget()
             self._version = version
 
+    def begin(self) -> None:
+        """Begins a snapshot."""
+        self.query("BEGIN")
+        self.refresh()
+
     def end(self) -> bool:
         """Ends a snapshot; False where the file is so damaged that only closing the connection does."""
         try:

@@ -113,8 +113,7 @@ class Store(Rows):
         rows = self._reader()
         kept = False
         try:
-            rows.query("BEGIN")
-            rows.refresh()
+            rows.begin()
             yield rows
             kept = rows.end() and not self._closed and len(self._readers) < _IDLE
         finally:
