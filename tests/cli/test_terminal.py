@@ -32,6 +32,7 @@ def typed(
     """Exit status and screen of a program in a terminal; an answer is typed once the screen ends with its pattern."""
     child, screen = pty.fork()
     if child == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a run in the background ignores
         os.execve(sys.executable, [sys.executable, "-c", program], os.environ | {"TERM": "xterm", **environment})  # noqa: S606
     shown, waiting, end = "", list(answers), time.monotonic() + seconds
     while time.monotonic() < end:
