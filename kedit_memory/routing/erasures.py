@@ -23,6 +23,7 @@ from kedit_memory.routing.verify import ScopeVerifier
 from kedit_memory.text import fold
 
 ANSWERS = 0.5  # the score from which a sentence answers an erased prompt
+_SAYING = 4  # words of a sentence that says something by itself
 _SENTENCES = 64  # of a passage that are read for one erasure
 _NAME = re.compile(r"(?<=\w )[A-Z][\w.-]*(?: [A-Z][\w.-]*)*")  # capitalised within a sentence
 
@@ -91,7 +92,7 @@ class Erasures:
             wanted = _content(erased)
             yield from (place for place, part in enumerate(parts) if wanted <= set(words(part)))
             return
-        read = [part if erased.named_in(fold(part)) else f"{erased.names[0]}: {part}" for part in parts]
+        read = [part if erased.named_in(fold(part)) else _of(erased, part) for part in parts]
         scores = self.verifier.answering(erased.edit.prompt, [(part, part) for part in read], erased.names)
         yield from (place for place, score in enumerate(scores) if score >= ANSWERS)
 
@@ -111,6 +112,11 @@ def _written(edit: Edit, written: Iterable[Collection[str]]) -> Iterator[str]:
     for surfaces in written:
         if subject in map(fold, surfaces):
             yield from sorted(surfaces)
+
+
+def _of(erased: _Erased, sentence: str) -> str:
+    """A sentence that does not name its subject, with its name; with fewer words it would answer anything."""
+    return f"{erased.names[0]}: {sentence}" if len(sentence.split()) >= _SAYING else sentence
 
 
 def _content(erased: _Erased) -> set[str]:
