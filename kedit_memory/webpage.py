@@ -20,12 +20,14 @@ def parse_html(content: bytes | str, source: str) -> "BeautifulSoup":
 
     Raises:
         MissingDependencyError: beautifulsoup4 or lxml is not installed.
-        InvalidInputError: it cannot be parsed; the message calls it `source`.
+        InvalidInputError: it cannot be parsed, or is nested too deeply; the message calls it `source`.
     """
     try:
-        import lxml  # noqa: F401 - the parser behind BeautifulSoup, which closes what a page leaves open
-        from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
+        import lxml  # noqa: F401 - the parser behind the tree, which closes what a page leaves open
+        from bs4 import MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
         from bs4.exceptions import ParserRejectedMarkup
+
+        from kedit_memory.htmltree import DEEPEST, Page
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
             f"{source}: HTML needs {error.name}, which is not installed; run: pip install 'kedit-memory[documents]'"
@@ -34,9 +36,13 @@ def parse_html(content: bytes | str, source: str) -> "BeautifulSoup":
         warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)  # XHTML is read as what it shows
         warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)  # a text that is only an address is one
         try:
-            page = BeautifulSoup(content, "lxml")
-        except (ParserRejectedMarkup, RecursionError) as error:
+            page = Page(content)
+        except ParserRejectedMarkup as error:
             raise InvalidInputError(f"{source} is not HTML that can be parsed; correct or convert it") from error
+        except RecursionError as error:
+            raise InvalidInputError(
+                f"{source} is nested too deeply, more than {DEEPEST} elements in each other; correct or convert it"
+            ) from error
     if page.contains_replacement_characters:
         raise InvalidInputError(f"{source} is in no encoding that it names or that can be told; convert it to UTF-8")
     return page

@@ -90,7 +90,8 @@ def consolidate(
     """Write edits of the store into a model for good, if measures before and after keep within limits.
 
     Saved is a checkpoint with what takes it back. Routers on it leave these edits to the model; all others still answer
-    from the memory. Exit status 1 where a limit does not hold: then nothing is kept.
+    from the memory. The folder holds the text of the edits, and no purge of the store reaches it. Exit status 1 where a
+    limit does not hold: then nothing is kept.
     """
     if undo:
         _take_back(undo, store, as_json=as_json)

@@ -8,8 +8,8 @@ is undone.
 from collections.abc import Callable, Collection, Sequence
 
 from kedit_memory.errors import ConflictError, InvalidInputError, NotFoundError
-from kedit_memory.memory.rows import id_of, number_of, to_json
-from kedit_memory.memory.store import Rows, Store
+from kedit_memory.memory.rows import Rows, id_of, number_of, to_json
+from kedit_memory.memory.store import Store
 from kedit_memory.memory.write import Writer
 from kedit_memory.records import Checkpoint, Consolidation, Edit, Kind, Status
 
@@ -23,6 +23,10 @@ _STANDING = (
 _WRITTEN_OF = (
     "SELECT c.edit_id, c.prompt, c.target FROM json_each(?) chosen CROSS JOIN consolidated c "
     "ON c.operation = ? AND c.edit_id = chosen.value"
+)
+_FOLDERS = (
+    "SELECT DISTINCT k.folder FROM json_each(?) chosen CROSS JOIN consolidated c ON c.edit_id = chosen.value "
+    "JOIN consolidations k ON k.operation = c.operation ORDER BY 1"
 )
 
 
@@ -100,6 +104,13 @@ def held_by(store: Rows, fingerprint: str, edit_ids: Collection[str]) -> frozens
         to_json(sorted(newest)),
     )
     return frozenset(id_of(row["id"]) for row in active if newest[row["id"]] == (row["prompt"], row["target"]))
+
+
+def folders_holding(store: Rows, edit_ids: Collection[str]) -> list[str]:
+    """The folders of checkpoints into which one of the edits was written, taken back or not."""
+    chosen = to_json([number_of(edit_id) for edit_id in edit_ids])
+    rows = store.query(_FOLDERS, chosen)
+    return [row["folder"] for row in rows]
 
 
 def take_back(store: Store, writer: Writer, operation: int) -> None:

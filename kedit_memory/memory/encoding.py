@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from kedit_memory.errors import EncoderMismatchError, ModelError, StoreError
-from kedit_memory.memory.store import Made, Rows, Store
+from kedit_memory.memory.rows import Made, Rows
+from kedit_memory.memory.store import Store
 from kedit_memory.records import Encoder, Vectors
 from kedit_memory.registry import load
 
@@ -46,6 +47,8 @@ class Encoding:
     @property
     def encoder(self) -> Encoder:
         """The encoder, loaded at the first use."""
+        if self._loaded is not None:
+            return self._loaded
         with self._store.reading() as rows:
             return self._load(rows)
 

@@ -33,7 +33,7 @@ def confirm(store: Store, writer: Writer, edit_id: str, text: str, vector: Vecto
     if known and not allowed:
         return
     if not known:
-        _refuse_taken(store, before.edit, text)
+        _refuse_question_of_another(store, before.edit, text)
         gaps = key_gaps(store, edit_id, vector)
         wording = KeyText(kind=KeyKind.CONFIRMED, text=text)
         writer.write_keys(before.edit, [wording], writer.neighbourhood(vector[None]), 0)
@@ -87,7 +87,7 @@ def _reach_out(store: Store, writer: Writer, before: Snapshot, gaps: Mapping[int
         store.set_radii([(nearest.id, reach)])
 
 
-def _refuse_taken(store: Store, edit: Edit, text: str) -> None:
+def _refuse_question_of_another(store: Store, edit: Edit, text: str) -> None:
     """A question that asks for another edit cannot ask for this one too, unless both fill one slot."""
     for other in store.edits(_BY_PROMPT, edit.namespace, prompt_key(text)) + store.edits(_BY_KEY, text):
         answers = other.status is Status.ACTIVE and other.namespace == edit.namespace

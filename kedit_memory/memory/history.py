@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from kedit_memory.errors import ConflictError, NotFoundError
 from kedit_memory.memory.conflicts import contradicts, question_of, same_question
-from kedit_memory.memory.rows import Snapshot, id_of, number_of, snapshot_from, to_json
-from kedit_memory.memory.store import Rows, Store
+from kedit_memory.memory.rows import Rows, Snapshot, id_of, number_of, snapshot_from, to_json
+from kedit_memory.memory.store import Store
 from kedit_memory.memory.write import Writer
 from kedit_memory.records import Edit, Revision, Status
 

@@ -10,8 +10,7 @@ from kedit_memory.errors import InvalidInputError, NotFoundError
 from kedit_memory.memory.arguments import namespace_name, whole_number
 from kedit_memory.memory.conflicts import relation_key, subject_key
 from kedit_memory.memory.requests import day, metadata_of
-from kedit_memory.memory.rows import looks_like_id, number_of, to_json
-from kedit_memory.memory.store import Rows
+from kedit_memory.memory.rows import Rows, looks_like_id, number_of, to_json
 from kedit_memory.records import Edit, Status
 from kedit_memory.text import LONGEST_NAME, clean_line
 

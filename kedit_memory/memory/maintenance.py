@@ -13,8 +13,8 @@ import numpy as np
 from kedit_memory.cachefiles import flush
 from kedit_memory.errors import StoreError
 from kedit_memory.memory.index.cached import CachedIndex
-from kedit_memory.memory.rows import CHECKED, number_of
-from kedit_memory.memory.store import LEARNED, SEARCHED, VALUES, Rows, Store
+from kedit_memory.memory.rows import CHECKED, SEARCHED, Rows, number_of
+from kedit_memory.memory.store import LEARNED, VALUES, Store
 from kedit_memory.records import Kind, Status
 from kedit_memory.sqlite import copy_database
 

@@ -10,10 +10,8 @@ from types import TracebackType
 from typing import Any, Self, TextIO, TypeAlias
 
 from kedit_memory.errors import ConflictError
-from kedit_memory.memory import consolidation, feedback, maintenance, transfer
+from kedit_memory.memory import arguments, consolidation, feedback, maintenance, transfer
 from kedit_memory.memory.arguments import conflict_rule, file_path, namespace_name, vector_of_numbers, whole_number
-from kedit_memory.memory.arguments import text as given_text
-from kedit_memory.memory.arguments import texts as given_texts
 from kedit_memory.memory.batch import Batch, named, store_rows
 from kedit_memory.memory.encoding import Encoding
 from kedit_memory.memory.formats import NamedRow, read_rows
@@ -24,8 +22,8 @@ from kedit_memory.memory.maintenance import Stats, Verification
 from kedit_memory.memory.read import Reader, question_vector
 from kedit_memory.memory.replaced import Replacing
 from kedit_memory.memory.requests import UNCHANGED, Unchanged, day, request_to_add, revised, validate
-from kedit_memory.memory.rows import looks_like_id
-from kedit_memory.memory.store import Rows, Store
+from kedit_memory.memory.rows import Rows, looks_like_id
+from kedit_memory.memory.store import Store
 from kedit_memory.memory.write import Writer
 from kedit_memory.records import (
     DEFAULT_NAMESPACE,
@@ -54,10 +52,20 @@ _Strings: TypeAlias = list[str]
 
 
 class EditMemory:
-    """Edits in one store. `namespace=None`, where it is allowed, means all namespaces.
+    """Facts in one folder, added, changed and erased as edits, each of which can be taken back.
+
+        with EditMemory.open("index/desk") as memory:
+            edit = memory.add("Who leads Acme?", "Ann Berg", subject="Acme")
+            memory.add("Who leads Acme?", "Bo Lie", subject="Acme")  # supersedes the first
+            memory.list(subject="Acme"), memory.search("the boss of Acme"), memory.history(edit.id)
+            memory.update("e2", target="Bo Li"), memory.delete("e2"), memory.undo()
+            memory.erase("Where does Ann Berg live?", subject="Ann Berg")
+
+    A question gets its answer from a `Router` on the memory. Edits of one namespace never answer in another;
+    `namespace=None`, where it is allowed, means all. What is returned is stored: it survives a crash.
 
     Safe to share between threads; several processes may open one store, and each sees what the
-    others have committed.
+    others have committed. A wrong value raises an error of `kedit_memory.errors` that says what to do.
     """
 
     def __init__(self, store: Store, encoding: Encoding, index: CachedIndex, clock: Callable[[], datetime]) -> None:
@@ -114,7 +122,7 @@ class EditMemory:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """The vectors of texts, of shape (texts, dimension): unit length, as keys are stored."""
-        return self._encoding.array(given_texts(texts, "texts"))
+        return self._encoding.array(arguments.texts(texts, "texts"))
 
     def add(
         self,
@@ -437,7 +445,7 @@ class EditMemory:
         """
         with self._store.reading() as rows:
             return consolidation.held_by(
-                rows, given_text(fingerprint, "fingerprint"), given_texts(edit_ids, "edit_ids")
+                rows, arguments.text(fingerprint, "fingerprint"), arguments.texts(edit_ids, "edit_ids")
             )
 
     def get(self, edit_id: str, *, namespace: str | None = None) -> Edit:
@@ -529,7 +537,7 @@ class EditMemory:
         _check_limit(limit)
         vector = self._vector(query)
         with self.reader(as_of=as_of, namespace=namespace) as reader:
-            names = None if subjects is None else given_texts(subjects, "subjects")
+            names = None if subjects is None else arguments.texts(subjects, "subjects")
             return reader.in_scope(vector, subjects=names, limit=limit)
 
     def about(
@@ -549,14 +557,14 @@ class EditMemory:
         _check_limit(limit)
         vector = self._vector(query)
         with self.reader(as_of=as_of, namespace=namespace) as reader:
-            return reader.about(vector, given_texts(subjects, "subjects"), limit=limit)
+            return reader.about(vector, arguments.texts(subjects, "subjects"), limit=limit)
 
     def replacing(
         self, subjects: Collection[str], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
     ) -> Sequence[Replacing]:
         """The edits about one of these subjects that hold, today or on a day, with the values that each replaced."""
         with self.reader(as_of=as_of, namespace=namespace) as reader:
-            return reader.replacing(given_texts(subjects, "subjects"))
+            return reader.replacing(arguments.texts(subjects, "subjects"))
 
     def worded(
         self, texts: Collection[str], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
@@ -566,12 +574,12 @@ class EditMemory:
         What holds is as in `in_scope`. Needs neither the encoder nor a search.
         """
         with self.reader(as_of=as_of, namespace=namespace) as reader:
-            return reader.worded(given_texts(texts, "texts"))
+            return reader.worded(arguments.texts(texts, "texts"))
 
     def has_about(self, subjects: Collection[str], namespace: str = DEFAULT_NAMESPACE) -> bool:
         """Whether some edit, of today or of another day, is about one of these subjects."""
         with self.reader(namespace=namespace) as reader:
-            return reader.has_about(given_texts(subjects, "subjects"))
+            return reader.has_about(arguments.texts(subjects, "subjects"))
 
     def has_subjectless(self, namespace: str = DEFAULT_NAMESPACE) -> bool:
         """Whether some edit, of today or of another day, is about no known subject.
@@ -686,12 +694,12 @@ class EditMemory:
     def note(self, name: str) -> str | None:
         """What was kept with the store under `name`, such as a calibration; None where nothing was."""
         with self._store.reading() as rows:
-            return rows.meta(f"note:{given_text(name, 'name')}")
+            return rows.meta(f"note:{arguments.text(name, 'name')}")
 
     def set_note(self, name: str, value: str | None) -> None:
         """Keeps a text with the store under `name`; None takes it away. No edit changes, so nothing is to undo."""
-        noted = f"note:{given_text(name, 'name')}"
-        value = None if value is None else given_text(value, "value")
+        noted = f"note:{arguments.text(name, 'name')}"
+        value = None if value is None else arguments.text(value, "value")
         with self._store.transaction():
             self._store.set_meta(noted, value)
 
@@ -703,7 +711,8 @@ class EditMemory:
     def purge(self, edit_id: str | None = None, *, namespace: str | None = None, superseded: bool = False) -> _Strings:
         """Removes an edit, or all that answer no question, from every file, history included; their ids.
 
-        Meant for private data: nothing brings it back, and backups are not touched.
+        Meant for private data: nothing brings it back. Copies elsewhere are not touched: backups, exports, and models
+        that edits were consolidated into, whose folders the log names.
 
         Args:
             edit_id: the edit; None for all that were retracted, undone, or replaced on all of their days.
@@ -803,8 +812,11 @@ class EditMemory:
         store, index = self._store, self._index
         with store.reading() as rows:
             unscrubbed = rows.unscrubbed()
+            folders = consolidation.folders_holding(rows, edit_ids)
         if edit_ids:
             maintenance.purge(store, index, edit_ids, self._now())
+        for folder in folders:
+            _LOG.warning("the checkpoint in %s still holds text of what was purged; remove it, or make it anew", folder)
         if unscrubbed:
             maintenance.scrub(store, index)
         return edit_ids

@@ -17,8 +17,7 @@ import Stemmer
 from kedit_memory.memory.conflicts import Interval, interval_of, overlap
 from kedit_memory.memory.radius import Neighbour
 from kedit_memory.memory.requests import KeyText
-from kedit_memory.memory.rows import id_of, to_json
-from kedit_memory.memory.store import Rows
+from kedit_memory.memory.rows import Rows, id_of, to_json
 from kedit_memory.questions import FUNCTION_WORDS
 from kedit_memory.records import Edit
 from kedit_memory.text import fold

@@ -18,8 +18,7 @@ from kedit_memory.memory.index.base import Hits, distances
 from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.names import StoredNames
 from kedit_memory.memory.replaced import Replacing, replacing
-from kedit_memory.memory.rows import SELECT_EDIT, edit_of, number_of, to_json
-from kedit_memory.memory.store import HOLDS, SEARCHED, Rows
+from kedit_memory.memory.rows import HOLDS, SEARCHED, SELECT_EDIT, Rows, edit_of, number_of, to_json
 from kedit_memory.records import Edit, KeyKind, Match, Vectors
 from kedit_memory.text import fold
 

@@ -7,8 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from kedit_memory.memory.conflicts import question_of, same_question, same_target
-from kedit_memory.memory.rows import id_of, number_of, snapshot_from, to_json
-from kedit_memory.memory.store import HOLDS, Rows
+from kedit_memory.memory.rows import HOLDS, Rows, id_of, number_of, snapshot_from, to_json
 from kedit_memory.records import Edit
 
 # CROSS JOIN keeps the order: from the few subjects to their edits, and on to those of their slots and prompts.

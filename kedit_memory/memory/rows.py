@@ -1,18 +1,35 @@
-"""Edits and their keys as rows of tables and as lines of JSON."""
+"""Edits and their keys as rows of tables, as one connection sees them, and as lines of JSON."""
+
+# ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
 
 import dataclasses
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, get_type_hints
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias, get_type_hints
 
-from kedit_memory.errors import NotFoundError
-from kedit_memory.memory.conflicts import prompt_key, slot_of, subject_key
-from kedit_memory.records import COMPUTED, REFERENCE, Edit, KeyKind, Kind, Status
-from kedit_memory.sqlite import checksum
+import numpy as np
 
+from kedit_memory.errors import NotFoundError, StoreError
+from kedit_memory.memory.conflicts import (
+    Question,
+    prompt_key,
+    question_of,
+    questions_of,
+    same_question,
+    slot_of,
+    subject_key,
+)
+from kedit_memory.memory.index.base import Floats, Ids
+from kedit_memory.memory.radius import DEFAULT_RADIUS
+from kedit_memory.records import COMPUTED, REFERENCE, Edit, KeyKind, Kind, Status, Vectors
+from kedit_memory.sqlite import checksum, failure, translated
+from kedit_memory.text import name_key
+
+DATABASE = "store.db"
 _ID = re.compile(r"e[0-9]{1,18}")
 
 
@@ -142,3 +159,277 @@ COLUMNS = (*(one.name for one in _STORED), "slot", "prompt_key", "subject_key")
 CHECKED = COLUMNS[1:]  # what an edit's checksum is of: all but its number, which it gets when it is written
 # An edit's radius is that of its widest key, so no column repeats it.
 SELECT_EDIT = "SELECT e.*, (SELECT max(k.radius) FROM keys k WHERE k.edit_id = e.id AND k.live) AS radius FROM edits e"
+# Of a namespace (?1) what holds on a day (?2).
+HOLDS = """
+    e.namespace = ?1 AND e.holds
+    AND (e.valid_from IS NULL OR e.valid_from <= ?2)
+    AND (e.valid_until IS NULL OR ?2 < e.valid_until)
+"""
+# Keys of edits that some question, of today or of another day, may still find.
+SEARCHED = "k.live AND k.kind <> 'rejected'"
+RECALLABLE = f"e.holds AND {SEARCHED}"
+LAST = "SELECT coalesce(max(seq), 0) FROM operations"
+ANY_REJECTED = "SELECT 1 FROM keys WHERE live AND kind = 'rejected' LIMIT 1"
+ANY_EXPANDED = (
+    f"SELECT 1 FROM keys k CROSS JOIN edits e ON e.id = k.edit_id WHERE k.live AND k.radius > {DEFAULT_RADIUS} "
+    "AND NOT e.radius_fixed LIMIT 1"
+)
+ANY_SUBJECTLESS = "SELECT 1 FROM edits WHERE subject_key IS NULL AND status = 'active' LIMIT 1"
+UNSCRUBBED = "unscrubbed"
+# Subjects that go by a name, and the names that edits give to the subject of that name.
+_OTHER_NAMES = """
+    SELECT subject AS name FROM names WHERE namespace = ?1 AND name = ?2
+    UNION SELECT other.surface FROM names own CROSS JOIN names other
+        ON other.namespace = own.namespace AND other.subject = own.subject
+        WHERE own.namespace = ?1 AND own.name = ?2 AND own.surface = own.subject
+"""
+_MOST_NAMES = 16  # of a subject, under which others are looked for
+
+
+Keys: TypeAlias = tuple[Ids, Vectors, Floats]  # ids, vectors and radii, in order of id
+Made: TypeAlias = tuple[str | None, ...]  # name, revision and dimension of what made vectors
+
+
+class Rows:
+    """The rows of a store as one connection sees them."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self.database = path / DATABASE
+        self.connection = connection
+        self._known: dict[str, Any] = {}  # what need not be read again while nobody has written
+        self._version = -1
+
+    def refresh(self) -> None:
+        """Reads anew what is remembered of the store where another connection has written to it."""
+        version = int(self.query("PRAGMA data_version")[0][0])
+        if version != self._version:
+            self.forget()
+            self._version = version
+
+    def begin(self) -> None:
+        """Begins a snapshot."""
+        self.query("BEGIN")
+        self.refresh()
+
+    def end(self) -> bool:
+        """Ends a snapshot; False where the file is so damaged that only closing the connection does."""
+        try:
+            self.connection.execute("COMMIT")
+        except sqlite3.DatabaseError:
+            return False
+        return True
+
+    def forget(self) -> None:
+        """Forgets what is remembered of the store."""
+        self._known.clear()
+
+    def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        """All rows of one statement."""
+        try:
+            return self.connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise failure(self.database, error) from error
+
+    def meta(self, name: str) -> str | None:
+        """What the store notes about itself under `name`."""
+        notes: dict[str, str] = self.once("SELECT name, value FROM meta", _pairs)
+        return notes.get(name)
+
+    def encoder(self) -> Made:
+        """What the stored vectors come from; nothing while there are none."""
+        return self.meta("encoder"), self.meta("encoder_revision"), self.meta("dimension")
+
+    def once(self, sql: str, form: Callable[[list[sqlite3.Row]], Any] = bool, *values: object) -> Any:
+        """What a statement finds, in some form (whether it finds any), read again only when somebody has written."""
+        key = "\x1f".join((sql, *map(str, values)))
+        if key not in self._known:
+            self._known[key] = form(self.query(sql, *values))
+        return self._known[key]
+
+    def unscrubbed(self) -> bool:
+        """Whether files may still hold words of purged edits."""
+        return self.meta(UNSCRUBBED) is not None
+
+    def any_rejected(self) -> bool:
+        """Whether a question was rejected for some edit."""
+        return bool(self.once(ANY_REJECTED))
+
+    def any_expanded(self) -> bool:
+        """Whether some key reaches further than a new one, other than because a caller said so."""
+        return bool(self.once(ANY_EXPANDED))
+
+    def any_subjectless(self) -> bool:
+        """Whether an active edit is about no known subject."""
+        return bool(self.once(ANY_SUBJECTLESS))
+
+    def edit(self, edit_id: str) -> Edit:
+        """The edit of that id.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        rows = self.query(f"{SELECT_EDIT} WHERE e.id = ?", number_of(edit_id))
+        if not rows:
+            raise NotFoundError(f"no edit {edit_id!r} in {self.path}; see `kedit list`")
+        return edit_of(rows[0])
+
+    def each(self, ids: Sequence[str]) -> list[Edit]:
+        """The edits of these ids that are there, in their order."""
+        numbers = to_json([number_of(edit_id) for edit_id in ids])
+        by_id = {edit.id: edit for edit in self.edits("e.id IN (SELECT value FROM json_each(?))", numbers)}
+        return [by_id[edit_id] for edit_id in ids if edit_id in by_id]
+
+    def edits(self, where: str = "1", *values: object) -> list[Edit]:
+        """All edits that a condition on the columns of `e` selects, by id."""
+        return [edit_of(row) for row in self.query(f"{SELECT_EDIT} WHERE {where} ORDER BY e.id", *values)]
+
+    def questions_of(self, edit: Edit) -> list[Question]:
+        """What an edit is about, under every name that it or another edit gives its subject."""
+        names = self.query(_OTHER_NAMES, edit.namespace, name_key(edit.subject)) if edit.subject else []
+        return questions_of(edit, dict.fromkeys([*edit.aliases, *(row["name"] for row in names)][:_MOST_NAMES]))
+
+    def asked_the_same(self, edit: Edit, condition: str = "1") -> list[Edit]:
+        """Other edits of the namespace of `edit` that answer its question, by id; `condition` is on their columns."""
+        asked = self.questions_of(edit)
+        found = self.edits(
+            f"e.id IN (SELECT id FROM edits WHERE namespace = ?1 AND prompt_key IN (SELECT value FROM json_each(?2)) "
+            f"AND {condition} UNION SELECT id FROM edits WHERE namespace = ?1 "
+            f"AND slot IN (SELECT value FROM json_each(?3)) AND {condition})",
+            edit.namespace,
+            to_json(list(dict.fromkeys(one.prompt_key for one in asked))),
+            to_json(list(dict.fromkeys(one.slot for one in asked if one.slot))),
+        )
+        return [one for one in found if one.id != edit.id and any(same_question(q, question_of(one)) for q in asked)]
+
+    def mates(self, edit: Edit) -> list[Edit]:
+        """Edits that hold on some day and answer the same question as `edit`, whatever their answer."""
+        return self.asked_the_same(edit, "holds")
+
+    def active_called(self, given_id: str | None, namespace: str) -> list[Edit]:
+        """The active edit, if any, to which its caller gave an id."""
+        called = "e.namespace = ? AND e.given_id = ? AND e.status = 'active'"
+        return self.edits(called, namespace, given_id) if given_id else []
+
+    def asked_alike(self, edit: Edit) -> list[Edit]:
+        """Edits of any status, of the namespace of `edit`, with the same prompt."""
+        return self.edits("e.namespace = ? AND e.prompt_key = ?", edit.namespace, row_of(edit)["prompt_key"])
+
+    def parts_of(self, edit_id: str) -> list[str]:
+        """The ids of edits that were left of an edit on some of its days, whatever their status."""
+        rows = self.query("SELECT id FROM edits WHERE part_of = ? ORDER BY id", number_of(edit_id))
+        return [id_of(row["id"]) for row in rows]
+
+    def keys_of(self, edit_id: str) -> tuple[Key, ...]:
+        """The live keys of an edit."""
+        rows = self.query(
+            "SELECT id, kind, text, radius FROM keys WHERE edit_id = ? AND live ORDER BY id",
+            number_of(edit_id),
+        )
+        return tuple(map(_key, rows))
+
+    def snapshot(self, edit_id: str) -> Snapshot:
+        """An edit with its keys as they are now."""
+        return Snapshot(edit=self.edit(edit_id), keys=self.keys_of(edit_id))
+
+    def active(self) -> int:
+        """The number of active edits, of all namespaces."""
+        return int(self.query("SELECT coalesce(sum(edits), 0) FROM counts WHERE status = 'active'")[0][0])
+
+    def snapshots_with(self, keys: Iterable[int]) -> list[Snapshot]:
+        """The edits that have these keys, with all of their keys as they are now."""
+        chosen = to_json(list(keys))
+        edits = self.edits(
+            "e.id IN (SELECT k.edit_id FROM json_each(?) found CROSS JOIN keys k ON k.id = found.value)", chosen
+        )
+        rows = self.query(
+            "SELECT k.edit_id, k.id, k.kind, k.text, k.radius FROM json_each(?) edit CROSS JOIN keys k "
+            "ON k.edit_id = edit.value WHERE k.live ORDER BY k.id",
+            to_json([number_of(edit.id) for edit in edits]),
+        )
+        return [
+            Snapshot(edit=edit, keys=tuple(_key(row) for row in rows if id_of(row["edit_id"]) == edit.id))
+            for edit in edits
+        ]
+
+    def last_sequence(self) -> int:
+        """The number of the newest operation."""
+        return int(self.once(LAST, _number))
+
+    def stored_vectors(self, texts: Sequence[str]) -> dict[str, Vectors]:
+        """Vectors of those texts that are keys already."""
+        known: dict[str, Vectors] = {}
+        for start in range(0, len(texts), 500):
+            part = to_json(list(texts[start : start + 500]))
+            for row in self.query("SELECT text, vector FROM keys WHERE text IN (SELECT value FROM json_each(?))", part):
+                known[row["text"]] = np.frombuffer(row["vector"], "<f4")
+        return known
+
+    def vectors_of(self, keys: Iterable[int]) -> dict[int, Vectors]:
+        """The vectors of keys, by key."""
+        rows = self.query(
+            "SELECT id, vector FROM keys WHERE id IN (SELECT value FROM json_each(?))", to_json(list(keys))
+        )
+        return dict(zip((row["id"] for row in rows), self.vectors_in(rows), strict=True))
+
+    def vectors_in(self, rows: Sequence[sqlite3.Row]) -> Vectors:
+        """The vectors of rows that hold a key's id and vector, of shape (rows, dimension).
+
+        Raises:
+            StoreError: a stored vector has the wrong length.
+        """
+        size = self.vector_size()
+        for row in rows:
+            _check_size(row["id"], row["vector"], size, self.path)
+        joined = b"".join(row["vector"] for row in rows)
+        return np.frombuffer(joined, "<f4").reshape(len(rows), size // 4)
+
+    def recallable(self, edit_ids: Sequence[int] | None = None) -> Keys:
+        """Ids, vectors and radii of keys that can be found: of all edits, or of those given.
+
+        Raises:
+            StoreError: a stored vector has the wrong length.
+        """
+        tables, values = "keys k", list[object]()
+        if edit_ids is not None:
+            # CROSS JOIN keeps the order, from the few edits to their keys.
+            tables = "json_each(?) chosen CROSS JOIN keys k ON k.edit_id = chosen.value"
+            values.append(to_json(list(edit_ids)))
+        sql = f"SELECT k.id, k.vector, k.radius FROM {tables} CROSS JOIN edits e ON e.id = k.edit_id WHERE {RECALLABLE}"
+        size = self.vector_size()
+        with translated(self.database):
+            return _arrays(self.connection.execute(sql + " ORDER BY k.id", values), size, self.path)
+
+    def vector_size(self) -> int:
+        """Bytes of each stored vector."""
+        return 4 * int(self.meta("dimension") or 0)
+
+
+def _check_size(key: int, vector: bytes, size: int, path: Path) -> None:
+    if len(vector) != size:
+        raise StoreError(f"key {key} of {path} has a vector of the wrong size; run kedit verify")
+
+
+def _arrays(rows: Iterable[sqlite3.Row], size: int, path: Path) -> Keys:
+    ids: list[int] = []
+    radii: list[float] = []
+    buffer = bytearray()
+    for key, vector, radius in rows:
+        _check_size(key, vector, size, path)
+        ids.append(key)
+        radii.append(radius)
+        buffer += vector
+    vectors = np.frombuffer(buffer, "<f4").reshape(len(ids), size // 4)
+    return np.array(ids, np.int64), vectors, np.array(radii, np.float64)
+
+
+def _key(row: sqlite3.Row) -> Key:
+    return Key(id=row["id"], kind=KeyKind(row["kind"]), text=row["text"], radius=row["radius"])
+
+
+def _pairs(rows: Sequence[sqlite3.Row]) -> dict[str, str]:
+    return {row[0]: row[1] for row in rows}
+
+
+def _number(rows: Sequence[sqlite3.Row]) -> int:
+    return int(rows[0][0])

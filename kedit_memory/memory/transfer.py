@@ -10,8 +10,7 @@ from typing import Any, TextIO, TypeGuard
 from kedit_memory.errors import InvalidInputError, NotFoundError, StoreError
 from kedit_memory.memory.formats import NamedRow
 from kedit_memory.memory.requests import KeyText, StoredEdit, check_radius, request_of, validate, without_made_statement
-from kedit_memory.memory.rows import EDIT_FIELDS, edit_fields, number_of, to_json
-from kedit_memory.memory.store import Rows
+from kedit_memory.memory.rows import EDIT_FIELDS, Rows, edit_fields, number_of, to_json
 from kedit_memory.records import REQUEST_FIELDS, KeyKind, Status
 from kedit_memory.text import clean
 

@@ -16,8 +16,8 @@ from kedit_memory.memory.neighbours import Neighbourhood, key_gaps
 from kedit_memory.memory.possible_conflicts import possible_conflicts
 from kedit_memory.memory.radius import DEFAULT_RADIUS, Neighbour, scope_of
 from kedit_memory.memory.requests import Draft, KeyText
-from kedit_memory.memory.rows import Key, Snapshot, number_of
-from kedit_memory.memory.store import Keys, Store
+from kedit_memory.memory.rows import Key, Keys, Snapshot, number_of
+from kedit_memory.memory.store import Store
 from kedit_memory.records import Edit, KeyKind, Kind, OnConflict, Status, Vectors
 
 _CHUNK = 256  # edits whose neighbours are searched at once

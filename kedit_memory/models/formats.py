@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from kedit_memory import registry
+from kedit_memory.errors import ModelError
+from kedit_memory.models.faults import one_line
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
 from kedit_memory.questions import is_cloze
 from kedit_memory.records import Message
@@ -85,12 +87,7 @@ class Chat(Format):
 
     def render(self, prompt: Prompt) -> str:
         """The messages by the template, and the beginning of a reply."""
-        text: str = self._tokenizer.apply_chat_template(
-            [message._asdict() for message in messages(prompt, has_system=self._has_system)],
-            tokenize=False,
-            add_generation_prompt=True,
-        )
-        return text
+        return _rendered(self._tokenizer, messages(prompt, has_system=self._has_system))
 
     def continuation(self, prompt: Prompt, answer: str) -> str:  # noqa: ARG002 - a template ends with its own blank
         """The answer, which follows the template's beginning of a reply."""
@@ -119,9 +116,10 @@ def format_of(tokenizer: Any) -> Format:
 
     Raises:
         UnknownNameError: the tokenizer names a format that there is not.
+        ModelError: its chat template renders not even one message.
     """
     if name := tokenizer.init_kwargs.get(KEY):
-        kind: type[Format] = registry.load("prompt format", name, FORMATS)
+        kind: type[Format] = registry.load("prompt format", str(name), FORMATS)
         return kind()
     return Chat(tokenizer) if tokenizer.chat_template else Base()
 
@@ -189,12 +187,26 @@ def _one_line(text: str) -> str:
 
 
 def _has_system(tokenizer: Any) -> bool:
-    """Whether a chat template writes a system message; some refuse one, some leave it out."""
-    from jinja2 import TemplateError
+    """Whether a chat template writes a system message; some refuse one, some leave it out.
 
+    Raises:
+        ModelError: it fails without one, too.
+    """
     sign = "\u2021 kedit \u2021"
-    turns = [{"role": "system", "content": sign}, {"role": "user", "content": "?"}]
+    question = Message("user", "?")
+    _rendered(tokenizer, [question])
     try:
-        return sign in tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-    except TemplateError:
+        return sign in _rendered(tokenizer, [Message("system", sign), question])
+    except ModelError:
         return False
+
+
+def _rendered(tokenizer: Any, turns: Sequence[Message]) -> str:
+    """Messages by a chat template, and the beginning of a reply."""
+    with one_line("use the model's chat template"):
+        text = tokenizer.apply_chat_template(
+            [turn._asdict() for turn in turns], tokenize=False, add_generation_prompt=True
+        )
+    if not isinstance(text, str):
+        raise ModelError("cannot use the model's chat template: it gives no text")
+    return text

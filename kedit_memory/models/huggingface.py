@@ -2,18 +2,21 @@
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, PreTrainedModel, StoppingCriteriaList, TextStreamer
+from transformers import GenerationConfig, PreTrainedModel, StoppingCriteriaList
 
-from kedit_memory.errors import InvalidInputError, PromptTooLongError
+from kedit_memory.errors import InvalidInputError, ModelError, PromptTooLongError
 from kedit_memory.models.batches import StopTexts, by_length, cut, pad, until_end
 from kedit_memory.models.controls import ControlTokens, hidden_in, texts_of
+from kedit_memory.models.faults import one_line
 from kedit_memory.models.formats import clean, format_of
 from kedit_memory.models.language import OnText, Reply, ScoringModel, StandIn, Substitute, requires, white_box
 from kedit_memory.models.loading import fingerprint_of, load_checkpoint
+from kedit_memory.models.pieces import Pieces
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, AnswersOne, Prompt
 from kedit_memory.models.substitution import divided
 
@@ -21,7 +24,10 @@ from kedit_memory.models.substitution import divided
 _SCORES_AT_ONCE = 2**27
 
 # Greedy, so that the same question has the same answer; all else is as the checkpoint's generation_config.json has it.
-_GREEDY = {"do_sample": False, "num_beams": 1, "temperature": 1.0, "top_k": 50, "top_p": 1.0, "typical_p": 1.0}
+_GREEDY = {
+    "do_sample": False, "num_beams": 1, "temperature": 1.0, "top_k": 50, "top_p": 1.0, "typical_p": 1.0,
+    "return_dict_in_generate": False,
+}  # fmt: skip
 
 
 class HuggingFaceModel(AnswersOne):
@@ -68,7 +74,8 @@ class HuggingFaceModel(AnswersOne):
             MissingDependencyError: `device_map` is given and accelerate is not installed.
         """
         model, tokenizer = load_checkpoint(source, device=device, dtype=dtype, device_map=device_map)
-        return cls(model, tokenizer, name=name or str(source))
+        with one_line(f"use the model {name or source}"):
+            return cls(model, tokenizer, name=name or str(source))
 
     @property
     def device(self) -> torch.device:
@@ -122,10 +129,8 @@ class HuggingFaceModel(AnswersOne):
 
     def encode_text(self, text: str) -> list[int]:
         """The token ids of words alone: no special ones, whatever the text reads like."""
-        if self._controls.among([text]):
-            return self._controls.encode(self._controls.hide(text), add_special_tokens=False)
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-        return ids
+        hidden = self._controls.among([text])
+        return self._tokenized(self._controls.hide(text) if hidden else text, special=False, hidden=hidden)
 
     def fits(self, prompt: Prompt | str, *, max_new_tokens: int = MAX_NEW_TOKENS) -> bool:
         """Whether the prompt and `max_new_tokens` together fit the window."""
@@ -211,7 +216,7 @@ class HuggingFaceModel(AnswersOne):
             rows = [encoded[i] for i in batch]
             room = limit if self.window is None else min(limit, self.window - max(map(len, rows)))
             # A format that ends replies by a text is heard out first: what is beyond the end is no part of it.
-            pieces = None if stop or on_text is None else _Pieces(self.tokenizer, on_text)
+            pieces = None if stop or on_text is None else Pieces(self.tokenizer, on_text)
             for i, ids in zip(batch, self._continue(rows, room, stop, pieces), strict=True):
                 whole = self._decode(ids)
                 text = self.format.reply(prompts[i], cut(whole, stop))
@@ -308,18 +313,24 @@ class HuggingFaceModel(AnswersOne):
         if not isinstance(prompt, str) and self.context is not None:
             prompt = self.context(prompt)
         outside = [continuation] if isinstance(prompt, str) else [continuation, *texts_of(prompt)]
-        ids: list[int]
-        if self._controls.among(outside):
-            given = prompt if isinstance(prompt, str) else self.format.render(hidden_in(prompt, self._controls))
-            text = given + self._controls.hide(continuation)
-            ids = self._controls.encode(text, add_special_tokens=special)
+        hidden = self._controls.among(outside)
+        if isinstance(prompt, str):
+            text = prompt
         else:
-            text = (prompt if isinstance(prompt, str) else self.format.render(prompt)) + continuation
-            ids = self.tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"]
+            text = self.format.render(hidden_in(prompt, self._controls) if hidden else prompt)
+        text += self._controls.hide(continuation) if hidden else continuation
+        ids = self._tokenized(text, special=special, hidden=hidden)
         end = self.tokenizer.eos_token_id
         added_end = ids and ids[-1] == end and not text.endswith(self.tokenizer.eos_token)
         # Some causal tokenizers end every text; nothing would follow such an end.
         return ids[:-1] if added_end and not self._is_encoder_decoder else ids
+
+    def _tokenized(self, text: str, *, special: bool, hidden: bool) -> list[int]:
+        """The ids of a text, in which what reads like a control token may be hidden."""
+        with one_line(f"use the tokenizer of {self.name}"):
+            if hidden:
+                return self._controls.encode(text, add_special_tokens=special)
+            return list(self.tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"])
 
     def _check_window(self, encoded: Sequence[Sequence[int]], reserve: int = 0) -> None:
         longest = max((len(ids) for ids in encoded), default=0)
@@ -333,7 +344,7 @@ class HuggingFaceModel(AnswersOne):
 
     @torch.no_grad()
     def _continue(
-        self, batch: Sequence[Sequence[int]], max_new_tokens: int, stop: Sequence[str], streamer: Any = None
+        self, batch: Sequence[Sequence[int]], max_new_tokens: int, stop: Sequence[str], pieces: Pieces | None = None
     ) -> list[list[int]]:
         # Left, so that every row's new tokens start at the same place; an encoder takes either side.
         ids, mask = pad(batch, self._pad, left=not self._is_encoder_decoder, device=self.device)
@@ -343,13 +354,19 @@ class HuggingFaceModel(AnswersOne):
         ends = sorted(self._ends)
         config.update(**_GREEDY, max_new_tokens=max_new_tokens, eos_token_id=ends, pad_token_id=self._pad)  # type: ignore[no-untyped-call]
         stopping = StoppingCriteriaList([StopTexts(self._decode, stop, start, self._ends)] if stop else [])
-        output = self.model.generate(  # type: ignore[operator]
-            input_ids=ids,
-            attention_mask=mask,
-            generation_config=config,
-            stopping_criteria=stopping,
-            streamer=streamer,
-        )
+        try:
+            with self._running():
+                output = self.model.generate(  # type: ignore[operator]
+                    input_ids=ids,
+                    attention_mask=mask,
+                    generation_config=config,
+                    stopping_criteria=stopping,
+                    streamer=pieces,
+                )
+        except ModelError as error:
+            if pieces is not None and pieces.failure is not None:  # not the model's, but of who was given its words
+                raise pieces.failure from error
+            raise
         return [until_end(row, self._ends) for row in output[:, start:].tolist()]
 
     def _scores(self, batch: Sequence[tuple[list[int], list[int]]]) -> Iterator[torch.Tensor]:
@@ -358,11 +375,13 @@ class HuggingFaceModel(AnswersOne):
             ids, mask = pad([given for given, _ in batch], self._pad, device=self.device)
             starts = [self._decoder_ids(target[:-1]) for _, target in batch]
             decoder_ids, _ = pad(starts, self._pad, device=self.device)
-            output = self.model(input_ids=ids, attention_mask=mask, decoder_input_ids=decoder_ids)
+            inputs = {"input_ids": ids, "attention_mask": mask, "decoder_input_ids": decoder_ids}
         else:
             wholes = [given + target for given, target in batch]
             ids, mask = pad(wholes, self._pad, device=self.device)
-            output = self.model(input_ids=ids, attention_mask=mask)
+            inputs = {"input_ids": ids, "attention_mask": mask}
+        with self._running():
+            output = self.model(**inputs)
         for row, (given, target) in zip(output.logits, batch, strict=True):
             first = 0 if self._is_encoder_decoder else len(given) - 1
             yield row[first : first + len(target)]
@@ -375,7 +394,11 @@ class HuggingFaceModel(AnswersOne):
         more: dict[str, Any] = dict(options)
         if self._is_encoder_decoder:
             more["decoder_input_ids"] = torch.tensor([self._decoder_ids(target)], device=self.device)
-        return self.model(input_ids=ids, attention_mask=torch.ones_like(ids), **more)
+        with self._running():
+            return self.model(input_ids=ids, attention_mask=torch.ones_like(ids), **more)
+
+    def _running(self) -> AbstractContextManager[None]:
+        return one_line(f"run the model {self.name}")
 
     def _decoder_ids(self, target: list[int]) -> list[int]:
         return [int(self.model.config.decoder_start_token_id), *target]
@@ -388,19 +411,6 @@ class HuggingFaceModel(AnswersOne):
 def _check_length(max_new_tokens: int | None) -> None:
     if max_new_tokens is not None and max_new_tokens < 1:
         raise InvalidInputError(f"max_new_tokens is {max_new_tokens}: it must be 1 or more")
-
-
-class _Pieces(TextStreamer):
-    """Hands on the text of one reply as whole words come."""
-
-    def __init__(self, tokenizer: Any, on_text: OnText) -> None:
-        super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        self._on_text = on_text
-
-    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - theirs
-        """One piece; what is held back until a word is whole comes with the next."""
-        if text:
-            self._on_text(text)
 
 
 def _end_tokens(model: PreTrainedModel, tokenizer: Any) -> frozenset[int]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from huggingface_hub.utils import logging as hub_logging
-from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -30,6 +29,8 @@ from kedit_memory.errors import (
     UnknownNameError,
 )
 from kedit_memory.models.adapter import adapter_in
+from kedit_memory.models.checks import check_config
+from kedit_memory.models.faults import one_line, told
 from kedit_memory.models.gguf import check_gguf, is_gguf, unpacking, without_bars
 from kedit_memory.models.sources import find_source
 
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
-_FAILURES = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError)
 _SAFE = {"trust_remote_code": False}
 _SAMPLED_VALUES = 256
 
@@ -93,7 +93,7 @@ def load_checkpoint(
     adapter = adapter_in(source)
     found = _locate(adapter.base_source if adapter else source)
     unseen = without_bars() if found.gguf_file else nullcontext()
-    with quiet(bars=not found.local), unseen, _one_line(f"the model {found.name}"):
+    with quiet(bars=not found.local), unseen, one_line(f"load the model {found.name}"):
         config = _generating_config(found)
         tokenizer = _load_tokenizer(found)
         model = _load_model(found, config, dtype=precision, device_map=device_map)
@@ -126,7 +126,9 @@ def load_classifier_checkpoint(
     where = choose_device(device)
     precision = _choose_dtype(dtype, where)
     found, local = find_source(source, "classifier")
-    with quiet(bars=not local), _one_line(f"the classifier {found}"):
+    with quiet(bars=not local), one_line(f"load the classifier {found}"):
+        if local:
+            check_config(Path(found))
         options: dict[str, Any] = {**_SAFE, "local_files_only": local}
         tokenizer = AutoTokenizer.from_pretrained(found, **options)
         model, report = AutoModelForSequenceClassification.from_pretrained(
@@ -154,7 +156,8 @@ def open_sentence_transformer(folder: Path, device: str | None = None) -> "Sente
     from sentence_transformers import SentenceTransformer  # seconds to import, only for encoders
 
     where = choose_device(device)
-    with quiet(), _one_line(f"the encoder {folder}"):
+    with quiet(), one_line(f"load the encoder {folder}"):
+        check_config(folder)
         loaded = SentenceTransformer(
             str(folder),
             device=str(where),
@@ -175,7 +178,8 @@ def open_cross_encoder(folder: Path, device: str | None = None) -> "CrossEncoder
     from sentence_transformers import CrossEncoder  # seconds to import, only for reranking
 
     where = choose_device(device)
-    with quiet(), _one_line(f"the cross-encoder {folder}"):
+    with quiet(), one_line(f"load the cross-encoder {folder}"):
+        check_config(folder)
         _check_head(folder)
         loaded: CrossEncoder = CrossEncoder(
             str(folder),
@@ -217,7 +221,7 @@ def choose_device(device: str | None) -> torch.device:
         chosen = torch.device(device)
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError) as error:
-        raise ModelError(f"no device {device!r} on this machine: {_told(error)}") from error
+        raise ModelError(f"no device {device!r} on this machine: {told(error)}") from error
     return chosen
 
 
@@ -231,7 +235,7 @@ def _choose_dtype(dtype: str | None, device: torch.device | None) -> torch.dtype
 
 
 def _load_tokenizer(found: _Place) -> Any:
-    with _one_line(f"the tokenizer of {found.name}"):
+    with one_line(f"load the tokenizer of {found.name}"):
         tokenizer = AutoTokenizer.from_pretrained(found.source, **found.options)
     if not set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens):
         raise ModelError(
@@ -250,6 +254,8 @@ def _load_tokenizer(found: _Place) -> Any:
 
 
 def _generating_config(found: _Place) -> PreTrainedConfig:
+    if found.local and not found.gguf_file:
+        check_config(Path(found.source))
     config: PreTrainedConfig = AutoConfig.from_pretrained(found.source, **found.options)
     architectures = list(config.architectures or [])
     if any(name.endswith(("MaskedLM", "Classification", "Answering")) for name in architectures):
@@ -279,16 +285,6 @@ def _load_model(found: _Place, config: PreTrainedConfig, **placed: Any) -> PreTr
 
 
 @contextmanager
-def _one_line(what: str) -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        raise MissingDependencyError(f"cannot load {what}: {_told(error)}") from error
-    except _FAILURES as error:
-        raise ModelError(f"cannot load {what}: {_told(error)}") from error
-
-
-@contextmanager
 def quiet(*, bars: bool = False) -> Iterator[None]:
     """Keeps the reports of transformers and the Hub off standard error; `bars` leaves those of a download."""
     verbosity = transformers_logging.get_verbosity()
@@ -305,14 +301,6 @@ def quiet(*, bars: bool = False) -> Iterator[None]:
         hub_logging.set_verbosity(hub_verbosity)
         if had_bars:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def _told(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if not lines:
-        return type(error).__name__
-    # A first line that announces a list says nothing without it.
-    return " ".join(lines) if lines[0].endswith(":") else lines[0]
 
 
 def describe_config(model: PreTrainedModel) -> str:

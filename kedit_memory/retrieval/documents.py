@@ -17,7 +17,7 @@ from kedit_memory.errors import InvalidInputError, NotFoundError
 from kedit_memory.records import Passage
 from kedit_memory.retrieval.markup import read_html
 from kedit_memory.retrieval.pdf import read_pdf
-from kedit_memory.retrieval.splitting import digest, split_text
+from kedit_memory.retrieval.splitting import cut_passage, digest, split_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +162,10 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
+def _read_jsonl(path: Path) -> Iterator[Passage]:
+    return (part for passage in _read_lines(path) for part in cut_passage(passage))
+
+
 def _read_plain(path: Path) -> Iterator[Passage]:
     text = _decoded(path, _content(path), 0).removeprefix("\ufeff")
     return split_text(text, title=path.stem, source=str(path))
@@ -175,7 +179,7 @@ def _read_html(path: Path) -> Iterator[Passage]:
 _READERS: dict[str, Callable[[Path], Iterator[Passage]]] = {
     ".htm": _read_html,
     ".html": _read_html,
-    ".jsonl": _read_lines,
+    ".jsonl": _read_jsonl,
     ".md": _read_plain,
     ".pdf": read_pdf,
     ".txt": _read_plain,

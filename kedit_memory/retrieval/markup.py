@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.records import Passage
@@ -12,10 +12,13 @@ from kedit_memory.webpage import HIDDEN, parse_html
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
 
-_BLOCKS = [
+_BLOCKS = {
     "address", "article", "blockquote", "dd", "div", "dl", "dt", "figcaption", "h1", "h2", "h3", "h4", "h5", "h6",
     "header", "hr", "li", "main", "ol", "p", "pre", "section", "table", "tr", "ul",
-]  # fmt: skip
+}  # fmt: skip
+_CELLS = {"td", "th"}
+_UNSEEN = {"title", *HIDDEN}
+_BLANKS = re.compile(r"\s+")
 _DATES = ("article:published_time", "date", "dc.date", "dcterms.date", "article:modified_time")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -30,26 +33,31 @@ def read_html(content: bytes, *, title: str, source: str) -> Iterator[Passage]:
     page = parse_html(content or b" ", source)  # of nothing at all, no encoding can be told
     own = page.title.get_text(" ", strip=True) if page.title else ""
     date = _date(page)
-    for part in page(["title", *HIDDEN]):
-        part.decompose()
-    text = _text(page)
+    text = "".join(_shown(page))
     if not text.strip():
         raise InvalidInputError(f"{source} holds no text outside scripts and navigation; leave it out")
     yield from split_text(text, title=" ".join(own.split()) or title, source=source, date=date)
 
 
-def _text(page: "BeautifulSoup") -> str:
-    """The text as it is shown: line breaks of the file mean nothing, those of blocks are paragraphs."""
-    for piece in page.find_all(string=True):
-        piece.replace_with(type(piece)(re.sub(r"\s+", " ", piece)))
-    for line_end in page("br"):
-        line_end.replace_with(" ")
-    for cell in page(["td", "th"]):
-        cell.append(" ")
-    for block in page(_BLOCKS):
-        block.insert_before("\n\n")
-        block.insert_after("\n\n")
-    return page.get_text()
+def _shown(page: "BeautifulSoup") -> Iterator[str]:
+    """The text as it is shown, in pieces: line breaks of the file mean nothing, those of blocks are paragraphs.
+
+    Walks the tree and changes nothing in it, since each change of a part looks through all of its neighbours.
+    """
+    from bs4 import CData, Tag
+    from bs4.element import NavigableString
+
+    behind: list[tuple[Iterator[Any], str]] = [(iter(page.contents), "")]  # what is to come, and what stands after it
+    while behind:
+        part = next(behind[-1][0], None)
+        if part is None:
+            yield behind.pop()[1]
+        elif type(part) in (NavigableString, CData):  # and no comment, which is a kind of string
+            yield _BLANKS.sub(" ", part)
+        elif isinstance(part, Tag) and part.name not in _UNSEEN:
+            around = "\n\n" if part.name in _BLOCKS else " " if part.name == "br" else ""
+            yield around
+            behind.append((iter(part.contents), " " if part.name in _CELLS else around))
 
 
 def _date(page: "BeautifulSoup") -> str | None:

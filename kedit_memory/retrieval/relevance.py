@@ -11,6 +11,7 @@ to each other. In all these cases the words alone decide, and more strictly.
 
 import re
 from collections.abc import Iterable, Sequence
+from heapq import nlargest
 
 from kedit_memory.records import Encoder, Passage, Vectors
 from kedit_memory.retrieval.base import titled
@@ -35,6 +36,8 @@ _SPOKEN = """
 _ENGLISH = frozenset(_SPOKEN.split())
 _WORD = re.compile(r"\w+")
 _KEPT = 10_000  # vectors, 15 MB
+_READ = 16_000  # characters of a passage; an encoder cuts it sooner
+_SENTENCES = 40  # of a passage that are compared, more than one has as a rule
 
 
 class Relevance:
@@ -55,7 +58,10 @@ class Relevance:
         return self._encoder is not None and not _ENGLISH.isdisjoint(_WORD.findall(question.casefold()))
 
     def among(self, question: str, passages: Sequence[Passage]) -> list[bool]:
-        """Whether each passage speaks of the question; costs the encoding of their sentences, where these are new."""
+        """Whether each passage speaks of the question; costs the encoding of their sentences, where these are new.
+
+        Of a long passage the sentences that have most words in common with the question are compared.
+        """
         if not self.reads(question):
             asked = _asked(question)
             return [_enough(asked, passage) for passage in passages]
@@ -64,7 +70,7 @@ class Relevance:
     def features(self, question: str, passages: Sequence[Passage]) -> list[tuple[float, float]]:
         """Of each passage the mean of its own cosine and its nearest sentence's, and the share of common words."""
         asked = _asked(question)
-        parts = [(titled(passage), *sentences(passage.text)) for passage in passages]
+        parts = [(titled(passage)[:_READ], *_likely(asked, passage)) for passage in passages]
         self._encode([question, *(text for texts in parts for text in texts)])
         wanted = self._vectors[question]
         found = []
@@ -86,6 +92,14 @@ def _asked(question: str) -> set[str]:
     """The words of a question that say what it is about; all where none does."""
     said = set(words(question))
     return said - _TALK or said
+
+
+def _likely(asked: set[str], passage: Passage) -> list[str]:
+    """The sentences of a passage; of many the ones that have most words in common with the question."""
+    found = list(sentences(passage.text[:_READ]))
+    if len(found) <= _SENTENCES:
+        return found
+    return nlargest(_SENTENCES, found, key=lambda sentence: len(asked.intersection(words(sentence))))
 
 
 def _share(asked: set[str], passage: Passage) -> float:

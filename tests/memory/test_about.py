@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kedit_memory.errors import InvalidInputError, StoreError
-from kedit_memory.memory import neighbours, read, store
+from kedit_memory.memory import neighbours, read, rows
 from kedit_memory.memory.index.base import distances
 from kedit_memory.memory.memory import EditMemory
 from kedit_memory.records import KeyKind, Match
@@ -133,7 +133,7 @@ def test_an_edit_of_another_day_counts_as_subjectless(memory: EditMemory) -> Non
     [
         (read._SELECT_ABOUT, 4, ["edits_by_subject (namespace=? AND subject_key=?)", "keys_by_edit"]),
         (read._SELECT_REJECTING, 1, ["keys_rejected", "keys_by_edit"]),
-        (store._ANY_EXPANDED, 0, ["keys_expanded"]),
+        (rows.ANY_EXPANDED, 0, ["keys_expanded"]),
         (neighbours._REJECTED, 1, ["keys_rejected"]),
     ],
 )

@@ -130,6 +130,15 @@ def test_what_cannot_be_held_is_refused(filled: EditMemory) -> None:
         filled.consolidate(filled.all()[:1], made("plain"), quietly)
 
 
+def test_a_purge_names_the_folders_that_hold_the_text(filled: EditMemory, caplog: pytest.LogCaptureFixture) -> None:
+    filled.consolidate(filled.all()[:1], made("one"), quietly)
+    filled.undo()
+    filled.purge("e2")
+    assert "checkpoint" not in caplog.text
+    filled.purge("e1")
+    assert f"the checkpoint in {made('one').folder} still holds text" in caplog.text
+
+
 def test_a_purged_edit_leaves_no_word_of_the_consolidation(filled: EditMemory) -> None:
     filled.consolidate(filled.all(), made("one"), quietly)
     filled.purge("e1")

@@ -86,7 +86,7 @@ def test_an_export_that_links_supersedes_too(open_memory: Callable[..., EditMemo
 
 
 def test_other_names_are_looked_up_not_searched_for(memory: EditMemory) -> None:
-    from kedit_memory.memory.store import _OTHER_NAMES
+    from kedit_memory.memory.rows import _OTHER_NAMES
 
     plan = memory._store.query(f"EXPLAIN QUERY PLAN {_OTHER_NAMES}", "default", "btl")
     assert not [row["detail"] for row in plan if row["detail"].startswith("SCAN") and "SUBQUERY" not in row["detail"]]

@@ -1,5 +1,6 @@
 """Stores of earlier formats open as stores of today, and nothing in them changes on the way."""
 
+import dataclasses
 import shutil
 import sqlite3
 import zlib
@@ -14,6 +15,8 @@ from kedit_memory.errors import StoreError
 from kedit_memory.memory import schema
 from kedit_memory.memory.memory import EditMemory
 from kedit_memory.memory.radius import DEFAULT_RADIUS
+from kedit_memory.memory.rows import COLUMNS, EDIT_FIELDS
+from kedit_memory.records import Edit
 
 OpenMemory = Callable[..., EditMemory]
 STORES = Path(__file__).parent / "stores"  # what earlier versions wrote, as SQL
@@ -163,3 +166,12 @@ def test_released_migrations_stay_as_they_were() -> None:
 
 def test_the_index_of_expanded_keys_starts_at_the_default_radius() -> None:
     assert f"radius > {DEFAULT_RADIUS};" in schema.MIGRATIONS[1]
+
+
+def test_the_columns_of_an_edit_are_its_fields(open_memory: OpenMemory, tmp_path: Path) -> None:
+    open_memory("new")
+    columns = {row[1] for row in rows(tmp_path / "new", "PRAGMA table_info(edits)")}
+    assert columns == {*COLUMNS, "checksum"}
+    fields = {one.name for one in dataclasses.fields(Edit)}
+    assert fields - columns == {"radius", "possible_conflicts"}
+    assert set(EDIT_FIELDS) == fields - {"possible_conflicts"}

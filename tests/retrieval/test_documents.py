@@ -345,3 +345,15 @@ def test_the_place_of_a_wrong_byte_counts_from_the_start_of_the_file(tmp_path):
     file.write_bytes(b'{"text": "One."}\n{"text": "\xe9"}\n')
     with pytest.raises(InvalidInputError, match=r"not UTF-8 \(byte 27\)"):
         read_passages(file)
+
+
+def test_a_very_long_passage_of_json_lines_is_cut_as_other_texts_are(tmp_path):
+    long = " ".join(f"The tower number {number} stands by the river." for number in range(200))
+    rows = [{"id": "short", "text": "A tower."}, {"id": "long", "text": long, "title": "T", "date": "2024-01-01"}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    first, *parts = read_documents(tmp_path / "a.jsonl")
+    assert (first.id, first.text) == ("short", "A tower.")
+    assert " ".join(part.text for part in parts) == long
+    assert [part.id for part in parts[:2]] == ["long#1", "long#2"]
+    assert {(part.title, part.date) for part in parts} == {("T", "2024-01-01")}
+    assert all(len(part.text) < 1500 for part in parts)

@@ -95,3 +95,12 @@ def test_an_encoder_without_meaning_leaves_it_to_the_words(question: str, speaks
 )
 def test_cosines_count_for_english_only(question: str, read: bool) -> None:
     assert Relevance(Told({})).reads(question) is read
+
+
+def test_of_a_long_passage_the_likeliest_sentences_are_compared() -> None:
+    near = "A badge is reset at the desk."
+    text = " ".join([*(f"Room {number} is empty today." for number in range(200)), near])
+    told = Told({near: 0.9})
+    ((nearness, _),) = Relevance(told).features("Where is a badge reset?", [Passage(id="p", title="", text=text)])
+    assert nearness == pytest.approx(0.45)
+    assert len(told.encoded) == 42

@@ -13,8 +13,8 @@ from kedit_memory.cachefiles import damage, drop_cache, read_manifest, write_cac
 from kedit_memory.errors import StoreError, UnknownNameError
 from kedit_memory.memory.index import ENGINES, VectorIndex, load_engine
 from kedit_memory.memory.index.base import Floats, Ids
-from kedit_memory.memory.rows import snapshot_from
-from kedit_memory.memory.store import CACHE, Keys, Rows, Store
+from kedit_memory.memory.rows import Keys, Rows, snapshot_from
+from kedit_memory.memory.store import CACHE, Store
 from kedit_memory.records import Vectors
 
 _LOG = logging.getLogger(__name__)
