@@ -112,8 +112,10 @@ def _growth(run: Run, arguments: argparse.Namespace) -> Iterator[Row]:
             yield from _of_each(run, "add_then_ask", _in_turn(memory, names[size:]), size)
             yield from _of_each(run, "long_question", (_linking(memory, text) for text in _long_questions()), size)
             counts = [_statements(memory, f"Who is it that runs {name} now?") for name in names[:_ASKED]]
-            yield Row(run=run, method="kedit", metric="count", kind="sql_question", value=float(max(counts)),
-                      n=len(counts), edits=size)  # fmt: skip
+            yield Row(
+                run=run, method="kedit", metric="count", kind="sql_question", value=float(max(counts)),
+                unit="statements", n=len(counts), edits=size,
+            )  # fmt: skip
 
 
 def _opened(folder: str, encoder: str) -> EditMemory:

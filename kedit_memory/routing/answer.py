@@ -136,7 +136,9 @@ def _checked(
 
 def _firmly(decisions: Sequence[Decision], speakers: Speakers) -> list[Reply | None]:
     """What the model says when it is told to say the target; None where it cannot be told, or another one answered."""
-    tried = [place for place, one in enumerate(decisions) if one.route is Route.CONTEXT and _can_be_told(speakers)]
+    tried = [
+        place for place, one in enumerate(decisions) if one.route is Route.CONTEXT and _can_be_instructed(speakers)
+    ]
     mine = [decisions[place] for place in tried]
     prompts = [replace(prompt_of(one), must_say=one.edits[0].edit.target) for one in mine]
     replies: list[Reply | None] = [None] * len(decisions)
@@ -145,7 +147,7 @@ def _firmly(decisions: Sequence[Decision], speakers: Speakers) -> list[Reply | N
     return replies
 
 
-def _can_be_told(speakers: Speakers) -> bool:
+def _can_be_instructed(speakers: Speakers) -> bool:
     model = speakers.model()
     return not isinstance(model, WhiteBoxModel) or model.format.insists
 

@@ -2,15 +2,16 @@
 
 An erasure covers a question that is in its scope, which is refused. In questions and passages about its subject it also
 covers what answers its prompt, however that is worded: the pair model reads each sentence of a passage, and what the
-model said, as an answer to the erased prompt. So a passage with the address is left out of an answer to "Where does she
-live?", and a reply that tells it is not given. Where no pair model decides, the words of the prompt have to be there.
+model said, as an answer to the erased prompt. So the sentence with the address is cut out of a passage before "Where
+does she live?" is answered from it, and a reply that tells it is not given. Where no pair model decides, the words of
+the prompt have to be there.
 
 What does not name the subject is not covered, nor what answers the prompt only together with other texts.
 """
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from kedit_memory.memory.read import Reader
@@ -22,6 +23,7 @@ from kedit_memory.routing.verify import ScopeVerifier
 from kedit_memory.text import fold
 
 ANSWERS = 0.5  # the score from which a sentence answers an erased prompt
+_SAYING = 4  # words of a sentence that says something by itself
 _SENTENCES = 64  # of a passage that are read for one erasure
 _NAME = re.compile(r"(?<=\w )[A-Z][\w.-]*(?: [A-Z][\w.-]*)*")  # capitalised within a sentence
 
@@ -52,36 +54,52 @@ class Erasures:
         edits = reader.erasing(frozenset[str]().union(*written))
         return cls(tuple(_Erased(edit, tuple(_written(edit, written))) for edit in edits), verifier)
 
-    def among(self, found: Sequence[RetrievedPassage]) -> tuple[OutdatedPassage, ...]:
-        """Those of the passages that state what was erased."""
-        stated = ((one.passage, self.stated_in(f"{one.passage.title}. {one.passage.text}")) for one in found)
-        return tuple(
-            OutdatedPassage(passage=passage, edit_id=edit.id, kind=edit.kind) for passage, edit in stated if edit
-        )
-
-    def stated_in(self, text: str) -> Edit | None:
-        """The first erasure whose prompt a sentence of the text answers."""
-        folded = fold(text) if self.erased else ""
-        return next((one.edit for one in self.erased if one.named_in(folded) and self._is_in(one, text)), None)
+    def cleared(self, found: Sequence[RetrievedPassage]) -> tuple[list[RetrievedPassage], tuple[OutdatedPassage, ...]]:
+        """The passages without the sentences that state what was erased, and those from which some were taken."""
+        kept: list[RetrievedPassage] = []
+        cut: list[OutdatedPassage] = []
+        for one in found:
+            passage = one.passage
+            parts = list(islice(sentences(passage.text), _SENTENCES))
+            stating = self._stating(passage.title, parts) if self.erased else {}
+            cut += [OutdatedPassage(passage=passage, edit_id=edit.id, kind=edit.kind) for edit in stating.values()][:1]
+            rest = " ".join(part for place, part in enumerate(parts) if place not in stating)
+            if not stating:
+                kept.append(one)
+            elif rest:
+                kept.append(replace(one, passage=replace(passage, text=rest)))
+        return kept, tuple(cut)
 
     def told_by(self, question: str, answer: str) -> Edit | None:
         """The first erasure whose prompt an answer answers: by itself, or read after its question."""
-        folded = fold(question) if self.erased else ""
-        asked = (one for one in self.erased if one.named_in(folded) and self._scored(one, [(question, answer)]))
-        return self.stated_in(f"{question} {answer}") or next((one.edit for one in asked), None)
+        stating = self._stating(question, [question, *sentences(answer), f"{question} {answer}"]) if self.erased else {}
+        stating.pop(0, None)  # the question tells nothing
+        asked = (one for one in self.erased if one.named_in(fold(question)) and self._reads(one, question, answer))
+        return next(iter(stating.values()), None) or next((one.edit for one in asked), None)
 
-    def _is_in(self, erased: _Erased, text: str) -> bool:
+    def _stating(self, about: str, parts: Sequence[str]) -> dict[int, Edit]:
+        """The places of the sentences of a text that answer an erased prompt, each with the erasure."""
+        folded = fold(f"{about} {' '.join(parts)}")
+        found: dict[int, Edit] = {}
+        for one in self.erased:
+            if parts and one.named_in(folded):
+                found |= {place: one.edit for place in self._answering(one, parts) if place not in found}
+        return found
+
+    def _answering(self, erased: _Erased, parts: Sequence[str]) -> Iterator[int]:
+        """The places of the sentences that answer one erased prompt."""
         if self.verifier is None:
-            return _content(erased) <= set(words(text))
-        parts = islice(sentences(text), _SENTENCES)
-        read = [one if erased.named_in(fold(one)) else f"{erased.names[0]}: {one}" for one in parts]
-        return self._scored(erased, [(one, one) for one in read])
+            wanted = _content(erased)
+            yield from (place for place, part in enumerate(parts) if wanted <= set(words(part)))
+            return
+        read = [part if erased.named_in(fold(part)) else _of(erased, part) for part in parts]
+        scores = self.verifier.answering(erased.edit.prompt, [(part, part) for part in read], erased.names)
+        yield from (place for place, score in enumerate(scores) if score >= ANSWERS)
 
-    def _scored(self, erased: _Erased, texts: Sequence[tuple[str, str]]) -> bool:
-        """Whether one of some texts, each with what it says, answers the erased prompt."""
-        if self.verifier is None or not texts:
+    def _reads(self, erased: _Erased, question: str, answer: str) -> bool:
+        if self.verifier is None:
             return False
-        return max(self.verifier.answering(erased.edit.prompt, texts, erased.names)) >= ANSWERS
+        return self.verifier.answering(erased.edit.prompt, [(question, answer)], erased.names)[0] >= ANSWERS
 
 
 def _written(edit: Edit, written: Iterable[Collection[str]]) -> Iterator[str]:
@@ -94,6 +112,11 @@ def _written(edit: Edit, written: Iterable[Collection[str]]) -> Iterator[str]:
     for surfaces in written:
         if subject in map(fold, surfaces):
             yield from sorted(surfaces)
+
+
+def _of(erased: _Erased, sentence: str) -> str:
+    """A sentence that does not name its subject, with its name; with fewer words it would answer anything."""
+    return f"{erased.names[0]}: {sentence}" if len(sentence.split()) >= _SAYING else sentence
 
 
 def _content(erased: _Erased) -> set[str]:

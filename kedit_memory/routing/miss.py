@@ -52,22 +52,38 @@ class Misses:
             chosen = self.gate().decide(question.text, question.mentions, search, ask)
         timings["gate"] -= sum(timings.get(step, 0.0) for step in ("retrieve", "compare", "ask"))
         found = looked[-1] if looked else Retrieved()
-        refused = bool(found.erased) and not found.kept
-        outdated = (*found.outdated, *found.erased)
+        if found.erased and not found.kept:
+            return _refused(question, found, timings)
         return Decision(
             question=question.text,
-            route=Route.REFUSAL if refused else chosen.route,
-            reason=f"{chosen.reason}{told_aside(found.aside)}{left_out(outdated)}{_ERASED if refused else ''}",
+            route=chosen.route,
+            reason=f"{chosen.reason}{told_aside(found.aside)}{left_out((*found.outdated, *found.erased))}{_cut(found)}",
             considered=question.near,
             passages=chosen.passages,
-            outdated=outdated,
+            outdated=(*found.outdated, *found.erased),
             popularity=chosen.popularity,
             own_answer=chosen.own_answer,
             timings=timings,
         )
 
 
-_ERASED = "; all that was found states what was erased, so nothing is said"
+def _refused(question: Question, found: Retrieved, timings: dict[str, float]) -> Decision:
+    """No answer to a question that what was erased would answer."""
+    outdated = (*found.outdated, *found.erased)
+    return Decision(
+        question=question.text,
+        route=Route.REFUSAL,
+        reason=f"no edit in scope, but all that was found states what was erased{left_out(outdated)}",
+        considered=question.near,
+        outdated=outdated,
+        timings=timings,
+    )
+
+
+def _cut(found: Retrieved) -> str:
+    """What a reason adds about sentences that were cut out of passages."""
+    cut = ((one.passage.title or one.passage.id, one.edit_id) for one in found.cut)
+    return "".join(f"; what edit {edit} has erased was cut out of {title}" for title, edit in cut)
 
 
 def _alone(question: Question, why: str) -> Decision:

@@ -34,13 +34,15 @@ class Retrieved:
         kept: passages that may go before it.
         aside: those that do not speak of it.
         outdated: those that state what an edit has replaced.
-        erased: those that state what was erased.
+        erased: those that state nothing else about it than what was erased.
+        cut: those out of which what was erased was cut.
     """
 
     kept: tuple[RetrievedPassage, ...] = ()
     aside: tuple[RetrievedPassage, ...] = ()
     outdated: tuple[OutdatedPassage, ...] = ()
     erased: tuple[OutdatedPassage, ...] = ()
+    cut: tuple[OutdatedPassage, ...] = ()
 
 
 class Passages:
@@ -103,9 +105,14 @@ class Passages:
             compared = Contradictions(reader, linker, self._background, sifted.kept)
             erasures = Erasures.about(reader, compared.linked, self._scope.pair_verifier)
         outdated = compared.outdated
-        kept = without(sifted.kept, outdated)
-        erased = erasures.among(kept)
-        return Retrieved(kept=tuple(without(kept, erased)), aside=sifted.aside, outdated=outdated, erased=erased)
+        kept, stating = erasures.cleared(without(sifted.kept, outdated))
+        if stating:  # what is left of a passage may not be about the question any more
+            with self._searching:
+                kept = list(sift(question.text, question.mentions, kept, self._relevance()).kept)
+        left = {one.passage.id for one in kept}
+        cut = tuple(one for one in stating if one.passage.id in left)
+        erased = tuple(one for one in stating if one.passage.id not in left)
+        return Retrieved(kept=tuple(kept), aside=sifted.aside, outdated=outdated, erased=erased, cut=cut)
 
     def _search(self, namespace: str) -> Retriever:
         """The search given, or that over the namespace's passages; reranked where that is asked for."""

@@ -18,7 +18,8 @@ from kedit_memory.routing.verify import ScopeVerifier
 
 ADDRESS = "What is Ann Example's address?"
 LIVES = "Where does Ann Example live?"
-HOME = Passage(id="home", title="Ann Example", text="Ann Example is a painter. She lives at 12 Elm Street.")
+HOME = Passage(id="home", title="Ann Example", text="Ann Example does live at 12 Elm Street.")
+BOTH = Passage(id="both", title="Ann Example", text="Ann Example paints ships. She lives at 12 Elm Street.")
 WORK = Passage(id="work", title="Ann Example", text="Ann Example paints where the ships leave and does live there.")
 OTHER = Passage(id="other", title="Ben Other", text="Ben Other does live at 7 Oak Lane, as Ann Example knows.")
 
@@ -119,6 +120,14 @@ def test_other_questions_and_other_subjects_are_answered(memory: EditMemory, ask
     assert used(ask("Where does Ben Other live?", OTHER)) == ["other"]
 
 
+def test_what_else_a_passage_states_still_answers(memory: EditMemory, ask: Any) -> None:
+    erased = memory.erase(ADDRESS, subject="Ann Example")
+    answer = ask("What does Ann Example paint?", BOTH, says="Ships")
+    assert [found.passage.text for found in answer.passages] == ["Ann Example paints ships."]
+    assert f"what edit {erased.id} has erased was cut out of Ann Example" in answer.reason
+    assert answer.outdated == ()
+
+
 def test_an_erasure_counts_in_its_namespace_and_until_it_is_taken_back(memory: EditMemory, ask: Any) -> None:
     memory.erase(ADDRESS, subject="Ann Example", namespace="other")
     assert ask(LIVES, says="12 Elm Street").text == "12 Elm Street"
@@ -137,6 +146,6 @@ def test_an_erasure_knows_its_subject_by_an_alias_or_by_its_prompt(
 
 def test_without_a_pair_model_the_words_of_the_prompt_decide(memory: EditMemory, ask: Any) -> None:
     memory.erase("What is Ann Example's phone number?", subject="Ann Example")
-    listed = Passage(id="listed", title="Ann Example", text="Ann Example: phone number 555-0134.")
+    listed = Passage(id="listed", title="Ann Example", text="Ann Example has the phone number 555-0134.")
     assert ask("Which phone number calls Ann Example?", listed, scope="radius").route is Route.REFUSAL
     assert used(ask("What does Ann Example paint and where?", WORK, scope="radius")) == ["work"]

@@ -117,7 +117,7 @@ class Observer:
             prompts = [prompt_of(_decision(question, ())) for question in questions]
             return self._replies(prompts), list(signals)
         answers = own_answers(self.model, questions, max_new_tokens=self.max_new_tokens)
-        return [one.text for one in answers], [one.told(known) for one, known in zip(answers, signals, strict=True)]
+        return [one.text for one in answers], [one.added_to(known) for one, known in zip(answers, signals, strict=True)]
 
     def _read(
         self, asked: Sequence[Labelled], found: Sequence[Sequence[RetrievedPassage]], alone: Sequence[str]

@@ -17,7 +17,7 @@ from kedit_memory.routing.gate.policies import GateCase, Verdict, allowed
 from kedit_memory.routing.gate.signals import Signal, Signals
 
 RIDGE = 3.0
-_SURE = ("sure", "log_probability", "told")  # features of the model's own answer, 0 where it does not tell
+_OWN_ANSWER = ("sure", "log_probability", "told")  # features of the model's own answer, 0 where it does not tell
 
 
 class FormPolicy:
@@ -59,7 +59,7 @@ class FormPolicy:
         """The policy with what `parameters` gave."""
         given = [parameters["alone"], parameters["read"]]
         alone, read = (Logistic(float(one["bias"]), tuple(map(float, one["weights"]))) for one in given)
-        if {len(alone.weights), len(read.weights)} != {len(FEATURES) + len(_SURE)}:
+        if {len(alone.weights), len(read.weights)} != {len(FEATURES) + len(_OWN_ANSWER)}:
             raise InvalidInputError("weights and features differ in number")
         return cls(alone, read, float(parameters["price"]))
 

@@ -83,7 +83,7 @@ class Gate:
             own = ask(question)
             if own is None:
                 return _alone(popularity, "the question is longer than the model reads")
-            signals = own.told(signals)
+            signals = own.added_to(signals)
         verdict = policy.decide(signals)
         now = asks_about_now(question)
         if found is None:

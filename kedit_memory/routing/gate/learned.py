@@ -15,7 +15,7 @@ import numpy as np
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.routing.gate.logistic import Logistic, Numbers, fit_logistic
-from kedit_memory.routing.gate.policies import UNTOLD, GateCase, Verdict, allowed
+from kedit_memory.routing.gate.policies import WITHOUT_UNCERTAINTY, GateCase, Verdict, allowed
 from kedit_memory.routing.gate.signals import Signal, Signals
 
 RIDGE = 3.0
@@ -107,7 +107,7 @@ class LearnedPolicy:
     def decide(self, signals: Signals) -> Verdict:
         """By the chances of a right answer without and with passages; passages, where the model does not tell."""
         if signals.log_probability is None:
-            return UNTOLD
+            return WITHOUT_UNCERTAINTY
         searched = signals.score is not None
         alone, read = (self._after if searched else self._before)(signals)
         retrieve = read - alone > (0.0 if searched else self._price)

@@ -206,9 +206,9 @@ def best_cut(values: Numbers, gains: Numbers, *, most: int | None = None) -> flo
     return math.inf if place == len(ordered) else float((ordered[place - 1] + ordered[place]) / 2)
 
 
-UNTOLD = Verdict(retrieve=True, reason="the model does not tell how sure it is of its own answer")
+WITHOUT_UNCERTAINTY = Verdict(retrieve=True, reason="the model does not tell how sure it is of its own answer")
 
 
-def told(cut: float) -> float | str:
+def as_json_number(cut: float) -> float | str:
     """A threshold as JSON knows it: "inf" and "-inf" stand for search always and never."""
     return cut if math.isfinite(cut) else str(cut)

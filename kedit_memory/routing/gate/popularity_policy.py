@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.routing.gate.policies import GateCase, Verdict, best_cut, cheapest, told
+from kedit_memory.routing.gate.policies import GateCase, Verdict, as_json_number, best_cut, cheapest
 from kedit_memory.routing.gate.signals import Signal, Signals
 
 _FEWEST = 20  # cases of a relation, below which its threshold is that of all
@@ -73,8 +73,8 @@ class PopularityPolicy:
 
     def parameters(self) -> dict[str, Any]:
         """The thresholds."""
-        cuts = {name: told(cut) for name, cut in self._by_relation.items()}
-        return {"everywhere": told(self._everywhere), "by_relation": cuts, "unknown": self._unknown}
+        cuts = {name: as_json_number(cut) for name, cut in self._by_relation.items()}
+        return {"everywhere": as_json_number(self._everywhere), "by_relation": cuts, "unknown": self._unknown}
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> Self:

@@ -15,7 +15,7 @@ from kedit_memory.errors import InvalidInputError
 from kedit_memory.records import Mention
 from kedit_memory.text import fold
 
-SURE = 0.45  # cosine from which the nearest phrasing says the relation
+NEAREST_COSINE = 0.45  # cosine from which the nearest phrasing says the relation
 SLOT = "{s}"
 _WORD = re.compile(r"\{s\}|[^\W_]+(?:'s)?")
 
@@ -35,13 +35,13 @@ class RelationClassifier:
         InvalidInputError: there is no phrasing, or the threshold is not between 0 and 1.
     """
 
-    def __init__(self, phrasings: Iterable[tuple[str, str]], *, sure: float = SURE) -> None:
+    def __init__(self, phrasings: Iterable[tuple[str, str]], *, at_least: float = NEAREST_COSINE) -> None:
         self._known = sorted({(relation, fold(phrasing)) for relation, phrasing in phrasings})
-        if not self._known or not 0 <= sure <= 1:
+        if not self._known or not 0 <= at_least <= 1:
             raise InvalidInputError(
-                f"{len(self._known)} phrasings and threshold {sure} make no classifier; give phrasings, and 0 to 1"
+                f"{len(self._known)} phrasings and threshold {at_least} make no classifier; give phrasings, and 0 to 1"
             )
-        self._sure = sure
+        self._at_least = at_least
         texts = [_features(phrasing) for _, phrasing in self._known]
         holders = Counter(feature for text in texts for feature in text)
         self._rarity = {feature: math.log(1 + len(texts) / count) for feature, count in holders.items()}
@@ -67,7 +67,7 @@ class RelationClassifier:
             return AskedRelation(name=None, likeness=0.0)
         place = max(scores, key=lambda one: (scores[one], -one))
         likeness = min(1.0, scores[place])
-        return AskedRelation(name=self._known[place][0] if likeness >= self._sure else None, likeness=likeness)
+        return AskedRelation(name=self._known[place][0] if likeness >= self._at_least else None, likeness=likeness)
 
     def _weights(self, features: Mapping[str, int]) -> dict[str, float]:
         """Shares of the features in a vector of unit length."""

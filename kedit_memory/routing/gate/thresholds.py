@@ -6,7 +6,15 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.routing.gate.policies import UNTOLD, GateCase, Verdict, allowed, best_cut, refuse_budget, told
+from kedit_memory.routing.gate.policies import (
+    WITHOUT_UNCERTAINTY,
+    GateCase,
+    Verdict,
+    allowed,
+    as_json_number,
+    best_cut,
+    refuse_budget,
+)
 from kedit_memory.routing.gate.signals import Signal, Signals
 
 # How sure the model is, by either measure: the higher, the surer.
@@ -36,7 +44,7 @@ class UncertaintyPolicy:
         """By the threshold; passages, where the model does not tell."""
         sure = MEASURES[self._measure](signals)
         if sure is None:
-            return UNTOLD
+            return WITHOUT_UNCERTAINTY
         what, value, cut = self._measure.replace("_", " "), abs(sure), abs(self._cut)
         verb = "unsure" if sure < self._cut else "sure enough"
         return Verdict(
@@ -66,7 +74,7 @@ class UncertaintyPolicy:
 
     def parameters(self) -> dict[str, Any]:
         """Measure and threshold."""
-        return {"measure": self._measure, "cut": told(self._cut)}
+        return {"measure": self._measure, "cut": as_json_number(self._cut)}
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> Self:
@@ -108,7 +116,7 @@ class ScorePolicy:
 
     def parameters(self) -> dict[str, Any]:
         """The threshold."""
-        return {"cut": told(self._cut)}
+        return {"cut": as_json_number(self._cut)}
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> Self:

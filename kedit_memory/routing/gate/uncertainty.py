@@ -36,7 +36,7 @@ class OwnAnswer:
     log_probability: float | None = None
     cut: bool = False
 
-    def told(self, signals: Signals) -> Signals:
+    def added_to(self, signals: Signals) -> Signals:
         """The signals with this uncertainty."""
         return replace(signals, entropy=self.entropy, log_probability=self.log_probability, own=self.text)
 
@@ -65,7 +65,7 @@ def own_answers(model: TextModel, questions: Sequence[str], *, max_new_tokens: i
     limit = _bound(max_new_tokens)
     if isinstance(model, WhiteBoxModel):
         return [_shown(model, prompt, limit) for prompt in prompts]
-    return [_told(model, prompt, limit) for prompt in prompts]
+    return [_by_endpoint(model, prompt, limit) for prompt in prompts]
 
 
 def _bound(max_new_tokens: int | None) -> int:
@@ -86,7 +86,7 @@ def _shown(model: WhiteBoxModel, prompt: Prompt, limit: int) -> OwnAnswer:
     return OwnAnswer(text=reply.text, entropy=float(entropy.max()), log_probability=float(chosen.mean()), cut=reply.cut)
 
 
-def _told(model: TextModel, prompt: Prompt, limit: int) -> OwnAnswer:
+def _by_endpoint(model: TextModel, prompt: Prompt, limit: int) -> OwnAnswer:
     """By the log-probabilities of an endpoint; without numbers where it gives none, or refuses to be asked for them."""
     endpoint = _asked_at_endpoint(model)
     try:

@@ -63,7 +63,7 @@ def test_the_phrasings_of_the_world_are_known_but_not_those_held_out() -> None:
 @pytest.mark.parametrize(("phrasings", "sure"), [([], 0.5), (KNOWN, -0.1), (KNOWN, 1.5)])
 def test_a_classifier_of_nothing_is_refused(phrasings: list[tuple[str, str]], sure: float) -> None:
     with pytest.raises(InvalidInputError, match="classifier"):
-        RelationClassifier(phrasings, sure=sure)
+        RelationClassifier(phrasings, at_least=sure)
 
 
 def test_without_phrasings_there_is_no_classifier() -> None:

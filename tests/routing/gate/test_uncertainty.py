@@ -82,7 +82,7 @@ def test_an_endpoint_that_tells_nothing_leaves_it_unknown(
 ) -> None:
     (own,) = own_answers(endpoint(reply, status), ["Where is it?"], max_new_tokens=None)
     assert (own.entropy, own.log_probability) == (None, None)
-    verdict = UncertaintyPolicy("log_probability", -0.5).decide(own.told(Signals(words=3, mentions=0)))
+    verdict = UncertaintyPolicy("log_probability", -0.5).decide(own.added_to(Signals(words=3, mentions=0)))
     assert (verdict.retrieve, verdict.reason) == (True, "the model does not tell how sure it is of its own answer")
 
 
