@@ -103,7 +103,7 @@ def adapter_in(source: str | Path) -> Adapter | None:
         with safe_open(folder / WEIGHTS, framework="pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, RecursionError, SafetensorError) as error:
         raise ModelError(f"cannot read the adapter in {folder}: {error}") from error
     return Adapter(
         folder=folder,

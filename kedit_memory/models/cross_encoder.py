@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kedit_memory.errors import MissingDependencyError, ModelError
+from kedit_memory.models.faults import one_line
 from kedit_memory.models.sources import find_source, refuse_misspelt
 
 if TYPE_CHECKING:
@@ -80,7 +81,9 @@ class CrossEncoder:
         if not texts:
             return np.zeros(0, np.float32)
         pairs = [(question, text) for text in texts]
-        scores = self._model.predict(pairs, batch_size=self._batch_size, show_progress_bar=False)
+        model = self._model
+        with one_line(f"run the cross-encoder {self._source}"):
+            scores = model.predict(pairs, batch_size=self._batch_size, show_progress_bar=False)
         return np.asarray(scores, np.float32)
 
     @cached_property

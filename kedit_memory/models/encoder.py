@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from kedit_memory import registry
 from kedit_memory.errors import MissingDependencyError, ModelError
+from kedit_memory.models.faults import one_line
 from kedit_memory.models.sources import find_source, refuse_misspelt
 from kedit_memory.records import Encoder, Vectors
 
@@ -200,13 +201,15 @@ class SentenceEncoder:
         """
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        vectors = self._model.encode(
-            list(texts),
-            batch_size=self._batch_size,
-            normalize_embeddings=True,
-            convert_to_numpy=True,
-            show_progress_bar=False,
-        )
+        model = self._model
+        with one_line(f"run the encoder {self._source}"):
+            vectors = model.encode(
+                list(texts),
+                batch_size=self._batch_size,
+                normalize_embeddings=True,
+                convert_to_numpy=True,
+                show_progress_bar=False,
+            )
         return np.asarray(vectors, dtype=np.float32)
 
     @cached_property

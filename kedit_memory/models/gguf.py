@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kedit_memory.errors import MissingDependencyError, ModelError
+from kedit_memory.models.faults import told
 
 _SUFFIX = ".gguf"
 _MAGIC = b"GGUF"
@@ -118,5 +119,5 @@ def _fields(path: Path) -> dict[str, Any]:
     try:
         fields = Bounded(path).fields
         return {key: len(field.data) if len(field.data) > 1 else field.contents() for key, field in fields.items()}
-    except (ValueError, IndexError, KeyError, OverflowError, OSError, MemoryError) as error:
-        raise ModelError(f"{path} is no whole GGUF file ({error}): get it anew") from error
+    except Exception as error:  # what the package raises at damage has no class in common
+        raise ModelError(f"{path} is no whole GGUF file ({told(error)}): get it anew") from error

@@ -92,7 +92,7 @@ def fault(name: str, *, thorough: bool = False) -> str | None:
         if not current:
             return f"in {folder} is not the version that this release knows"
         damaged = [file for file, said in files.items() if not _is_whole(folder / file, said, thorough=thorough)]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return f"in {folder} has no readable {MANIFEST}"
     return f"in {folder} is damaged ({damaged[0]})" if damaged else None
 

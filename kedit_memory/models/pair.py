@@ -18,12 +18,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 from transformers import AutoModel, AutoTokenizer
 
 from kedit_memory.errors import MissingDependencyError, ModelError
 from kedit_memory.models.encoder import MINILM_SHA256, minilm_folder
+from kedit_memory.models.faults import one_line
 from kedit_memory.models.loading import quiet
 from kedit_memory.models.sources import PAIR_WEIGHTS, pair_fingerprint
 
@@ -170,16 +172,18 @@ class PairModel:
         try:
             config = json.loads((folder / CONFIG).read_text("utf-8"))
             weights = load_file(folder / WEIGHTS)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError, SafetensorError) as error:
             raise ModelError(f"no scope verifier in {folder} ({error}); name its folder, or train one") from error
-        if config.get("base_sha256") != MINILM_SHA256:
+        told = config if isinstance(config, dict) else {}
+        if told.get("base_sha256") != MINILM_SHA256:
             raise ModelError(
-                f"the scope verifier in {folder} was made for another encoder ({config.get('base')}); "
+                f"the scope verifier in {folder} was made for another encoder ({told.get('base')}); "
                 "train one with scripts/train_scope_verifier.py"
             )
         tokenizer, encoder = base_model()
-        network = PairNetwork(copy.deepcopy(encoder), int(config["width"]))
-        merge(network, weights, float(config["scale"]))
+        with one_line(f"use the scope verifier in {folder}"):
+            network = PairNetwork(copy.deepcopy(encoder), int(told["width"]))
+            merge(network, weights, float(told["scale"]))
         return cls(network, encoder, tokenizer, pair_fingerprint(folder))
 
     def likeness(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:

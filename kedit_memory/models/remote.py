@@ -4,6 +4,7 @@ import hashlib
 import ipaddress
 import json
 import logging
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -20,7 +21,18 @@ from kedit_memory.records import Message
 
 logger = logging.getLogger(__name__)
 
-_MAX_PAUSE = 30.0  # seconds, whatever Retry-After asks for
+_MAX_PAUSE = 30.0  # seconds; an endpoint that asks for more is given up
+_LARGEST = 64 << 20  # bytes of an answer, which a hostile endpoint never ends
+_LONGEST_LINE = 1 << 20  # characters of one piece of a stream
+_SECONDS = re.compile(r"[0-9]{1,9}")
+_OF_THE_WAY = {b"content-encoding", b"content-length", b"transfer-encoding"}  # headers on how the content came
+_NONSENSE = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)  # of JSON of another kind
 _SHOWN = 200  # characters of a server's own words in a message
 
 
@@ -151,18 +163,26 @@ class OpenAIModel(AnswersOne):
         pieces: list[str] = []
         cut = False
         with self._posted(self._body(prompt, max_new_tokens) | {"stream": True}) as response:
-            try:
-                for line in response.iter_lines():
-                    choice = _chunk(line)
-                    if piece := (choice.get("delta") or {}).get("content"):
-                        pieces.append(piece)
-                        on_text(piece)
-                    cut = cut or choice.get("finish_reason") == "length"
-            except httpx.TransportError as error:
-                raise ModelError(f"{self.url} broke off an answer ({self._hide(str(error))}): ask again") from error
-            except (ValueError, LookupError, TypeError, AttributeError) as error:
-                raise ModelError(f"{self.url} sent a piece that is none of a chat completion: {error}") from error
+            for piece, ends_there in self._pieces(response):
+                cut = cut or ends_there
+                if piece:
+                    pieces.append(piece)
+                    on_text(piece)
         return Reply(text="".join(pieces), cut=cut)
+
+    def _pieces(self, response: httpx.Response) -> Iterator[tuple[str, bool]]:
+        """The pieces of a reply as they come, and whether each is the last one of a reply that was cut."""
+        try:
+            for line in _lines(response):
+                choice = _chunk(line)
+                piece = (choice.get("delta") or {}).get("content") or ""
+                if not isinstance(piece, str):
+                    raise TypeError("its content is no text")
+                yield piece, choice.get("finish_reason") == "length"
+        except httpx.RequestError as error:
+            raise ModelError(f"{self.url} broke off an answer ({self._hide(str(error))}): ask again") from error
+        except _NONSENSE as error:
+            raise ModelError(f"{self.url} sent a piece that is none of a chat completion: {error}") from error
 
     @contextmanager
     def _posted(self, body: dict[str, Any]) -> Iterator[httpx.Response]:
@@ -171,8 +191,10 @@ class OpenAIModel(AnswersOne):
             last = attempt == self.attempts
             request = self._client.build_request("POST", f"{self.url}/chat/completions", json=body)
             try:
-                response = self._client.send(request, stream=bool(body.get("stream")))
-            except httpx.TransportError as error:
+                response = self._client.send(request, stream=True)
+                if not (body.get("stream") and response.is_success):
+                    response = self._whole(response)
+            except httpx.RequestError as error:
                 if last:
                     raise ModelError(
                         f"no answer from {self.url} after {attempt} attempts "
@@ -185,7 +207,6 @@ class OpenAIModel(AnswersOne):
                 if response.is_success:
                     yield response
                     return
-                response.read()
             again = response.status_code == 429 or response.status_code >= 500
             if last or not again:
                 raise ModelError(self._refusal(response))
@@ -193,11 +214,24 @@ class OpenAIModel(AnswersOne):
         raise AssertionError("the last attempt returns or raises")
 
     def _wait(self, attempt: int, asked: str | None) -> None:
-        pause = self.pause * 2 ** (attempt - 1)
-        if asked is not None and asked.isdigit():
+        pause = min(self.pause * 2 ** (attempt - 1), _MAX_PAUSE)
+        if asked is not None and _SECONDS.fullmatch(asked):
             pause = float(asked)
+        if pause > _MAX_PAUSE:
+            raise ModelError(f"{self.url} asks for a pause of {pause:.0f} seconds: try again after it")
         logger.info("attempt %d at %s failed, trying again in %.1f s", attempt, self.url, pause)
-        time.sleep(min(pause, _MAX_PAUSE))
+        time.sleep(pause)
+
+    def _whole(self, response: httpx.Response) -> httpx.Response:
+        """The response with all of its content; one that does not end is given up."""
+        content = bytearray()
+        with closing(response):
+            for part in response.iter_bytes():
+                content += part
+                if len(content) > _LARGEST:
+                    raise ModelError(f"{self.url} answers with more than {_LARGEST:,} bytes: check what it is")
+        kept = [(name, value) for name, value in response.headers.raw if name.lower() not in _OF_THE_WAY]
+        return httpx.Response(response.status_code, headers=kept, content=bytes(content))
 
     def _refusal(self, response: httpx.Response) -> str:
         hint = {
@@ -216,7 +250,7 @@ class OpenAIModel(AnswersOne):
             text = choice["message"]["content"]
             scores = (choice.get("logprobs") or {}).get("content")
             values = tuple(float(token["logprob"]) for token in scores) if scores else None
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except _NONSENSE as error:
             raise self._not_a_completion(response) from error
         if not isinstance(text, str):
             raise self._not_a_completion(response)
@@ -231,6 +265,21 @@ class OpenAIModel(AnswersOne):
 
     def _hide(self, words: str) -> str:
         return words.replace(self._key, "***") if self._key else words
+
+
+def _lines(response: httpx.Response) -> Iterator[str]:
+    """The lines of a stream as they come.
+
+    Raises:
+        ValueError: one does not end.
+    """
+    rest = ""
+    for part in response.iter_text():
+        *lines, rest = (rest + part).split("\n")
+        yield from lines
+        if len(rest) > _LONGEST_LINE:
+            raise ValueError(f"it has more than {_LONGEST_LINE:,} characters")
+    yield rest
 
 
 def _chunk(line: str) -> dict[str, Any]:

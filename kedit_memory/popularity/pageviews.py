@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx
 
 from kedit_memory.errors import InvalidInputError, KeditError
-from kedit_memory.retrieval.fetched import LONGEST_WAIT, Access, Fetched, check_agent
+from kedit_memory.retrieval.fetched import LONGEST_WAIT, Access, Fetched, check_agent, seconds_to_wait
 
 SERVICE = "https://wikimedia.org/api/rest_v1/metrics/pageviews"
 _TIMEOUT = 20.0  # seconds
@@ -119,7 +119,7 @@ class PageViews:
             time.sleep(max(0.0, self._last + self._access.pause - time.monotonic()))
         try:
             return self._client.get(url)
-        except httpx.TransportError:
+        except httpx.RequestError:
             return None
         finally:
             self._last = time.monotonic()
@@ -127,12 +127,10 @@ class PageViews:
 
 def _asked_wait(response: httpx.Response | None) -> float:
     """The seconds that the service asks to wait for."""
-    asked = response.headers.get("Retry-After", "") if response is not None else ""
-    if not asked.isdigit():
-        return 0.0
-    if int(asked) > LONGEST_WAIT:
+    asked = seconds_to_wait(response.headers.get("Retry-After", "")) if response is not None else None
+    if asked is not None and asked > LONGEST_WAIT:
         raise KeditError(f"the page-view service asks for a pause of {asked} seconds; try again after it")
-    return float(asked)
+    return float(asked or 0)
 
 
 def _content(response: httpx.Response) -> Any:
@@ -144,7 +142,7 @@ def _content(response: httpx.Response) -> Any:
         )
     try:
         return response.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise KeditError(_STRANGE) from error
 
 

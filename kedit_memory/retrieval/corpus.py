@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kedit_memory.errors import NotFoundError
+from kedit_memory.errors import NotFoundError, StoreError
 from kedit_memory.records import DEFAULT_NAMESPACE, Passage
 from kedit_memory.retrieval.database import Database, written
 from kedit_memory.retrieval.documents import Document, read_passages
@@ -241,6 +241,8 @@ class Corpus:
 def passage_of(row: Sequence[Any]) -> Passage:
     """The passage of a row with its `COLUMNS`."""
     name, title, text, source, date = row
+    if not all(isinstance(value, str) for value in (name, title, text, source or "", date or "")):
+        raise StoreError(f"passage {name!r} is damaged; run kedit verify, and restore a backup")
     return Passage(id=name, title=title, text=text, source=source, date=date)
 
 

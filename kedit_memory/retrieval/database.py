@@ -44,7 +44,10 @@ class Database:
 
     def number(self, sql: str, *values: object) -> int:
         """The first value of the first row; 0 where there is none."""
-        return next((int(row[0]) for row in self.query(sql, *values)), 0)
+        found = next((row[0] for row in self.query(sql, *values)), 0)
+        if not isinstance(found, int):
+            raise StoreError(f"{self.file} is damaged; run kedit verify, and restore a backup")
+        return found
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -38,6 +38,11 @@ class Access:
             raise InvalidInputError(f"a pause is 0 to {LONGEST_WAIT} seconds, and attempts are 1 or more; not {self}")
 
 
+def seconds_to_wait(asked: str) -> int | None:
+    """The pause that a service asks for in its header Retry-After; None where it names none in seconds."""
+    return int(asked) if asked.isascii() and asked.isdigit() else None
+
+
 def check_agent(user_agent: str) -> None:
     """Refuse what cannot be the name under which a program asks.
 
@@ -62,7 +67,10 @@ class Fetched:
         oldest = (datetime.now(UTC) - self._max_age).isoformat()
         with translated(self._file), closing(self._connect()) as database:
             row = database.execute("SELECT value, at FROM fetched WHERE key = ? AND at >= ?", (key, oldest)).fetchone()
-        return (json.loads(row[0]), row[1][:10]) if row else None
+        try:
+            return (json.loads(row[0]), row[1][:10]) if row else None
+        except (ValueError, TypeError, RecursionError):  # damaged: it is asked for again
+            return None
 
     def put(self, key: str, value: Any) -> str:
         """Keep an answer, anything that JSON can say; gives today's date.

@@ -14,7 +14,7 @@ import httpx
 from kedit_memory.errors import InvalidInputError, KeditError, MissingDependencyError, NotFoundError
 from kedit_memory.records import Passage
 from kedit_memory.retrieval.documents import Document
-from kedit_memory.retrieval.fetched import LONGEST_WAIT, Access, Fetched, check_agent
+from kedit_memory.retrieval.fetched import LONGEST_WAIT, Access, Fetched, check_agent, seconds_to_wait
 from kedit_memory.retrieval.splitting import split_text
 
 _HEADING = re.compile(r"^ *(==+) .*? \1 *$", re.MULTILINE)
@@ -118,8 +118,10 @@ class _Transport(httpx.HTTPTransport):
             response = super().handle_request(self._redirected(request))
         finally:
             self._last = time.monotonic()
-        wait = response.headers.get("Retry-After", "")
-        if response.status_code == httpx.codes.TOO_MANY_REQUESTS and wait.isdigit() and int(wait) > LONGEST_WAIT:
+        wait = seconds_to_wait(response.headers.get("Retry-After", ""))
+        if wait is None:
+            response.headers.pop("Retry-After", None)  # what the package cannot read it would fail at
+        elif response.status_code == httpx.codes.TOO_MANY_REQUESTS and wait > LONGEST_WAIT:
             response.close()
             raise KeditError(f"Wikipedia asks for a pause of {wait} seconds; try again after it")
         return response
@@ -135,7 +137,10 @@ class _Transport(httpx.HTTPTransport):
 
 def _remembered(kept: Fetched | None, title: str, language: str) -> Page | None:
     found = kept.get(f"wikipedia/{language}/{title}") if kept else None
-    return Page(title=found[0]["title"], url=found[0]["url"], parts=tuple(found[0]["parts"])) if found else None
+    try:
+        return Page(title=found[0]["title"], url=found[0]["url"], parts=tuple(found[0]["parts"])) if found else None
+    except (LookupError, TypeError):  # damaged: it is asked for again
+        return None
 
 
 def _keep(kept: Fetched | None, title: str, language: str, page: Page) -> Page:

@@ -232,3 +232,54 @@ def test_unusable_settings():
     assert "secret" not in str(caught.value)
     with pytest.raises(InvalidInputError, match="do not apply"):
         load_model("openai:far@http://host/v1", device="cpu")
+
+
+# What does harm
+
+
+def refused(model, *, stream=False):
+    with pytest.raises(ModelError) as caught:
+        model.reply_many([Prompt(question="Who?")], on_text=str if stream else None)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_pause_without_end_is_not_waited_for(endpoint, model):
+    began = time.monotonic()
+    endpoint.reply("busy", status=429, headers={"Retry-After": "9999999"})
+    assert "asks for a pause of 9999999 seconds: try again after it" in refused(model)
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("asked", ["\u00b2", "-5", "1e9", "Wed, 21 Oct 2099 07:28:00 GMT", "9" * 5000])
+def test_a_pause_that_is_no_number_of_seconds_is_not_read(endpoint, model, asked):
+    endpoint.reply("busy", status=503, headers={"Retry-After": asked})
+    endpoint.reply(completion("Ann"))
+    assert model.answer("Who?") == "Ann"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_json_nested_without_end_is_one_line(endpoint, model, stream):
+    deep = "[" * 100_000
+    endpoint.reply(f"data: {deep}\n\n" if stream else deep)
+    assert "chat completion" in refused(model, stream=stream)
+
+
+def test_a_piece_that_is_no_text_is_one_line(endpoint, model):
+    endpoint.reply(f"data: {json.dumps({'choices': [{'delta': {'content': 5}}]})}\n\n")
+    assert "sent a piece that is none of a chat completion: its content is no text" in refused(model, stream=True)
+
+
+def test_an_answer_that_is_packed_wrongly_is_one_line(endpoint, model):
+    for _ in range(3):
+        endpoint.reply("no gzip", headers={"Content-Encoding": "gzip"})
+    assert "no answer from" in refused(model)
+
+
+def test_an_answer_without_end_is_given_up(endpoint, model, monkeypatch):
+    monkeypatch.setattr("kedit_memory.models.remote._LARGEST", 1000)
+    monkeypatch.setattr("kedit_memory.models.remote._LONGEST_LINE", 1000)
+    endpoint.reply(completion("a" * 2000))
+    assert "answers with more than 1,000 bytes: check what it is" in refused(model)
+    endpoint.reply("data: " + "a" * 2000)
+    assert "it has more than 1,000 characters" in refused(model, stream=True)

@@ -192,6 +192,23 @@ def test_a_damaged_database_is_one_line(tmp_path):
         Corpus(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("sql", "read"),
+    [
+        ("UPDATE passages SET text = x'ff00'", list),
+        ("UPDATE meta SET value = 'x'", lambda corpus: corpus.version),
+        ("UPDATE passages SET text = CAST(x'ff' AS TEXT)", list),
+    ],
+)
+def test_values_of_another_kind_are_one_line(tmp_path, sql, read):
+    with Corpus(tmp_path) as corpus:
+        corpus.add([passage("One.")])
+        with corpus.database.transaction():
+            corpus.database.run(sql)
+        with pytest.raises(StoreError, match=r"restore a backup|run kedit verify"):
+            read(corpus)
+
+
 # Namespaces.
 
 
