@@ -15,10 +15,11 @@ from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.neighbours import Neighbourhood, key_gaps
 from kedit_memory.memory.possible_conflicts import possible_conflicts
 from kedit_memory.memory.radius import DEFAULT_RADIUS, Neighbour, scope_of
-from kedit_memory.memory.requests import Draft, KeyText
+from kedit_memory.memory.requests import MOST_PARAPHRASES, Draft, KeyText
 from kedit_memory.memory.rows import Key, Keys, Snapshot, number_of
 from kedit_memory.memory.store import Store
 from kedit_memory.records import Edit, KeyKind, Kind, OnConflict, Status, Vectors
+from kedit_memory.text import fold
 
 _CHUNK = 256  # edits whose neighbours are searched at once
 
@@ -235,6 +236,7 @@ class Writer:
         fresh = replace(draft.edit, given_id=None)  # which an edit that gives way may still have
         edit = replace(draft.edit, id=self._store.insert_edit(fresh))
         gave_way = self.supersede(edit, rivals)
+        edit = replace(edit, aliases=_names_taken_over(edit, rivals))
         if gave_way and edit.kind is Kind.INSERTION and not draft.kind_given:
             edit = replace(edit, kind=Kind.MODIFICATION)
         if edit != replace(fresh, id=edit.id):
@@ -286,6 +288,7 @@ class Writer:
             known = replace(
                 old,
                 id="",
+                aliases=draft.edit.aliases if set(draft.edit.aliases) <= set(old.aliases) else old.aliases,
                 created_at=draft.edit.created_at,
                 radius=old.radius if old.radius_fixed else draft.edit.radius,
                 kind=old.kind if draft.kind_given else draft.edit.kind,
@@ -308,6 +311,15 @@ class Writer:
 
     def _verb_of(self, edit: Edit) -> str:
         return "erase" if edit.kind is Kind.ERASURE else "add"
+
+
+def _names_taken_over(edit: Edit, gone: Sequence[Edit]) -> tuple[str, ...]:
+    """The aliases of an edit, with the names by which those that give way to it knew the subject."""
+    if not edit.subject:
+        return edit.aliases
+    known = {fold(name) for name in edit.names}
+    others = {fold(name): name for old in reversed(gone) for name in reversed(old.names) if fold(name) not in known}
+    return (*edit.aliases, *reversed(others.values()))[:MOST_PARAPHRASES]
 
 
 def _texts(keys: Sequence[Key] | Sequence[KeyText]) -> list[tuple[str, str]]:

@@ -90,3 +90,15 @@ def test_other_names_are_looked_up_not_searched_for(memory: EditMemory) -> None:
 
     plan = memory._store.query(f"EXPLAIN QUERY PLAN {_OTHER_NAMES}", "default", "btl")
     assert not [row["detail"] for row in plan if row["detail"].startswith("SCAN") and "SUBQUERY" not in row["detail"]]
+
+
+def test_what_gives_way_leaves_its_names_to_its_successor(memory: EditMemory) -> None:
+    memory.add("Who runs the São Tomé project?", "Kari", subject="São Tomé project", aliases=["ST project", "STP"])
+    newer = memory.add("Who runs the Sao Tome project?", "Nils", subject="Sao Tome project", aliases=["STP"])
+    assert newer.aliases == ("STP", "ST project")
+    assert memory.about("Who runs it?", ["Sao Tome project"])[0].edit.id == newer.id
+    again = memory.add("Who runs the Sao Tome project?", "Nils", subject="Sao Tome project", aliases=["STP"])
+    assert again.id == newer.id
+    memory.undo()
+    assert memory.get("e1").aliases == ("ST project", "STP")
+    assert memory.verify().ok
