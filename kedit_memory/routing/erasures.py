@@ -48,11 +48,15 @@ class Erasures:
     verifier: ScopeVerifier | None = None  # None where no pair model decides
 
     @classmethod
-    def about(cls, reader: Reader, linked: Sequence[Linked], verifier: ScopeVerifier | None) -> "Erasures":
-        """Those about a name of some texts, and those about no known subject."""
+    def about(
+        cls, reader: Reader, texts: Sequence[str], linked: Sequence[Linked], verifier: ScopeVerifier | None
+    ) -> "Erasures":
+        """Those about a name of some texts: one that is linked, or where no subject is known one of the prompt."""
         written = [surfaces for one in linked for surfaces in one.surfaces.values()]
         edits = reader.erasing(frozenset[str]().union(*written))
-        return cls(tuple(_Erased(edit, tuple(_written(edit, written))) for edit in edits), verifier)
+        found = [_Erased(edit, tuple(_written(edit, written))) for edit in edits]
+        folded = fold(" ; ".join(texts)) if found else ""
+        return cls(tuple(one for one in found if one.named_in(folded)), verifier)
 
     def cleared(self, found: Sequence[RetrievedPassage]) -> tuple[list[RetrievedPassage], tuple[OutdatedPassage, ...]]:
         """The passages without the sentences that state what was erased, and those from which some were taken."""

@@ -103,7 +103,8 @@ class Passages:
         with self._memory.reader(as_of=question.as_of, namespace=question.namespace) as reader:
             linker = self._scope.linker(reader)
             compared = Contradictions(reader, linker, self._background, sifted.kept)
-            erasures = Erasures.about(reader, compared.linked, self._scope.pair_verifier)
+            texts = [f"{one.passage.title} {one.passage.text}" for one in sifted.kept]
+            erasures = Erasures.about(reader, texts, compared.linked, self._scope.pair_verifier)
         outdated = compared.outdated
         kept, stating = erasures.cleared(without(sifted.kept, outdated))
         if stating:  # what is left of a passage may not be about the question any more

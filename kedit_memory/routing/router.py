@@ -156,9 +156,7 @@ class Router:
             ModelError: the model cannot be loaded or asked.
         """
         asked, turns = turns_of(question, messages)
-        questions = _questions([asked], as_of, namespace)
-        decisions = [_as_asked(one, asked, turns) for one in self._decided(questions)]
-        return self._answered(questions, decisions, on_text)[0]
+        return self._ask(_questions([asked], as_of, namespace), [asked], turns=turns, on_text=on_text)[0]
 
     def query_many(
         self, questions: Sequence[str], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
@@ -169,10 +167,8 @@ class Router:
         """
         unread = {place: why for place, text in enumerate(questions) if (why := _unreadable(text, place))}
         asked = {place: text for place, text in enumerate(questions) if place not in unread}
-        way = _questions(list(asked.values()), as_of, namespace)
-        # The model is asked word for word, whatever was folded to find an edit.
-        worded = [_as_asked(one, text) for one, text in zip(self._decided(way), asked.values(), strict=True)]
-        answers = dict(zip(asked, self._answered(way, worded), strict=True))
+        texts = list(asked.values())
+        answers = dict(zip(asked, self._ask(_questions(texts, as_of, namespace), texts), strict=True))
         refusals = {
             place: Answer(question=str(questions[place]), route=Route.REFUSAL, reason=why, text=UNREADABLE)
             for place, why in unread.items()
@@ -185,7 +181,9 @@ class Router:
         No language model is loaded, unless an edit in scope may be one that some model holds in its weights, or the
         gate weighs the model's own answer or wants a passage of the model's own, which is then generated.
         """
-        return self._decided(_questions([question], as_of, namespace), near=True)[0]
+        linked = self.scope.link(_questions([question], as_of, namespace))
+        recalled = self.scope.recall(linked, near=True)
+        return self._route(self.scope.verify(recalled))[0]
 
     def link(self, question: str, *, namespace: str = DEFAULT_NAMESPACE) -> tuple[Mention, ...]:
         """The known names in a question."""
@@ -195,22 +193,33 @@ class Router:
 
     def judge_many(self, questions: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE) -> list[Judged]:
         """The best candidate of each question with its score, before any threshold; nothing is generated."""
-        return [one.judged for one in self._verified(_questions(questions, None, namespace))]
+        linked = self.scope.link(_questions(questions, None, namespace))
+        return [one.judged for one in self.scope.verify(self.scope.recall(linked))]
 
     def retrieve(self, question: str, mentions: Sequence[Mention]) -> list[RetrievedPassage]:
         """The default namespace's best passages that speak of a question, those that contradict an edit among them."""
         return list(self.passages.sifted(question, mentions, DEFAULT_NAMESPACE).kept)
 
-    def _verified(self, questions: Sequence[Question], *, near: bool = False) -> list[Question]:
+    def _ask(
+        self,
+        questions: Sequence[Question],
+        worded: Sequence[str],
+        *,
+        turns: tuple[Message, ...] = (),
+        on_text: OnText | None = None,
+    ) -> list[Answer]:
+        """The whole way of questions of one namespace and day; models read each as it was worded."""
         linked = self.scope.link(questions)
-        recalled = self.scope.recall(linked, near=near)
-        return self.scope.verify(recalled)
+        recalled = self.scope.recall(linked)
+        verified = self.scope.verify(recalled)
+        routed = self._route(verified)
+        asked = [_as_asked(one, text, turns) for one, text in zip(routed, worded, strict=True)]
+        return self._answer(asked, self._erasures(questions), on_text)
 
-    def _decided(self, questions: Sequence[Question], *, near: bool = False) -> list[Decision]:
-        """Where questions of one namespace and day go: verified, then routed."""
-        verified = self._verified(questions, near=near)
-        held = self._held(verified)
-        return [self._routed(one, held=one.fires and one.best.edit.id in held) for one in verified]
+    def _route(self, questions: Sequence[Question]) -> list[Decision]:
+        """Where verified questions go."""
+        held = self._held(questions)
+        return [self._routed(one, held=one.fires and one.best.edit.id in held) for one in questions]
 
     def _routed(self, question: Question, *, held: bool) -> Decision:
         if not question.fires:
@@ -218,12 +227,9 @@ class Router:
         why = self.scope.why(question.best)
         return consolidated(question, why) if held else hit(question, why, self.config.path)
 
-    def _answered(
-        self, questions: Sequence[Question], decisions: Sequence[Decision], on_text: OnText | None = None
-    ) -> list[Answer]:
+    def _answer(self, decisions: Sequence[Decision], erasures: Erasures, on_text: OnText | None = None) -> list[Answer]:
         """What is said; what a model says of an erased fact is not."""
         started = perf_counter()
-        erasures = self._erasures(questions)
         answers = answer_many(decisions, self._speakers, None if erasures.erased else on_text)
         answers = [_without_erased(one, erasures) for one in answers]
         if erasures.erased and on_text is not None:
@@ -239,8 +245,9 @@ class Router:
         with self.memory.reader(as_of=first.as_of, namespace=first.namespace) as reader:
             if not reader.any_erasing():
                 return Erasures()
-            linked = self.scope.linker(reader).read_many([one.text for one in questions])
-            return Erasures.about(reader, linked, self.scope.pair_verifier)
+            texts = [one.text for one in questions]
+            linked = self.scope.linker(reader).read_many(texts)
+            return Erasures.about(reader, texts, linked, self.scope.pair_verifier)
 
     def _held(self, questions: Sequence[Question]) -> frozenset[str]:
         """The edits in scope that the model holds in its weights; which model it is, is asked only where some does."""
