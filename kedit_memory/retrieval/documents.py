@@ -100,18 +100,6 @@ def document_of(file: Path) -> Document:
     )
 
 
-def read_documents(path: Path) -> Iterator[Passage]:
-    """The passages of a file, or of every file of a known kind below a folder.
-
-    Raises:
-        NotFoundError: nothing is there.
-        InvalidInputError: a file of another kind, or one that cannot be read.
-        MissingDependencyError: HTML or PDF, and the package that reads it is not installed.
-    """
-    for file in documents_of(path).files:
-        yield from _READERS[file.suffix.lower()](file)
-
-
 def read_passages(path: Path) -> list[Passage]:
     """The passages of a JSONL file (`text`, and if given `id`, `title`, `source`, `date`).
 

@@ -10,8 +10,13 @@ from hypothesis import strategies as st
 
 from kedit_memory.errors import InvalidInputError, MissingDependencyError, NotFoundError
 from kedit_memory.records import Passage
-from kedit_memory.retrieval.documents import document_of, documents_of, read_documents, read_passages
+from kedit_memory.retrieval.documents import document_of, documents_of, read_passages
 from kedit_memory.retrieval.splitting import PASSAGE_WORDS, sentences, split_text
+
+
+def read_documents(path):
+    """The passages of a file, or of all below a folder."""
+    return (passage for file in documents_of(path).files for passage in document_of(file).read())
 
 
 def write(path, *rows):
