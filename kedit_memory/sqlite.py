@@ -14,6 +14,7 @@ from pathlib import Path
 from kedit_memory.errors import StoreError
 
 BUSY_SECONDS = 10.0
+_HEADER, _MAGIC, _OWNER = 100, b"SQLite format 3\0", slice(68, 72)  # where a database says whose it is
 
 _ADVICE: tuple[tuple[str, str], ...] = (
     ("not a database", "restore a backup, or name another folder as the store"),
@@ -24,6 +25,25 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     ("unable to open", "make the folder writable, or name another store"),
     ("locked", "another process is writing, try again when it has finished"),
 )
+
+
+def refuse_foreign(file: Path, owners: Sequence[int]) -> None:
+    """Looks into a file before a connection changes its header; one that is open in another process is looked at later.
+
+    Raises:
+        StoreError: it is the database of another program.
+    """
+    if not file.is_file() or file.with_name(f"{file.name}-wal").exists():
+        return
+    with file.open("rb") as stream:
+        header = stream.read(_HEADER)
+    if header.startswith(_MAGIC) and int.from_bytes(header[_OWNER], "big") not in owners:
+        raise foreign(file)
+
+
+def foreign(file: Path) -> StoreError:
+    """What is said of a database that belongs to another program."""
+    return StoreError(f"{file} is a database of another program; name another folder as the store")
 
 
 def connect(file: Path, *, writable: bool = True, shared: bool = True) -> sqlite3.Connection:
@@ -88,7 +108,7 @@ def _version(connection: sqlite3.Connection, file: Path, newest: int, owner: int
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     found = int(connection.execute("PRAGMA application_id").fetchone()[0])
     if found != owner and connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None:
-        raise StoreError(f"{file} is a database of another program; name another folder as the store")
+        raise foreign(file)
     if version > newest:
         raise StoreError(
             f"{file} has format {version}, this version of kedit-memory reads up to {newest}; "

@@ -127,6 +127,8 @@ def backup(store: Store, to: str | Path) -> Path:
         aside.mkdir(parents=True)
         for database in sorted(store.path.glob("*.db")):
             copy_database(database, aside / database.name)
+        for older in store.path.glob("passages.jsonl"):  # passages of a store that was not opened for long
+            shutil.copy2(older, aside / older.name)
         flush(aside)
         aside.replace(folder)
         flush(folder.absolute().parent)

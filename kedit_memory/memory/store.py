@@ -35,9 +35,9 @@ from kedit_memory.memory.rows import (
     snapshot_json,
     to_json,
 )
-from kedit_memory.memory.schema import prepare
+from kedit_memory.memory.schema import APPLICATION_ID, prepare
 from kedit_memory.records import Edit, KeyKind, Vectors
-from kedit_memory.sqlite import checksum, connect, may_write, translated
+from kedit_memory.sqlite import checksum, connect, may_write, refuse_foreign, translated
 from kedit_memory.text import fold
 
 CACHE = "cache"
@@ -90,6 +90,7 @@ class Store(Rows):
                 raise NotFoundError(f"no store at {folder}; name an existing folder, or add an edit first")
             _make(folder)
         writable = may_write(database)
+        refuse_foreign(database, [APPLICATION_ID])
         with translated(database):
             connection = connect(database, writable=writable, shared=writable)
             try:

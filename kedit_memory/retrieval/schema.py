@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from kedit_memory.sqlite import connect, may_write, migrate, translated
+from kedit_memory.sqlite import connect, may_write, migrate, refuse_foreign, translated
 
 OWNER = 0x6B656470  # "kedp", which SQLite keeps in the head of the file
 
@@ -84,6 +84,7 @@ def open_database(file: Path) -> sqlite3.Connection:
     Raises:
         StoreError: it cannot be opened, is damaged, foreign or of a newer format.
     """
+    refuse_foreign(file, [OWNER, 0])  # format 1 did not say whose it was
     with translated(file):
         writable = may_write(file)
         connection = connect(file, writable=writable, shared=writable)

@@ -248,8 +248,11 @@ def test_newer_and_foreign_files_are_refused(open_memory: OpenMemory, tmp_path: 
     with sqlite3.connect(tmp_path / "foreign" / "store.db") as connection:
         connection.execute("CREATE TABLE x (y)")
     connection.close()
+    found = (tmp_path / "foreign" / "store.db").read_bytes()
     with pytest.raises(StoreError, match="another program"):
         open_memory("foreign")
+    assert (tmp_path / "foreign" / "store.db").read_bytes() == found
+    assert [file.name for file in (tmp_path / "foreign").iterdir()] == ["store.db"]
 
 
 def test_folders_that_cannot_be_stores(open_memory: OpenMemory, tmp_path: Path) -> None:
