@@ -25,6 +25,7 @@ _GROWTH = 4  # a basis is chosen anew when the index has grown this many times
 _QUERIES = 256  # asked at once, which bounds the memory of a batch
 _KEYS = 4096  # reduced at once, likewise
 _FIRST_LOOK = 128  # reduced neighbours that bound the true ones
+_SPARSE = 8  # rows of which one is looked at are quicker gathered
 _WORTHWHILE = 32  # candidates from which a float32 comparison pays
 
 
@@ -115,10 +116,15 @@ class FaissIndex:
         count = min(count, len(self))
         if count <= 0:
             return Hits(np.empty(0, np.int64), np.empty(0), np.empty(0))
-        asked = self._asked(query[None], scope=0.0)
-        _, rows = self._flat.search(asked, min(len(self), max(_FIRST_LOOK, 2 * count)))
-        bound = np.partition(distances(query, self._vectors[rows[0]]), count - 1)[count - 1]
-        (near,) = self.within(query[None], float(bound))
+        products = self._view() @ self._asked(query[None], scope=0.0)[0]  # (rows,)
+        taken = min(len(self), max(_FIRST_LOOK, 2 * count))
+        rows = np.argpartition(products, len(products) - taken)[-taken:]
+        bound = np.partition(distances(query, self._vectors[rows]), count - 1)[count - 1] ** 2
+        norm = np.square(query.astype(np.float64)).sum()
+        (candidates,) = np.nonzero(products >= (norm - bound - self._slack(norm, bound)) / 2)
+        candidates = self._plausible(query, candidates, bound)
+        found = distances(query, self._vectors[candidates])
+        near = ordered(self._ids[candidates], found, self._radii[candidates])
         return Hits(near.ids[:count], near.distances[:count], near.radii[:count])
 
     def contents(self) -> tuple[Ids, Vectors, Floats]:
@@ -255,7 +261,10 @@ class FaissIndex:
             return rows
         norm = np.square(query.astype(np.float64)).sum()
         halves = self._view()[rows, -2]  # -|x|^2 / 2
-        found = norm - 2 * (self._vectors[rows] @ query + halves)
+        # Of many rows it is quicker to multiply all, which lie in one piece, than to gather them.
+        many = _SPARSE * len(rows) > self._used
+        products = (self._vectors[: self._used] @ query)[rows] if many else self._vectors[rows] @ query
+        found = norm - 2 * (products + halves)
         kept: Ids = rows[found <= squared + self._slack(norm, np.max(squared))]
         return kept
 
