@@ -55,12 +55,12 @@ class Teller(logging.Handler):
         self._began = self._silent_since = time.monotonic()
         self._drawn = False
         self._over = threading.Event()
+        self._levels: dict[logging.Logger, int] = {}  # of loggers, as they were before the command
 
     def begin(self) -> None:
         """Take over what is logged, as a command begins."""
-        root = logging.getLogger()
-        if self not in root.handlers:
-            root.addHandler(self)
+        logging.getLogger().addHandler(self)
+        self._levels = self._levels or {logger: logger.level for logger in (_NOTES, _LIBRARY, _CACHES)}
         for logger in (_NOTES, _LIBRARY):
             logger.setLevel(logging.DEBUG)
         self._began = time.monotonic()
@@ -101,10 +101,14 @@ class Teller(logging.Handler):
                 self._drawn = False
 
     def end(self) -> None:
-        """Clear the terminal's last line for good; with --verbose say how long the command took."""
+        """Clear the terminal's last line for good; with --verbose say how long the command took. Logs are as before."""
         _NOTES.debug("done")
         self._over.set()
         self.clear()
+        logging.getLogger().removeHandler(self)
+        for logger, level in self._levels.items():
+            logger.setLevel(level)
+        self._levels = {}
 
     def _watch(self) -> None:
         while not self._over.wait(_REFRESH):
