@@ -20,15 +20,13 @@ from kedit_memory.records import Edit, Vectors
 _HUB = 512  # keys of one subject beyond which those within reach are searched instead of all of them
 _NOT_WRITTEN = -1
 _BLOCK = 64  # keys looked up at once, nearest first
-_COLUMNS = (
-    "SELECT k.id, k.edit_id, k.radius, k.vector, e.target, e.radius_fixed, e.slot, e.prompt_key, e.subject_key FROM"
-)
+_COLUMNS = "SELECT k.id, k.edit_id, k.radius, e.target, e.radius_fixed, e.slot, e.prompt_key, e.subject_key"
 _ELIGIBLE = f"{SEARCHED} AND e.status = 'active' AND e.namespace = ? AND e.id <> ?"
 _OF_SUBJECT = f"edits e JOIN keys k ON k.edit_id = e.id WHERE {_ELIGIBLE} AND e.subject_key = ?"
 _COUNT_OF_SUBJECT = f"SELECT count(*) FROM (SELECT 1 FROM {_OF_SUBJECT} LIMIT {_HUB + 1})"
 # CROSS JOIN keeps the order: from the few keys to their edits, never through all edits of a namespace.
 _OF_KEYS = (
-    f"{_COLUMNS} json_each(?) found CROSS JOIN keys k ON k.id = found.value "
+    f"{_COLUMNS} FROM json_each(?) found CROSS JOIN keys k ON k.id = found.value "
     f"CROSS JOIN edits e ON e.id = k.edit_id WHERE {_ELIGIBLE} "
     "AND (e.subject_key IS NULL OR e.subject_key = ? OR ? IS NULL)"
 )
@@ -123,7 +121,9 @@ class Neighbourhood:
         return subject is not None and self._store.query(_COUNT_OF_SUBJECT, *values)[0][0] <= _HUB
 
     def _same_subject(self, edit: Edit, subject: str | None, vector: Vectors) -> list[Neighbour]:
-        rows = self._store.query(f"{_COLUMNS} {_OF_SUBJECT}", edit.namespace, number_of(edit.id), subject)
+        rows = self._store.query(
+            f"{_COLUMNS}, k.vector FROM {_OF_SUBJECT}", edit.namespace, number_of(edit.id), subject
+        )
         rows = [row for row in rows if not same_question(question_of(edit), _question(row))]
         if not rows:
             return []
