@@ -219,7 +219,8 @@ def statements_of() -> Iterator[list[str]]:
     found: list[str] = []
 
     def note(statement: str) -> None:
-        if statement.split()[0] not in ("BEGIN", "COMMIT", "PRAGMA"):
+        of_trigger = found[-1:] == [statement]  # which is told under the name of the statement that it follows
+        if statement.split()[0] not in ("BEGIN", "COMMIT", "PRAGMA") and not of_trigger:
             found.append(statement)
 
     def traced(*args: Any, **options: Any) -> sqlite3.Connection:

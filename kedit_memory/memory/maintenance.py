@@ -14,7 +14,7 @@ from kedit_memory.cachefiles import flush
 from kedit_memory.errors import StoreError
 from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.rows import CHECKED, SEARCHED, Rows, number_of
-from kedit_memory.memory.store import LEARNED, VALUES, Store
+from kedit_memory.memory.store import LEARNED, VALUES, Store, Traces
 from kedit_memory.records import Kind, Status
 from kedit_memory.sqlite import copy_database
 
@@ -97,18 +97,18 @@ def purge(store: Store, index: CachedIndex, edit_ids: Sequence[str], at: str) ->
         operation = store.delete(numbers, at)
         left = store.recallable(numbers)
     index.follow(operation, left, traces.keys)
-    scrub(store, index, traces.parts)
+    scrub(store, index, traces)
 
 
-def scrub(store: Store, index: CachedIndex, parts: Sequence[bytes] | None = None) -> None:
-    """Clears all files of purged edits, which hold one of these pieces where they are not clear; None for unknown ones.
+def scrub(store: Store, index: CachedIndex, traces: Traces | None = None) -> None:
+    """Clears all files of purged edits, by whose traces they are known; None where these are not known any more.
 
     Raises:
         StoreError: as in `purge`.
     """
     index.drop()
     _forget_values(store.path / VALUES)
-    store.scrub(parts)
+    store.scrub(traces)
 
 
 def backup(store: Store, to: str | Path) -> Path:

@@ -761,7 +761,8 @@ class EditMemory:
             (written,) = writer.add([draft], vectors, rule)
             if isinstance(written, ConflictError):
                 raise written
-            return replace(self._store.edit(written.edit_id), possible_conflicts=written.possible_conflicts)
+            edit = written.edit or self._store.edit(written.edit_id)
+            return replace(edit, possible_conflicts=written.possible_conflicts)
 
     def _edits_of(self, rows: Iterable[NamedRow], batch: Batch) -> Edits:
         """The edits that rows stand for; those passed over are named in the log."""

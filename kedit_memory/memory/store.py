@@ -49,7 +49,7 @@ _WRITTEN = (*COLUMNS, "checksum")
 _INSERT_EDIT = f"INSERT INTO edits ({', '.join(_WRITTEN)}) VALUES ({', '.join(':' + c for c in _WRITTEN)})"
 _UPDATE_EDIT = f"UPDATE edits SET {', '.join(f'{c} = :{c}' for c in _WRITTEN if c != 'id')} WHERE id = :id"
 _TELLING = 6  # characters of a text that is looked for in files: shorter ones are words of others, too
-_PIECE = 48  # bytes of a text or vector that tell it from others
+_PIECE = 48  # bytes of a text that tell it from others
 _MOST_PIECES = 64  # beyond which looking for each takes longer than rewriting the database
 _IDLE = 8  # connections of readers that are kept for the next ones
 
@@ -58,7 +58,8 @@ class Traces(NamedTuple):
     """What is in no file once edits are purged: the keys, and pieces of the texts and vectors that only they have."""
 
     keys: list[int]
-    parts: list[bytes]
+    texts: list[bytes]
+    vectors: list[bytes]
 
 
 class Store(Rows):
@@ -165,7 +166,7 @@ class Store(Rows):
     def traces(self, numbers: Sequence[int]) -> Traces:
         """What to look for in files once these edits are purged."""
         chosen = to_json(list(numbers))
-        keys = self.query("SELECT id, vector FROM keys WHERE edit_id IN (SELECT value FROM json_each(?))", chosen)
+        keys = self.query("SELECT id, text, vector FROM keys WHERE edit_id IN (SELECT value FROM json_each(?))", chosen)
         changes = self.query(
             "SELECT before, after FROM changes WHERE edit_id IN (SELECT value FROM json_each(?))", chosen
         )
@@ -176,12 +177,25 @@ class Store(Rows):
             "UNION ALL SELECT 1 FROM edits "
             "WHERE subject_key = ?1 AND id NOT IN (SELECT value FROM json_each(?2)) LIMIT 1"
         )
-        own = {text for text in texts if len(text) >= _TELLING and not self.query(kept, text, chosen)}
-        pieces = {form.encode()[:_PIECE] for text in own for form in (text, to_json(text)[1:-1])}
-        return Traces([key["id"] for key in keys], [*pieces, *(bytes(key["vector"][:_PIECE]) for key in keys)])
+        own = {text for text in texts if not self.query(kept, text, chosen)}
+        forms = {form for text in own if len(text) >= _TELLING for form in (text, to_json(text)[1:-1])}
+        return Traces(
+            keys=[key["id"] for key in keys],
+            texts=[form.encode()[:_PIECE] for form in forms],
+            vectors=[half for key in keys if key["text"] in own for half in _halves(key["vector"])],
+        )
 
-    def scrub(self, parts: Sequence[bytes] | None = None) -> None:
-        """Empties the log, and rewrites the database where it still holds one of these pieces; None rewrites it anyway.
+    def _holds(self, traces: Traces) -> bool:
+        """Whether the file still has what only purged edits had; a text within one of another edit tells nothing."""
+        other = (
+            "SELECT 1 FROM edits WHERE instr(prompt, ?1) OR instr(prompt_key, ?1) OR instr(subject_key, ?1) "
+            "OR instr(target, ?1) OR instr(statement, ?1) LIMIT 1"
+        )
+        texts = (text.decode(errors="ignore") for text in _held(self.database, traces.texts))
+        return bool(_held(self.database, traces.vectors)) or any(not self.query(other, text) for text in texts)
+
+    def scrub(self, traces: Traces | None = None) -> None:
+        """Empties the log, and rewrites the database where it still holds one of these traces; None rewrites it anyway.
 
         What is deleted is overwritten, but a page that was parted before may hold an older copy.
 
@@ -190,7 +204,7 @@ class Store(Rows):
         """
         with self._writing, translated(self.database):
             self._empty_log()
-            if parts is None or len(parts) > _MOST_PIECES or _holds_any(self.database, parts):
+            if traces is None or len(traces.texts) > _MOST_PIECES or self._holds(traces):
                 self.connection.execute("VACUUM")
                 self._empty_log()
             self.set_meta(UNSCRUBBED, None)
@@ -248,10 +262,11 @@ class Store(Rows):
 
     def set_radii(self, radii: Iterable[tuple[int, float]]) -> None:
         """Gives keys, by id, another radius."""
-        self._known.pop(ANY_EXPANDED, None)
+        given = [(float(radius), key) for key, radius in radii]
+        if any(radius > DEFAULT_RADIUS for radius, _ in given):
+            self._known[ANY_EXPANDED] = True
         self.connection.executemany(
-            "UPDATE keys SET radius = ?1, checksum = checksum_of(kind, text, ?1, vector) WHERE id = ?2",
-            [(float(radius), key) for key, radius in radii],
+            "UPDATE keys SET radius = ?1, checksum = checksum_of(kind, text, ?1, vector) WHERE id = ?2", given
         )
 
     def set_live(self, keys: Iterable[int], *, live: bool) -> None:
@@ -299,9 +314,16 @@ def _texts_of(snapshot: Snapshot) -> set[str]:
     return texts | {prompt_key(text) for text in texts if text} | {fold(name) for name in edit.names}
 
 
-def _holds_any(file: Path, parts: Sequence[bytes]) -> bool:
+def _halves(vector: bytes) -> tuple[bytes, bytes]:
+    """Pieces long enough to tell vectors apart that are mostly zeros."""
+    middle = len(vector) // 2
+    return vector[:middle], vector[middle:]
+
+
+def _held(file: Path, parts: Sequence[bytes]) -> list[bytes]:
+    """Those of some pieces that stand in a file."""
     with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return any(data.find(part) >= 0 for part in parts)
+        return [part for part in parts if data.find(part) >= 0]
 
 
 def _identity(file: Path) -> tuple[int, int] | None:

@@ -29,6 +29,7 @@ class Written(NamedTuple):
 
     edit_id: str
     new: bool
+    edit: Edit | None = None  # one that the row made
     possible_conflicts: tuple[str, ...] = ()
 
 
@@ -244,9 +245,8 @@ class Writer:
         keys, neighbours = self.write_keys(edit, draft.keys, around, place)
         edit = replace(edit, radius=max(key.radius for key in keys))
         self.change(self._verb_of(edit), None, Snapshot(edit=edit, keys=keys))
-        return Written(
-            edit_id=edit.id, new=True, possible_conflicts=possible_conflicts(self._store, edit, draft.keys, neighbours)
-        )
+        doubts = possible_conflicts(self._store, edit, draft.keys, neighbours)
+        return Written(edit_id=edit.id, new=True, edit=edit, possible_conflicts=doubts)
 
     def refusal(self, edit: Edit, rivals: Sequence[Edit], on_conflict: OnConflict) -> ConflictError | None:
         """Why an edit cannot be written beside others: they answer its question, or one has its caller's id."""
