@@ -8,7 +8,7 @@ from kedit_memory.evaluation.rows import METRICS, Row, Run, describe_run, docume
 FIELDS = "task dataset method metric kind value low high n unit edits seed commit config data model machine"
 NAMES = (
     "reliability generalization locality portability fluency perplexity false_fire fire trr err arr accuracy calls "
-    "recall seconds ratio rate bytes"
+    "recall seconds ratio rate bytes count"
 )
 
 
