@@ -1,4 +1,4 @@
-"""The memory as its users meet it: each verb is one short step of a session on a store."""
+"""The memory as its users meet it: each verb is one short method on a store, its encoder and its index."""
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

@@ -11,11 +11,11 @@ from typing import Protocol
 import numpy as np
 
 from kedit_memory.memory.conflicts import Question, question_of, same_question, same_target, subject_key
-from kedit_memory.memory.index.base import NO_HITS, Floats, Hits, Ids, distances
+from kedit_memory.memory.index.base import NO_HITS, Hits, distances
 from kedit_memory.memory.radius import DEFAULT_RADIUS, Neighbour, scope_of
 from kedit_memory.memory.rows import SEARCHED, number_of, to_json
 from kedit_memory.memory.store import Store
-from kedit_memory.records import Edit, Vectors
+from kedit_memory.records import Edit, Floats, Ids, Vectors
 
 _HUB = 512  # keys of one subject beyond which those within reach are searched instead of all of them
 _NOT_WRITTEN = -1

@@ -23,9 +23,8 @@ from kedit_memory.memory.conflicts import (
     slot_of,
     subject_key,
 )
-from kedit_memory.memory.index.base import Floats, Ids
 from kedit_memory.memory.radius import DEFAULT_RADIUS
-from kedit_memory.records import COMPUTED, REFERENCE, Edit, KeyKind, Kind, Status, Vectors
+from kedit_memory.records import COMPUTED, REFERENCE, Edit, Floats, Ids, KeyKind, Kind, Status, Vectors
 from kedit_memory.sqlite import checksum, failure, translated
 from kedit_memory.text import name_key
 

@@ -4,12 +4,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kedit_memory.records import Vectors
-
-Floats = NDArray[np.float64]
-Ids = NDArray[np.int64]
+from kedit_memory.records import Floats, Ids, Vectors
 
 _BLOCK = 256  # rows turned to float64 at once: they stay in a core's own cache
 

@@ -12,10 +12,9 @@ import numpy as np
 from kedit_memory.cachefiles import damage, drop_cache, read_manifest, write_cache
 from kedit_memory.errors import StoreError, UnknownNameError
 from kedit_memory.memory.index import ENGINES, VectorIndex, load_engine
-from kedit_memory.memory.index.base import Floats, Ids
 from kedit_memory.memory.rows import Keys, Rows, snapshot_from
 from kedit_memory.memory.store import CACHE, Store
-from kedit_memory.records import Vectors
+from kedit_memory.records import Floats, Ids, Vectors
 
 _LOG = logging.getLogger(__name__)
 _VERSION = 2  # of the files

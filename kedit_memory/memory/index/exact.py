@@ -5,8 +5,8 @@ from typing import Self
 
 import numpy as np
 
-from kedit_memory.memory.index.base import Floats, Hits, Ids, distances, ordered
-from kedit_memory.records import Vectors
+from kedit_memory.memory.index.base import Hits, distances, ordered
+from kedit_memory.records import Floats, Ids, Vectors
 
 
 class ExactIndex:

@@ -16,9 +16,9 @@ from typing import Any, Self
 import faiss
 import numpy as np
 
-from kedit_memory.memory.index.base import Floats, Hits, Ids, distances, ordered
+from kedit_memory.memory.index.base import Hits, distances, ordered
 from kedit_memory.memory.index.reduction import SMALLEST, choose_basis, reduce
-from kedit_memory.records import Vectors
+from kedit_memory.records import Floats, Ids, Vectors
 
 _UNIT = 2.0**-24  # the rounding unit of float32
 _GROWTH = 4  # a basis is chosen anew when the index has grown this many times

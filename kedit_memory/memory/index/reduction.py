@@ -8,8 +8,7 @@ others need their full vectors.
 
 import numpy as np
 
-from kedit_memory.memory.index.base import Floats
-from kedit_memory.records import Vectors
+from kedit_memory.records import Floats, Vectors
 
 RANKS = (8, 16, 32, 48, 64, 96, 128, 192)
 SMALLEST = 1024  # keys below which a scan of the full vectors is fast enough
