@@ -102,11 +102,11 @@ def build(folder: Path, _: int) -> dict[str, float]:
         ingest_files(corpus, [folder / "made.jsonl"])
         ingested = time.perf_counter()
         retriever = StoreRetriever(store, small=0, progress=_tell)
-        retriever.settle()
+        retriever.update_index()
         built, cpu = time.perf_counter(), time.process_time() - cpu
         (folder / "page.txt").write_text("A page more, about a castle.", encoding="utf-8")
         corpus.take(document_of(folder / "page.txt"))
-        retriever.settle()
+        retriever.update_index()
         added = time.perf_counter()
     return {
         "ingest": ingested - started,
@@ -125,7 +125,7 @@ def ask(folder: Path, size: int) -> dict[str, float | list[float]]:
         gold = corpus.get(rows)
     started = time.perf_counter()
     retriever = StoreRetriever(folder / "store", small=0)
-    retriever.settle()
+    retriever.update_index()
     opened = time.perf_counter() - started
     seconds, processor, hits = [], [], []
     for passage, question in zip(gold, make_questions(gold), strict=True):

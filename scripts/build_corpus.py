@@ -57,7 +57,7 @@ def build(options: argparse.Namespace) -> dict[str, Any]:
     with EditMemory.open(options.store, options.encoder) as memory, Corpus(memory.path) as corpus:
         report = ingest_files(corpus, files, progress=_tell)
         words = StoreRetriever(memory.path, progress=_tell)
-        words.settle()
+        words.update_index()
         words.close()
         encoded = 0
         if options.dense or encode:

@@ -69,7 +69,7 @@ def edit(
     loaded = white_box(load_model(model, device, dtype), f"the editor {method}")
     asked = [*(one.prompt or "" for one in wanted), *(ask or ())]
     before = _answers(loaded, asked)
-    applied = editor.told(in_lines(step, every=_STEP_SECONDS)).apply(loaded, wanted)
+    applied = editor.with_progress(in_lines(step, every=_STEP_SECONDS)).apply(loaded, wanted)
     after = _answers(loaded, asked)
     if save:
         applied.save(save)

@@ -84,7 +84,7 @@ def _index(memory: EditMemory, namespace: str, *, dense: bool) -> int:
     from kedit_memory.retrieval.stored import StoreRetriever
 
     retriever = StoreRetriever(memory.path, namespace=namespace, progress=_progress)
-    retriever.settle()
+    retriever.update_index()
     retriever.close()
     if not dense:
         return 0

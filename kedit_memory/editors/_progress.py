@@ -47,7 +47,7 @@ class Options:
         """The options by name: what a saved change says of how it was made."""
         return {one.name: getattr(self, one.name) for one in fields(self) if one.compare}
 
-    def told(self, progress: Progress | None) -> Self:
+    def with_progress(self, progress: Progress | None) -> Self:
         """The same editor, which tells `progress` how far it is."""
         return replace(self, progress=progress)
 

@@ -93,7 +93,7 @@ class Editor(Protocol):
         """
         ...
 
-    def told(self, progress: Progress | None) -> Self:
+    def with_progress(self, progress: Progress | None) -> Self:
         """The same editor, which tells `progress` what it does, how much of it is done, and the most there is."""
         ...
 

@@ -60,23 +60,23 @@ def replacing(store: Rows, namespace: str, day: str, subjects: str | None) -> li
     begun = store.edits(_BEGUN, *here, to_json(sorted(found)))
     numbers = to_json([number_of(edit.id) for edit in begun])
     held = {id_of(row["id"]) for row in store.query(_SELECT_HELD, *here, numbers)}
-    mates, updated = _Mates(begun), _updated(store, numbers)
-    return [_replacing(edit, mates.of(edit), held, updated) for edit in begun if number_of(edit.id) in found]
+    same, updated = _ByQuestion(begun), _updated(store, numbers)
+    return [_replacing(edit, same.of(edit), held, updated) for edit in begun if number_of(edit.id) in found]
 
 
 def _replacing(
-    edit: Edit, mates: Sequence[Edit], held: Collection[str], updated: Mapping[str, Sequence[Edit]]
+    edit: Edit, same: Sequence[Edit], held: Collection[str], updated: Mapping[str, Sequence[Edit]]
 ) -> Replacing:
     asked = question_of(edit)
-    current = [one.target for one in mates if one.id in held and one.target is not None]
-    before = [one.target for one in mates if one.id not in held]
-    before += [one.target for mate in mates for one in updated[mate.id] if same_question(asked, question_of(one))]
+    current = [one.target for one in same if one.id in held and one.target is not None]
+    before = [one.target for one in same if one.id not in held]
+    before += [one.target for other in same for one in updated[other.id] if same_question(asked, question_of(one))]
     values = [value for value in dict.fromkeys(before) if value is not None]
     gone = [value for value in values if not any(same_target(value, now) for now in current)]
     return Replacing(edit=edit, values=tuple(gone), current=tuple(dict.fromkeys(current)))
 
 
-class _Mates:
+class _ByQuestion:
     """Edits by what they have in common where they answer the same question."""
 
     def __init__(self, edits: Sequence[Edit]) -> None:

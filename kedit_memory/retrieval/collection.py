@@ -43,7 +43,7 @@ class Collection:
         self._count = sum(segment.count for segment in segments)
         total = sum(segment.total_length for segment in segments)
         for segment in segments:
-            segment.settle(total / max(1, self._count))
+            segment.use_mean_length(total / max(1, self._count))
 
     def search(self, query: Sequence[str], k: int) -> list[tuple[int, float]]:
         """Rows and scores of the k best passages that share a word with the query, best first, ties by row."""

@@ -25,7 +25,7 @@ COLUMNS = "id, title, text, source, date"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taken:
+class DocumentChange:
     """What taking in one document did: whether it was known, and was as it is now."""
 
     known: bool
@@ -116,7 +116,7 @@ class Corpus:
             self.count_change()
         return self.count_after(before)
 
-    def take(self, document: Document) -> Taken:
+    def take(self, document: Document) -> DocumentChange:
         """Take in a document: its passages replace those that it had. All are on disk when it returns.
 
         Raises:
@@ -126,7 +126,7 @@ class Corpus:
         sql = "SELECT digest FROM documents WHERE namespace = ? AND name = ?"
         known = next(self.database.query(sql, self.namespace, document.name), None)
         if known and known[0] == document.digest:
-            return Taken(known=True, changed=False)
+            return DocumentChange(known=True, changed=False)
         with self.database.transaction():
             number = self._document(document.name, document.digest)
             if not known:
@@ -136,7 +136,7 @@ class Corpus:
             self._hold(number, rows)
             self._release(number, before - rows)
             self.count_change()
-        return Taken(known=bool(known), changed=True)
+        return DocumentChange(known=bool(known), changed=True)
 
     def forget(self, names: Iterable[str]) -> None:
         """Let go of documents by name, and of the passages that no other document holds."""

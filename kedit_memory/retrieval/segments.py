@@ -55,7 +55,7 @@ class Segment:
         """Words of all passages that are alive."""
         return int(self.lengths[self._alive].sum() if self.dead else self.lengths.sum())
 
-    def settle(self, mean_length: float) -> None:
+    def use_mean_length(self, mean_length: float) -> None:
         """Take the mean length of the whole collection, which weights are for from now on."""
         own = self.lengths.mean()
         self._drift = None

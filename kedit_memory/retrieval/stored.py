@@ -70,7 +70,7 @@ class StoreRetriever:
             self._version = version
         return self._engine
 
-    def settle(self) -> None:
+    def update_index(self) -> None:
         """Bring the index in files up to date, where there are so many passages that there is one."""
         if len(self._base) + len(self._corpus) > self._small:
             self.ready()

@@ -120,7 +120,7 @@ def test_an_edit_is_said(model, method, editor):
 
 def test_it_tells_how_far_it_is(one, editor):
     told = []
-    editor.told(lambda *what: told.append(what)).apply(one, [FRANCE])
+    editor.with_progress(lambda *what: told.append(what)).apply(one, [FRANCE])
     assert told
     assert all(what.strip() and 0 <= done <= total > 0 for what, done, total in told)
     assert "progress" not in editor.options

@@ -15,7 +15,7 @@ def test_the_first_is_said_and_then_one_in_so_many_seconds(monkeypatch):
 
 
 def test_who_is_told_is_no_option():
-    told = load_editor("ft").told(print)
+    told = load_editor("ft").with_progress(print)
     assert told.progress is print
     assert told == load_editor("ft")
     assert told.options == {"rate": 5e-4, "steps": 50, "paraphrases": False}

@@ -87,7 +87,7 @@ def test_a_removed_passage_stays_away_until_its_document_changes(corpus):
 def test_neither_text_nor_vector_is_left_in_any_file(corpus, tmp_path):
     encoder = HashingEncoder()
     corpus.add([Passage(id="s", title="", text="Her number is 0171-99887 at quillwortish."), passage("t")])
-    StoreRetriever(tmp_path, small=0).settle()
+    StoreRetriever(tmp_path, small=0).update_index()
     dense = DenseRetriever(tmp_path, encoder, load_engine("faiss"))
     dense.build()
     dense.close()

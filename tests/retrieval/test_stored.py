@@ -94,7 +94,7 @@ def test_passages_that_change_or_go_are_found_no_more(tmp_path):
 def test_another_process_finds_the_index_and_reads_no_text(tmp_path, monkeypatch):
     with Corpus(tmp_path) as corpus:
         corpus.add(passages(200, seed=4))
-    StoreRetriever(tmp_path, small=0).settle()
+    StoreRetriever(tmp_path, small=0).update_index()
     monkeypatch.setattr(collection, "words_of", None)  # what indexing needs
     assert_equals_the_reference(StoreRetriever(tmp_path, small=0), tmp_path)
 
@@ -113,7 +113,7 @@ def test_building_goes_on_where_it_stopped(tmp_path, monkeypatch):
 
     monkeypatch.setattr(collection, "build_segment", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        StoreRetriever(tmp_path, small=0).settle()
+        StoreRetriever(tmp_path, small=0).update_index()
     monkeypatch.setattr(collection, "build_segment", build)
     assert_equals_the_reference(StoreRetriever(tmp_path, small=0), tmp_path)
     assert set(built) <= set(segments(tmp_path))
@@ -124,7 +124,7 @@ def test_building_goes_on_where_it_stopped(tmp_path, monkeypatch):
 def test_a_damaged_index_is_made_anew(tmp_path, file, content):
     with Corpus(tmp_path) as corpus:
         corpus.add(passages(100, seed=6))
-    StoreRetriever(tmp_path, small=0).settle()
+    StoreRetriever(tmp_path, small=0).update_index()
     (damaged,) = (tmp_path / "passages" / "bm25").rglob(file)
     damaged.unlink() if content is None else damaged.write_bytes(content)
     assert_equals_the_reference(StoreRetriever(tmp_path, small=0), tmp_path)
@@ -143,7 +143,7 @@ def test_a_small_store_is_searched_in_memory_and_leaves_no_files(tmp_path):
     retriever = StoreRetriever(tmp_path / "store", base)
     assert isinstance(retriever, Retriever)
     assert found(retriever, "w1 w2") == found(Bm25Retriever(base), "w1 w2")
-    retriever.settle()
+    retriever.update_index()
     assert not (tmp_path / "store").exists()
 
 
@@ -186,7 +186,7 @@ def test_an_index_that_cannot_be_written_is_one_line(tmp_path):
 def test_the_manifest_says_what_it_is(tmp_path):
     with Corpus(tmp_path) as corpus:
         corpus.add(passages(20, seed=2))
-        StoreRetriever(tmp_path, small=0).settle()
+        StoreRetriever(tmp_path, small=0).update_index()
         manifest = json.loads((tmp_path / "passages" / "bm25" / "manifest.json").read_text(encoding="utf-8"))
         assert manifest["version"] == corpus.version
         assert list(manifest["segments"]) == segments(tmp_path)
@@ -230,7 +230,7 @@ def test_what_is_ingested_into_one_namespace_leaves_the_index_of_another(tmp_pat
     with Corpus(tmp_path, "a") as mine, Corpus(tmp_path, "b") as other:
         mine.add(passages(20, seed=2))
         retriever = StoreRetriever(tmp_path, namespace="a", small=0)
-        retriever.settle()
+        retriever.update_index()
         other.add(passages(20, seed=3))
         monkeypatch.setattr(collection, "words_of", None)  # what indexing needs
         assert retriever.search("w0")
@@ -243,7 +243,7 @@ def test_files_of_a_user_in_the_folder_of_an_index_stay(tmp_path):
     (tmp_path / "passages" / "photos").mkdir()
     with Corpus(tmp_path) as corpus:
         corpus.add(passages(20, seed=2))
-    StoreRetriever(tmp_path, small=0).settle()
+    StoreRetriever(tmp_path, small=0).update_index()
     assert segments(tmp_path)
     drop_indexes(tmp_path)
     assert [path.name for path in index.iterdir()] == ["mine"]
@@ -254,7 +254,7 @@ def test_files_of_a_user_in_the_folder_of_an_index_stay(tmp_path):
 def test_an_index_behind_a_link_is_not_dropped(tmp_path):
     with Corpus(tmp_path / "one") as corpus:
         corpus.add(passages(20, seed=2))
-    StoreRetriever(tmp_path / "one", small=0).settle()
+    StoreRetriever(tmp_path / "one", small=0).update_index()
     (tmp_path / "two" / "passages").mkdir(parents=True)
     (tmp_path / "two" / "passages" / "bm25").symlink_to(tmp_path / "one" / "passages" / "bm25")
     drop_indexes(tmp_path / "two")

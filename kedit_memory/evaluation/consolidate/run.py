@@ -120,7 +120,7 @@ def consolidate(memory: EditMemory, model: WhiteBoxModel, plan: Plan, folder: Pa
         ConflictError: an edit was changed meanwhile; nothing is kept.
     """
     started = time.perf_counter()
-    editor = load_editor(plan.method, **plan.options).told(in_lines(say))
+    editor = load_editor(plan.method, **plan.options).with_progress(in_lines(say))
     base = model.fingerprint
     unfinished = _record_in(memory, folder) if folder else None
     choice = choose(memory, base, editor, plan.wanted)
