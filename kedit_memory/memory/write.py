@@ -68,6 +68,7 @@ class Writer:
         self._fresh: Keys | None = None
         self._pending: VectorIndex | None = None  # the keys of this operation, until they are committed
         self._handed = Touched()  # what is in there, or was before
+        self._replaced = np.empty(0, np.int64)  # keys whose committed selves count no more
 
     @property
     def operation(self) -> int:
@@ -75,11 +76,6 @@ class Writer:
         if self._operation is None:
             self._operation = self._store.begin_operation(self._verb, self._namespace, self._at)
         return self._operation
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything was written."""
-        return self._operation is not None
 
     def add(
         self, drafts: Sequence[Draft], vectors: Mapping[str, Vectors], on_conflict: OnConflict
@@ -208,7 +204,7 @@ class Writer:
                     yield self._index.at(rows)
 
     def _joined(self, old: Hits, new: Hits) -> Hits:
-        kept = ~np.isin(old.ids, list(self._handed.stale))
+        kept = ~np.isin(old.ids, self._replaced)
         return ordered(*(np.concatenate([one[kept], other]) for one, other in zip(old, new, strict=True)))
 
     def _hand_over(self) -> None:
@@ -220,6 +216,7 @@ class Writer:
         self._pending.insert(ids, vectors, radii)
         self._handed.take(self._touched)
         self._touched = Touched()
+        self._replaced = np.fromiter(self._handed.stale, np.int64)
 
     def _neighbourhood(self, chunk: Sequence[Draft], vectors: Mapping[str, Vectors]) -> Neighbourhood:
         return self.neighbourhood(np.stack([vectors[key.text] for draft in chunk for key in draft.keys]))
