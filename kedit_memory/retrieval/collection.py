@@ -14,7 +14,7 @@ from kedit_memory.records import Passage
 from kedit_memory.retrieval.base import Progress, digest_of, silent
 from kedit_memory.retrieval.bm25 import best_first, inverse_frequency
 from kedit_memory.retrieval.corpus import Corpus
-from kedit_memory.retrieval.indexfiles import MANIFEST, discard_parts
+from kedit_memory.retrieval.indexfiles import MANIFEST, discard_parts, write_manifest
 from kedit_memory.retrieval.segments import Ints, Segment, build_segment
 from kedit_memory.retrieval.words import RULES, words_of
 
@@ -111,8 +111,8 @@ def _update(folder: Path, corpus: Corpus, base: Sequence[Passage], progress: Pro
         name = f"segment-{uuid.uuid4().hex[:12]}"
         build_segment(folder / name, _texts(part, corpus, base, progress, done + start))
         names[name] = []
-        _save(folder, Manifest(base=digest, version=-1, segments=names))
-    _save(folder, Manifest(base=digest, version=corpus.version, segments=names))
+        write_manifest(folder, asdict(Manifest(base=digest, version=-1, segments=names)))
+    write_manifest(folder, asdict(Manifest(base=digest, version=corpus.version, segments=names)))
     discard_parts(folder, keep=names)
 
 
@@ -140,9 +140,3 @@ def _texts(
         yield row, words_of(passage)
         if number % 1000 == 0:
             progress("passages indexed", number)
-
-
-def _save(folder: Path, manifest: Manifest) -> None:
-    aside = folder / f"{MANIFEST}.part"
-    aside.write_text(json.dumps(asdict(manifest)) + "\n", encoding="utf-8")
-    aside.replace(folder / MANIFEST)

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from kedit_memory.errors import EncoderMismatchError, ModelError, NotFoundError,
 from kedit_memory.records import DEFAULT_NAMESPACE, Encoder, Passage, RetrievedPassage, Vectors
 from kedit_memory.retrieval.base import Progress, digest_of, silent, titled
 from kedit_memory.retrieval.corpus import Corpus
-from kedit_memory.retrieval.indexfiles import MANIFEST, discard_parts, index_folder
+from kedit_memory.retrieval.indexfiles import MANIFEST, discard_parts, index_folder, write_manifest
 
 Ints = NDArray[np.int64]
 Encode = Callable[[Iterator[list[str]]], Iterable[Vectors]]  # batches of texts to their vectors, in order
@@ -250,10 +250,7 @@ class DenseRetriever:
         name = f"index-{uuid.uuid4().hex[:12]}"
         (self._folder / name).mkdir(parents=True)
         index.save(self._folder / name)
-        aside = self._folder / f"{MANIFEST}.part"
-        fields: dict[str, Any] = asdict(wanted) | {"folder": name}
-        aside.write_text(json.dumps(fields) + "\n", encoding="utf-8")
-        aside.replace(self._folder / MANIFEST)
+        write_manifest(self._folder, asdict(wanted) | {"folder": name})
         discard_parts(self._folder, keep=[name])
 
 

@@ -1,10 +1,12 @@
 """Where the indexes of a store's passages lie, and their removal: nothing but what an index itself wrote is touched."""
 
 import hashlib
+import json
 import re
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from kedit_memory.errors import StoreError
 from kedit_memory.records import DEFAULT_NAMESPACE
@@ -19,6 +21,13 @@ def index_folder(store: Path, kind: str, namespace: str) -> Path:
     """Where an index of a kind, bm25 or dense, is kept for one namespace."""
     other = "" if namespace == DEFAULT_NAMESPACE else f"-{hashlib.sha256(namespace.encode()).hexdigest()[:12]}"
     return store / _FOLDER / f"{kind}{other}"
+
+
+def write_manifest(index: Path, fields: Mapping[str, Any]) -> None:
+    """Make what an index says of itself current, by one rename."""
+    aside = index / f"{MANIFEST}.part"
+    aside.write_text(json.dumps(fields) + "\n", encoding="utf-8")
+    aside.replace(index / MANIFEST)
 
 
 def discard_parts(index: Path, keep: Collection[str] = ()) -> None:
