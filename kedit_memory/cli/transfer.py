@@ -128,19 +128,9 @@ def _check_free(file: Path, *, force: bool) -> None:
 
 
 def _write(memory: EditMemory, file: Path, namespace: str | None) -> int:
-    """Write an export: a file is replaced once the new one is whole and keeps its mode; a device is written to."""
-    if not file.exists():
+    """Write an export: a file is replaced once the new one is whole, a device is written to."""
+    if file.is_file() or not file.exists():
         return memory.export(file, namespace=namespace)
-    if not file.is_file():
-        return _write_to_device(memory, file, namespace)
-    place = file.resolve()  # what a link leads to is replaced, not the link
-    mode = place.stat().st_mode
-    count = memory.export(place, namespace=namespace)
-    place.chmod(mode)
-    return count
-
-
-def _write_to_device(memory: EditMemory, file: Path, namespace: str | None) -> int:
     try:
         with file.open("w", encoding="utf-8", newline="\n") as stream:
             return memory.export(stream, namespace=namespace)

@@ -26,18 +26,22 @@ def export_lines(store: Rows, namespace: str | None) -> Iterator[str]:
 def write_lines(lines: Iterable[str], to: str | Path | TextIO) -> int:
     """Writes lines to a stream, or to a file that appears only when it is complete; their number.
 
+    A file that is there keeps its mode, and what a link leads to is replaced, not the link.
+
     Raises:
         StoreError: the file cannot be written.
     """
     if not isinstance(to, (str, Path)):
         return sum(1 for line in lines if to.write(line + "\n"))
-    path = Path(to)
+    path = Path(to).resolve() if Path(to).is_symlink() else Path(to)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with aside.open("w", encoding="utf-8", newline="\n") as stream:
             count = write_lines(lines, stream)
             stream.flush()
             os.fsync(stream.fileno())
+        if path.exists():
+            aside.chmod(path.stat().st_mode)
         aside.replace(path)
     except OSError as error:
         aside.unlink(missing_ok=True)

@@ -395,3 +395,14 @@ def test_rebuild_script(open_memory: OpenMemory, tmp_path: Path) -> None:
         [*command, str(tmp_path / "none")], capture_output=True, text=True, env=environment, check=False
     )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_an_export_keeps_the_mode_of_the_file_that_it_replaces(memory: EditMemory, tmp_path: Path) -> None:
+    fill(memory)
+    (tmp_path / "all.jsonl").write_text("old")
+    (tmp_path / "all.jsonl").chmod(0o600)
+    (tmp_path / "link").symlink_to(tmp_path / "all.jsonl")
+    assert memory.export(tmp_path / "link") == 5
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "all.jsonl").stat().st_mode & 0o777 == 0o600
+    assert len((tmp_path / "all.jsonl").read_text("utf-8").splitlines()) == 5
