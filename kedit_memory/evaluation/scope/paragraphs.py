@@ -19,7 +19,8 @@ _POINTING = re.compile(
     r"|on|by|for|with) (this|that|these|those|it|them|which)|one of (them|these|those)|some of (them|these))\b",
     re.IGNORECASE,
 )
-_NAME = re.compile(r"(?<!^)(?<![.?!] )\b[A-Z]\w+|\d[\d.,]*\d|\d")
+# A capitalised word that does not begin a sentence, or a number.
+NAME = re.compile(r"(?<!^)(?<![.?!] )\b[A-Z]\w+|\d[\d.,]*\d|\d")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,7 @@ def alike(question: str, text: str) -> int:
 
 def names_it(question: str, sentence: str) -> bool:
     """Whether every other name and number of the question is in the sentence, and a content word at all."""
-    named = {normalise(name) for name in _NAME.findall(question)}
+    named = {normalise(name) for name in NAME.findall(question)}
     text = f" {normalise(sentence)} "
     return alike(question, sentence) > 0 and 2 * sum(name in text for name in named) >= len(named)
 

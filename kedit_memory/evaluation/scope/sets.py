@@ -28,6 +28,8 @@ from kedit_memory.evaluation.scope.cases import (
     spans,
     with_overlapping,
 )
+from kedit_memory.evaluation.scope.followups import followups_set
+from kedit_memory.evaluation.scope.qamr import qamr_set
 from kedit_memory.evaluation.scope.statements import statements_set
 from kedit_memory.world import World, load_world
 
@@ -466,6 +468,8 @@ FACTS: Mapping[str, Callable[..., ScopeSet]] = {
 SETS: Mapping[str, Callable[..., ScopeSet]] = {
     **FACTS,
     "statements": statements_set,
+    "qamr": qamr_set,
+    "followups": followups_set,
 }
 
 
