@@ -29,6 +29,8 @@ from kedit_memory.evaluation.scope.cases import (
     with_overlapping,
 )
 from kedit_memory.evaluation.scope.followups import followups_set
+from kedit_memory.evaluation.scope.long_answers import long_answers_set
+from kedit_memory.evaluation.scope.policies import policies_set
 from kedit_memory.evaluation.scope.qamr import qamr_set
 from kedit_memory.evaluation.scope.statements import statements_set
 from kedit_memory.world import World, load_world
@@ -469,6 +471,8 @@ SETS: Mapping[str, Callable[..., ScopeSet]] = {
     **FACTS,
     "statements": statements_set,
     "qamr": qamr_set,
+    "policies": policies_set,
+    "long_answers": long_answers_set,
     "followups": followups_set,
 }
 
