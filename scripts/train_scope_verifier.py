@@ -2,7 +2,7 @@
 
     python scripts/train_scope_verifier.py --data ../shared/data --minutes 90
 
-What it is trained on is told by `scope_pairs.py`; `kedit evaluate scope` measures the result on the held-out parts.
+What it is trained on is told by `scope_mixture.py`; `kedit evaluate scope` measures the result on the held-out parts.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from scope_pairs import Labelled, pairs
+from scope_mixture import Labelled, pairs
 from torch.nn import functional
 
 from kedit_memory.models.encoder import MINILM_SHA256
@@ -61,13 +61,13 @@ def train(network: ReaderNetwork, texts: Texts, stream: Iterator[Labelled], argu
     mean = copy.deepcopy(network)
     weights = list(network.parameters())
     optimizer = torch.optim.AdamW(weights, lr=arguments.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
-    started = time.monotonic()
     seen, step, running = 0, 0, 0.7
     batches = _batches(stream)
+    chosen = next(batches)  # the sets are read before the clock starts
+    started = time.monotonic()
     while (progress := (time.monotonic() - started) / (60 * arguments.minutes)) < 1:
         for group in optimizer.param_groups:
             group["lr"] = arguments.learning_rate * _schedule(step, progress)
-        chosen = next(batches)
         labels = torch.tensor([label for _, label in chosen])
         batch = batch_of([pair for pair, _ in chosen], texts)
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -82,6 +82,7 @@ def train(network: ReaderNetwork, texts: Texts, stream: Iterator[Labelled], argu
         if step % 100 == 0:
             rate = seen / (time.monotonic() - started)
             print(f"step {step} pairs {seen} loss {running:.4f} {rate:.0f}/s", flush=True)
+        chosen = next(batches)
         if step % 500 == 0:
             save(mean, arguments, {"pairs": seen, "seconds": round(time.monotonic() - started), "loss": running})
     save(mean, arguments, {"pairs": seen, "seconds": round(time.monotonic() - started), "loss": running})
