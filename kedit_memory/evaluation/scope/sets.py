@@ -28,6 +28,9 @@ from kedit_memory.evaluation.scope.cases import (
     spans,
     with_overlapping,
 )
+from kedit_memory.evaluation.scope.followups import followups_set
+from kedit_memory.evaluation.scope.qamr import qamr_set
+from kedit_memory.evaluation.scope.statements import statements_set
 from kedit_memory.world import World, load_world
 
 # Relations of the held-out part, by their Wikidata property. Some fields of meaning are held out whole (currencies,
@@ -462,7 +465,12 @@ FACTS: Mapping[str, Callable[..., ScopeSet]] = {
     "lre": lre_set,
     "world": world_set,
 }
-SETS: Mapping[str, Callable[..., ScopeSet]] = {**FACTS}
+SETS: Mapping[str, Callable[..., ScopeSet]] = {
+    **FACTS,
+    "statements": statements_set,
+    "qamr": qamr_set,
+    "followups": followups_set,
+}
 
 
 def _put(template: str, subject: str) -> str:
