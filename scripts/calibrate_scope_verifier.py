@@ -24,8 +24,9 @@ from pathlib import Path
 from scope_wordings import worded_set
 
 from kedit_memory.evaluation.negatives import misspelt
+from kedit_memory.evaluation.scope.cases import CALIBRATING, ScopeSet
 from kedit_memory.evaluation.scope.run import Drawn, ScopePlan, draw, remember
-from kedit_memory.evaluation.scope.sets import CALIBRATING, SETS, ScopeSet
+from kedit_memory.evaluation.scope.sets import FACTS
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.pair import CONFIG, PairModel
 from kedit_memory.records import DEFAULT_NAMESPACE
@@ -83,7 +84,7 @@ def main() -> None:
     model = PairModel.load(arguments.verifier)
     cases: list[Scored] = []
     edits = 0
-    for name, make in SETS.items():
+    for name, make in FACTS.items():
         one = make(arguments.data, seed=arguments.seed)
         if not any(case.part == CALIBRATING for case in one.cases):
             continue

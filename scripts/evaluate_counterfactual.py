@@ -26,7 +26,8 @@ from kedit_memory.evaluation.lifelong.world import world_stream
 from kedit_memory.evaluation.metrics import is_answer, wilson
 from kedit_memory.evaluation.public import source_of
 from kedit_memory.evaluation.rows import Row, Run, describe_run
-from kedit_memory.evaluation.scope.sets import SETS, TRAINING, ScopeSet, part_of
+from kedit_memory.evaluation.scope.cases import TRAINING, ScopeSet
+from kedit_memory.evaluation.scope.sets import SETS, part_of
 from kedit_memory.memory.requests import statement_of
 from kedit_memory.models.language import TextModel
 from kedit_memory.models.named import load_model

@@ -17,15 +17,8 @@ import numpy as np
 from scope_wordings import Worded, worded
 
 from kedit_memory.evaluation.negatives import dropped, in_passing, mention, negated, similar_name, swapped
-from kedit_memory.evaluation.scope.sets import (
-    HELD_OUT_WORDS,
-    SETS,
-    TRAINING,
-    ScopeEdit,
-    ScopeSet,
-    part_of,
-    same_property,
-)
+from kedit_memory.evaluation.scope.cases import TRAINING, ScopeEdit, ScopeSet
+from kedit_memory.evaluation.scope.sets import FACTS, HELD_OUT_WORDS, part_of, same_property
 from kedit_memory.models.encoder import minilm
 from kedit_memory.models.pair import Pair, as_pair
 
@@ -48,7 +41,7 @@ Labelled = tuple[Pair, float]
 def pairs(data: Path, seed: int) -> Iterator[Labelled]:
     """Pairs and labels without end, by the shares of sets and kinds."""
     rng = random.Random(seed)
-    sets = [make(data) for make in SETS.values()]
+    sets = [make(data) for make in FACTS.values()]
     hidden = {e.subject for one in sets for e in one.edits if e.part != TRAINING}
     sources: dict[str, Iterator[Labelled]] = {one.name: _of_set(one, hidden, random.Random(seed)) for one in sets}
     subjects = sorted({e.subject for one in sets for e in one.edits} - hidden)

@@ -32,7 +32,8 @@ from torch.nn import functional
 
 from kedit_memory.editors._scope_classifier import CrossScope, EmbeddingScope, ScopeClassifier, Similarity
 from kedit_memory.editors.base import Fact
-from kedit_memory.evaluation.scope.sets import TEST, TRAINING, part_of
+from kedit_memory.evaluation.scope.cases import TEST, TRAINING
+from kedit_memory.evaluation.scope.sets import part_of
 from kedit_memory.models.encoder import MINILM_SHA256, load_encoder
 from kedit_memory.models.pair import CONFIG, WEIGHTS, Pair, PairNetwork, as_pair, base_model, tokens
 from kedit_memory.shipped import counterfactual_model, serac_scope

@@ -14,6 +14,15 @@ from kedit_memory.errors import InvalidInputError, MissingDependencyError, Unkno
 from kedit_memory.evaluation.metrics import wilson
 from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.evaluation.scope import controls
+from kedit_memory.evaluation.scope.cases import (
+    CALIBRATING,
+    TEST,
+    TRAINING,
+    OpenQuestion,
+    ScopeCase,
+    ScopeEdit,
+    ScopeSet,
+)
 from kedit_memory.evaluation.scope.controls import Point, Verdict
 from kedit_memory.evaluation.scope.figures import save_picture
 from kedit_memory.evaluation.scope.rows import Question
@@ -27,7 +36,6 @@ from kedit_memory.evaluation.scope.run import (
     remember,
     run_scope,
 )
-from kedit_memory.evaluation.scope.sets import CALIBRATING, TEST, TRAINING, OpenQuestion, ScopeCase, ScopeEdit, ScopeSet
 from kedit_memory.memory import EditMemory
 from kedit_memory.routing.question import Judged
 
@@ -346,3 +354,18 @@ def test_a_broken_line_of_rows_is_named(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text('{"task": "x"}\n{', "utf-8")
     with pytest.raises(SystemExit, match=r"rows\.jsonl, line 2: no JSON"):
         scope_report.read(tmp_path / "rows.jsonl")
+
+
+def test_paraphrases_are_stored_and_turns_are_carried(tmp_path: Path) -> None:
+    edit = ScopeEdit(prompt="Who runs the kiln?", target="Ida", part=TEST, paraphrases=("Who fires the pots?",))
+    turns = (("Hello.", "Good day!"), ("Who runs\nthe bakery?", "Bo."))
+    cases = [
+        ScopeCase(question="And the kiln?", kind="follow_up", edit=0, covered=True, part=TEST, turns=before)
+        for before in turns
+    ]
+    drawn = draw(ScopeSet(name="kiln", edits=(edit,), cases=tuple(cases)), PLAN)
+    assert {question.turns for question in drawn.questions} == {turns[0], ("Who runs the bakery?", "Bo.")}
+    with EditMemory.open(tmp_path / "store", encoder="hashing") as memory:
+        (stored,) = remember(memory, drawn.edits)
+        assert memory.get(stored).paraphrases == ("Who fires the pots?",)
+        assert memory.get(stored).subject is None

@@ -28,12 +28,16 @@ AUC = "question_only_auc"  # before the kind from which rephrasings are told apa
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """A question of a kind; `edit` is the place of the edit that it was made from, None for an open one."""
+    """A question of a kind; `edit` is the place of the edit that it was made from, None for an open one.
+
+    `turns` are what was said before it, oldest first.
+    """
 
     text: str
     kind: str
     edit: int | None
     covered: bool
+    turns: tuple[str, ...] = ()
 
 
 SPOKEN = ("negation", "mention", "prefix", "in_passing")  # kinds that show in the question itself

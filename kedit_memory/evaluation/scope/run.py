@@ -16,20 +16,11 @@ from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation.public import background_of, source_of
 from kedit_memory.evaluation.rows import Row, Run, describe_run
 from kedit_memory.evaluation.scope import controls
+from kedit_memory.evaluation.scope.cases import CALIBRATING, TEST, OpenQuestion, ScopeCase, ScopeEdit, ScopeSet
 from kedit_memory.evaluation.scope.controls import Point, Verdict
 from kedit_memory.evaluation.scope.reliability import ReliabilityBin, reliability_bins
 from kedit_memory.evaluation.scope.rows import ASKING, OPEN, PROMPT, Question, Table
-from kedit_memory.evaluation.scope.sets import (
-    CALIBRATING,
-    SETS,
-    TEST,
-    OpenQuestion,
-    ScopeCase,
-    ScopeEdit,
-    ScopeSet,
-    open_questions,
-    outside,
-)
+from kedit_memory.evaluation.scope.sets import SETS, open_questions, outside
 from kedit_memory.memory import EditMemory
 from kedit_memory.records import EditRequest, OnConflict, Vectors
 from kedit_memory.routing.question import EXACT, Judged
@@ -188,14 +179,22 @@ def draw(one: ScopeSet, plan: ScopePlan, strangers: Sequence[OpenQuestion] = ())
     """
     rng = random.Random(f"{one.name}:{plan.seed}")  # noqa: S311 - a sample, no secret
     places = {old: new for new, old in enumerate(_kept(one, plan, rng))}
-    by_kind: dict[str, dict[str, ScopeCase]] = defaultdict(dict)  # each question once: CounterFact repeats some often
+    by_kind: dict[str, dict[tuple[str, ...], ScopeCase]] = defaultdict(
+        dict
+    )  # each question once: CounterFact repeats some often
     for case in one.cases:
         if case.part == plan.part and case.edit in places:
-            by_kind[case.kind].setdefault(case.question.casefold(), case)
+            by_kind[case.kind].setdefault((*case.turns, case.question.casefold()), case)
     if not by_kind:
         raise InvalidInputError(f"{one.name} has no {plan.part} questions about {len(places)} edits; store more")
     questions = [
-        Question(text=_line(case.question), kind=case.kind, edit=places[case.edit], covered=case.covered)
+        Question(
+            text=_line(case.question),
+            kind=case.kind,
+            edit=places[case.edit],
+            covered=case.covered,
+            turns=tuple(map(_line, case.turns)),
+        )
         for cases in by_kind.values()
         for case in rng.sample(list(cases.values()), min(plan.questions, len(cases)))
     ]
@@ -211,7 +210,13 @@ def remember(memory: EditMemory, edits: Sequence[ScopeEdit], progress: Progress 
     ids: list[str] = []
     for start in range(0, len(edits), _BATCH):
         requests = [
-            EditRequest(prompt=one.prompt, target=one.target, subject=one.subject, aliases=one.aliases)
+            EditRequest(
+                prompt=one.prompt,
+                target=one.target,
+                subject=one.subject or None,
+                aliases=one.aliases,
+                paraphrases=one.paraphrases,
+            )
             for one in edits[start : start + _BATCH]
         ]
         ids += [edit.id for edit in memory.add_many(requests, on_conflict=OnConflict.KEEP_BOTH)]
