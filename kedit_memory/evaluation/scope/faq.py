@@ -7,7 +7,7 @@ as asking for it; the others are left out, since a wrong pair would teach the re
 import random
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -394,3 +394,6 @@ def _entry(row: Mapping[str, Any]) -> ScopeEdit:
         subject=name,
         part=part_by_hash(f"{row['domain']} {row['entity_id']}", trains=False),
     )
+
+
+FAQ: Mapping[str, Callable[..., ScopeSet]] = {"dstc9_faq": dstc9_faq_set, "dstc11": dstc11_set}

@@ -33,7 +33,8 @@ _MADE_UP = (
     "only in the northern branch", "by a vote of the members", "Ottoline Brask", "a copper kettle", "in late autumn",
     "the council of Wendle", "with great care", "not before the harbour opens", "because the mill burned down",
     "a blue enamel badge", "in the old granary", "Tobias Lindqvist", "the third violin", "a small fee",
-    "every Thursday", "under the stone bridge", "no, never", "yes, from the start", "about half of them", "to a school in Orrin",
+    "every Thursday", "under the stone bridge", "no, never", "yes, from the start", "about half of them",
+    "to a school in Orrin",
 )  # fmt: skip
 
 

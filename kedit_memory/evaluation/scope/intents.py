@@ -10,7 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from kedit_memory.evaluation.public import folder_of, read_json, read_json_lines
@@ -357,3 +357,15 @@ def _first_sentence(rows: Iterable[Mapping[str, str]]) -> str:
     """The first sentence of the first answer that some rows have."""
     answer = next((row["Answers"] for row in rows if row["Answers"].strip()), "")
     return re.split(r"(?<=[.!?])\s", " ".join(answer.split()))[0]
+
+
+INTENTS: Mapping[str, Callable[..., ScopeSet]] = {
+    "hwu64": hwu64_set,
+    "hwu64_one_wording": partial(hwu64_set, wordings=1),
+    "banking77": banking77_set,
+    "banking77_one_wording": partial(banking77_set, wordings=1),
+    "bitext": bitext_set,
+    "bitext_one_wording": partial(bitext_set, wordings=1),
+    "covid_q": covid_q_set,
+    "covid_q_one_wording": partial(covid_q_set, wordings=1),
+}

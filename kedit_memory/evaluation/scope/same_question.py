@@ -2,8 +2,9 @@
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -144,3 +145,12 @@ def _line(text: str) -> str:
 def _text(row: ElementTree.Element, name: str) -> str:
     found = row.find(name)
     return "" if found is None or found.text is None else found.text
+
+
+PAIRS: Mapping[str, Callable[..., ScopeSet]] = {
+    "gptcache": gptcache_set,
+    "quora": quora_set,
+    "mediqa_rqe": mediqa_rqe_set,
+    "covid_faq": covid_faq_set,
+    "covid_faq_de": partial(covid_faq_set, language="de"),
+}

@@ -10,7 +10,6 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +28,13 @@ from kedit_memory.evaluation.scope.cases import (
     spans,
     with_overlapping,
 )
-from kedit_memory.evaluation.scope.faq import dstc9_faq_set, dstc11_set
+from kedit_memory.evaluation.scope.faq import FAQ
 from kedit_memory.evaluation.scope.followups import followups_set
-from kedit_memory.evaluation.scope.intents import banking77_set, bitext_set, covid_q_set, hwu64_set
+from kedit_memory.evaluation.scope.intents import INTENTS
+from kedit_memory.evaluation.scope.long_answers import long_answers_set
+from kedit_memory.evaluation.scope.policies import policies_set
 from kedit_memory.evaluation.scope.qamr import qamr_set
-from kedit_memory.evaluation.scope.same_question import covid_faq_set, gptcache_set, mediqa_rqe_set, quora_set
+from kedit_memory.evaluation.scope.same_question import PAIRS
 from kedit_memory.evaluation.scope.statements import statements_set
 from kedit_memory.world import World, load_world
 
@@ -473,22 +474,12 @@ SETS: Mapping[str, Callable[..., ScopeSet]] = {
     **FACTS,
     "statements": statements_set,
     "qamr": qamr_set,
+    "policies": policies_set,
+    "long_answers": long_answers_set,
     "followups": followups_set,
-    "hwu64": hwu64_set,
-    "hwu64_one_wording": partial(hwu64_set, wordings=1),
-    "banking77": banking77_set,
-    "banking77_one_wording": partial(banking77_set, wordings=1),
-    "bitext": bitext_set,
-    "bitext_one_wording": partial(bitext_set, wordings=1),
-    "covid_q": covid_q_set,
-    "covid_q_one_wording": partial(covid_q_set, wordings=1),
-    "dstc9_faq": dstc9_faq_set,
-    "dstc11": dstc11_set,
-    "gptcache": gptcache_set,
-    "quora": quora_set,
-    "mediqa_rqe": mediqa_rqe_set,
-    "covid_faq": covid_faq_set,
-    "covid_faq_de": partial(covid_faq_set, language="de"),
+    **INTENTS,
+    **FAQ,
+    **PAIRS,
 }
 
 
