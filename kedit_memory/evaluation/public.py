@@ -10,7 +10,18 @@ from kedit_memory.routing.background import Background
 from kedit_memory.world import background, world_folder
 
 WORLD = "world"
-_FOLDERS = {"lre": "relations_lre"}  # of the sets whose folder has another name
+# Of the sets whose folder has another name.
+_FOLDERS = {
+    "lre": "relations_lre",
+    "banking77": "banking77_train",
+    "bitext": "bitext_customer_support",
+    "covid_faq": "covid_qa_deepset",
+    "covid_faq_de": "covid_qa_deepset",
+    "dstc9_faq": "dstc9_knowledge",
+    "dstc11": "dstc11_track5",
+    "gptcache": "gptcache_mock",
+    "quora": "quora_question_pairs",
+}
 
 
 def folder_of(data: Path | None, name: str) -> Path:
@@ -57,4 +68,5 @@ def background_of(dataset: str) -> Background | None:
 
 def source_of(dataset: str, data: Path | None) -> Path | None:
     """The folder whose bytes name the data of a run."""
-    return world_folder() if dataset == WORLD or data is None else data / _FOLDERS.get(dataset, dataset)
+    name = dataset.removesuffix("_one_wording")
+    return world_folder() if dataset == WORLD or data is None else data / _FOLDERS.get(name, name)

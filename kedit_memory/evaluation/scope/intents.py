@@ -10,7 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from kedit_memory.evaluation.public import folder_of, read_json, read_json_lines
@@ -23,6 +23,8 @@ from kedit_memory.evaluation.scope.cases import (
     SetBuilder,
     part_by_hash,
 )
+from kedit_memory.evaluation.scope.doubts import doubted
+from kedit_memory.evaluation.scope.nearest import NearestTexts, words
 
 # Intents of HWU64 that are many questions (a definition of anything) or none (praise): asked, never stored.
 _WIDE = frozenset(
@@ -37,46 +39,14 @@ _WIDE = frozenset(
         "transport_query", "transport_ticket",
     }
 )  # fmt: skip
-# Intents whose wordings cannot be told apart for certain: none is asked as a negative of another.
-_CLOSE = (
-    frozenset({"general_repeat", "general_explain", "general_confirm", "general_negate"}),
-    frozenset({"calendar_query", "lists_query", "alarm_query", "datetime_query"}),
-    frozenset({"music_likeness", "music_query", "play_music"}),
-    frozenset({"audio_volume_down", "audio_volume_mute", "general_commandstop"}),
-    frozenset({"iot_hue_lighton", "iot_hue_lightup", "iot_hue_lightchange"}),
-    frozenset({"iot_hue_lightdim", "iot_hue_lightoff"}),
-    frozenset({"iot_cleaning", "iot_wemo_on"}),
-    frozenset({"news_query", "social_query"}),
-    frozenset(
-        {
-            "balance_not_updated_after_bank_transfer", "declined_transfer", "failed_transfer", "pending_transfer",
-            "transfer_not_received_by_recipient", "transfer_timing",
-        }
-    ),
-    frozenset({"pending_top_up", "top_up_failed", "top_up_reverted"}),
-    frozenset({"card_arrival", "card_delivery_estimate"}),
-    frozenset({"unable_to_verify_identity", "verify_my_identity", "why_verify_identity"}),
-    frozenset({"card_not_working", "declined_card_payment", "declined_cash_withdrawal"}),
-    frozenset({"card_payment_fee_charged", "cash_withdrawal_charge", "extra_charge_on_statement"}),
-    frozenset({"card_payment_wrong_exchange_rate", "wrong_exchange_rate_for_cash_withdrawal", "exchange_rate"}),
-    frozenset({"cash_withdrawal_not_recognised", "card_payment_not_recognised", "compromised_card"}),
-    frozenset({"get_physical_card", "getting_spare_card", "order_physical_card"}),
-    frozenset({"contact_customer_service", "contact_human_agent"}),
-    frozenset({"set_up_shipping_address", "change_shipping_address"}),
-    frozenset({"get_invoice", "check_invoice"}),
-    frozenset({"delivery_period", "track_order"}),
-    frozenset({"get_refund", "track_refund"}),
-    frozenset({"create_account", "switch_account", "registration_problems"}),
-    frozenset({"complaint", "review"}),
-)  # fmt: skip
-_MIXED = frozenset(
-    {"change_order", "newsletter_subscription", "delivery_options"}
-)  # of Bitext: opposites in one intent
+# Of Bitext, intents that hold opposites.
+_MIXED = frozenset({"change_order", "newsletter_subscription", "delivery_options"})
 _VALUE = re.compile(
-    r"\d|[$£€#]|\b(two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thir\w+|fif\w+|twent\w+|hundred|half|"
-    r"noon|quarter|midnight|o'?clock|am|pm|[ap]\. ?m|\w{3,6}day|january|february|march|april|june|july|august|september|"
-    r"october|november|december|today\w*|tomorrow\w*|tonight\w*|yesterday\w*|morning|afternoon|evening|nights?|weekend|"
-    r"weeks?|months?|years?|hours?|minutes?|seconds|days?|red|blue|green|yellow|pink|purple|orange|white)\b",
+    r"\d|[$£€#]|\b(two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thir\w+|fif\w+|twent\w+|hundred|"
+    r"half|quarter|noon|midnight|o'?clock|am|pm|[ap]\. ?m|\w{3,6}day|january|february|march|april|june|july|august|"
+    r"september|october|november|december|today\w*|tomorrow\w*|tonight\w*|yesterday\w*|morning|afternoon|evening|"
+    r"nights?|weekend|weeks?|months?|years?|hours?|minutes?|seconds|days?|red|blue|green|yellow|pink|purple|orange|"
+    r"white)\b",
     re.IGNORECASE,
 )
 # Rooms, firms and a device's name, which HWU64 does not mark.
@@ -168,7 +138,8 @@ def _built(
             prompt=stored[0],
             paraphrases=tuple(stored[1:]),
             target=intent.answer,
-            relation=f"{intent.name} {intent.value}".strip(),
+            relation=intent.name,
+            subject=_spelt(intent.value, stored[0]),
             part=intent.part,
         )
         place = builder.add(edit)
@@ -185,13 +156,19 @@ def _built(
     return builder.finished()
 
 
+def _spelt(value: str, text: str) -> str:
+    """A value as a text that holds it spells it."""
+    start = text.casefold().find(value.casefold())
+    return text[start : start + len(value)]
+
+
 def _refuse(builder: SetBuilder, intents: Sequence[Intent], places: Mapping[str, Sequence[int]]) -> None:
     """Cases of the intents that are not stored; `places` are those of the stored edits by the name of their intent."""
-    near = _Nearest([(edit.prompt, *edit.paraphrases) for edit in builder.edits])
+    near = NearestTexts([(edit.prompt, *edit.paraphrases) for edit in builder.edits])
     for intent in intents:
         fellows = places.get(intent.name, ())
         others = [place for place, edit in enumerate(builder.edits) if edit.part == intent.part]
-        doubtful = any(_close(other, intent.name) for other in places)
+        doubtful = any(doubted(other, intent.name) for other in places)
         for wording in intent.wordings:
             if fellows:
                 builder.case("other_value", builder.rng.choice(fellows), wording, covered=False)
@@ -223,34 +200,6 @@ def _with_own_wordings(intents: Iterable[Intent]) -> list[Intent]:
         )
         for intent in found
     ]
-
-
-def _close(one: str, other: str) -> bool:
-    return any(one in group and other in group for group in _CLOSE)
-
-
-class _Nearest:
-    """Which of some groups of texts has the text that shares most with a question, rare words first."""
-
-    def __init__(self, groups: Sequence[Sequence[str]]) -> None:
-        self._texts = [[set(_words(text)) for text in texts] for texts in groups]
-        counts = Counter(word for texts in self._texts for word in set().union(*texts))
-        self._weight = {word: math.log(1 + len(groups) / count) for word, count in counts.items()}
-
-    def among(self, places: Sequence[int], question: str) -> int:
-        """The place of the nearest of these groups, the first of equals."""
-        asked = set(_words(question))
-        return max(places, key=lambda place: max(self._shared(asked, text) for text in self._texts[place]))
-
-    def _shared(self, asked: set[str], text: set[str]) -> float:
-        return self._sum(asked & text) / math.sqrt(self._sum(text) + 1)
-
-    def _sum(self, words: set[str]) -> float:
-        return sum(self._weight[word] for word in words)
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[a-z']+", text.casefold())
 
 
 def _answer(name: str, topic: str) -> str:
@@ -288,7 +237,7 @@ def _labelled(folder: Path) -> dict[str, list[str]]:
 @cache
 def _hwu64(data: Path | None) -> tuple[Intent, ...]:
     found = _labelled(folder_of(data, "hwu64"))
-    spread = Counter(word for texts in found.values() for word in {w for text in texts for w in _words(text)})
+    spread = Counter(word for texts in found.values() for word in {w for text in texts for w in words(text)})
     common = {word for word, count in spread.items() if count >= _COMMON}
 
     def plain(text: str) -> bool:
@@ -310,8 +259,8 @@ def _hwu64(data: Path | None) -> tuple[Intent, ...]:
 def _often_worded(texts: Iterable[str], plain: Callable[[str], bool]) -> tuple[str, ...]:
     """The plain texts of an intent, each once, whose words another one of them has too."""
     kept = [text for text in dict.fromkeys(texts) if plain(text)]
-    counts = Counter(word for text in kept for word in set(_words(text)))
-    return tuple(text for text in kept if all(counts[word] > 1 for word in _words(text)))
+    counts = Counter(word for text in kept for word in set(words(text)))
+    return tuple(text for text in kept if all(counts[word] > 1 for word in words(text)))
 
 
 @cache
@@ -380,7 +329,7 @@ def _response(texts: Iterable[str], value: str) -> str:
 
 def _place(named: str, value: str) -> str:
     """What stands for a placeholder: the value for a number of an order or a bill, else the name of a page."""
-    kind = next((word for word in _words(named) if word in _PLACES), "")
+    kind = next((word for word in words(named) if word in _PLACES), "")
     if re.search(r"anonymi[sz]ed|number|\d", named, re.IGNORECASE) and not kind:
         return value or named
     return _PLACES.get(kind, named)
@@ -408,3 +357,15 @@ def _first_sentence(rows: Iterable[Mapping[str, str]]) -> str:
     """The first sentence of the first answer that some rows have."""
     answer = next((row["Answers"] for row in rows if row["Answers"].strip()), "")
     return re.split(r"(?<=[.!?])\s", " ".join(answer.split()))[0]
+
+
+INTENTS: Mapping[str, Callable[..., ScopeSet]] = {
+    "hwu64": hwu64_set,
+    "hwu64_one_wording": partial(hwu64_set, wordings=1),
+    "banking77": banking77_set,
+    "banking77_one_wording": partial(banking77_set, wordings=1),
+    "bitext": bitext_set,
+    "bitext_one_wording": partial(bitext_set, wordings=1),
+    "covid_q": covid_q_set,
+    "covid_q_one_wording": partial(covid_q_set, wordings=1),
+}

@@ -28,10 +28,13 @@ from kedit_memory.evaluation.scope.cases import (
     spans,
     with_overlapping,
 )
+from kedit_memory.evaluation.scope.faq import FAQ
 from kedit_memory.evaluation.scope.followups import followups_set
+from kedit_memory.evaluation.scope.intents import INTENTS
 from kedit_memory.evaluation.scope.long_answers import long_answers_set
 from kedit_memory.evaluation.scope.policies import policies_set
 from kedit_memory.evaluation.scope.qamr import qamr_set
+from kedit_memory.evaluation.scope.same_question import PAIRS
 from kedit_memory.evaluation.scope.statements import statements_set
 from kedit_memory.world import World, load_world
 
@@ -474,6 +477,9 @@ SETS: Mapping[str, Callable[..., ScopeSet]] = {
     "policies": policies_set,
     "long_answers": long_answers_set,
     "followups": followups_set,
+    **INTENTS,
+    **FAQ,
+    **PAIRS,
 }
 
 
