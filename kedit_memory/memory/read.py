@@ -69,6 +69,16 @@ class _Wanted(NamedTuple):
     subjectless: bool  # whether those about no known subject may, too
 
 
+class _Allowed(NamedTuple):
+    """Which matches count."""
+
+    rejected: bool = False  # of edits that were rejected for a question like this one, too
+    beyond: bool = True  # outside of a radius that a caller gave, too
+
+
+_ALLOWED = _Allowed()
+
+
 class Reader:
     """The edits of one namespace that hold on one day, as one snapshot has them."""
 
@@ -105,11 +115,18 @@ class Reader:
         hits = index.in_scope(query)
         order = np.lexsort((hits.ids, hits.distances, hits.distances**2 - hits.radii**2))
         best = Hits(hits.ids[order], hits.distances[order], hits.radii[order])
-        return self._matches(query, best, self._wanted(subjects, subjectless=True), limit=limit, rejected=False)
+        return self._matches(query, best, self._wanted(subjects, subjectless=True), limit=limit)
 
     def nearest(self, query: Vectors, count: int) -> list[Match]:
         """The `count` edits with the nearest keys, whatever their radius, nearest first."""
-        return self._nearest_in_index(query, count, self._wanted(None), rejected=True)
+        return self._nearest_in_index(query, count, self._wanted(None), _Allowed(rejected=True))
+
+    def by_meaning(self, query: Vectors, limit: int) -> list[Match]:
+        """Of the edits that a question need not name, those with the nearest keys, nearest first; rejected ones never.
+
+        Radii do not matter, unless a caller gave one: then the question must lie within it.
+        """
+        return self._nearest_in_index(query, limit, self._wanted(None), _Allowed(beyond=False), unnamed=True)
 
     def about(self, query: Vectors, subjects: Collection[str], *, limit: int | None = None) -> list[Match]:
         """One match for each edit about one of these subjects, by its nearest key, however far; nearest first.
@@ -119,7 +136,7 @@ class Reader:
         most = -1 if limit is None else HUB + 1
         rows = self._rows.query(_SELECT_ABOUT, *self._bound(subjects), most)
         if limit is not None and len(rows) > HUB:
-            return self._nearest_in_index(query, limit, self._wanted(subjects), rejected=False)
+            return self._nearest_in_index(query, limit, self._wanted(subjects))
         nearest = _nearest(self._rows, query, rows)
         rejected = self._rejecting(query, {row["edit_id"] for row, _ in nearest})
         found = [(row, gap) for row, gap in nearest if row["edit_id"] not in rejected][:limit]
@@ -137,6 +154,11 @@ class Reader:
     def has_subjectless(self) -> bool:
         """Whether an edit that holds on some day is about no known subject."""
         sql = "SELECT 1 FROM edits WHERE namespace = ? AND subject_key IS NULL AND holds LIMIT 1"
+        return bool(self._rows.once(sql, bool, self._namespace))
+
+    def has_unnamed(self) -> bool:
+        """Whether an edit that holds on some day may be meant by a question that does not name its subject."""
+        sql = "SELECT 1 FROM edits WHERE namespace = ? AND unnamed AND holds LIMIT 1"
         return bool(self._rows.once(sql, bool, self._namespace))
 
     def any_erasing(self) -> bool:
@@ -169,20 +191,29 @@ class Reader:
     def _wanted(self, subjects: Collection[str] | None, *, subjectless: bool = False) -> _Wanted:
         return _Wanted(*self._bound(subjects), subjectless)
 
-    def _nearest_in_index(self, query: Vectors, count: int, wanted: _Wanted, *, rejected: bool) -> list[Match]:
+    def _nearest_in_index(
+        self,
+        query: Vectors,
+        count: int,
+        wanted: _Wanted,
+        allowed: _Allowed = _ALLOWED,
+        *,
+        unnamed: bool = False,
+    ) -> list[Match]:
         """The edits with the nearest keys; more keys are asked for until enough of their edits hold."""
-        index = self._index.at(self._rows)
+        whole = self._index.at(self._rows)
+        index = whole.unnamed if whole is not None and unnamed else whole
         asked = 4 * count
         while index is not None:
             hits = index.nearest(query, asked)
-            matches = self._matches(query, hits, wanted, limit=count, rejected=rejected)
+            matches = self._matches(query, hits, wanted, limit=count, allowed=allowed)
             if len(matches) >= count or len(hits.ids) < asked:
                 return sorted(matches, key=lambda match: (match.distance, number_of(match.edit.id)))
             asked *= 4
         return []
 
     def _matches(
-        self, query: Vectors, hits: Hits, wanted: _Wanted, *, limit: int | None, rejected: bool
+        self, query: Vectors, hits: Hits, wanted: _Wanted, *, limit: int | None, allowed: _Allowed = _ALLOWED
     ) -> list[Match]:
         """One match for each edit that holds, by the first of its keys among the hits."""
         ids, gaps, radii = (part.tolist() for part in hits)
@@ -198,7 +229,8 @@ class Reader:
                 number = None if row is None else row["edit_id"]
                 if row is None or number in matches or number not in edits:
                     continue
-                if rejected or number not in out:
+                within = allowed.beyond or distance <= radius or not edits[number].radius_fixed
+                if within and (allowed.rejected or number not in out):
                     matches[number] = _match(edits[number], row, distance, radius, rejected=number in out)
             if limit is not None and len(matches) >= limit:
                 break
