@@ -191,9 +191,21 @@ class Router:
         with self.memory.reader(namespace=namespace) as reader:
             return self.scope.linker(reader).link(text)
 
-    def judge_many(self, questions: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE) -> list[Judged]:
-        """The best candidate of each question with its score, before any threshold; nothing is generated."""
-        linked = self.scope.link(_questions(questions, None, namespace))
+    def judge_many(
+        self,
+        questions: Sequence[str],
+        *,
+        turns: Sequence[Sequence[str]] | None = None,
+        namespace: str = DEFAULT_NAMESPACE,
+    ) -> list[Judged]:
+        """The best candidate of each question with its score, before any threshold; nothing is generated.
+
+        `turns` are what was said before each question, oldest first; by default nothing.
+        """
+        asked = _questions(questions, None, namespace)
+        if turns is not None:
+            asked = [replace(one, turns=tuple(before)) for one, before in zip(asked, turns, strict=True)]
+        linked = self.scope.link(asked)
         return [one.judged for one in self.scope.verify(self.scope.recall(linked))]
 
     def retrieve(self, question: str, mentions: Sequence[Mention]) -> list[RetrievedPassage]:
@@ -224,7 +236,7 @@ class Router:
     def _routed(self, question: Question, *, held: bool) -> Decision:
         if not question.fires:
             return self._misses.decide(question)
-        why = self.scope.why(question.best)
+        why = self.scope.why(question)
         return consolidated(question, why) if held else hit(question, why, self.config.path)
 
     def _answer(self, decisions: Sequence[Decision], erasures: Erasures, on_text: OnText | None = None) -> list[Answer]:

@@ -53,11 +53,15 @@ class PairScorer(Protocol):
 class ScopeVerifier:
     """A pair model with the thresholds of its strata: by default the shipped one with those it is shipped with.
 
-    Thresholds that a store was calibrated for take their place.
+    Thresholds that a store was calibrated for take their place. `unfit` says why nothing is promised for a store, which
+    then has the strictest of the thresholds for all strata.
     """
 
-    def __init__(self, model: PairScorer | None = None, calibration: Calibration | None = None) -> None:
+    def __init__(
+        self, model: PairScorer | None = None, calibration: Calibration | None = None, *, unfit: str = ""
+    ) -> None:
         self._given = model
+        self._unfit = unfit
         self._model = Once(self._load)
         self._reading = threading.RLock()  # a pair model remembers texts, so one thread at a time asks it
         self.calibration = calibration or (_shipped_calibration() if model is None else None)
@@ -92,7 +96,15 @@ class ScopeVerifier:
         """The score from which a candidate of a stratum answers."""
         if stratum == EXACT:
             return 0.0
-        return self.calibration.threshold(stratum) if self.calibration else THRESHOLD
+        if self.calibration is None:
+            return THRESHOLD
+        return self.calibration.strictest if self._unfit else self.calibration.threshold(stratum)
+
+    def statement(self, stratum: str) -> str:
+        """What is promised for a stratum, or why nothing is."""
+        if self._unfit:
+            return f"not certified: {self._unfit}"
+        return self.calibration.statement(stratum) if self.calibration else "not calibrated"
 
     def weigh(self, questions: Sequence[str], found: Sequence[Sequence[Candidate]]) -> list[list[Weighed]]:
         """The candidates of each question with their scores, best first; what only the light tier saw has none."""
@@ -100,15 +112,15 @@ class ScopeVerifier:
             (place, candidate)
             for place, candidates in enumerate(found)
             for candidate in candidates[:MOST_LIKENED]
-            if candidate.stratum != EXACT
+            if candidate.found != EXACT
         ]
         with self._reading:
             scores = iter(self._scores([(place, questions[place], candidate) for place, candidate in asked]))
         result = []
         for candidates in found:
             near = candidates[:MOST_LIKENED]
-            weighed = [Weighed(candidate=c, score=1.0) for c in near if c.stratum == EXACT]
-            weighed += [Weighed(candidate=c, score=next(scores)) for c in near if c.stratum != EXACT]
+            weighed = [Weighed(candidate=c, score=1.0) for c in near if c.found == EXACT]
+            weighed += [Weighed(candidate=c, score=next(scores)) for c in near if c.found != EXACT]
             result.append(sorted(weighed, key=lambda one: -one.score))
         return result
 
@@ -120,9 +132,9 @@ class ScopeVerifier:
         with self._reading:
             return [float(score) for score in self.model.scores(pairs)]
 
-    def fires(self, weighed: Weighed) -> bool:
-        """Whether a candidate reaches the threshold of its stratum."""
-        return weighed.score >= self.threshold(weighed.candidate.stratum)
+    def fires(self, score: float, stratum: str) -> bool:
+        """Whether a score reaches the threshold of a stratum."""
+        return score >= self.threshold(stratum)
 
     def _scores(self, asked: Sequence[tuple[int, str, Candidate]]) -> list[float]:
         """A score for each candidate of a question, given by its place; the pair model is asked once for all."""

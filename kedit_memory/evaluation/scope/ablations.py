@@ -51,7 +51,7 @@ def without_link(
 ) -> list[Verdict]:
     """The nearest keys bring edits up, whatever the question names; the pair model reads both texts as they are."""
     found = [
-        [Candidate(match=match, stratum=LINKED) for match in memory.search(vector, MOST_READ)] for vector in vectors
+        [Candidate(match=match, found=LINKED) for match in memory.search(vector, MOST_READ)] for vector in vectors
     ]
     best = [weighed[0] if weighed else None for weighed in verifier.weigh(questions, found)]
     return [
