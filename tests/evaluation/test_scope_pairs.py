@@ -29,7 +29,7 @@ def data(tmp_path: Path) -> Path:
     (tmp_path / "quora_question_pairs/test_deep1994.tsv").write_text(rows, "utf-8")
     for name, places in (("validation", range(9)), ("test", range(9, 18))):
         pairs = "".join(
-            f'<pair pid="{n}" value="{value}"><chq>I have pain {n}. {asked}</chq><faq>What helps {n} &lt; 3?</faq></pair>'
+            f'<pair pid="{n}" value="{value}"><chq>Pain {n}. {asked}</chq><faq>What helps {n} &lt; 3?</faq></pair>'
             for n in places
             for value, asked in (("true", "Help."), ("false", "Who had it?"))
         )
