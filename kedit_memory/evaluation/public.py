@@ -37,6 +37,18 @@ def read_json(path: Path) -> Any:
         raise InvalidInputError(f"{path} cannot be read as JSON ({error}); fetch the set anew") from error
 
 
+def read_text(path: Path) -> str:
+    """What a file of a set holds.
+
+    Raises:
+        InvalidInputError: it cannot be read as text.
+    """
+    try:
+        return path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(f"{path} cannot be read ({error}); fetch the set anew") from error
+
+
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a file with one JSON object a line.
 

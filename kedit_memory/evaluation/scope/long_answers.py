@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.public import folder_of, read_json, read_json_lines
+from kedit_memory.evaluation.public import folder_of, read_json, read_json_lines, read_text
 from kedit_memory.evaluation.scope.answered import Answered, add_answered, statement
 from kedit_memory.evaluation.scope.cases import TRAINING, ScopeSet, SetBuilder, part_by_hash
 from kedit_memory.evaluation.scope.paragraphs import alike, cut, names_it, stands_alone
@@ -62,7 +61,7 @@ def _selqa(data: Path) -> Iterator[Answered]:
     asked: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for row in read_json(folder_of(data, "selqa") / "selqa-ass-dev.json"):
         if len(row["answers"]) == 1:
-            asked[row["article"], row["candidates"][row["answers"][0]]][row["question"].strip()] = None
+            asked[row["article"], row["candidates"][row["answers"][0]].strip()][row["question"].strip()] = None
     for place, ((article, text), questions) in enumerate(asked.items()):
         first, *others = questions
         if others and place % 2:
@@ -93,13 +92,9 @@ def _covid(data: Path) -> Iterator[Answered]:
         if row["lang"] == "en"
     }
     alike_ones: dict[str, dict[str, None]] = defaultdict(dict)
-    path = folder / "eval_question_similarity_en.csv"
-    try:
-        for row in csv.DictReader(path.read_text("utf-8").splitlines()):
-            if row["similar"] == "1":
-                alike_ones[row["question_1"].strip()][row["question_2"].strip()] = None
-    except (OSError, KeyError) as error:
-        raise InvalidInputError(f"{path} cannot be read ({error!r}); fetch the set anew") from error
+    for row in csv.DictReader(read_text(folder / "eval_question_similarity_en.csv").splitlines()):
+        if row["similar"] == "1":
+            alike_ones[row["question_1"].strip()][row["question_2"].strip()] = None
     for question, others in alike_ones.items():
         if question in answers:
             yield Answered(group=question, prompt=question, target=answers[question], questions=tuple(others))

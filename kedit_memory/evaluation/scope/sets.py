@@ -29,6 +29,7 @@ from kedit_memory.evaluation.scope.cases import (
     with_overlapping,
 )
 from kedit_memory.evaluation.scope.followups import followups_set
+from kedit_memory.evaluation.scope.languages import languages_set
 from kedit_memory.evaluation.scope.long_answers import long_answers_set
 from kedit_memory.evaluation.scope.policies import policies_set
 from kedit_memory.evaluation.scope.qamr import qamr_set
@@ -474,6 +475,7 @@ SETS: Mapping[str, Callable[..., ScopeSet]] = {
     "policies": policies_set,
     "long_answers": long_answers_set,
     "followups": followups_set,
+    "languages": languages_set,
 }
 
 
