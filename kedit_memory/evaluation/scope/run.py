@@ -285,9 +285,9 @@ def _read(plan: ScopePlan, data: Path | None) -> Drawn:
 def _verifier(folder: Path | None) -> ScopeVerifier | None:
     if folder is None:
         return None
-    from kedit_memory.models.pair import PairModel  # loads torch
+    from kedit_memory.models.reader import ScopeReader  # loads torch
 
-    return ScopeVerifier(PairModel.load(folder))
+    return ScopeVerifier(ScopeReader.load(folder))
 
 
 def _line(text: str) -> str:
