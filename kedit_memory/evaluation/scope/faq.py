@@ -290,7 +290,7 @@ def _titles(data: Path | None) -> tuple[Title, ...]:
 def matter_of(text: str, place: str) -> str:
     """The one matter that a title about a place asks for; empty where it is none of them, or not certain."""
     bare = text.casefold()
-    for name in sorted({place, place.removeprefix("The "), place.replace("&", "and")}, key=len, reverse=True):
+    for name in sorted({place, place.removeprefix("The "), place.replace("&", "and")} - {""}, key=len, reverse=True):
         bare = bare.replace(name.casefold(), " ")
     for pattern, word in _ONE_WORD:
         bare = re.sub(pattern, word, bare)

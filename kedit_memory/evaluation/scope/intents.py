@@ -319,11 +319,9 @@ def _bitext(data: Path | None) -> tuple[Intent, ...]:
 def _response(texts: Iterable[str], value: str) -> str:
     """The first sentences of the first response that holds no other number than the value; empty where all do."""
     for text in texts:
-        filled = re.sub(r"\{\{(.*?)\}\}", lambda found: _place(found[1], value), text)
-        short = re.split(r"(?<=[.!?:])\s", " ".join(filled.split()))
-        answer = " ".join(short[:2])
-        if not re.search(r"\d", answer.replace(value, "") if value else answer) and not answer.endswith(":"):
-            return answer
+        short = " ".join(re.split(r"(?<=[.!?:])\s", " ".join(text.split()))[:2])
+        if not re.search(r"\d", short.replace(value, "") if value else short) and not short.endswith(":"):
+            return re.sub(r"\{\{(.*?)\}\}", lambda found: _place(found[1], value), short)
     return ""
 
 
