@@ -119,11 +119,16 @@ def _about(about: Iterable[Match], linked: Linked) -> Iterator[Candidate]:
 
 
 def _free(reader: Reader, question: Question) -> list[Candidate]:
-    """The edits that a question need not name which are nearest to it, alone or after the turn before it."""
+    """The nearest, by words and by meaning, of the edits that a question need not name; to it, and after its turn."""
     if not reader.has_unnamed():
         return []
-    vectors = [vector for vector in (question.vector, question.after_turn) if vector is not None]
-    rankings = [reader.by_meaning(vector, MOST) for vector in vectors]
+    asked = [(question.text, question.vector), (" ".join((*question.turns[-1:], question.text)), question.after_turn)]
+    rankings = [
+        ranking
+        for text, vector in asked
+        if vector is not None
+        for ranking in (reader.by_meaning(vector, MOST), reader.by_words(text, vector, MOST))
+    ]
     return [_candidate(match, UNLINKED, ()) for match in fused(rankings)]
 
 
