@@ -74,9 +74,8 @@ class Template:
         )
 
     def _values(self, filler: "_Filler") -> list[str]:
-        if not self.values:
-            choice = next(found for wording in self.wordings for found in _CHOICE.findall(wording))
-            return [""] * len(choice.split("|"))
+        if self.values.startswith("["):
+            return self.values[1:-1].split("|")
         if " | " in self.values:
             return [filler.filled(value, {}) for value in self.values.split(" | ")]
         drawn = [filler.value(self.values) for _ in range(12)]
@@ -197,11 +196,11 @@ def _read(kind: str, lines: list[str]) -> Template:
         answers=tuple(answer.strip() for answer in answers.split(" | ")),
         wordings=tuple(lines[1:]),
     )
-    choices = {len(found.split("|")) for wording in template.wordings for found in _CHOICE.findall(wording)}
-    slotted = all(("{v}" if template.values else "[") in wording for wording in template.wordings)
+    choices = {len(found.split("|")) for text in (template.values, *template.wordings) for found in _CHOICE.findall(text)}
+    slotted = all(("[" if values.startswith("[") else "{v}") in wording for wording in template.wordings)
     if not arrow or len(template.wordings) < 2 or len(choices) > 1 or not slotted:
         raise InvalidInputError(
             f"no template: {' / '.join(lines)!r}; the first line is `values => answers`, then come two or more "
-            "wordings, each with {v}, or without values each with [one|other] of the same length"
+            "wordings, each with {v}, or where the values are [one|other] each with as many words of its own"
         )
     return template
