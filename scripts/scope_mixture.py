@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import scope_pairs
 
-from kedit_memory.evaluation.contrast import contrasted, made_examples, varied_example
 from kedit_memory.evaluation.scope.cases import TRAINING, ScopeSet
 from kedit_memory.evaluation.scope.examples import Example, examples_of
-from kedit_memory.evaluation.scope.near import near_edits
+from kedit_memory.evaluation.scope.made import contrasted, made_examples, varied_example
+from kedit_memory.evaluation.scope.nearest import near_edits
 from kedit_memory.evaluation.scope.sets import SETS
 from kedit_memory.models.encoder import minilm
 from kedit_memory.models.reader import Pair
@@ -23,8 +24,9 @@ Labelled = tuple[Pair, float]
 
 FACTS, MADE = "facts", "made"
 SHARES = {
-    FACTS: 0.30, MADE: 0.15, "statements": 0.13, "qamr": 0.06, "policies": 0.04, "long_answers": 0.05,
-    "followups": 0.05,
+    FACTS: 0.26, MADE: 0.16, "statements": 0.12, "qamr": 0.06, "policies": 0.03, "long_answers": 0.04,
+    "followups": 0.05, "hwu64": 0.05, "banking77": 0.08, "bitext": 0.03, "dstc9_faq": 0.05, "dstc11": 0.04,
+    "gptcache": 0.02,
 }  # fmt: skip
 CONTRASTED = 0.12  # of covered examples have a slot changed, so that they are covered no more
 VARIED = 0.12  # of examples come in other clothes: a title, a sentence before, a slip
@@ -58,7 +60,11 @@ def _of_set(one: ScopeSet, rng: random.Random) -> Iterator[Example]:
 
 
 def _near(one: ScopeSet) -> Mapping[int, Sequence[int]]:
-    return near_edits(one, minilm().encode([edit.prompt for edit in one.edits]), NEAR)
+    """The neighbours of the edits that are trained on; no vector is needed of any other."""
+    places = [place for place, edit in enumerate(one.edits) if edit.part == TRAINING]
+    vectors = np.zeros((len(one.edits), minilm().dimension), np.float32)
+    vectors[places] = minilm().encode([one.edits[place].prompt for place in places])
+    return near_edits(one, vectors, NEAR)
 
 
 def _changed(example: Example, rng: random.Random) -> Example:

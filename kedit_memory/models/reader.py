@@ -258,7 +258,9 @@ def _row(pair: Pair, asked: Text, edit: Text) -> _Row:
     both_named = float(any(named[0]))
     rest = whole
     if both_named:
-        rest = [_mean(text, kind, marks) for text, kind, marks in ((asked, QUESTION, named[0]), (edit, WORDING, named[1]))]
+        rest = [
+            _mean(text, kind, marks) for text, kind, marks in ((asked, QUESTION, named[0]), (edit, WORDING, named[1]))
+        ]
     features = torch.tensor(
         [
             float(rest[0] @ rest[1]),

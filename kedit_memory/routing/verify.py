@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kedit_memory.models.encoder import HashingEncoder, minilm_folder
 from kedit_memory.models.sources import pair_fingerprint
-from kedit_memory.records import Edit, Encoder, Match
+from kedit_memory.records import Encoder, Match
 from kedit_memory.routing.calibration import Calibration
 from kedit_memory.routing.once import Once
 from kedit_memory.routing.question import EXACT, Candidate, Question, Weighed
