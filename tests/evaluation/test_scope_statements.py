@@ -1,6 +1,5 @@
 """Statements, policies, long answers and follow-ups as sets, in small folders that are written here."""
 
-import csv
 import json
 from collections import Counter
 from pathlib import Path
@@ -230,20 +229,6 @@ def long_answers(folder: Path) -> None:
     ]
     write(folder / "lfrqa_sample" / "technology_900.jsonl", answers)
     write(folder / "lfrqa_sample" / "recreation_900.jsonl", [])
-    faq = [
-        {
-            "question": "How long does glaze fever last?",
-            "answer": "Glaze fever lasts a week. Rest. Drink.",
-            "lang": "en",
-        },
-        {"question": "Wie lange?", "answer": "Eine Woche.", "lang": "de"},
-    ]
-    write(folder / "covid_qa_deepset" / "faq_200327.jsonl", faq)
-    with (folder / "covid_qa_deepset" / "eval_question_similarity_en.csv").open("w", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(["question_1", "question_2", "similar"])
-        table.writerow([faq[0]["question"], "For how many days is one ill with glaze fever?", "1"])
-        table.writerow([faq[0]["question"], "Who mends kilns?", "0"])
     illness = [
         {"focus": focus, "qtype": kind, "question": "?", "answer": f"{focus} and its {kind}. More. Less."}
         for focus in ("Potter's Cough (PC)", "Clay Rash", "What I need to know about Clay Rash")
@@ -264,11 +249,6 @@ def test_long_answers_are_stored_as_they_are_or_with_their_question(tmp_path: Pa
     assert seen["is peat cut in dorne"][2]
     assert "is coal cut in dorne" not in seen
     assert seen["how do i clean a kiln shelf"][0] == "A kiln shelf is cleaned with sand."
-    assert seen["For how many days is one ill with glaze fever?"][:2] == (
-        "How long does glaze fever last?",
-        "Glaze fever lasts a week. Rest.",
-    )
-    assert "Who mends kilns?" not in seen
     kilns = [whole for question, (_, _, whole) in seen.items() if "Dorne" in question]
     assert {True, False} <= set(kilns)
     illnesses = {question for question in seen if "Potter's Cough" in question or "Clay Rash" in question}

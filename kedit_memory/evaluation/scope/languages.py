@@ -67,10 +67,10 @@ def _add(builder: SetBuilder, found: Sequence[_Meant]) -> None:
 
 
 def _store(builder: SetBuilder, one: _Meant, part: str, aside: Sequence[_Meant]) -> None:
-    """A thing in a language that has two wordings of it, and is asked in it; in English where none has, asked in all."""
+    """A thing in a language that has two wordings of it, or in English; the latter is asked in all languages."""
     rng = builder.rng
     several = [language for language, texts in one.wordings.items() if language != ENGLISH and len(texts) > 1]
-    stored = rng.choice(several) if several else ENGLISH
+    stored = rng.choice((*several, ENGLISH)) if ENGLISH in one.wordings else rng.choice(several)
     first, *rest = one.wordings[stored]
     answer = one.answers.get(stored) or rng.choice(_MADE_UP)
     paraphrases, rest = tuple(rest[: one.paraphrases]), rest[one.paraphrases :]

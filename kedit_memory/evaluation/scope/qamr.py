@@ -17,7 +17,7 @@ _UNCLEAR = re.compile(
 
 
 def qamr_set(data: Path, *, seed: int = 1) -> ScopeSet:
-    """QAMR (Michael et al. 2018): sentences of Wikipedia and Wikinews, and the questions that say what they are about."""
+    """QAMR (Michael et al. 2018): sentences of Wikipedia and Wikinews, and questions that say what they are about."""
     text = read_text(folder_of(data, "qamr") / "dev_readable.tsv")
     found = [_sentence(*block.strip().split("\n")) for block in text.split("\n\n") if block.strip()]
     builder = SetBuilder("qamr", seed)
