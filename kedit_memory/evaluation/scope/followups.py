@@ -14,7 +14,7 @@ from typing import Any
 from kedit_memory.evaluation.public import folder_of, read_json, read_json_lines, read_text
 from kedit_memory.evaluation.scope.cases import ScopeEdit, ScopeSet, SetBuilder, part_by_hash
 from kedit_memory.evaluation.scope.paragraphs import NAME, cut
-from kedit_memory.retrieval.words import words
+from kedit_memory.words import words
 
 _STORED = 0.5  # of the follow-ups of a dialogue
 _SAME = 0.6  # of the content words of two questions, from which on they may ask for the same thing
