@@ -114,7 +114,6 @@ def _alike(found: Sequence[str], question: str, place: int) -> int:
 
 def _elsewhere(builder: SetBuilder, one: _Kept, free: Sequence[tuple[str, Asked]]) -> None:
     """A question about another article for each edit."""
-    for edit in one.edits.values():
-        article, asked = builder.rng.choice(free)
-        if article != one.paragraph.article:
-            builder.case("other_article", edit, asked.question, covered=False)
+    strange = [asked.question for article, asked in free if article != one.paragraph.article]
+    for edit in one.edits.values() if strange else ():
+        builder.case("other_article", edit, builder.rng.choice(strange), covered=False)
