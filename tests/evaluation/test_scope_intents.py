@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kedit_memory.evaluation.public import source_of
+from kedit_memory.evaluation.public import sources_of
 from kedit_memory.evaluation.scope.cases import CALIBRATING, TEST, TRAINING, ScopeSet
 from kedit_memory.evaluation.scope.intents import INTENTS, banking77_set, bitext_set, covid_q_set, hwu64_set
 
@@ -154,5 +154,5 @@ def test_what_is_unrelated_is_of_other_sets_in_training_and_of_nobody_elsewhere(
 
 
 def test_the_folder_names_the_data_of_a_run(tmp_path: Path) -> None:
-    assert source_of("bitext_one_wording", tmp_path) == tmp_path / "bitext_customer_support"
-    assert source_of("hwu64", tmp_path) == tmp_path / "hwu64"
+    assert sources_of("bitext_one_wording", tmp_path) == (tmp_path / "bitext_customer_support",)
+    assert sources_of("hwu64", tmp_path) == (tmp_path / "hwu64",)
