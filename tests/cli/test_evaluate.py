@@ -34,7 +34,7 @@ def test_a_machine_reads_rows_and_how_they_were_made(kedit: Kedit, tmp_path: Pat
     meta = document["meta"]
     assert meta["command"].startswith("kedit evaluate scope --dataset world --edits 60")
     assert meta["note"] == "no open questions were asked: the public sets were not found"
-    assert set(meta["curves"]) == {"kedit", "radius", "bm25"}
+    assert set(meta["curves"]) == {"kedit", "cosine", "bm25"}
     assert meta["plan"]["scope"] == "radius"
     assert picture.stat().st_size > 5000
 

@@ -152,7 +152,7 @@ def test_only_the_labelled_edit_counts(stored: Stored) -> None:
     ]
     first = report.wrong[1]
     assert (first.best, first.wanted) == ("Who leads Firm4?", "Who leads Firm3?")
-    for name in ("radius", "bm25"):  # they have no more false fires than the router
+    for name in ("cosine", "bm25"):  # they have no more false fires than the router
         false = [row.value * row.n for row in report.rows if row.method == name and row.metric == "false_fire"]
         assert sum(false) <= 2
 
@@ -235,9 +235,9 @@ def test_a_plan_refuses_what_it_cannot_measure() -> None:
 def test_a_threshold_lets_no_more_through_than_it_may() -> None:
     verdicts = [Verdict(edit="e1", score=score, fires=False) for score in (0.9, 0.8, 0.8, 0.7, 0.6)]
     outside = [False, True, True, True, True]
-    assert [v.fires for v in controls.matched(verdicts, outside, 0.25)] == [True] + [False] * 4  # of equals none
-    assert [v.fires for v in controls.matched(verdicts, outside, 0.5)] == [True] * 3 + [False] * 2
-    assert all(v.fires for v in controls.matched(verdicts, outside, 1.0))
+    for rate, fires in ((0.25, 1), (0.5, 3), (1.0, 5)):  # of equals both or none
+        bound = controls.threshold(verdicts, outside, rate)
+        assert [v.fires for v in controls.above(verdicts, bound)] == [True] * fires + [False] * (5 - fires)
 
 
 def test_a_curve_by_hand() -> None:

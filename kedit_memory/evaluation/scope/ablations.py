@@ -68,7 +68,7 @@ def without_link(
 
 
 def with_one_key(memory: EditMemory, prompts: Sequence[str], ids: Sequence[str], vectors: Vectors) -> list[Verdict]:
-    """The nearest prompt: as `radius`, but without the key of the statement."""
+    """The nearest prompt: as `cosine`, but without the key of the statement."""
     keys = memory.encode(prompts)  # (edits, dim)
     verdicts = []
     for start in range(0, len(vectors), _NEAR):
