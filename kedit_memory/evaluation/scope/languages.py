@@ -13,7 +13,7 @@ from pathlib import Path
 from kedit_memory.evaluation.public import folder_of, read_json, read_json_lines, read_text
 from kedit_memory.evaluation.scope.cases import TRAINING, ScopeEdit, ScopeSet, SetBuilder, part_by_hash
 from kedit_memory.evaluation.scope.paragraphs import Asked, answering, cut, holds, stands_alone
-from kedit_memory.retrieval.words import words
+from kedit_memory.words import words
 
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "ar", "de", "es", "fr", "hi", "ja", "ko", "ru", "zh")  # what is asked, of more that the sets have

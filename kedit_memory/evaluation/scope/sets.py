@@ -37,7 +37,7 @@ from kedit_memory.evaluation.scope.policies import policies_set
 from kedit_memory.evaluation.scope.qamr import qamr_set
 from kedit_memory.evaluation.scope.same_question import PAIRS
 from kedit_memory.evaluation.scope.statements import statements_set
-from kedit_memory.retrieval.words import words
+from kedit_memory.words import words
 from kedit_memory.world import World, load_world
 
 # Relations of the held-out part, by their Wikidata property. Some fields of meaning are held out whole (currencies,
