@@ -69,9 +69,10 @@ def _write(
     try:
         made_from = dict(write(folder))
         checksums = {}
-        for file in sorted(folder.iterdir()):
+        for file in sorted(folder.rglob("*")):
             flush(file)
-            checksums[file.name] = _checksum(file)
+            if file.is_file():
+                checksums[file.relative_to(folder).as_posix()] = _checksum(file)
         written = {"folder": folder.name, "checksums": checksums, "made_from": made_from}
         aside.write_text(json.dumps(written, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         flush(aside)
@@ -101,9 +102,10 @@ def read_manifest(cache: Path) -> Manifest | None:
 def damage(cache: Path, manifest: Manifest) -> str | None:
     """What is wrong with the files that a manifest names; None when nothing is."""
     for name, expected in manifest.checksums.items():
-        file = cache / manifest.folder / Path(name).name
+        folder = cache / manifest.folder
+        file = folder / name
         try:
-            if _checksum(file) != expected:
+            if not file.resolve().is_relative_to(folder.resolve()) or _checksum(file) != expected:
                 return f"cache file {file} is damaged"
         except OSError:
             return f"cache file {file} is missing"

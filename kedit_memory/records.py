@@ -11,6 +11,7 @@ import numpy.typing as npt
 Vectors: TypeAlias = npt.NDArray[np.float32]
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ids: TypeAlias = npt.NDArray[np.int64]
+Flags: TypeAlias = npt.NDArray[np.bool_]
 
 DEFAULT_NAMESPACE = "default"
 

@@ -6,6 +6,7 @@ whatever is written meanwhile.
 
 # ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
 
+import math
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
@@ -21,8 +22,10 @@ from kedit_memory.memory.replaced import Replacing, replacing
 from kedit_memory.memory.rows import HOLDS, SEARCHED, SELECT_EDIT, Rows, edit_of, number_of, to_json
 from kedit_memory.records import Edit, KeyKind, Match, Vectors
 from kedit_memory.text import fold
+from kedit_memory.words import words_asked
 
 ERASING = 32  # erasures that a question is held against
+WEIGHED = 6000  # edits that the words of a question bring up, rare words first; more of them tell little
 HUB = 512  # keys of some subjects beyond which the index is searched instead of all of them
 
 # CROSS JOIN keeps the order: from the few keys to their edits, never through all edits of a namespace.
@@ -37,6 +40,20 @@ _ABOUT = (
     f"CROSS JOIN keys k ON k.edit_id = e.id WHERE {SEARCHED} AND {HOLDS}"
 )
 _SELECT_ABOUT = f"SELECT k.id, k.kind, k.text, k.edit_id, k.radius, k.vector {_ABOUT} LIMIT ?4"
+_SELECT_KNOWN = (
+    "SELECT id, edits FROM words WHERE namespace = ? AND word IN (SELECT value FROM json_each(?)) ORDER BY edits, id"
+)
+_COUNT_UNNAMED = "SELECT count(*) FROM edits WHERE namespace = ? AND unnamed AND holds"
+_SELECT_WEIGHED = (
+    "SELECT i.edit_id FROM json_each(?) word CROSS JOIN word_edits i ON i.word_id = CAST(word.key AS INTEGER) "
+    "GROUP BY i.edit_id ORDER BY sum(i.weight * word.value) DESC, i.edit_id LIMIT ?"
+)
+_SELECT_HOLDING = f"SELECT e.id FROM json_each(?3) one CROSS JOIN edits e ON e.id = one.value WHERE {HOLDS}"
+# From the few edits to their keys.
+_SELECT_SEARCHED = (
+    "SELECT k.id, k.kind, k.text, k.edit_id, k.radius, k.vector FROM json_each(?) chosen "
+    f"CROSS JOIN keys k ON k.edit_id = chosen.value WHERE {SEARCHED}"
+)
 # The keys of a text, which find its edit without a vector.
 _SELECT_WORDED = (
     "SELECT k.id, k.kind, k.text, k.edit_id, k.radius FROM json_each(?4) asked "
@@ -67,6 +84,16 @@ class _Wanted(NamedTuple):
     day: str
     subjects: str | None  # a JSON list of keys; None for any
     subjectless: bool  # whether those about no known subject may, too
+
+
+class _Allowed(NamedTuple):
+    """Which matches count."""
+
+    rejected: bool = False  # of edits that were rejected for a question like this one, too
+    beyond: bool = True  # outside of a radius that a caller gave, too
+
+
+_ALLOWED = _Allowed()
 
 
 class Reader:
@@ -105,11 +132,35 @@ class Reader:
         hits = index.in_scope(query)
         order = np.lexsort((hits.ids, hits.distances, hits.distances**2 - hits.radii**2))
         best = Hits(hits.ids[order], hits.distances[order], hits.radii[order])
-        return self._matches(query, best, self._wanted(subjects, subjectless=True), limit=limit, rejected=False)
+        return self._matches(query, best, self._wanted(subjects, subjectless=True), limit=limit)
 
     def nearest(self, query: Vectors, count: int) -> list[Match]:
         """The `count` edits with the nearest keys, whatever their radius, nearest first."""
-        return self._nearest_in_index(query, count, self._wanted(None), rejected=True)
+        return self._nearest_in_index(query, count, self._wanted(None), _Allowed(rejected=True))
+
+    def by_meaning(self, query: Vectors, limit: int) -> list[Match]:
+        """Of the edits that a question need not name, those with the nearest keys, nearest first; rejected ones never.
+
+        Radii do not matter, unless a caller gave one: then the question must lie within it.
+        """
+        return self._nearest_in_index(query, limit, self._wanted(None), _Allowed(beyond=False), unnamed=True)
+
+    def by_words(self, text: str, query: Vectors, limit: int) -> list[Match]:
+        """Of the edits that a question need not name, those with most of its words, by BM25; rejected ones never.
+
+        Each with its key nearest to the question; radii matter as in `by_meaning`.
+        """
+        known = self._rows.query(_SELECT_KNOWN, self._namespace, to_json(sorted(set(words_asked(text)))))
+        rare = to_json(self._rarities(known))
+        asked = limit
+        while known:
+            best = [row["edit_id"] for row in self._rows.query(_SELECT_WEIGHED, rare, asked)]
+            holding = {row["id"] for row in self._rows.query(_SELECT_HOLDING, *self._bound(None)[:2], to_json(best))}
+            matches = self._by_nearest_key(query, [number for number in best if number in holding])
+            if len(matches) >= limit or len(best) < asked:
+                return matches[:limit]
+            asked *= 4
+        return []
 
     def about(self, query: Vectors, subjects: Collection[str], *, limit: int | None = None) -> list[Match]:
         """One match for each edit about one of these subjects, by its nearest key, however far; nearest first.
@@ -119,7 +170,7 @@ class Reader:
         most = -1 if limit is None else HUB + 1
         rows = self._rows.query(_SELECT_ABOUT, *self._bound(subjects), most)
         if limit is not None and len(rows) > HUB:
-            return self._nearest_in_index(query, limit, self._wanted(subjects), rejected=False)
+            return self._nearest_in_index(query, limit, self._wanted(subjects))
         nearest = _nearest(self._rows, query, rows)
         rejected = self._rejecting(query, {row["edit_id"] for row, _ in nearest})
         found = [(row, gap) for row, gap in nearest if row["edit_id"] not in rejected][:limit]
@@ -137,6 +188,11 @@ class Reader:
     def has_subjectless(self) -> bool:
         """Whether an edit that holds on some day is about no known subject."""
         sql = "SELECT 1 FROM edits WHERE namespace = ? AND subject_key IS NULL AND holds LIMIT 1"
+        return bool(self._rows.once(sql, bool, self._namespace))
+
+    def has_unnamed(self) -> bool:
+        """Whether an edit that holds on some day may be meant by a question that does not name its subject."""
+        sql = "SELECT 1 FROM edits WHERE namespace = ? AND unnamed AND holds LIMIT 1"
         return bool(self._rows.once(sql, bool, self._namespace))
 
     def any_erasing(self) -> bool:
@@ -169,20 +225,29 @@ class Reader:
     def _wanted(self, subjects: Collection[str] | None, *, subjectless: bool = False) -> _Wanted:
         return _Wanted(*self._bound(subjects), subjectless)
 
-    def _nearest_in_index(self, query: Vectors, count: int, wanted: _Wanted, *, rejected: bool) -> list[Match]:
+    def _nearest_in_index(
+        self,
+        query: Vectors,
+        count: int,
+        wanted: _Wanted,
+        allowed: _Allowed = _ALLOWED,
+        *,
+        unnamed: bool = False,
+    ) -> list[Match]:
         """The edits with the nearest keys; more keys are asked for until enough of their edits hold."""
-        index = self._index.at(self._rows)
+        whole = self._index.at(self._rows)
+        index = whole.unnamed if whole is not None and unnamed else whole
         asked = 4 * count
         while index is not None:
             hits = index.nearest(query, asked)
-            matches = self._matches(query, hits, wanted, limit=count, rejected=rejected)
+            matches = self._matches(query, hits, wanted, limit=count, allowed=allowed)
             if len(matches) >= count or len(hits.ids) < asked:
                 return sorted(matches, key=lambda match: (match.distance, number_of(match.edit.id)))
             asked *= 4
         return []
 
     def _matches(
-        self, query: Vectors, hits: Hits, wanted: _Wanted, *, limit: int | None, rejected: bool
+        self, query: Vectors, hits: Hits, wanted: _Wanted, *, limit: int | None, allowed: _Allowed = _ALLOWED
     ) -> list[Match]:
         """One match for each edit that holds, by the first of its keys among the hits."""
         ids, gaps, radii = (part.tolist() for part in hits)
@@ -198,11 +263,37 @@ class Reader:
                 number = None if row is None else row["edit_id"]
                 if row is None or number in matches or number not in edits:
                     continue
-                if rejected or number not in out:
+                within = allowed.beyond or distance <= radius or not edits[number].radius_fixed
+                if within and (allowed.rejected or number not in out):
                     matches[number] = _match(edits[number], row, distance, radius, rejected=number in out)
             if limit is not None and len(matches) >= limit:
                 break
         return list(matches.values())[:limit]
+
+    def _rarities(self, known: Sequence[sqlite3.Row]) -> dict[int, float]:
+        """How much words tell, by their rows, rare ones first until they bring up `WEIGHED` edits."""
+        every = self._rows.once(_COUNT_UNNAMED, lambda rows: int(rows[0][0]), self._namespace)
+        told: dict[int, float] = {}
+        weighed = 0
+        for row in known:
+            weighed += row["edits"]
+            if told and weighed > WEIGHED:
+                break
+            told[row["id"]] = round(math.log1p((every - row["edits"] + 0.5) / (row["edits"] + 0.5)), 3)
+        return told
+
+    def _by_nearest_key(self, query: Vectors, numbers: Sequence[int]) -> list[Match]:
+        """Edits, in their order, each by its key nearest to a question; without those that a question must not find."""
+        keys = self._rows.query(_SELECT_SEARCHED, to_json(list(numbers)))
+        nearest = {row["edit_id"]: (row, gap) for row, gap in _nearest(self._rows, query, keys)} if keys else {}
+        edits, out = self._edits(numbers), self._rejecting(query, numbers)
+        matches = [
+            _match(edits[number], row, gap, row["radius"])
+            for number in numbers
+            if number in nearest and number not in out
+            for row, gap in [nearest[number]]
+        ]
+        return [match for match in matches if match.in_scope or not match.edit.radius_fixed]
 
     def _keys(self, ids: Sequence[int], wanted: _Wanted) -> dict[int, sqlite3.Row]:
         return {row["id"]: row for row in self._rows.query(_SELECT_KEYS, *wanted, to_json(ids))}

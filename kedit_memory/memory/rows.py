@@ -24,7 +24,8 @@ from kedit_memory.memory.conflicts import (
     subject_key,
 )
 from kedit_memory.memory.radius import DEFAULT_RADIUS
-from kedit_memory.records import COMPUTED, REFERENCE, Edit, Floats, Ids, KeyKind, Kind, Status, Vectors
+from kedit_memory.memory.subjects import is_unnamed
+from kedit_memory.records import COMPUTED, REFERENCE, Edit, Flags, Floats, Ids, KeyKind, Kind, Status, Vectors
 from kedit_memory.sqlite import checksum, failure, translated
 from kedit_memory.text import name_key
 
@@ -95,6 +96,7 @@ def row_of(edit: Edit) -> dict[str, Any]:
         "slot": slot_of(edit.subject, edit.relation),
         "prompt_key": prompt_key(edit.prompt),
         "subject_key": subject_key(edit.subject),
+        "unnamed": int(is_unnamed(edit.subject, edit.prompt, edit.statement)),
     }
     return row | {"checksum": checksum(*(row[name] for name in CHECKED))}
 
@@ -154,7 +156,7 @@ _FORMED = {
 }
 _PLAIN = tuple(one.name for one in _STORED if one.name not in _FORMED)
 EDIT_FIELDS = tuple(one.name for one in dataclasses.fields(Edit) if one in _STORED or one.name == "radius")  # in JSON
-COLUMNS = (*(one.name for one in _STORED), "slot", "prompt_key", "subject_key")
+COLUMNS = (*(one.name for one in _STORED), "slot", "prompt_key", "subject_key", "unnamed")
 CHECKED = COLUMNS[1:]  # what an edit's checksum is of: all but its number, which it gets when it is written
 # An edit's radius is that of its widest key, so no column repeats it.
 SELECT_EDIT = "SELECT e.*, (SELECT max(k.radius) FROM keys k WHERE k.edit_id = e.id AND k.live) AS radius FROM edits e"
@@ -185,8 +187,16 @@ _OTHER_NAMES = """
 _MOST_NAMES = 16  # of a subject, under which others are looked for
 
 
-Keys: TypeAlias = tuple[Ids, Vectors, Floats]  # ids, vectors and radii, in order of id
 Made: TypeAlias = tuple[str | None, ...]  # name, revision and dimension of what made vectors
+
+
+class Keys(NamedTuple):
+    """Keys in order of id."""
+
+    ids: Ids
+    vectors: Vectors
+    radii: Floats
+    unnamed: Flags  # whether a question need not name the subject of their edits
 
 
 class Rows:
@@ -384,7 +394,7 @@ class Rows:
         return np.frombuffer(joined, "<f4").reshape(len(rows), size // 4)
 
     def recallable(self, edit_ids: Sequence[int] | None = None) -> Keys:
-        """Ids, vectors and radii of keys that can be found: of all edits, or of those given.
+        """The keys that can be found: of all edits, or of those given.
 
         Raises:
             StoreError: a stored vector has the wrong length.
@@ -394,7 +404,10 @@ class Rows:
             # CROSS JOIN keeps the order, from the few edits to their keys.
             tables = "json_each(?) chosen CROSS JOIN keys k ON k.edit_id = chosen.value"
             values.append(to_json(list(edit_ids)))
-        sql = f"SELECT k.id, k.vector, k.radius FROM {tables} CROSS JOIN edits e ON e.id = k.edit_id WHERE {RECALLABLE}"
+        sql = (
+            f"SELECT k.id, k.vector, k.radius, e.unnamed FROM {tables} CROSS JOIN edits e ON e.id = k.edit_id "
+            f"WHERE {RECALLABLE}"
+        )
         size = self.vector_size()
         with translated(self.database):
             return _arrays(self.connection.execute(sql + " ORDER BY k.id", values), size, self.path)
@@ -412,14 +425,16 @@ def _check_size(key: int, vector: bytes, size: int, path: Path) -> None:
 def _arrays(rows: Iterable[sqlite3.Row], size: int, path: Path) -> Keys:
     ids: list[int] = []
     radii: list[float] = []
+    unnamed: list[bool] = []
     buffer = bytearray()
-    for key, vector, radius in rows:
+    for key, vector, radius, free in rows:
         _check_size(key, vector, size, path)
         ids.append(key)
         radii.append(radius)
+        unnamed.append(bool(free))
         buffer += vector
     vectors = np.frombuffer(buffer, "<f4").reshape(len(ids), size // 4)
-    return np.array(ids, np.int64), vectors, np.array(radii, np.float64)
+    return Keys(np.array(ids, np.int64), vectors, np.array(radii, np.float64), np.array(unnamed, np.bool_))
 
 
 def _key(row: sqlite3.Row) -> Key:

@@ -12,6 +12,7 @@ from kedit_memory.memory.conflicts import prompt_key, standing_against, supersed
 from kedit_memory.memory.index import Hits, VectorIndex
 from kedit_memory.memory.index.base import NO_HITS, ordered
 from kedit_memory.memory.index.cached import CachedIndex
+from kedit_memory.memory.index.parted import PartedIndex
 from kedit_memory.memory.neighbours import Neighbourhood, key_gaps
 from kedit_memory.memory.possible_conflicts import possible_conflicts
 from kedit_memory.memory.radius import DEFAULT_RADIUS, Neighbour, scope_of
@@ -194,7 +195,7 @@ class Writer:
         return found if self._pending is None else self._joined(found, self._pending.in_scope(vector))
 
     @contextmanager
-    def _committed(self) -> Iterator[VectorIndex | None]:
+    def _committed(self) -> Iterator[PartedIndex | None]:
         """The index as it was before this operation; nobody else commits meanwhile."""
         with self._index.alone():
             if (index := self._index.known(self._before)) is not None:
@@ -209,7 +210,7 @@ class Writer:
 
     def _hand_over(self) -> None:
         """Puts what was written so far where the rest of the operation finds it."""
-        ids, vectors, radii = self._store.recallable(sorted(self._touched.edits))
+        ids, vectors, radii, _ = self._store.recallable(sorted(self._touched.edits))
         if self._pending is None:
             self._pending = self._index.empty(vectors.shape[1])
         self._pending.remove(np.fromiter(self._touched.stale, np.int64))

@@ -13,7 +13,7 @@ from kedit_memory.routing.link import Linked
 EXACT = "exact"  # the question is the edit's own wording
 LINKED = "linked"  # the question names the edit's subject
 FUZZY = "fuzzy"  # it does, misspelt or in pieces
-UNLINKED = "unlinked"  # the edit has no known subject
+UNLINKED = "unlinked"  # its words or its meaning are near; the question need not name the edit's subject
 NONE = "none"  # the question has no candidate
 NEAR_SHOWN = 5  # edits near a question that a decision mentions
 
@@ -25,6 +25,11 @@ class Candidate:
     match: Match
     stratum: str
     names: tuple[str, ...] = ()
+
+    @property
+    def wording(self) -> str:
+        """The text of the edit that is nearest to the question: its prompt, a paraphrase or a confirmed question."""
+        return self.match.key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +68,13 @@ class Question:
 
     Attributes:
         text: in normal form.
+        turns: what was said before it, oldest first.
         linked: the names in it.
         pieces: names of which it has only pieces; None where they were not looked for.
+        before: names of a turn before it, where its own lead to no edit.
         reaches: whether some edit may be about one of its names, so that its distance matters.
         vector: of shape (dim,); None where it is not needed.
+        after_turn: the vector of the last turn with the question behind it; None where there is no turn.
         candidates: the edits that may answer it, nearest first, of which it is a wording before all others.
         set_aside: where there is no candidate, edits in whose radius it lies, though they are about another name.
         weighed: the candidates with their scores, best first.
@@ -77,10 +85,13 @@ class Question:
     text: str
     as_of: str | None
     namespace: str
+    turns: tuple[str, ...] = ()
     linked: Linked = field(default_factory=Linked)
     pieces: Linked | None = None
+    before: Linked = field(default_factory=Linked)
     reaches: bool = False
     vector: Vectors | None = None
+    after_turn: Vectors | None = None
     candidates: tuple[Candidate, ...] = ()
     set_aside: tuple[Match, ...] = ()
     weighed: tuple[Weighed, ...] = ()

@@ -1,26 +1,30 @@
-"""Which edits may answer a question: those about a subject that it names, and those without a known subject.
+"""Which edits may answer a question, at most `MOST` of them: found by names, by words and by meaning.
 
-The names find every edit of their subjects, however far its keys; so no paraphrase is lost to a radius, and a
-question that names no subject of any edit costs next to nothing. What is found is then verified.
+The names find every edit of their subjects, however far its keys; so no paraphrase is lost to a radius. An edit whose
+subject is a name is found by its names alone: among very many facts the nearest by meaning are the same relation of
+other subjects. Those whose subject is a phrase, or that have none, are found by words and by meaning, too.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from kedit_memory.memory.read import Reader
 from kedit_memory.records import KeyKind, Match, Mention, Vectors
 from kedit_memory.routing.link import Linked, Linker
 from kedit_memory.routing.question import EXACT, FUZZY, LINKED, NEAR_SHOWN, UNLINKED, Candidate, Question
-from kedit_memory.routing.verify import MOST_LIKENED, MOST_READ, own_wording
+from kedit_memory.routing.verify import own_wording
 from kedit_memory.text import fold
 
+MOST = 32  # candidates of a question
+_KEPT_FREE = 12  # of them for what words and meaning find, however many edits a name leads to
+_RANK = 60  # softens the first ranks where several are fused (Cormack et al. 2009)
 _NO_DISTANCE = 1e-6  # a distance below it is the key's own wording
 
 
 def link(reader: Reader, linker: Linker, question: Question) -> Question:
-    """The question with its names, and whether they lead to an edit; most questions lead to none, and need no vector.
+    """The question with its names, and whether any edit may answer it, so that it needs a vector.
 
-    Neither does one in an edit's own words, of which nothing has to be weighed.
+    A question in an edit's own words needs none, since nothing has to be weighed.
     """
     worded = [match for match in reader.worded(_forms(question.text)) if _exact(match, question.text)]
     if worded:
@@ -30,33 +34,57 @@ def link(reader: Reader, linker: Linker, question: Question) -> Question:
     if _leads(reader, linked):
         return replace(question, linked=linked, reaches=True)
     pieces = linker.partly(question.text)
-    reaches = _leads(reader, pieces) or reader.has_subjectless()
-    return replace(question, linked=linked, pieces=pieces, reaches=reaches)
+    if _leads(reader, pieces):
+        return replace(question, linked=linked, pieces=pieces, reaches=True)
+    before = _named_before(reader, linker, question)
+    reaches = before.edited or reader.has_unnamed()
+    return replace(question, linked=linked, pieces=pieces, before=before, reaches=reaches)
 
 
-def recall(reader: Reader, linker: Linker, question: Question, *, near: bool = False) -> Question:
-    """The question, which has a vector, with every edit that agrees with it on its names.
+def recall(reader: Reader, linker: Linker, question: Question, *, near: bool = False, reads: bool = True) -> Question:
+    """The question, which has a vector, with the edits that may answer it: those that it names, then all others.
 
-    Names of which it has only pieces are tried where the others lead to no edit. With `near` the edits in whose radius
-    it lies are named where none of them may answer it.
+    Names of which it has only pieces are tried where the others lead to no edit, then those of the turns before it.
+    Where nothing `reads` the candidates, an edit without a subject must agree on names and its radius hold the
+    question. With `near` the edits in whose radius it lies are named where none of them may answer it.
     """
-    vector = question.vector
-    if vector is None:
+    if question.vector is None:
         return question
-    candidates = _agreeing(reader, linker, question, question.linked, vector)
-    if not candidates:
-        pieces = linker.partly(question.text) if question.pieces is None else question.pieces
-        if pieces.mentions:
-            candidates = _agreeing(reader, linker, question, question.linked + pieces, vector)
+    named = _named(reader, linker, question, question.vector)
+    free = _free(reader, question) if reads else _agreeing(reader, linker, question, question.vector)
+    taken = {one.match.edit.id for one in named}
+    others = [one for one in free if one.match.edit.id not in taken]
+    kept = named[: MOST - min(len(others), _KEPT_FREE)]
+    candidates = [_own(one, question.text) for one in (*kept, *others[: MOST - len(kept)])]
     if candidates:
-        return replace(question, candidates=candidates)
-    aside = reader.in_scope(vector, limit=NEAR_SHOWN) if near else ()
+        return replace(question, candidates=tuple(sorted(candidates, key=lambda one: one.stratum != EXACT)))
+    aside = reader.in_scope(question.vector, limit=NEAR_SHOWN) if near else ()
     return replace(question, set_aside=tuple(aside))
+
+
+def fused(rankings: Iterable[Sequence[Match]]) -> list[Match]:
+    """The matches of several rankings, one an edit, by reciprocal ranks: first those that stand high in several."""
+    weights: dict[str, float] = {}
+    nearest: dict[str, Match] = {}
+    for ranking in rankings:
+        for rank, match in enumerate(ranking):
+            name = match.edit.id
+            weights[name] = weights.get(name, 0.0) + 1 / (_RANK + rank)
+            nearest[name] = min(nearest.get(name, match), match, key=lambda one: one.distance)
+    return sorted(nearest.values(), key=lambda match: (-weights[match.edit.id], match.distance))
 
 
 def _leads(reader: Reader, linked: Linked) -> bool:
     """Whether some edit is about one of these names."""
     return linked.edited or (bool(linked.mentions) and reader.has_about(linked.written))
+
+
+def _named_before(reader: Reader, linker: Linker, question: Question) -> Linked:
+    """The names of the latest turn before a question of which one leads to an edit."""
+    for turn in reversed(question.turns):
+        if _leads(reader, linked := linker.read(turn)):
+            return replace(linked, edited=True)
+    return Linked()
 
 
 def _forms(question: str) -> set[str]:
@@ -66,23 +94,21 @@ def _forms(question: str) -> set[str]:
     return {question, *(f"{start}{mark}" for start in starts for mark in ("", "?", "."))}
 
 
-def _agreeing(
-    reader: Reader, linker: Linker, question: Question, linked: Linked, vector: Vectors
-) -> tuple[Candidate, ...]:
-    """The edits about a name of the question, and those without a subject whose radius holds it; nearest first."""
-    about = reader.about(vector, linked.written, limit=MOST_LIKENED) if linked.mentions else []
-    found = list(_named(about, linked))
-    if reader.has_subjectless():
-        found += _unnamed(reader.in_scope(vector, subjects=(), limit=MOST_READ), linker, question, linked)
-    candidates = [
-        replace(one, stratum=EXACT, names=()) if _exact(one.match, question.text) else one
-        for one in found
-        if one.match.in_scope or not one.match.edit.radius_fixed
-    ]
-    return tuple(sorted(candidates, key=lambda one: (one.stratum != EXACT, one.match.distance)))
+def _named(reader: Reader, linker: Linker, question: Question, vector: Vectors) -> list[Candidate]:
+    """The edits about a name of the question, or of a turn before it, nearest first."""
+
+    def found(linked: Linked, vector: Vectors) -> list[Candidate]:
+        about = reader.about(vector, linked.written, limit=MOST) if linked.mentions else []
+        return [one for one in _about(about, linked) if _reaches(one.match)]
+
+    if own := found(question.linked, vector):
+        return own
+    pieces = linker.partly(question.text) if question.pieces is None else question.pieces
+    after_turn = vector if question.after_turn is None else question.after_turn
+    return found(pieces, vector) or found(question.before, after_turn)
 
 
-def _named(about: Iterable[Match], linked: Linked) -> Iterator[Candidate]:
+def _about(about: Iterable[Match], linked: Linked) -> Iterator[Candidate]:
     """The edits with a subject, with the names by which the question calls it."""
     folded = {name: {fold(surface) for surface in surfaces} for name, surfaces in linked.surfaces.items()}
     for match in about:
@@ -92,14 +118,31 @@ def _named(about: Iterable[Match], linked: Linked) -> Iterator[Candidate]:
         yield _candidate(match, FUZZY if guessed else LINKED, calls)
 
 
-def _unnamed(near: list[Match], linker: Linker, question: Question, linked: Linked) -> Iterator[Candidate]:
-    """The edits without a subject that agree with the question on names.
+def _free(reader: Reader, question: Question) -> list[Candidate]:
+    """The nearest, by words and by meaning, of the edits that a question need not name; to it, and after its turn."""
+    if not reader.has_unnamed():
+        return []
+    asked = [(question.text, question.vector), (" ".join((*question.turns[-1:], question.text)), question.after_turn)]
+    rankings = [
+        ranking
+        for text, vector in asked
+        if vector is not None
+        for ranking in (reader.by_meaning(vector, MOST), reader.by_words(text, vector, MOST))
+    ]
+    return [_candidate(match, UNLINKED, ()) for match in fused(rankings)]
+
+
+def _agreeing(reader: Reader, linker: Linker, question: Question, vector: Vectors) -> list[Candidate]:
+    """The edits without a subject whose radius holds a question and that agree with it on names.
 
     Every name of the edit's prompt is named by the question, or one of a statement alone, which names its answer too. A
     prompt without any known name agrees with a question that names nothing else.
     """
+    near = reader.in_scope(vector, subjects=(), limit=MOST) if reader.has_subjectless() else []
+    linked = question.linked
     named = {mention.name for mention in linked.mentions} | {fold(mention.surface) for mention in linked.mentions}
     prompts = linker.read_many([match.edit.prompt for match in near]) if near else []
+    candidates = []
     for match, prompt in zip(near, prompts, strict=True):
         wanted = {mention.name for mention in prompt.mentions}
         if not wanted:
@@ -107,11 +150,22 @@ def _unnamed(near: list[Match], linker: Linker, question: Question, linked: Link
         else:
             agrees = bool(wanted & named) if match.edit.prompt == match.edit.target else wanted <= named
         if agrees:
-            yield _candidate(match, UNLINKED, [mention for mention in linked.mentions if mention.name in wanted])
+            calls = [mention for mention in linked.mentions if mention.name in wanted]
+            candidates.append(_candidate(match, UNLINKED, calls))
+    return candidates
 
 
 def _candidate(match: Match, stratum: str, calls: Iterable[Mention]) -> Candidate:
     return Candidate(match=match, stratum=stratum, names=tuple(mention.surface for mention in calls))
+
+
+def _reaches(match: Match) -> bool:
+    """Whether a match lies within the radius that a caller gave, if any did."""
+    return match.in_scope or not match.edit.radius_fixed
+
+
+def _own(candidate: Candidate, question: str) -> Candidate:
+    return replace(candidate, stratum=EXACT, names=()) if _exact(candidate.match, question) else candidate
 
 
 def _exact(match: Match, question: str) -> bool:

@@ -77,14 +77,14 @@ class Scope:
     def recall(self, questions: Sequence[Question], *, near: bool = False) -> list[Question]:
         """Linked questions with the edits that may answer them; with `near`, with what they are near to, too."""
         encoded = self._encoded(questions, near=near)
-        return self._each("recall", partial(recall, near=near), encoded, only=_has_vector)
+        return self._each("recall", partial(recall, near=near, reads=self.verifies), encoded, only=_has_vector)
 
     def verify(self, questions: Sequence[Question]) -> list[Question]:
         """Recalled questions with their candidates weighed, and whether the best one answers."""
         if not self.verifies:
             return [_by_radius(one) for one in questions]
         started = perf_counter()
-        found = self.verifier.weigh([one.text for one in questions], [one.candidates for one in questions])
+        found = self.verifier.weigh(questions)
         share = (perf_counter() - started) / max(1, sum(bool(one.candidates) for one in questions))
         return [
             replace(one, weighed=tuple(weighed), fires=bool(weighed) and self.verifier.fires(weighed[0])).timed(
@@ -114,11 +114,14 @@ class Scope:
         if not needing:
             return list(questions)
         started = perf_counter()
-        vectors = self.memory.encode([one.text for one in needing])  # (needing, dim)
+        texts = [[one.text, *(f"{turn} {one.text}" for turn in one.turns[-1:])] for one in needing]
+        vectors = iter(self.memory.encode([text for one in texts for text in one]))  # (texts, dim)
         share = (perf_counter() - started) / len(needing)
         encoded = {
-            id(one): replace(one, vector=vector).timed("encode", share)
-            for one, vector in zip(needing, vectors, strict=True)
+            id(one): replace(one, vector=next(vectors), after_turn=next(vectors) if one.turns else None).timed(
+                "encode", share
+            )
+            for one in needing
         }
         return [encoded.get(id(one), one) for one in questions]
 

@@ -104,7 +104,7 @@ def test_a_damaged_cache_is_built_anew_without_encoding(open_memory: OpenMemory,
     fill(memory)
     memory.rebuild()
     memory.close()
-    (file,) = [file for file in caches(memory) if file.name == name]
+    file, *_ = (file for file in caches(memory) if file.name == name)
     if how == "change":
         change_byte(file)
     elif how == "cut":

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
-from kedit_memory.evaluation.public import background_of, source_of
+from kedit_memory.evaluation.public import background_of, sources_of
 from kedit_memory.evaluation.rows import Row, Run, describe_run
 from kedit_memory.evaluation.scope import controls
 from kedit_memory.evaluation.scope.cases import CALIBRATING, TEST, OpenQuestion, ScopeCase, ScopeEdit, ScopeSet
@@ -163,7 +163,7 @@ def run_scope(
         config = asdict(plan) | {"encoder": memory.encoder.name, "encoder_revision": memory.encoder.revision}
         # Asked for before anything is stored, so that a verifier that is missing is said at once.
         model = router.scope.verifier.fingerprint if router.scope.verifies else memory.encoder.name
-        run = describe_run("scope", plan.dataset, config=config, data=source_of(plan.dataset, data), model=model)
+        run = describe_run("scope", plan.dataset, config=config, data=sources_of(plan.dataset, data), model=model)
         stored = Stored(memory=memory, drawn=drawn, ids=remember(memory, drawn.edits, progress))
         parts = partial(_without_parts, stored, router, progress=progress) if plan.ablations else None
         return measure(stored, router.judge_many, run=run, plan=plan, parts=parts, progress=progress)
@@ -285,9 +285,9 @@ def _read(plan: ScopePlan, data: Path | None) -> Drawn:
 def _verifier(folder: Path | None) -> ScopeVerifier | None:
     if folder is None:
         return None
-    from kedit_memory.models.pair import PairModel  # loads torch
+    from kedit_memory.models.reader import ScopeReader  # loads torch
 
-    return ScopeVerifier(PairModel.load(folder))
+    return ScopeVerifier(ScopeReader.load(folder))
 
 
 def _line(text: str) -> str:

@@ -1,7 +1,9 @@
 """Sentences of an encyclopedia as edits: does a stored statement answer this question about its paragraph?"""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from kedit_memory.evaluation.public import folder_of, read_json
@@ -27,13 +29,14 @@ def statements_set(data: Path, *, seed: int = 1) -> ScopeSet:
     not in its sentence ("When did it open?" is not what was asked) is of a kind of its own, and not trained on.
     """
     builder = SetBuilder("statements", seed)
-    paragraphs = _paragraphs(data)
-    by_part: dict[str, list[tuple[str, str]]] = defaultdict(list)  # articles and their questions
-    for one in paragraphs:
-        part = part_by_hash(one.article, trains=True)
-        by_part[part] += [(one.article, asked.question) for asked in one.asked if asked.answers]
-    for one in paragraphs:
-        _add(builder, one, by_part[part_by_hash(one.article, trains=True)])
+    kept = [_stored(builder, one) for one in _paragraphs(data)]
+    free: dict[str, list[tuple[str, Asked]]] = defaultdict(list)  # by part, articles and questions without an edit
+    for one in kept:
+        free[one.part] += [(one.paragraph.article, asked) for asked in one.free()]
+    for one in kept:
+        _covered(builder, one)
+        _not_covered(builder, one)
+        _elsewhere(builder, one, free[one.part])
     return builder.finished()
 
 
@@ -51,47 +54,66 @@ def _paragraphs(data: Path) -> list[_Paragraph]:
     ]
 
 
-def _add(builder: SetBuilder, one: _Paragraph, questions: list[tuple[str, str]]) -> None:
-    part = part_by_hash(one.article, trains=True)
+@dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """A paragraph with its questions by the place of the sentence that answers them, and the edits by that place."""
+
+    paragraph: _Paragraph
+    answered: Mapping[int, Sequence[Asked]]
+    edits: Mapping[int, int]
+
+    @property
+    def part(self) -> str:
+        return part_by_hash(self.paragraph.article, trains=True)
+
+    def free(self) -> list[Asked]:
+        """The questions that only sentences answer which are not stored."""
+        stored = [self.paragraph.found[place] for place in self.edits]
+        others = (asked for place, found in self.answered.items() if place not in self.edits for asked in found)
+        return [asked for asked in others if not any(holds(sentence, asked.answers) for sentence in stored)]
+
+
+def _stored(builder: SetBuilder, one: _Paragraph) -> _Kept:
     answered: dict[int, list[Asked]] = defaultdict(list)
     for asked in one.asked:
         place = answering(asked, one.found)
         if place is not None:
             answered[place].append(asked)
     usable = [place for place in answered if stands_alone(one.found[place])]
-    stored: dict[int, int] = {}  # from the place of a sentence to that of its edit
+    part = part_by_hash(one.article, trains=True)
+    edits: dict[int, int] = {}
     for place in builder.rng.sample(usable, min(_STORED, len(usable), max(1, len(answered) - 1))):
         sentence = one.found[place]
         edit = builder.add(ScopeEdit(prompt=sentence, target=sentence, part=part))
         if edit is not None:
-            stored[place] = edit
-    for place, edit in stored.items():
-        for asked in answered[place]:
-            clear = names_it(asked.question, one.found[place])
-            if clear or part != TRAINING:
-                kind = "question" if clear else "question_unnamed"
-                builder.case(kind, edit, asked.question, covered=True)
-        article, question = builder.rng.choice(questions)
-        if article != one.article:
-            builder.case("other_article", edit, question, covered=False)
-    _not_covered(builder, one, stored, answered)
+            edits[place] = edit
+    return _Kept(paragraph=one, answered=answered, edits=edits)
 
 
-def _not_covered(
-    builder: SetBuilder, one: _Paragraph, stored: dict[int, int], answered: dict[int, list[Asked]]
-) -> None:
+def _covered(builder: SetBuilder, one: _Kept) -> None:
+    for place, edit in one.edits.items():
+        for asked in one.answered[place]:
+            clear = names_it(asked.question, one.paragraph.found[place])
+            if clear or one.part != TRAINING:
+                builder.case("question" if clear else "question_unnamed", edit, asked.question, covered=True)
+
+
+def _not_covered(builder: SetBuilder, one: _Kept) -> None:
     """The paragraph's other questions, each of the stored sentence that is most like it."""
-    if not stored:
-        return
-    others = [("unanswerable", asked) for asked in one.asked if not asked.answers]
-    others += [
-        ("same_paragraph", asked)
-        for place, found in answered.items()
-        if place not in stored
-        for asked in found
-        if not any(holds(one.found[kept], asked.answers) for kept in stored)
-    ]
-    for kind, asked in others:
-        nearest = max(stored, key=lambda place: alike(asked.question, one.found[place]))
-        if alike(asked.question, one.found[nearest]):
-            builder.case(kind, stored[nearest], asked.question, covered=False)
+    found = one.paragraph.found
+    others = [("unanswerable", asked) for asked in one.paragraph.asked if not asked.answers]
+    for kind, asked in (*others, *(("same_paragraph", asked) for asked in one.free())):
+        nearest = max(one.edits, key=partial(_alike, found, asked.question), default=None)
+        if nearest is not None and alike(asked.question, found[nearest]):
+            builder.case(kind, one.edits[nearest], asked.question, covered=False)
+
+
+def _alike(found: Sequence[str], question: str, place: int) -> int:
+    return alike(question, found[place])
+
+
+def _elsewhere(builder: SetBuilder, one: _Kept, free: Sequence[tuple[str, Asked]]) -> None:
+    """A question about another article for each edit."""
+    strange = [asked.question for article, asked in free if article != one.paragraph.article]
+    for edit in one.edits.values() if strange else ():
+        builder.case("other_article", edit, builder.rng.choice(strange), covered=False)

@@ -12,12 +12,13 @@ import numpy as np
 from kedit_memory.cachefiles import damage, drop_cache, read_manifest, write_cache
 from kedit_memory.errors import StoreError, UnknownNameError
 from kedit_memory.memory.index import ENGINES, VectorIndex, load_engine
+from kedit_memory.memory.index.parted import PartedIndex
 from kedit_memory.memory.rows import Keys, Rows, snapshot_from
 from kedit_memory.memory.store import CACHE, Store
 from kedit_memory.records import Floats, Ids, Vectors
 
 _LOG = logging.getLogger(__name__)
-_VERSION = 2  # of the files
+_VERSION = 3  # of the files
 _RELOAD = ("rebuild", "purge")  # operations after which replaying single changes is not enough
 _SAVE_SHARE = 50  # a cache that lags by more than a fiftieth of its keys is written anew
 
@@ -31,7 +32,7 @@ class CachedIndex:
             raise UnknownNameError("engine", engine, ENGINES)
         self._engine_name = engine
         self._lock = threading.RLock()
-        self._index: VectorIndex | None = None
+        self._index: PartedIndex | None = None
         self._sequence = 0  # the last operation that it knows of
         self._unsaved = 0  # keys changed since the cache was written
 
@@ -44,11 +45,11 @@ class CachedIndex:
         with self._lock:
             yield
 
-    def known(self, sequence: int) -> VectorIndex | None:
+    def known(self, sequence: int) -> PartedIndex | None:
         """The index if it is in memory and knows just the operations up to this one."""
         return self._index if self._sequence == sequence else None
 
-    def at(self, rows: Rows) -> VectorIndex | None:
+    def at(self, rows: Rows) -> PartedIndex | None:
         """The index in step with these rows; None while the store has no key. Called `alone`."""
         newest = rows.last_sequence()
         if self._index is None:
@@ -192,10 +193,10 @@ class CachedIndex:
         self._index, self._sequence = index, manifest.made_from["sequence"]
         self._replay(rows, newest)
 
-    def _read(self, folder: Path, problem: str | None) -> VectorIndex | None:
+    def _read(self, folder: Path, problem: str | None) -> PartedIndex | None:
         try:
             if problem is None:
-                return self._engine().load(folder)
+                return PartedIndex.load(self._engine(), folder)
         except (OSError, ValueError, RuntimeError, MemoryError) as error:  # RuntimeError is what FAISS raises
             problem = f"cache {folder} cannot be read ({error})"
         # A folder that is gone was replaced by another process meanwhile, which is no news.
@@ -223,16 +224,15 @@ class CachedIndex:
         self._take(rows.recallable(sorted(edits)), stale)
 
     def _take(self, keys: Keys, stale: Iterable[int]) -> None:
-        ids, vectors, radii = keys
-        index = self._index or self.empty(vectors.shape[1])
-        gone = np.setdiff1d(np.fromiter(stale, np.int64), ids)
+        index = self._index or PartedIndex.empty(self._engine(), keys.vectors.shape[1])
+        gone = np.setdiff1d(np.fromiter(stale, np.int64), keys.ids)
         index.remove(gone)
-        index.insert(ids, vectors, radii)
+        index.insert(*keys)
         self._index = index
-        self._unsaved += len(ids) + len(gone)
+        self._unsaved += len(keys.ids) + len(gone)
 
     def _from_rows(self, rows: Rows, newest: int) -> None:
-        ids, vectors, radii = rows.recallable()
-        self._index = self.empty(vectors.shape[1])
-        self._index.insert(ids, vectors, radii)
-        self._sequence, self._unsaved = newest, len(ids)
+        keys = rows.recallable()
+        self._index = PartedIndex.empty(self._engine(), keys.vectors.shape[1])
+        self._index.insert(*keys)
+        self._sequence, self._unsaved = newest, len(keys.ids)

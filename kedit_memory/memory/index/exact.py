@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 
 from kedit_memory.memory.index.base import Hits, distances, ordered
-from kedit_memory.records import Floats, Ids, Vectors
+from kedit_memory.records import Flags, Floats, Ids, Vectors
 
 
 class ExactIndex:
@@ -78,5 +78,5 @@ class ExactIndex:
         index._radii = np.load(folder / "radii.npy", allow_pickle=False)
         return index
 
-    def _hits(self, found: Floats, inside: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Hits:
+    def _hits(self, found: Floats, inside: Flags) -> Hits:
         return ordered(self._ids[inside], found[inside], self._radii[inside])
