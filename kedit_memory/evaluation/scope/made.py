@@ -20,9 +20,12 @@ _STATED = 0.35  # of the edits that have a sentence are stored as that sentence
 _VARIED = 0.25  # of the made examples come in other clothes
 _ALIKE = 0.34  # of their words two templates may share, to be sure that they ask for two things
 _COMMON = frozenset(
-    "the and for that this what when where who whom which how why does did was were are has have had can may must should "
-    "will much many with from into does get gets his her its name are there".split()
-)
+    {
+        "the", "and", "for", "that", "this", "what", "when", "where", "who", "whom", "which", "how", "why", "does", "did",
+        "was", "were", "are", "has", "have", "had", "can", "may", "must", "should", "will", "much", "many", "with",
+        "from", "into", "get", "gets", "his", "her", "its", "name", "there",
+    }
+)  # fmt: skip
 # Kinds of which what changes has to stand in both texts, or the other may not depend on it; and kinds that change what
 # is asked wherever they are, in a text of one sentence beside an edit with an answer of its own.
 _IN_BOTH = frozenset(contrast.KINDS[:13]) | {"order", "relative", "owner", "audience"}
