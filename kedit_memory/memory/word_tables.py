@@ -69,6 +69,7 @@ CREATE INDEX word_edits_by_edit ON word_edits (edit_id);
 {_trigger("edits_reworded", f"AFTER UPDATE ON edits WHEN {_CHANGED}", _anew("NEW.id"))}\
 {_trigger("edits_unworded", "AFTER DELETE ON edits", _REMOVE.replace("{0}", "OLD.id"))}\
 {_trigger("keys_worded", "AFTER INSERT ON keys WHEN NEW.kind = 'confirmed'", _anew("NEW.edit_id"))}\
+{_trigger("keys_unworded", "AFTER DELETE ON keys WHEN OLD.kind = 'confirmed'", _anew("OLD.edit_id"))}\
 {_trigger("keys_reworded", "AFTER UPDATE OF live ON keys WHEN NEW.kind = 'confirmed'", _anew("NEW.edit_id"))}\
 """
 
