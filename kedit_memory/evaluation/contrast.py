@@ -491,7 +491,7 @@ def _negations(text: str, part: str) -> Iterator[_Slot]:
     for found in _WITH.finditer(text):
         other = "without" if found[0].lower() == "with" else "with"
         yield _Slot(found.start(), found.end(), (_like(other, found[0]),))
-    if asks_yes_or_no(text) or _ASKS_HOW.match(text) and not text.lower().startswith(("when", "where", "why")):
+    if asks_yes_or_no(text) or (_ASKS_HOW.match(text) and not text.lower().startswith(("when", "where", "why"))):
         return
     if found := _DENIED.search(text):
         yield _Slot(found.start(), found.end(), (found[1] or found[2],))
