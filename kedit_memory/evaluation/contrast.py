@@ -82,7 +82,7 @@ def _in_a_name(text: str, found: re.Match[str]) -> bool:
 
 
 _AUXILIARY_FIRST = re.compile(
-    r"^\W*(?:(?:and|so|hi|hello|please|ok)\W+)*"
+    r"^\W*(?:(?:and|so|hi|hello|hey|please|ok|okay|well|thanks)\W+)*"
     r"(?:is|are|was|were|does|do|did|can|could|has|have|had|will|would|should|may|must)\b",
     re.IGNORECASE,
 )
@@ -239,6 +239,8 @@ def _units(text: str, part: str) -> Iterator[_Slot]:
             yield _Slot(found.start(group), found.end(group), others)
 
 
+_NAME_BEFORE = re.compile(r"(?:[a-z,] |^)[A-Z][a-z]+ $")
+_NAME_AFTER = re.compile(r" (?:[A-Z][a-z]+|[A-Z]{2,}\b)")
 _MONEY_SIGN = re.compile(r"(?<!\w)[$€£¥₹₩₺](?=\d)")
 
 
@@ -251,10 +253,10 @@ def _currencies(text: str, part: str) -> Iterator[_Slot]:
 
 
 def _of_set(text: str, kind: str, part: str) -> Iterator[_Slot]:
-    """Slots of a set of names, of which every one may be replaced, by those of the part."""
+    """Slots of a set of names, of which every one may be replaced, by those of the part; none inside a longer name."""
     for found in _set_pattern(kind).finditer(text):
         others = tuple(word for word in lexicons.words(kind, part) if word != found[0])
-        if others:
+        if others and not (_NAME_BEFORE.search(text[: found.start()]) or _NAME_AFTER.match(text, found.end())):
             yield _Slot(found.start(), found.end(), others)
 
 
@@ -282,12 +284,12 @@ def _persons(text: str, part: str) -> Iterator[_Slot]:
 _NOT_HERE: Mapping[str, re.Pattern[str]] = {
     kind: re.compile(pattern, re.IGNORECASE)
     for kind, pattern in {
-        "extreme": r"at (?:first|last|best|worst)\b|\b(?:last (?:week|month|year|night|time)|(?:most|least) of"
+        "extreme": r"\b(?<!the )(?:most|least)\b(?! (?:expensive|money)\b)|at (?:first|last|best|worst)\b|\b(?:last (?:week|month|year|night|time)|(?:most|least) of"
         r"|first (?:name|of all)|last (?:name|for|until)|(?:it|they|does \w+|[a-z]+s) last)\b|\blast\?|\bbest way|top of",
         "opening": r"(?:annual|sick|parental|maternity|paternity|unpaid|paid|of|the|\d days?) leave\b|\bin the end\b"
         r"|\bend up\b|\bopen to\b|\bget started\b|\bweek ?end",
         "order": r"\bthe day before|\bafter all\b|\bnext to\b",
-        "attribute": r"\bin the name of\b|\bname (?:a|an|the|one|two|three)\b",
+        "attribute": r"\b(?:speaks?|spoke|declares?) the language\b|\bin the name of\b|\bname (?:a|an|the|one|two|three)\b",
         "owner": r"\b(?:in|to) my (?:opinion|knowledge|mind)\b|\bthank you for your\b|\bon my own\b",
         "audience": r"\b(?:only|an?) child\b|\bchildren of\b",
     }.items()
@@ -362,12 +364,19 @@ def _opposites(first: re.Pattern[str], others: Mapping[str, str], rest: str) -> 
 
 
 _ASKS_HOW = re.compile(r"^(?:\W*)(?:how|where|when|why)\b", re.IGNORECASE)
+
+
+def asks_how(text: str) -> bool:
+    """Whether a text begins as a question of how, where, when or why."""
+    return bool(_ASKS_HOW.match(text))
+
+
 _POLITE = re.compile(r"\b(?:can|could|would|may|should) (?:you|I (?:ask|have|get|know))\b", re.IGNORECASE)
 
 
 def _modals(text: str, part: str) -> Iterator[_Slot]:
     """Modal verbs, but not those of "how can I", where another changes nothing, or of "can you tell me"."""
-    if not _ASKS_HOW.match(text) and not _POLITE.search(text):
+    if not asks_how(text) and not _POLITE.search(text):
         yield from _swaps("modality")(text, part)
 
 
@@ -417,7 +426,7 @@ def _interrogatives(text: str, part: str) -> Iterator[_Slot]:
 _THING = r"(?:the |my |our |a )?[^\W\d][\w&'’-]*(?: [A-Z][\w&'’-]*)*"
 _FROM_TO = re.compile(rf"\bfrom (?P<one>{_THING}) (?P<join>into|to) (?P<other>{_THING})(?=[\s?.,!;:]|$)")
 _INTO = re.compile(
-    r"\b(?:convert|chang|exchang|translat|turn|upgrad|migrat|transfer|mov|copy|sync|link)(?:e|es|ed|ing|ie[sd])? "
+    r"\b(?:convert|exchang|translat|upgrad|migrat|transfer)(?:e|es|s|ed|ing)? "
     rf"(?:money |files |data |texts? )?(?!from |to )(?P<one>{_THING}) (?P<join>into|to) (?P<other>{_THING})(?=[\s?.,!;:]|$)"
 )
 
@@ -475,13 +484,13 @@ def _voices(text: str, part: str) -> Iterator[_Slot]:
             yield _Slot(found.start(), found.end(), (f"{found['other']} {found['verb']} {found['one']}",))
 
 
-_WITH = re.compile(r"\b(with|without)(?= (?:a|an|the|my|your|no)?\b)", re.IGNORECASE)
+_WITH = re.compile(r"\b(?:with(?! (?:[A-Z]|wh|me\b|you\b|it\b|us\b|regard|respect))|without)\b(?= \w)")
 _DENIED = re.compile(
     r"\b(is|are|was|were|does|do|did|could|has|have|had|would|should|must)(?:n['’]t| not)\b|\b(can)(?:not|['’]t)\b",
     re.IGNORECASE,
 )
 _WITH_PRONOUN = re.compile(
-    r"\b(can|could|may|must|should|do|does|did|will|is|are|was|were|has|have|had) (I|you|we|they|he|she|it)\b"
+    r"\b(can|could|may|must|should|do|does|did|will|is|are|was|were|has|have|had) (I|i|you|we|they|he|she|it)\b"
 )
 
 

@@ -26,11 +26,13 @@ _COMMON = frozenset(
         "from", "into", "get", "gets", "his", "her", "its", "name", "there",
     }
 )  # fmt: skip
-# Kinds of which what changes has to stand in both texts, or the other may not depend on it; and kinds that change what
-# is asked wherever they are, in a text of one sentence beside an edit with an answer of its own.
-_IN_BOTH = frozenset(contrast.KINDS[:13]) | {"order", "relative", "owner", "audience"}
-_IN_ONE = frozenset(contrast.KINDS) - _IN_BOTH
+# Kinds that change what is asked wherever they are, in a text of one sentence beside an edit with an answer of its own
+# and in nearly the same words; of the others, what changes has to stand in both texts, or one may not depend on it.
+_IN_ONE = frozenset({"voice", "direction", "standing", "negation", "attribute", "interrogative"})
 _MORE_SENTENCES = re.compile(r"[.?!] \S")
+_NEARLY = 0.5  # of the words of the shorter text
+_SHORT = 90  # characters of a text of which each word counts
+_WHERE_EACH_COUNTS = frozenset({"owner", "modality"})
 _IN_PASSING = frozenset({"politeness", "before", "after", "brackets"})  # what no one stores
 
 
@@ -86,8 +88,12 @@ def _unlike(one: Template, other: Template) -> bool:
 @cache
 def _content(template: Template) -> frozenset[str]:
     """The words of a template that tell what it asks for, by their first letters."""
-    text = re.sub(r"\{\w+\}", " ", " ".join(template.wordings).lower())
-    return frozenset(word[:5] for word in re.findall(r"[a-z]{3,}", text) if word not in _COMMON)
+    return _telling_words(re.sub(r"\{\w+\}", " ", " ".join(template.wordings)))
+
+
+def _telling_words(text: str) -> frozenset[str]:
+    """The first letters of the words that tell what a text is about."""
+    return frozenset(word[:5] for word in re.findall(r"[a-z]{3,}", text.lower()) if word not in _COMMON)
 
 
 def contrasted(example: Example, rng: random.Random) -> Example | None:
@@ -101,17 +107,23 @@ def contrasted(example: Example, rng: random.Random) -> Example | None:
         return None
     texts = (example.question, example.wording)
     side = rng.randrange(2)
-    alone = not states and not _MORE_SENTENCES.search(texts[side])
-    kinds = sorted(_IN_BOTH | _IN_ONE if alone else _IN_BOTH)
-    rng.shuffle(kinds)
-    for kind in kinds:
-        text, other = texts[side], texts[1 - side]
-        made = contrast.changed(
-            text, kind, rng, TRAINING, names=example.names, shared=other if kind in _IN_BOTH else None
-        )
+    text, other = texts[side], texts[1 - side]
+    nearly = not states and not _MORE_SENTENCES.search(text) and _alike(*texts)
+    brief = max(map(len, texts)) <= _SHORT and not any(map(contrast.asks_how, texts))
+    for kind in rng.sample(contrast.KINDS, len(contrast.KINDS)):
+        if (kind in _IN_ONE and not nearly) or (kind in _WHERE_EACH_COUNTS and not brief):
+            continue
+        shared = None if kind in _IN_ONE else other
+        made = contrast.changed(text, kind, rng, TRAINING, names=example.names, shared=shared)
         if made is not None and made.casefold() != other.casefold():
             return replace(example, covered=False, **{"wording" if side else "question": made})
     return None
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two texts are nearly in the same words."""
+    mine, theirs = _telling_words(one), _telling_words(other)
+    return len(mine & theirs) >= _NEARLY * min(len(mine), len(theirs))
 
 
 def varied_example(example: Example, rng: random.Random) -> Example:
