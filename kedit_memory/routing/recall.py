@@ -18,6 +18,7 @@ from kedit_memory.words import words
 
 MOST = 32  # candidates of a question
 _KEPT_FREE = 12  # of them for what words and meaning find, however many edits a name leads to
+_WINDOW = 8  # turns before a question in which names are looked for
 _RANK = 60  # softens the first ranks where several are fused (Cormack et al. 2009)
 _NO_DISTANCE = 1e-6  # a distance below it is the key's own wording
 
@@ -46,7 +47,7 @@ def link(reader: Reader, linker: Linker, question: Question) -> Question:
 def recall(reader: Reader, linker: Linker, question: Question, *, near: bool = False, reads: bool = True) -> Question:
     """The question, which has a vector, with the edits that may answer it: those that it names, then all others.
 
-    Names of which it has only pieces are tried where the others lead to no edit, then those of the turns before it.
+    Names of which it has only pieces are tried where the others lead to no edit, then those of turns before it.
     Where nothing `reads` the candidates, an edit without a subject must agree on names and its radius hold the
     question. With `near` the edits in whose radius it lies are named where none of them may answer it.
     """
@@ -83,7 +84,7 @@ def _leads(reader: Reader, linked: Linked) -> bool:
 
 def _named_before(reader: Reader, linker: Linker, question: Question) -> Linked:
     """The names of the latest turn before a question of which one leads to an edit."""
-    for turn in reversed(question.turns):
+    for turn in reversed(question.turns[-_WINDOW:]):
         if _leads(reader, linked := linker.read(turn)):
             return replace(linked, edited=True)
     return Linked()
