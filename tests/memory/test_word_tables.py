@@ -9,7 +9,7 @@ import pytest
 from test_purging import holding
 from test_schema import restored
 
-from kedit_memory.memory import word_tables
+from kedit_memory.memory import read, word_tables
 from kedit_memory.memory.memory import EditMemory
 from kedit_memory.memory.word_tables import weights
 from kedit_memory.records import Match
@@ -28,7 +28,8 @@ def answers(found: list[Match]) -> list[str | None]:
 
 def tables(memory: EditMemory) -> list[tuple[Any, ...]]:
     """Namespace, word and edit, with the weight and in how many edits the word is."""
-    sql = "SELECT namespace, word, edits, edit_id, weight FROM words JOIN word_edits ON word_id = words.id ORDER BY 1, 2, 4"
+    columns = "namespace, word, edits, edit_id, weight"
+    sql = f"SELECT {columns} FROM words JOIN word_edits ON word_id = words.id ORDER BY 1, 2, 4"  # noqa: S608
     return [tuple(row) for row in memory._store.query(sql)]
 
 
@@ -48,6 +49,15 @@ def test_rare_words_tell_more_than_common_ones(memory: EditMemory) -> None:
     memory.add("How is a parcel insured?", "by us")
     memory.add("Which trial is free?", "the first")
     assert answers(by_words(memory, "Is the parcel on trial?", 2)) == ["by us", "the first"]
+
+
+def test_words_that_very_many_edits_have_bring_up_none(memory: EditMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory.add_many([{"prompt": f"Which trial has plan {n}?", "target": str(n)} for n in "abcdefgh"])
+    memory.add("Which trial is free?", "the first")
+    monkeypatch.setattr(read, "WEIGHED", 7)
+    assert answers(by_words(memory, "is a free plan on trial")) == ["the first"]
+    assert by_words(memory, "a trial of a plan") == []
+    assert by_words(memory, "is it") == []
 
 
 def test_words_of_the_answer_alone_tell_less() -> None:
