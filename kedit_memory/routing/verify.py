@@ -94,8 +94,13 @@ class ScopeVerifier:
             return 0.0
         return self.calibration.threshold(stratum) if self.calibration else THRESHOLD
 
-    def weigh(self, questions: Sequence[str], found: Sequence[Sequence[Candidate]]) -> list[list[Weighed]]:
-        """The candidates of each question with their scores, best first; what only the light tier saw has none."""
+    def weigh(
+        self, questions: Sequence[tuple[str, tuple[str, ...]]], found: Sequence[Sequence[Candidate]]
+    ) -> list[list[Weighed]]:
+        """The candidates of each question with their scores, best first; what only the light tier saw has none.
+
+        A question comes with the turns before it that it is read with, oldest first.
+        """
         asked = [
             (place, candidate)
             for place, candidates in enumerate(found)
@@ -103,7 +108,9 @@ class ScopeVerifier:
             if candidate.stratum != EXACT
         ]
         with self._reading:
-            scores = iter(self._scores([(place, questions[place], candidate) for place, candidate in asked]))
+            scores = iter(
+                self._scores([(place, _read_with(*questions[place]), candidate) for place, candidate in asked])
+            )
         result = []
         for candidates in found:
             near = candidates[:MOST_LIKENED]
@@ -152,6 +159,10 @@ class ScopeVerifier:
 def _shipped_calibration() -> Calibration | None:
     file = scope_verifier() / CALIBRATION
     return Calibration.from_json(file.read_text("utf-8")) if file.is_file() else None
+
+
+def _read_with(question: str, turns: tuple[str, ...]) -> str:
+    return " ".join((*turns, question))
 
 
 def own_wording(question: str, match: Match) -> bool:

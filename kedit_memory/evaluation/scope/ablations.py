@@ -53,7 +53,7 @@ def without_link(
     found = [
         [Candidate(match=match, stratum=LINKED) for match in memory.search(vector, MOST_READ)] for vector in vectors
     ]
-    best = [weighed[0] if weighed else None for weighed in verifier.weigh(questions, found)]
+    best = [weighed[0] if weighed else None for weighed in verifier.weigh([(text, ()) for text in questions], found)]
     return [
         Verdict(edit=one.match.edit.id, score=one.score, fires=False)
         if one
