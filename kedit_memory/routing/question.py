@@ -28,7 +28,7 @@ class Candidate:
 
     @property
     def wording(self) -> str:
-        """The text of the edit that is nearest to the question: its prompt, a paraphrase or a confirmed question."""
+        """The edit's text nearest to the question: its prompt, statement, a paraphrase or a confirmed question."""
         return self.match.key
 
 

@@ -15,7 +15,7 @@ from rank_bm25 import BM25Okapi
 
 from kedit_memory.memory import EditMemory
 from kedit_memory.records import Vectors
-from kedit_memory.retrieval.words import words
+from kedit_memory.words import words
 
 Numbers: TypeAlias = npt.NDArray[np.float64]
 FOLDS = 5
