@@ -16,6 +16,7 @@ from kedit_memory.text import clean
 LONGEST_MESSAGE = 200_000  # characters of a message; what is asked in it is as short as any question
 SHORT = 240  # characters of a message that is read as a whole
 _FIRST, _LAST = 4, 8  # sentences of a longer one that are read, of those that ask
+_READ = 400  # characters of a very long sentence that are read, from its end
 
 
 def _words(text: str) -> frozenset[str]:
@@ -136,12 +137,12 @@ def asking_parts(message: str) -> list[tuple[str, str]]:
         return [(text, "")]
     said = [(one, act_of(one)) for one in _sentences(text)]
     if not said:
-        return [(text[-SHORT:], "")]
+        return [(text[-_READ:], "")]
     asking = [place for place, (one, act) in enumerate(said) if act is Act.ASKS and not _is_open(one)]
     last = len(said) - 1
     chosen = asking or [place for place, (_, act) in enumerate(said) if act is Act.STATES or place == last]
     chosen = [*chosen[:_FIRST], *chosen[_FIRST:][-_LAST:]]
-    return [(said[place][0], said[place - 1][0] if place else "") for place in chosen]
+    return [(said[place][0][-_READ:], said[place - 1][0][-_READ:] if place else "") for place in chosen]
 
 
 def leaning(question: str) -> Leaning:

@@ -36,9 +36,7 @@ def turns_of(question: str | None, messages: Dialogue | None) -> tuple[str, tupl
 
 def asked_of(asked: str | Dialogue) -> tuple[str, tuple[Message, ...]]:
     """The question and the turns before it, from either; errors as in `turns_of`."""
-    if isinstance(asked, str) or not isinstance(asked, Sequence):
-        return turns_of(asked, None)
-    return turns_of(None, asked)
+    return turns_of(asked, None) if isinstance(asked, str) else turns_of(None, asked)
 
 
 def window(turns: Sequence[Message]) -> tuple[str, ...]:

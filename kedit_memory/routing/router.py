@@ -285,16 +285,16 @@ class Router:
         return calibration_for(name, search, self.config.passages, kept, self.background.name)
 
 
-def _read(given: str | Dialogue, place: int) -> Asked | InvalidInputError:
+def _read(given: object, place: int) -> Asked | InvalidInputError:
     """One of many questions with the turns before it, or why it cannot be read."""
     name = f"questions[{place}]"
     try:
-        asked, turns = asked_of(given)
+        asked, turns = turns_of(None, given) if isinstance(given, (list, tuple)) else (given, ())
         clean(asked, name, LONGEST_MESSAGE)
     except InvalidInputError as error:
         why = str(error)
         return error if why.startswith(name) else InvalidInputError(f"{name}: {why}")
-    return asked, turns
+    return str(asked), turns
 
 
 def _as_asked(decision: Decision, question: str, turns: tuple[Message, ...]) -> Decision:
