@@ -1,6 +1,6 @@
 """What travels the way of a question: one record, of which each step fills in its part."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from time import perf_counter
@@ -130,6 +130,16 @@ class Question:
             fires=self.fires,
             timings=self.timings,
         )
+
+
+def preferred(read: Sequence[Question]) -> Question:
+    """Of verified readings of one message the one that counts, with the time that all took.
+
+    One that fires, rather read alone than with turns, then the one with the best candidate; the later of equals.
+    """
+    best = max(reversed(read), key=lambda one: (one.fires, one.fires and not one.turns, one.judged.score))
+    steps = dict.fromkeys(step for one in read for step in one.timings)
+    return replace(best, timings={step: sum(one.timings.get(step, 0.0) for one in read) for step in steps})
 
 
 @contextmanager

@@ -28,10 +28,8 @@ def link(reader: Reader, linker: Linker, question: Question) -> Question:
 
     A question in an edit's own words needs none, since nothing has to be weighed.
     """
-    worded = [match for match in reader.worded(_forms(question.text)) if _exact(match, question.text)]
-    if worded:
-        own = sorted(worded, key=lambda match: match.key != question.text)  # to the letter first
-        return replace(question, candidates=tuple(Candidate(match=match, stratum=EXACT) for match in own))
+    if own := own_words(reader, question.text):
+        return replace(question, candidates=own)
     linked = linker.read(question.text)
     if _leads(reader, linked):
         return replace(question, linked=linked, reaches=True)
@@ -42,6 +40,13 @@ def link(reader: Reader, linker: Linker, question: Question) -> Question:
     doubtful = linked.doubtful is not None and _leads(reader, linked.doubtful)
     reaches = before.edited or doubtful or reader.has_unnamed()
     return replace(question, linked=linked, pieces=pieces, before=before, reaches=reaches)
+
+
+def own_words(reader: Reader, text: str) -> tuple[Candidate, ...]:
+    """The edits of which a text is a wording, whatever its mark and its case, those to the letter first."""
+    worded = [match for match in reader.worded(_forms(text)) if _exact(match, text)]
+    own = sorted(worded, key=lambda match: match.key != text)
+    return tuple(Candidate(match=match, stratum=EXACT) for match in own)
 
 
 def recall(reader: Reader, linker: Linker, question: Question, *, near: bool = False, reads: bool = True) -> Question:

@@ -8,12 +8,14 @@ from time import perf_counter
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.read import Reader
 from kedit_memory.records import Match
+from kedit_memory.routing.asked import called_for
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.calibration import NOTE, Calibration
+from kedit_memory.routing.dialogue import readings
 from kedit_memory.routing.link import GivenNames, Linker, surfaces_of
 from kedit_memory.routing.once import Once
-from kedit_memory.routing.question import EXACT, Question, Weighed
-from kedit_memory.routing.recall import link, recall
+from kedit_memory.routing.question import EXACT, Question, Weighed, preferred
+from kedit_memory.routing.recall import link, own_words, recall
 from kedit_memory.routing.verify import ScopeVerifier
 
 AUTO, VERIFIED, RADIUS = "auto", "verified", "radius"
@@ -70,6 +72,31 @@ class Scope:
         """Finds the names of the background, and those of the edits that a reader sees."""
         return Linker(self._known(), reader.names) if self._background.aliases else Linker(reader.names)
 
+    def judge(self, messages: Sequence[Question], *, near: bool = False) -> list[Question]:
+        """What each message of one namespace and day asks, linked, recalled and verified.
+
+        The reading counts that an edit answers; see `readings`. `near` as in `recall`.
+        """
+        read = self._readings(messages)
+        linked = self.link([one for group in read for one in group])
+        verified = iter(self.verify(self.recall(linked, near=near)))
+        return [preferred([next(verified) for _ in group]) for group in read]
+
+    def _readings(self, messages: Sequence[Question]) -> list[list[Question]]:
+        """The questions that each message may ask; one that is an edit's own wording is read as it is."""
+        read = [readings(one.text, one.turns) for one in messages]
+        several = [place for place, group in enumerate(read) if group != [(messages[place].text, ())]]
+        if several:
+            first = messages[0]
+            with self.memory.reader(as_of=first.as_of, namespace=first.namespace) as reader:
+                for place in several:
+                    if own_words(reader, messages[place].text):
+                        read[place] = [(messages[place].text, ())]
+        return [
+            [replace(message, text=text, turns=turns) for text, turns in group]
+            for message, group in zip(messages, read, strict=True)
+        ]
+
     def link(self, questions: Sequence[Question]) -> list[Question]:
         """Questions of one namespace and day with the names in them."""
         return self._each("link", link, questions)
@@ -80,7 +107,11 @@ class Scope:
         return self._each("recall", partial(recall, near=near, reads=self.verifies), encoded, only=_has_vector)
 
     def verify(self, questions: Sequence[Question]) -> list[Question]:
-        """Recalled questions with their candidates weighed, and whether the best one answers."""
+        """Recalled questions with their candidates weighed, and whether the best one answers.
+
+        What a question that asks nothing does not call for is no candidate.
+        """
+        questions = [_calling(one) for one in questions]
         if not self.verifies:
             return [_by_radius(one) for one in questions]
         started = perf_counter()
@@ -135,6 +166,11 @@ class Scope:
         stratum = best.candidate.stratum
         bound = self.verifier.calibration.statement(stratum) if self.verifier.calibration else "not calibrated"
         return f"score {best.score:.3f}, from {self.verifier.threshold(stratum):.3f} on it answers; {bound}"
+
+
+def _calling(question: Question) -> Question:
+    kept = tuple(one for one in question.candidates if called_for(question.text, one))
+    return question if len(kept) == len(question.candidates) else replace(question, candidates=kept)
 
 
 def _by_radius(question: Question) -> Question:
