@@ -34,15 +34,19 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Weighed:
-    """A candidate with the estimate, 0 to 1, that its edit answers the question."""
+    """A candidate with the estimate, 0 to 1, that its edit answers the question.
+
+    One that `differs` from the question in a value does not answer it, whatever the estimate.
+    """
 
     candidate: Candidate
     score: float
+    differs: str | None = None
 
     @property
     def match(self) -> Match:
-        """The edit with its nearest key, and the estimate."""
-        return replace(self.candidate.match, score=self.score)
+        """The edit with its nearest key, the estimate, and the value in which it differs."""
+        return replace(self.candidate.match, score=self.score, differs=self.differs)
 
     @property
     def edit(self) -> Edit:
@@ -125,7 +129,7 @@ class Question:
         return Judged(
             question=self.text,
             edit_id=best.edit.id if best else None,
-            score=best.score if best else 0.0,
+            score=best.score if best and not best.differs else 0.0,
             stratum=best.candidate.stratum if best else NONE,
             fires=self.fires,
             timings=self.timings,

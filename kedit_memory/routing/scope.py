@@ -12,6 +12,7 @@ from kedit_memory.routing.asked import called_for
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.calibration import NOTE, Calibration
 from kedit_memory.routing.dialogue import readings
+from kedit_memory.routing.guarded import guarded
 from kedit_memory.routing.link import GivenNames, Linker, surfaces_of
 from kedit_memory.routing.once import Once
 from kedit_memory.routing.question import EXACT, Question, Weighed, preferred
@@ -115,10 +116,11 @@ class Scope:
         if not self.verifies:
             return [_by_radius(one) for one in questions]
         started = perf_counter()
-        found = self.verifier.weigh(questions)
+        scored = self.verifier.weigh(questions)
+        found = [guarded(one.text, weighed) for one, weighed in zip(questions, scored, strict=True)]
         share = (perf_counter() - started) / max(1, sum(bool(one.candidates) for one in questions))
         return [
-            replace(one, weighed=tuple(weighed), fires=bool(weighed) and self.verifier.fires(weighed[0])).timed(
+            replace(one, weighed=weighed, fires=bool(weighed) and self.verifier.fires(weighed[0])).timed(
                 "verify", share if weighed else 0.0
             )
             for one, weighed in zip(questions, found, strict=True)
@@ -176,8 +178,9 @@ def _calling(question: Question) -> Question:
 def _by_radius(question: Question) -> Question:
     """Candidates by their margin r^2 - d^2, widest first; the first answers when the question is within its radius."""
     near = sorted(question.candidates, key=lambda one: (one.stratum != EXACT, -_margin(one.match)))
-    weighed = tuple(Weighed(candidate=one, score=float(one.stratum == EXACT or one.match.in_scope)) for one in near)
-    return replace(question, weighed=weighed, fires=bool(weighed) and weighed[0].score > 0)
+    scored = [Weighed(candidate=one, score=float(one.stratum == EXACT or one.match.in_scope)) for one in near]
+    weighed = guarded(question.text, scored)
+    return replace(question, weighed=weighed, fires=any(one.score > 0 and not one.differs for one in weighed[:1]))
 
 
 def _margin(match: Match) -> float:

@@ -116,8 +116,8 @@ class ScopeVerifier:
             return [float(score) for score in self.model.scores(pairs)]
 
     def fires(self, weighed: Weighed) -> bool:
-        """Whether a candidate reaches the threshold of its stratum."""
-        return weighed.score >= self.threshold(weighed.candidate.stratum)
+        """Whether a candidate reaches the threshold of its stratum, and differs in no value."""
+        return not weighed.differs and weighed.score >= self.threshold(weighed.candidate.stratum)
 
     def _scores(self, asked: Sequence[tuple[Question, Candidate]]) -> list[float]:
         """A score for each candidate of a question; the reader is asked once for all."""
