@@ -147,10 +147,6 @@ def _shipped_calibration() -> Calibration | None:
     return Calibration.from_json(file.read_text("utf-8")) if file.is_file() else None
 
 
-def _read_with(question: str, turns: tuple[str, ...]) -> str:
-    return " ".join((*turns, question))
-
-
 def own_wording(question: str, match: Match) -> bool:
     """Whether a question is an edit's own prompt, or a wording that was given for it."""
     text = fold(question).rstrip("?!. ")
