@@ -39,7 +39,7 @@ from kedit_memory.retrieval.documents import document_of, read_passages
 from kedit_memory.retrieval.fuse import FusedRetriever
 from kedit_memory.retrieval.ingest import ingest_files
 from kedit_memory.retrieval.stored import StoreRetriever
-from kedit_memory.retrieval.words import STOP, words
+from kedit_memory.words import STOP, words
 from kedit_memory.world import load_world, passages_file
 
 VOCABULARY = 400_000

@@ -23,8 +23,7 @@ from scope_mixture import Labelled, pairs
 from torch.nn import functional
 
 from kedit_memory.models.encoder import MINILM_SHA256
-from kedit_memory.models.pair import base_model
-from kedit_memory.models.reader import CONFIG, LOWER, WEIGHTS, ReaderNetwork, Texts, batch_of, upper_layers
+from kedit_memory.models.reader import CONFIG, LOWER, WEIGHTS, ReaderNetwork, Texts, base_model, batch_of, upper_layers
 from kedit_memory.shipped import scope_verifier
 
 BATCH = 64

@@ -67,8 +67,7 @@ def scope(
         edits = {edit.id for edit in memory.all(namespace=namespace)}
         labelled = read_cases(file, known=edits)
         router = Router(memory)
-        texts, turns = [case.question for case in labelled], [case.turns for case in labelled]
-        judged = router.judge_many(texts, turns=turns, namespace=namespace)
+        judged = router.judge_many([case.asked for case in labelled], namespace=namespace)
         cases = score_cases(labelled, judged, file.name)
         basis = Basis(
             encoder=memory.encoder.name,

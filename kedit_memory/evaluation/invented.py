@@ -15,7 +15,7 @@ _ENDS = (
     "more", "na", "nis", "ra", "rick", "ridge", "ro", "sen", "son", "ston", "ta", "ton", "tova", "vale", "vin", "well",
     "wick", "wood", "worth",
 )  # fmt: skip
-_FIRST = (
+FIRST_NAMES = (
     "Aaron", "Abena", "Aisha", "Alba", "Amir", "Andrea", "Anneke", "Arjun", "Astrid", "Bella", "Bilal", "Bruno",
     "Camille", "Carlos", "Chiara", "Chen", "Clara", "Dario", "Deepa", "Diego", "Dora", "Ebba", "Elif", "Emeka",
     "Erik", "Esther", "Fatima", "Felix", "Fiona", "Gareth", "Gita", "Greta", "Hana", "Hassan", "Hector", "Ida",
@@ -92,7 +92,7 @@ def word(rng: random.Random) -> str:
 
 def first_name(rng: random.Random) -> str:
     """A first name."""
-    return rng.choice(_FIRST)
+    return rng.choice(FIRST_NAMES)
 
 
 def _model(rng: random.Random) -> str:

@@ -24,6 +24,12 @@ ORDINALS = (
 NUMBERS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
 )  # fmt: skip
+COMMON_NAMES = (
+    "Alice", "Amy", "Anna", "Anne", "Ben", "Bob", "Carol", "Charles", "Chris", "Daniel", "David", "Edward", "Emily",
+    "Emma", "Frank", "George", "Hannah", "Harry", "Henry", "Jack", "James", "Jane", "Jennifer", "Jessica", "John",
+    "Joseph", "Julia", "Kate", "Kevin", "Laura", "Linda", "Lisa", "Lucy", "Maria", "Mark", "Martin", "Mary", "Michael",
+    "Paul", "Peter", "Richard", "Robert", "Sam", "Sarah", "Susan", "Thomas", "Tim", "Tom", "Walter", "William",
+)  # fmt: skip
 
 _PAIRS: Mapping[str, tuple[str, str, str]] = {
     "extreme": (
@@ -31,11 +37,11 @@ _PAIRS: Mapping[str, tuple[str, str, str]] = {
         first | last; shortest | longest; oldest | newest; earliest | latest; at least | at most; min | max""",
         "fewest | greatest; slowest | fastest; nearest | farthest; youngest | eldest; lower limit | upper limit",
         """cheapest | dearest | most expensive; lightest | heaviest; best | worst; narrowest | widest
-        weakest | strongest; coldest | hottest; floor | ceiling; bottom | top; easiest | hardest""",
+        weakest | strongest; coldest | hottest; bottom | top; easiest | hardest; closest | furthest""",
     ),
     "comparison": (
         """more than | less than | exactly; longer than | shorter than; older than | younger than
-        higher than | lower than; larger than | smaller than; more | less; increase,increases | decrease,decreases""",
+        higher than | lower than; larger than | smaller than; or more | or less; increase,increases | decrease,decreases""",
         "heavier than | lighter than; bigger than | tinier than; faster than | slower than; rise,rises | fall,falls",
         """greater than | fewer than; earlier than | later than; better than | worse than; warmer than | colder than
         taller than | smaller than; exceeds | falls short of; within | outside; cheaper than | dearer than""",
@@ -45,14 +51,14 @@ _PAIRS: Mapping[str, tuple[str, str, str]] = {
         switch on,switched on | switch off,switched off; lock,locks,locked,locking | unlock,unlocks,unlocked,unlocking
         enable,enables,enabled,enabling | disable,disables,disabled,disabling
         activate,activates,activated,activating | deactivate,deactivates,deactivated,deactivating
-        show,shows,shown | hide,hides,hidden; mute,mutes,muted,muting | unmute,unmutes,unmuted,unmuting""",
-        """subscribe to | unsubscribe from; pair,paired,pairing | unpair,unpaired,unpairing
-        freeze,freezes,frozen,freezing | unfreeze,unfreezes,unfrozen,unfreezing; follow | unfollow""",
+        visible | hidden; mute,mutes,muted,muting | unmute,unmutes,unmuted,unmuting""",
+        """subscribe to | unsubscribe from; paired,pairing | unpaired,unpairing
+        freeze,freezes,frozen,freezing | unfreeze,unfreezes,unfrozen,unfreezing""",
         """install,installs,installed,installing | uninstall,uninstalls,uninstalled,uninstalling
         connect,connects,connected,connecting | disconnect,disconnects,disconnected,disconnecting
-        block,blocks,blocked,blocking | unblock,unblocks,unblocked,unblocking; pin,pinned | unpin,unpinned
-        pause,pauses,paused,pausing | resume,resumes,resumed,resuming; arm,armed | disarm,disarmed
-        archive,archived,archiving | restore,restored,restoring; plug in | unplug""",
+        blocked,blocking | unblocked,unblocking; muted | audible
+        pause,pauses,paused,pausing | resume,resumes,resumed,resuming; armed | disarmed
+        archived,archiving | restored,restoring; plug in | unplug; lit | unlit""",
     ),
     "opening": (
         """open,opens,opened,opening | close,closes,closed,closing; start,starts,started,starting | end,ends,ended,ending
@@ -60,18 +66,22 @@ _PAIRS: Mapping[str, tuple[str, str, str]] = {
         upload,uploads,uploaded,uploading | download,downloads,downloaded,downloading
         deposit,deposits,deposited,depositing | withdraw,withdraws,withdrew,withdrawing
         import,imports,imported,importing | export,exports,exported,exporting; check in | check out; check-in | check-out
-        send,sends,sent,sending | receive,receives,received,receiving; enter,enters,entered | leave,leaves,left
+        send,sends,sent,sending | receive,receives,received,receiving; enter,enters,entered,entering | leave,leaves,left,leaving
         add,adds,added,adding | remove,removes,removed,removing; begin,begins,began | finish,finishes,finished""",
         """hire,hires,hired,hiring | dismiss,dismisses,dismissed,dismissing; join,joins,joined | quit,quits,quit
         lend,lends,lent,lending | borrow,borrows,borrowed,borrowing; arrival,arrivals | departure,departures
-        expand,expands,expanded | shrink,shrinks,shrank; land,lands,landed | take off,takes off,took off""",
+        expand,expands,expanded | shrink,shrinks,shrank; landed | took off""",
         """log in,logs in,logged in | log out,logs out,logged out; pick up,picks up,picked up | drop off,drops off,dropped off
         accept,accepts,accepted,accepting | reject,rejects,rejected,rejecting; win,wins,won | lose,loses,lost
         attach,attaches,attached | detach,detaches,detached; encrypt,encrypts,encrypted | decrypt,decrypts,decrypted
         load,loads,loaded,loading | unload,unloads,unloaded,unloading; push,pushes,pushed | pull,pulls,pulled
-        entrance,entrances | exit,exits; purchase | sale; inbound | outbound; incoming | outgoing; raise | lower""",
+        entrance,entrances | exit,exits; purchase | sale; inbound | outbound; incoming | outgoing""",
     ),
-    "order": ("before | after; previous | next", "before | after; prior to | following", "before | after; precede,precedes,preceded | follow,follows,followed; predecessor | successor"),
+    "order": (
+        "before | after; previous | next; preceding | subsequent",
+        "before | after; prior to | following",
+        "before | after; preceded by | followed by; predecessor | successor; beforehand | afterwards; until | from",
+    ),
     "relative": (
         """father | mother; son,sons | daughter,daughters; brother,brothers | sister,sisters; husband | wife
         uncle,uncles | aunt,aunts; boss | assistant; dad | mum; cousin | neighbour; boyfriend | girlfriend""",
@@ -82,28 +92,29 @@ _PAIRS: Mapping[str, tuple[str, str, str]] = {
     ),
     "owner": (
         """customer,customers | seller,sellers; tenant,tenants | landlord,landlords; sender,senders | recipient,recipients
-        student's | teacher's; driver,drivers | passenger,passengers; my | your | his | our | their""",
-        "guest,guests | host,hosts; buyer,buyers | dealer,dealers; my | your | her | their; author's | editor's",
+        student's | teacher's; driver,drivers | passenger,passengers; my | his | their | my brother's; your | his | their""",
+        "guest,guests | host,hosts; buyer,buyers | dealer,dealers; my | her | my son's; author's | editor's",
         """employer,employers | employee,employees; doctor's | patient's; lender,lenders | borrower,borrowers
-        client,clients | supplier,suppliers; player,players | coach,coaches; my | our | his | their
+        client,clients | supplier,suppliers; player,players | coach,coaches; our | their; your | your friend's
         parent,parents | pupil,pupils; contractor,contractors | architect,architects; my | my partner's | my flatmate's""",
     ),
     "modality": (
-        "must | may; should | must; can | must; allowed | required; can | should",
-        "must | may; should | must; can | must; can | should; optional | required",
-        """must | may; should | must; can | must; can | should; permitted | obliged; mandatory | recommended
+        "can | must; may | must; should | must; must | may | should; allowed | required",
+        "can | should; may | should; should | must; must | may; optional | required",
+        """can | need to; must | can; should | may; may | need to; permitted | obliged; mandatory | recommended
         compulsory | voluntary; obligatory | advisable""",
     ),
     "attribute": (
         """price | weight | size | colour; height | length | width | depth; population | area; name | address
         phone number | email address | postal address; username | password; cost | duration; salary | job title
-        how tall | how old | how heavy; how long | how wide | how deep; start date | end date; rent | deposit
-        how much | how long; capital | currency | language; ingredients | calories; age | height; serial number | order number""",
-        """speed | range; how big | how loud; colour | shape; author | publisher; fee | deadline; voltage | wattage
+        how tall is,how tall are,how tall was | how old is,how old are,how old was | how heavy is,how heavy are,how heavy was
+        how long is,how long are | how wide is,how wide are | how deep is,how deep are; start date | end date; rent | deposit
+        capital | currency | language; ingredients | calories; age | height; serial number | order number""",
+        """speed | range; how big is,how big are | how loud is,how loud are; colour | shape; author | publisher; fee | deadline; voltage | wattage
         birthday | star sign; material | origin; shoe size | ring size""",
         """temperature | pressure; capacity | power; director | producer | composer; diameter | thickness
-        budget | runtime; how fast | how expensive | how strong; elevation | latitude; brand | model; title | subtitle
-        mass | volume; how often | how far; resolution | brightness; nickname | surname; salt | sugar; motto | anthem
+        budget | runtime; how fast is,how fast are | how expensive is,how expensive are; elevation | latitude; brand | model; title | subtitle
+        mass | volume; resolution | brightness; nickname | surname; salt | sugar; motto | anthem
         frequency | amplitude; vendor | warranty; postcode | area code""",
     ),
     "audience": (
@@ -142,8 +153,8 @@ _SETS: Mapping[str, tuple[str, str, str]] = {
 }
 
 _UNITS: Mapping[str, tuple[str, str, str]] = {
-    "time": ("seconds minutes hours days weeks months years", "minutes weeks decades", "quarters hours nights terms"),
-    "time_one": ("second minute hour day week month year", "minute week decade", "quarter hour night term"),
+    "time": ("seconds minutes hours days weeks months years", "fortnights decades", "quarters nights terms centuries"),
+    "time_one": ("second minute hour day week month year", "fortnight decade", "quarter night term century"),
     "mass": ("kg g mg lb pounds kilos grams", "tonnes ounces", "stone oz micrograms carats"),
     "length": ("km miles m metres feet cm", "yards inches", "mm millimetres kilometres furlongs"),
     "volume": ("litres ml gallons cups", "pints millilitres", "barrels teaspoons cl quarts"),
@@ -179,6 +190,16 @@ def groups(kind: str, part: str) -> tuple[tuple[tuple[str, ...], ...], ...]:
 
 
 @cache
+def telling() -> frozenset[str]:
+    """Every word on which the meaning of a text may hang: those of all groups, units, numbers and ordinals."""
+    texts = (form for kind in _PAIRS for part in PARTS for group in groups(kind, part) for one in group for form in one)
+    counted = (unit for units_of in units().values() for unit in units_of)
+    return frozenset(
+        word for text in (*texts, *counted, *NUMBERS, *ORDINALS, *every("currency")) for word in text.split()
+    )
+
+
+@cache
 def words(kind: str, part: str) -> tuple[str, ...]:
     """The words of a set of one part: cities, countries, currencies.
 
@@ -209,9 +230,12 @@ def _listed(text: str) -> list[str]:
     return text.split(",") if "," in text else text.split()
 
 
-def ordinal(number: int, rng: random.Random | None = None) -> str:
-    """A number as an ordinal, in words up to the twelfth unless the generator says digits."""
-    if number <= len(ORDINALS) and (rng is None or rng.random() < 0.6):
-        return ORDINALS[number - 1]
+def ordinal(number: int, rng: random.Random) -> str:
+    """A number as an ordinal, in words or, at the generator's choice and beyond the twelfth, in digits."""
+    return ORDINALS[number - 1] if number <= len(ORDINALS) and rng.random() < 0.6 else ordinal_in_digits(number)
+
+
+def ordinal_in_digits(number: int) -> str:
+    """A number as an ordinal: 1st, 22nd, 113th."""
     ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"

@@ -18,6 +18,7 @@ _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _SLOT = re.compile(r"\{([^{}]+)\}")
 _NUMBERS = re.compile(r"(\d+)\.\.(\d+)(?:/(\d+))?")
 _AN = re.compile(r"\b([Aa]) (?=8|11\b|18\b|1[18],)")
+_TWICE = re.compile(r"\b(my|his|her|your|our|their|the) the ", re.IGNORECASE)
 _STATES = "= "  # what a wording begins with that is a statement
 _VALUES = 3  # drawn for a template whose values are not written out
 
@@ -31,10 +32,15 @@ class Filled:
 
     kind: str
     template: str
-    subject: str
+    name: str
     answers: tuple[str, ...]
     questions: tuple[tuple[str, ...], ...]
     statements: tuple[tuple[str, ...], ...]
+
+    @property
+    def subject(self) -> str:
+        """The name without its article, "" where the template has none."""
+        return self.name.removeprefix("the ")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,16 +73,15 @@ class Template:
         return Filled(
             kind=self.kind,
             template=self.wordings[0],
-            subject=filler.known.get(self.about, ""),
+            name=filler.known.get(self.about, ""),
             answers=answers,
             questions=tuple(tuple(t for t, s in zip(row, states, strict=True) if not s) for row in texts),
             statements=tuple(tuple(t for t, s in zip(row, states, strict=True) if s) for row in texts),
         )
 
     def _values(self, filler: "_Filler") -> list[str]:
-        if not self.values:
-            choice = next(found for wording in self.wordings for found in _CHOICE.findall(wording))
-            return [""] * len(choice.split("|"))
+        if self.values.startswith("["):
+            return self.values[1:-1].split("|")
         if " | " in self.values:
             return [filler.filled(value, {}) for value in self.values.split(" | ")]
         drawn = [filler.value(self.values) for _ in range(12)]
@@ -93,6 +98,7 @@ class _Filler:
     def fill(self, text: str, values: Mapping[str, str]) -> str:
         """A wording with its slots filled."""
         filled = _AN.sub(r"\1n ", self.filled(text.removeprefix(_STATES), values))
+        filled = _TWICE.sub(r"\1 ", filled)
         return filled[:1].upper() + filled[1:]
 
     def filled(self, text: str, values: Mapping[str, str]) -> str:
@@ -135,7 +141,7 @@ def _time(rng: random.Random) -> str:
 
 
 def _price(rng: random.Random) -> str:
-    amount = rng.choice((rng.randrange(2, 30), rng.randrange(5, 100) * 5, rng.randrange(2, 40) * 50))
+    amount = rng.choice((rng.randrange(2, 30), rng.randrange(30, 100), rng.randrange(20, 100) * 5))
     cents = rng.choice(("", "", "", ".50", ".99", ".90"))
     return rng.choice(("${}{}", "€{}{}", "£{}{}", "{}{} euros", "{}{} dollars")).format(amount, cents)
 
@@ -197,11 +203,13 @@ def _read(kind: str, lines: list[str]) -> Template:
         answers=tuple(answer.strip() for answer in answers.split(" | ")),
         wordings=tuple(lines[1:]),
     )
-    choices = {len(found.split("|")) for wording in template.wordings for found in _CHOICE.findall(wording)}
-    slotted = all(("{v}" if template.values else "[") in wording for wording in template.wordings)
+    choices = {
+        len(found.split("|")) for text in (template.values, *template.wordings) for found in _CHOICE.findall(text)
+    }
+    slotted = all(("[" if values.startswith("[") else "{v}") in wording for wording in template.wordings)
     if not arrow or len(template.wordings) < 2 or len(choices) > 1 or not slotted:
         raise InvalidInputError(
             f"no template: {' / '.join(lines)!r}; the first line is `values => answers`, then come two or more "
-            "wordings, each with {v}, or without values each with [one|other] of the same length"
+            "wordings, each with {v}, or where the values are [one|other] each with as many words of its own"
         )
     return template

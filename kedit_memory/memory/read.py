@@ -6,6 +6,7 @@ whatever is written meanwhile.
 
 # ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
 
+import math
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
@@ -21,8 +22,10 @@ from kedit_memory.memory.replaced import Replacing, replacing
 from kedit_memory.memory.rows import HOLDS, SEARCHED, SELECT_EDIT, Rows, edit_of, number_of, to_json
 from kedit_memory.records import Edit, KeyKind, Match, Vectors
 from kedit_memory.text import fold
+from kedit_memory.words import words_asked
 
 ERASING = 32  # erasures that a question is held against
+WEIGHED = 6000  # edits that the words of a question bring up, rare words first; commoner ones tell little
 HUB = 512  # keys of some subjects beyond which the index is searched instead of all of them
 
 # CROSS JOIN keeps the order: from the few keys to their edits, never through all edits of a namespace.
@@ -37,6 +40,20 @@ _ABOUT = (
     f"CROSS JOIN keys k ON k.edit_id = e.id WHERE {SEARCHED} AND {HOLDS}"
 )
 _SELECT_ABOUT = f"SELECT k.id, k.kind, k.text, k.edit_id, k.radius, k.vector {_ABOUT} LIMIT ?4"
+_SELECT_KNOWN = (
+    "SELECT id, edits FROM words WHERE namespace = ? AND word IN (SELECT value FROM json_each(?)) ORDER BY edits, id"
+)
+_COUNT_UNNAMED = "SELECT count(*) FROM edits WHERE namespace = ? AND unnamed AND holds"
+_SELECT_WEIGHED = (
+    "SELECT i.edit_id FROM json_each(?) word CROSS JOIN word_edits i ON i.word_id = CAST(word.key AS INTEGER) "
+    "GROUP BY i.edit_id ORDER BY sum(i.weight * word.value) DESC, i.edit_id LIMIT ?"
+)
+_SELECT_HOLDING = f"SELECT e.id FROM json_each(?3) one CROSS JOIN edits e ON e.id = one.value WHERE {HOLDS}"
+# From the few edits to their keys.
+_SELECT_SEARCHED = (
+    "SELECT k.id, k.kind, k.text, k.edit_id, k.radius, k.vector FROM json_each(?) chosen "
+    f"CROSS JOIN keys k ON k.edit_id = chosen.value WHERE {SEARCHED}"
+)
 # The keys of a text, which find its edit without a vector.
 _SELECT_WORDED = (
     "SELECT k.id, k.kind, k.text, k.edit_id, k.radius FROM json_each(?4) asked "
@@ -127,6 +144,23 @@ class Reader:
         Radii do not matter, unless a caller gave one: then the question must lie within it.
         """
         return self._nearest_in_index(query, limit, self._wanted(None), _Allowed(beyond=False), unnamed=True)
+
+    def by_words(self, text: str, query: Vectors, limit: int) -> list[Match]:
+        """Of the edits that a question need not name, those with most of its words, by BM25; rejected ones never.
+
+        Each with its key nearest to the question; radii matter as in `by_meaning`.
+        """
+        known = self._rows.query(_SELECT_KNOWN, self._namespace, to_json(sorted(set(words_asked(text)))))
+        rare = to_json(self._rarities(known))
+        asked = limit
+        while known:
+            best = [row["edit_id"] for row in self._rows.query(_SELECT_WEIGHED, rare, asked)]
+            holding = {row["id"] for row in self._rows.query(_SELECT_HOLDING, *self._bound(None)[:2], to_json(best))}
+            matches = self._by_nearest_key(query, [number for number in best if number in holding])
+            if len(matches) >= limit or len(best) < asked:
+                return matches[:limit]
+            asked *= 4
+        return []
 
     def about(self, query: Vectors, subjects: Collection[str], *, limit: int | None = None) -> list[Match]:
         """One match for each edit about one of these subjects, by its nearest key, however far; nearest first.
@@ -235,6 +269,31 @@ class Reader:
             if limit is not None and len(matches) >= limit:
                 break
         return list(matches.values())[:limit]
+
+    def _rarities(self, known: Sequence[sqlite3.Row]) -> dict[int, float]:
+        """How much words tell, by their rows, rare ones first until they bring up `WEIGHED` edits."""
+        every = self._rows.once(_COUNT_UNNAMED, lambda rows: int(rows[0][0]), self._namespace)
+        told: dict[int, float] = {}
+        weighed = 0
+        for row in known:
+            weighed += row["edits"]
+            if weighed > WEIGHED:
+                break
+            told[row["id"]] = round(math.log1p((every - row["edits"] + 0.5) / (row["edits"] + 0.5)), 3)
+        return told
+
+    def _by_nearest_key(self, query: Vectors, numbers: Sequence[int]) -> list[Match]:
+        """Edits, in their order, each by its key nearest to a question; without those that a question must not find."""
+        keys = self._rows.query(_SELECT_SEARCHED, to_json(list(numbers)))
+        nearest = {row["edit_id"]: (row, gap) for row, gap in _nearest(self._rows, query, keys)} if keys else {}
+        edits, out = self._edits(numbers), self._rejecting(query, numbers)
+        matches = [
+            _match(edits[number], row, gap, row["radius"])
+            for number in numbers
+            if number in nearest and number not in out
+            for row, gap in [nearest[number]]
+        ]
+        return [match for match in matches if match.in_scope or not match.edit.radius_fixed]
 
     def _keys(self, ids: Sequence[int], wanted: _Wanted) -> dict[int, sqlite3.Row]:
         return {row["id"]: row for row in self._rows.query(_SELECT_KEYS, *wanted, to_json(ids))}

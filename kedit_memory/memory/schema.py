@@ -9,6 +9,8 @@ from kedit_memory.memory.conflicts import prompt_key, slot_of, subject_key
 from kedit_memory.memory.name_tables import TABLES as NAMES
 from kedit_memory.memory.name_tables import register
 from kedit_memory.memory.subjects import is_unnamed
+from kedit_memory.memory.word_tables import TABLES as WORDS
+from kedit_memory.memory.word_tables import register as register_words
 from kedit_memory.sqlite import migrate
 
 APPLICATION_ID = 0x4B454454  # "KEDT"
@@ -189,7 +191,7 @@ INSERT INTO meta VALUES ('store_id', lower(hex(randomblob(16))));
 {NAMES}"""
 
 # Which edits a question need not name: those are found by words and meaning, too.
-_FIFTH = """
+_FIFTH = f"""
 ALTER TABLE edits ADD COLUMN unnamed INTEGER NOT NULL DEFAULT 1;
 UPDATE edits SET unnamed = is_unnamed(subject, prompt, statement);
 UPDATE edits SET checksum = checksum_of(
@@ -197,7 +199,7 @@ UPDATE edits SET checksum = checksum_of(
     valid_from, valid_until, source, metadata, status, holds, superseded_by, part_of, created_at, slot, prompt_key,
     subject_key, unnamed);
 CREATE INDEX edits_unnamed ON edits (namespace) WHERE unnamed AND holds;
-"""
+{WORDS}"""
 
 MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)  # the n-th leads from format n - 1 to n
 
@@ -211,4 +213,5 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     for function in (slot_of, prompt_key, subject_key, is_unnamed):
         connection.create_function(function.__name__, -1, function, deterministic=True)
     register(connection)
+    register_words(connection)
     migrate(connection, path, MIGRATIONS, APPLICATION_ID)

@@ -36,9 +36,11 @@ from kedit_memory.memory.rows import (
     to_json,
 )
 from kedit_memory.memory.schema import APPLICATION_ID, prepare
+from kedit_memory.memory.word_tables import fill
 from kedit_memory.records import Edit, KeyKind, Vectors
 from kedit_memory.sqlite import checksum, connect, may_write, refuse_foreign, translated
 from kedit_memory.text import fold
+from kedit_memory.words import words
 
 CACHE = "cache"
 VALUES = "values"  # what models learned of the edits, a folder for each; they can learn it again
@@ -96,6 +98,8 @@ class Store(Rows):
             connection = connect(database, writable=writable, shared=writable)
             try:
                 prepare(connection, database)
+                if writable:
+                    fill(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -177,7 +181,13 @@ class Store(Rows):
             "UNION ALL SELECT 1 FROM edits "
             "WHERE subject_key = ?1 AND id NOT IN (SELECT value FROM json_each(?2)) LIMIT 1"
         )
+        elsewhere = (
+            "SELECT 1 FROM words w CROSS JOIN word_edits i ON i.word_id = w.id "
+            "WHERE w.word = ?1 AND i.edit_id NOT IN (SELECT value FROM json_each(?2)) LIMIT 1"
+        )
         own = {text for text in texts if not self.query(kept, text, chosen)}
+        cut = {word for text in own for word in words(text)}
+        own |= {word for word in cut if not self.query(elsewhere, word, chosen)}
         forms = {form for text in own if len(text) >= _TELLING for form in (text, to_json(text)[1:-1])}
         return Traces(
             keys=[key["id"] for key in keys],

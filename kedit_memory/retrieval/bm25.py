@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi
 
 from kedit_memory.records import Passage, RetrievedPassage
-from kedit_memory.retrieval.words import words_asked, words_of
+from kedit_memory.words import words_asked, words_of
 
 K1, B = 1.5, 0.75
 TIE = 1e-4  # of scores; a word more or less in a passage makes ten times as much

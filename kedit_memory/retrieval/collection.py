@@ -16,7 +16,7 @@ from kedit_memory.retrieval.bm25 import best_first, inverse_frequency
 from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.retrieval.indexfiles import MANIFEST, discard_parts, write_manifest
 from kedit_memory.retrieval.segments import Ints, Segment, build_segment
-from kedit_memory.retrieval.words import RULES, words_of
+from kedit_memory.words import RULES, words_of
 
 _LOG = logging.getLogger(__name__)
 _FORMAT = 2

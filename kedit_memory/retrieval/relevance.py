@@ -16,7 +16,7 @@ from heapq import nlargest
 from kedit_memory.records import Encoder, Passage, Vectors
 from kedit_memory.retrieval.base import titled
 from kedit_memory.retrieval.splitting import sentences
-from kedit_memory.retrieval.words import words, words_of
+from kedit_memory.words import words, words_of
 
 ENCODER = "all-MiniLM-L6-v2"  # whose cosines the floor is for
 SHARED = 0.14  # what the share of common words counts beside a cosine

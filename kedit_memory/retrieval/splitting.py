@@ -9,7 +9,7 @@ import regex
 import sentencex
 
 from kedit_memory.records import Passage
-from kedit_memory.retrieval.words import PAIRED, UNSPACED
+from kedit_memory.words import PAIRED, UNSPACED
 
 PASSAGE_WORDS = 120  # the aim for a passage that is cut out of running text
 LONGEST_PASSAGE = 4_000  # characters of one that is given as such; a longer one is cut, too

@@ -9,7 +9,7 @@ from kedit_memory.retrieval.base import Progress, silent
 from kedit_memory.retrieval.bm25 import Bm25Retriever
 from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.retrieval.indexfiles import index_folder
-from kedit_memory.retrieval.words import words_asked
+from kedit_memory.words import words_asked
 
 if TYPE_CHECKING:
     from kedit_memory.retrieval.collection import Collection

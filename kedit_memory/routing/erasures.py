@@ -17,10 +17,10 @@ from itertools import islice
 from kedit_memory.memory.read import Reader
 from kedit_memory.records import Edit, OutdatedPassage, RetrievedPassage
 from kedit_memory.retrieval.splitting import sentences
-from kedit_memory.retrieval.words import words
 from kedit_memory.routing.link import Linked
 from kedit_memory.routing.verify import ScopeVerifier
 from kedit_memory.text import fold
+from kedit_memory.words import words
 
 ANSWERS = 0.5  # the score from which a sentence answers an erased prompt
 _SAYING = 4  # words of a sentence that says something by itself

@@ -14,9 +14,11 @@ from kedit_memory.routing.link import Linked, Linker
 from kedit_memory.routing.question import EXACT, FUZZY, LINKED, NEAR_SHOWN, UNLINKED, Candidate, Question
 from kedit_memory.routing.verify import own_wording
 from kedit_memory.text import fold
+from kedit_memory.words import words
 
 MOST = 32  # candidates of a question
 _KEPT_FREE = 12  # of them for what words and meaning find, however many edits a name leads to
+_WINDOW = 8  # turns before a question in which names are looked for
 _RANK = 60  # softens the first ranks where several are fused (Cormack et al. 2009)
 _NO_DISTANCE = 1e-6  # a distance below it is the key's own wording
 
@@ -26,10 +28,8 @@ def link(reader: Reader, linker: Linker, question: Question) -> Question:
 
     A question in an edit's own words needs none, since nothing has to be weighed.
     """
-    worded = [match for match in reader.worded(_forms(question.text)) if _exact(match, question.text)]
-    if worded:
-        own = sorted(worded, key=lambda match: match.key != question.text)  # to the letter first
-        return replace(question, candidates=tuple(Candidate(match=match, found=EXACT) for match in own))
+    if own := own_words(reader, question.text):
+        return replace(question, candidates=own)
     linked = linker.read(question.text)
     if _leads(reader, linked):
         return replace(question, linked=linked, reaches=True)
@@ -37,14 +37,22 @@ def link(reader: Reader, linker: Linker, question: Question) -> Question:
     if _leads(reader, pieces):
         return replace(question, linked=linked, pieces=pieces, reaches=True)
     before = _named_before(reader, linker, question)
-    reaches = before.edited or reader.has_unnamed()
+    doubtful = linked.doubtful is not None and _leads(reader, linked.doubtful)
+    reaches = before.edited or doubtful or reader.has_unnamed()
     return replace(question, linked=linked, pieces=pieces, before=before, reaches=reaches)
+
+
+def own_words(reader: Reader, text: str) -> tuple[Candidate, ...]:
+    """The edits of which a text is a wording, whatever its mark and its case, those to the letter first."""
+    worded = [match for match in reader.worded(_forms(text)) if _exact(match, text)]
+    own = sorted(worded, key=lambda match: match.key != text)
+    return tuple(Candidate(match=match, found=EXACT) for match in own)
 
 
 def recall(reader: Reader, linker: Linker, question: Question, *, near: bool = False, reads: bool = True) -> Question:
     """The question, which has a vector, with the edits that may answer it: those that it names, then all others.
 
-    Names of which it has only pieces are tried where the others lead to no edit, then those of the turns before it.
+    Names of which it has only pieces are tried where the others lead to no edit, then those of turns before it.
     Where nothing `reads` the candidates, an edit without a subject must agree on names and its radius hold the
     question. With `near` the edits in whose radius it lies are named where none of them may answer it.
     """
@@ -81,7 +89,7 @@ def _leads(reader: Reader, linked: Linked) -> bool:
 
 def _named_before(reader: Reader, linker: Linker, question: Question) -> Linked:
     """The names of the latest turn before a question of which one leads to an edit."""
-    for turn in reversed(question.turns):
+    for turn in reversed(question.turns[-_WINDOW:]):
         if _leads(reader, linked := linker.read(turn)):
             return replace(linked, edited=True)
     return Linked()
@@ -103,9 +111,21 @@ def _named(reader: Reader, linker: Linker, question: Question, vector: Vectors) 
 
     if own := found(question.linked, vector):
         return own
+    if question.linked.doubtful:
+        alike = [one for one in found(question.linked.doubtful, vector) if _asks_alike(question.text, one)]
+        if alike:
+            return alike
     pieces = linker.partly(question.text) if question.pieces is None else question.pieces
     after_turn = vector if question.after_turn is None else question.after_turn
     return found(pieces, vector) or found(question.before, after_turn)
+
+
+def _asks_alike(question: str, candidate: Candidate) -> bool:
+    """Whether a question has a word of an edit besides its subject: "life" in "who directed life" is the film."""
+    edit = candidate.match.edit
+    named = {word for name in edit.names for word in words(name)}
+    asked = {word for text in (edit.prompt, *edit.paraphrases) for word in words(text)}
+    return not (asked - named).isdisjoint(words(question))
 
 
 def _about(about: Iterable[Match], linked: Linked) -> Iterator[Candidate]:
@@ -119,11 +139,16 @@ def _about(about: Iterable[Match], linked: Linked) -> Iterator[Candidate]:
 
 
 def _free(reader: Reader, question: Question) -> list[Candidate]:
-    """The edits that a question need not name which are nearest to it, alone or after the turn before it."""
+    """The nearest, by words and by meaning, of the edits that a question need not name; to it, and after its turn."""
     if not reader.has_unnamed():
         return []
-    vectors = [vector for vector in (question.vector, question.after_turn) if vector is not None]
-    rankings = [reader.by_meaning(vector, MOST) for vector in vectors]
+    asked = [(question.text, question.vector), (" ".join((*question.turns[-1:], question.text)), question.after_turn)]
+    rankings = [
+        ranking
+        for text, vector in asked
+        if vector is not None
+        for ranking in (reader.by_meaning(vector, MOST), reader.by_words(text, vector, MOST))
+    ]
     return [_candidate(match, UNLINKED, ()) for match in fused(rankings)]
 
 

@@ -10,12 +10,15 @@ from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.read import Reader
 from kedit_memory.records import Match
+from kedit_memory.routing.asked import called_for
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.calibration import NOTE, Calibration
+from kedit_memory.routing.dialogue import readings
+from kedit_memory.routing.guarded import guarded
 from kedit_memory.routing.link import GivenNames, Linker, surfaces_of
 from kedit_memory.routing.once import Once
-from kedit_memory.routing.question import EXACT, Question, Weighed
-from kedit_memory.routing.recall import link, recall
+from kedit_memory.routing.question import EXACT, Question, Weighed, preferred
+from kedit_memory.routing.recall import link, own_words, recall
 from kedit_memory.routing.strata import may_answer, stratum_of
 from kedit_memory.routing.verify import ScopeVerifier
 
@@ -81,6 +84,31 @@ class Scope:
         """Finds the names of the background, and those of the edits that a reader sees."""
         return Linker(self._known(), reader.names) if self._background.aliases else Linker(reader.names)
 
+    def judge(self, messages: Sequence[Question], *, near: bool = False) -> list[Question]:
+        """What each message of one namespace and day asks, linked, recalled and verified.
+
+        The reading counts that an edit answers; see `readings`. `near` as in `recall`.
+        """
+        read = self._readings(messages)
+        linked = self.link([one for group in read for one in group])
+        verified = iter(self.verify(self.recall(linked, near=near)))
+        return [preferred([next(verified) for _ in group]) for group in read]
+
+    def _readings(self, messages: Sequence[Question]) -> list[list[Question]]:
+        """The questions that each message may ask; one that is an edit's own wording is read as it is."""
+        read = [readings(one.text, one.turns) for one in messages]
+        several = [place for place, group in enumerate(read) if group != [(messages[place].text, ())]]
+        if several:
+            first = messages[0]
+            with self.memory.reader(as_of=first.as_of, namespace=first.namespace) as reader:
+                for place in several:
+                    if own_words(reader, messages[place].text):
+                        read[place] = [(messages[place].text, ())]
+        return [
+            [replace(message, text=text, turns=turns) for text, turns in group]
+            for message, group in zip(messages, read, strict=True)
+        ]
+
     def link(self, questions: Sequence[Question]) -> list[Question]:
         """Questions of one namespace and day with the names in them."""
         return self._each("link", link, questions)
@@ -91,15 +119,20 @@ class Scope:
         return self._each("recall", partial(recall, near=near, reads=self.verifies), encoded, only=_has_vector)
 
     def verify(self, questions: Sequence[Question]) -> list[Question]:
-        """Recalled questions with their candidates weighed, and whether the best one answers."""
+        """Recalled questions with their candidates weighed, and whether the best one answers.
+
+        What a question that asks nothing does not call for is no candidate, nor what one in another language than the
+        verifier's does not name.
+        """
+        questions = [_calling(one) for one in questions]
         if not self.verifies:
             return [_by_radius(one) for one in questions]
         started = perf_counter()
-        counting = [[each for each in one.candidates if may_answer(one, each)] for one in questions]
-        found = self.verifier.weigh([one.text for one in questions], counting)
-        share = (perf_counter() - started) / max(1, sum(map(bool, counting)))
+        scored = self.verifier.weigh(questions)
+        found = [guarded(one.text, weighed) for one, weighed in zip(questions, scored, strict=True)]
+        share = (perf_counter() - started) / max(1, sum(bool(one.candidates) for one in questions))
         return [
-            self._judged(replace(one, weighed=tuple(weighed))).timed("verify", share if weighed else 0.0)
+            self._judged(replace(one, weighed=weighed)).timed("verify", share if weighed else 0.0)
             for one, weighed in zip(questions, found, strict=True)
         ]
 
@@ -108,7 +141,7 @@ class Scope:
         if not question.weighed:
             return question
         stratum = stratum_of(question, question.best.candidate)
-        return replace(question, stratum=stratum, fires=self.verifier.fires(question.best.score, stratum))
+        return replace(question, stratum=stratum, fires=self.verifier.fires(question.best, stratum))
 
     def _each(
         self,
@@ -154,13 +187,20 @@ class Scope:
         return f"score {best.score:.3f}, from {least:.3f} on it answers; {bound}"
 
 
+def _calling(question: Question) -> Question:
+    kept = tuple(one for one in question.candidates if called_for(question.text, one) and may_answer(question, one))
+    return question if len(kept) == len(question.candidates) else replace(question, candidates=kept)
+
+
 def _by_radius(question: Question) -> Question:
     """Candidates by their margin r^2 - d^2, widest first; the first answers when the question is within its radius."""
     near = sorted(question.candidates, key=lambda one: (one.found != EXACT, -_margin(one.match)))
     if not near:
         return question
-    weighed = tuple(Weighed(candidate=one, score=float(one.found == EXACT or one.match.in_scope)) for one in near)
-    return replace(question, weighed=weighed, stratum=stratum_of(question, near[0]), fires=weighed[0].score > 0)
+    scored = [Weighed(candidate=one, score=float(one.found == EXACT or one.match.in_scope)) for one in near]
+    best, *others = guarded(question.text, scored)
+    fires = best.score > 0 and not best.differs
+    return replace(question, weighed=(best, *others), stratum=stratum_of(question, best.candidate), fires=fires)
 
 
 def _margin(match: Match) -> float:

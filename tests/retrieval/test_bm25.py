@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from kedit_memory.records import Passage
 from kedit_memory.retrieval.bm25 import Bm25Retriever
-from kedit_memory.retrieval.words import words
+from kedit_memory.words import words
 
 
 def passages(*texts):

@@ -10,8 +10,8 @@ from kedit_memory.records import Passage
 from kedit_memory.retrieval.markup import read_html
 from kedit_memory.retrieval.relevance import ENCODER, Relevance
 from kedit_memory.retrieval.splitting import sentences, split_text
-from kedit_memory.retrieval.words import words_asked, words_of
 from kedit_memory.webpage import parse_html, to_markdown, to_text
+from kedit_memory.words import words_asked, words_of
 
 PAGES = {
     "paragraphs": "<p>a</p>",

@@ -21,7 +21,7 @@ from kedit_memory.evaluation.compare.cases import Case, draw_cases
 from kedit_memory.evaluation.compare.ledger import FAILED, Cell, CellKey, Ledger
 from kedit_memory.evaluation.compare.methods import method_of
 from kedit_memory.evaluation.compare.model import Bench
-from kedit_memory.evaluation.public import background_of, source_of
+from kedit_memory.evaluation.public import background_of, sources_of
 from kedit_memory.evaluation.rows import describe_run
 from kedit_memory.evaluation.scope.sets import FACTS
 from kedit_memory.models.language import WhiteBoxModel, white_box
@@ -227,7 +227,7 @@ class _Runner:
                 TASK,
                 self.plan.dataset,
                 config=self.plan.kept,
-                data=source_of(self.plan.dataset, self._data),
+                data=sources_of(self.plan.dataset, self._data),
                 model=self.bench.model.fingerprint,
             ),
             limit=self.plan.limit,

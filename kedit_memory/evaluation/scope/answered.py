@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kedit_memory.evaluation.scope.cases import ScopeEdit, SetBuilder, part_by_hash
 from kedit_memory.evaluation.scope.paragraphs import alike
-from kedit_memory.retrieval.words import words
+from kedit_memory.words import words
 
 _ASIDE = 0.3  # of the edits are not stored
 _ASKED = 6  # questions of an edit at most

@@ -24,6 +24,8 @@ _INTENTS = (
     frozenset({"card_payment_wrong_exchange_rate", "wrong_exchange_rate_for_cash_withdrawal", "exchange_rate"}),
     frozenset({"cash_withdrawal_not_recognised", "card_payment_not_recognised", "compromised_card"}),
     frozenset({"get_physical_card", "getting_spare_card", "order_physical_card"}),
+    frozenset({"exchange_via_app", "fiat_currency_support", "receiving_money", "supported_cards_and_currencies"}),
+    frozenset({"activate_my_card", "card_linking"}),
     frozenset({"contact_customer_service", "contact_human_agent"}),
     frozenset({"set_up_shipping_address", "change_shipping_address"}),
     frozenset({"get_invoice", "check_invoice"}),

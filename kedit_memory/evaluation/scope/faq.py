@@ -134,7 +134,7 @@ _TURNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("Please find something for the four of us.", "How about {}? It has room for you on that day."),
         ("We would like to go to {}.", "A good choice. Is there anything you want to know first?"),
         ("Do you know {}?", "Yes, many of our customers have been there."),
-        ("Where should we go on Sunday?", "I would go to {}.", "That sounds nice."),
+        ("Hello!", "Hello, what are you looking for?", "Where can we go on Sunday?", "I would go to {}."),
     ),
     CALIBRATING: (
         ("Which one do you recommend?", "You could try {}, people speak well of it."),
@@ -142,7 +142,7 @@ _TURNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     ),
     TEST: (
         ("My sister told me to look at {}.", "It is well known. What can I do for you?"),
-        ("I need a place for Friday.", "There is still space at {}. Shall I book it?", "Wait a moment please."),
+        ("I need a place for Friday.", "There is still space at {}. Shall I book it?", "Wait please.", "Of course."),
         ("Is {} far from here?", "It is ten minutes on foot."),
     ),
 }
@@ -290,7 +290,7 @@ def _titles(data: Path | None) -> tuple[Title, ...]:
 def matter_of(text: str, place: str) -> str:
     """The one matter that a title about a place asks for; empty where it is none of them, or not certain."""
     bare = text.casefold()
-    for name in sorted({place, place.removeprefix("The "), place.replace("&", "and")}, key=len, reverse=True):
+    for name in sorted({place, place.removeprefix("The "), place.replace("&", "and")} - {""}, key=len, reverse=True):
         bare = bare.replace(name.casefold(), " ")
     for pattern, word in _ONE_WORD:
         bare = re.sub(pattern, word, bare)

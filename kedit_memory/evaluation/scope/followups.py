@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.public import folder_of, read_json, read_json_lines
+from kedit_memory.evaluation.public import folder_of, read_json, read_json_lines, read_text
 from kedit_memory.evaluation.scope.cases import ScopeEdit, ScopeSet, SetBuilder, part_by_hash
 from kedit_memory.evaluation.scope.paragraphs import NAME, cut
-from kedit_memory.retrieval.words import words
+from kedit_memory.words import words
 
 _STORED = 0.5  # of the follow-ups of a dialogue
 _SAME = 0.6  # of the content words of two questions, from which on they may ask for the same thing
@@ -24,7 +23,8 @@ _READ = 2  # sentences of an answer
 _LONGEST = 25  # words of a full question
 _VAGUE = re.compile(
     r"\b(else|other|another|any ?thing|some ?thing|interesting|article|information|besides?|aside|addition\w*|more|"
-    r"next|notable|significant|important|happen\w*|thanks?|bye|goodbye|okay)\b|^(no|yes|nope|sure)\b",
+    r"next|notable|significant|important|happen\w*|thanks?|bye|goodbye|okay|preference|(don.t|doesn.t) (care|matter)|"
+    r"this|these|those|that (one|place|restaurant|area|time))\b|^(no|yes|nope|sure)\b",
     re.IGNORECASE,
 )
 _NO_ANSWER = re.compile(r"i don.t know|cannotanswer", re.IGNORECASE)
@@ -187,12 +187,9 @@ def _cast(data: Path) -> Iterator[_Dialogue]:
     """The topics of the three years of TREC CAsT."""
     folder = folder_of(data, "trec_cast")
     full: dict[str, str] = {}
-    try:
-        for line in (folder / "evaluation_topics_annotated_resolved_v1.0.tsv").read_text("utf-8").splitlines():
-            name, _, text = line.partition("\t")
-            full[name] = text
-    except OSError as error:
-        raise InvalidInputError(f"{folder} cannot be read ({error}); fetch the set anew") from error
+    for line in read_text(folder / "evaluation_topics_annotated_resolved_v1.0.tsv").splitlines():
+        name, _, text = line.partition("\t")
+        full[name] = text
     names = ("evaluation_topics_v1.0", "2020_manual_evaluation_topics_v1.0", "2021_manual_evaluation_topics_v1.0")
     for topic in (topic for name in names for topic in read_json(folder / f"{name}.json")):
         turns = tuple(

@@ -13,6 +13,9 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from kedit_memory.evaluation.public import folder_of, read_json, read_json_lines
 from kedit_memory.evaluation.scope.cases import (
     CALIBRATING,
@@ -25,6 +28,8 @@ from kedit_memory.evaluation.scope.cases import (
 )
 from kedit_memory.evaluation.scope.doubts import doubted
 from kedit_memory.evaluation.scope.nearest import NearestTexts, words
+
+Numbers = npt.NDArray[np.float32]
 
 # Intents of HWU64 that are many questions (a definition of anything) or none (praise): asked, never stored.
 _WIDE = frozenset(
@@ -60,6 +65,9 @@ _JOINING = re.compile(r"\b(?:in|from|to|for|about|with|of|at|by|near|named|calle
 _COMMON = 12  # intents that a word must be in to say nothing about a value
 _OFFENSIVE, _PERSON = "W", re.compile(r"\bfor (?:my |our |the )?\w+$")
 _STORED = 4  # wordings
+_JUDGED = 20  # wordings of an intent, on average, from which on one is judged by the others
+_RANKS = 3  # of intents that a wording looks like, among which its own must be
+_UNSEEN = 0.05  # wordings that a word is taken to be in beside those it is in
 _FEW_BARE = 10  # wordings without a value that an intent with values may have: they are left out, else the values are
 _STRANGERS = 8  # unrelated questions for each edit
 _FEWEST = 2  # wordings to ask beside the stored ones
@@ -80,7 +88,10 @@ _PLACES = {  # what stands where a response of Bitext names a place by its kind
 
 @dataclass(frozen=True, kw_only=True)
 class Intent:
-    """An intent, or what it is about a value, with all wordings that may be stored or asked; `answer` is the edit's."""
+    """An intent, or what it is about a value, with all wordings that may be asked; `answer` is the edit's.
+
+    `typical` are those that may be stored, or asked where the intent is not.
+    """
 
     dataset: str
     name: str
@@ -89,6 +100,7 @@ class Intent:
     value: str = ""
     stored: bool = True
     trains: bool = True
+    typical: tuple[str, ...] = ()
 
     @property
     def part(self) -> str:
@@ -129,11 +141,11 @@ def _built(
 ) -> ScopeSet:
     """The set of some intents; `strangers` are questions of other sets, by the part that they are asked in."""
     builder = SetBuilder(name if wordings == _STORED else f"{name}_one_wording", seed)
-    kept = _with_own_wordings(intents)
+    kept = _with_certain_wordings(_with_own_wordings(intents))
     held = _chosen(kept, builder, wordings=wordings)
     places: dict[str, list[int]] = defaultdict(list)
     for intent in held:
-        stored = builder.rng.sample(intent.wordings, wordings)
+        stored = builder.rng.sample(intent.typical, wordings)
         edit = ScopeEdit(
             prompt=stored[0],
             paraphrases=tuple(stored[1:]),
@@ -168,11 +180,13 @@ def _refuse(builder: SetBuilder, intents: Sequence[Intent], places: Mapping[str,
     for intent in intents:
         fellows = places.get(intent.name, ())
         others = [place for place, edit in enumerate(builder.edits) if edit.part == intent.part]
-        doubtful = any(doubted(other, intent.name) for other in places)
-        for wording in intent.wordings:
+        close = [place for other, held in places.items() if doubted(other, intent.name) for place in held]
+        if any(builder.edits[place].subject.casefold() == intent.value.casefold() for place in close):
+            continue
+        for wording in intent.typical:
             if fellows:
                 builder.case("other_value", builder.rng.choice(fellows), wording, covered=False)
-            elif others and not doubtful:
+            elif others:
                 builder.case("another_intent", near.among(others, wording), wording, covered=False)
 
 
@@ -180,7 +194,7 @@ def _chosen(intents: Sequence[Intent], builder: SetBuilder, *, wordings: int) ->
     """The intents that are stored: half of each part's, as far as they may be, and of each the half of its values."""
     names: dict[str, dict[str, list[Intent]]] = defaultdict(lambda: defaultdict(list))
     for intent in intents:
-        able = intent.stored and len(intent.wordings) >= wordings + _FEWEST
+        able = intent.stored and len(intent.typical) >= wordings + _FEWEST
         names[intent.part][intent.name] += [intent] if able else []
     held = []
     for by_name in names.values():
@@ -200,6 +214,43 @@ def _with_own_wordings(intents: Iterable[Intent]) -> list[Intent]:
         )
         for intent in found
     ]
+
+
+def _with_certain_wordings(intents: Sequence[Intent]) -> list[Intent]:
+    """The intents without wordings that look like three others rather; typical are those that look like no other.
+
+    People label intents with a few per cent of errors. What a wording looks like is told by a naive Bayes of its
+    words, without the wording itself. Of small intents all wordings are typical: too few to judge by.
+    """
+    sizes: Counter[str] = Counter()
+    held: dict[str, Counter[str]] = defaultdict(Counter)  # by word, wordings of each intent
+    for intent in intents:
+        sizes[intent.name] += len(intent.wordings)
+        for wording in intent.wordings:
+            for word in set(words(wording)):
+                held[word][intent.name] += 1
+    names = sorted(name for name, size in sizes.items() if size)
+    if sum(sizes.values()) < _JUDGED * len(names):
+        return [replace(intent, typical=intent.wordings) for intent in intents]
+    counts = {word: np.array([found[name] for name in names], np.float32) for word, found in held.items()}
+    totals = np.array([sizes[name] for name in names], np.float32)
+    found = []
+    for intent in intents:
+        own = names.index(intent.name) if intent.wordings else 0
+        ranks = {wording: _rank(wording, own, counts, totals) for wording in intent.wordings}
+        certain = tuple(wording for wording, rank in ranks.items() if rank < _RANKS)
+        typical = tuple(wording for wording in certain if ranks[wording] == 0)
+        found.append(replace(intent, wordings=certain, typical=typical))
+    return found
+
+
+def _rank(wording: str, own: int, counts: Mapping[str, Numbers], totals: Numbers) -> int:
+    """How many intents a wording looks like rather than its own; `counts` has that of each intent, by word."""
+    itself = np.zeros_like(totals)
+    itself[own] = 1
+    size = np.log(totals - itself + 2 * _UNSEEN)
+    score = sum(np.log(counts[word] - itself + _UNSEEN) - size for word in set(words(wording)))
+    return int(np.sum(score > np.asarray(score)[own])) if words(wording) else 0
 
 
 def _answer(name: str, topic: str) -> str:
@@ -319,11 +370,9 @@ def _bitext(data: Path | None) -> tuple[Intent, ...]:
 def _response(texts: Iterable[str], value: str) -> str:
     """The first sentences of the first response that holds no other number than the value; empty where all do."""
     for text in texts:
-        filled = re.sub(r"\{\{(.*?)\}\}", lambda found: _place(found[1], value), text)
-        short = re.split(r"(?<=[.!?:])\s", " ".join(filled.split()))
-        answer = " ".join(short[:2])
-        if not re.search(r"\d", answer.replace(value, "") if value else answer) and not answer.endswith(":"):
-            return answer
+        short = " ".join(re.split(r"(?<=[.!?:])\s", " ".join(text.split()))[:2])
+        if not re.search(r"\d", short.replace(value, "") if value else short) and not short.endswith(":"):
+            return re.sub(r"\{\{(.*?)\}\}", lambda found: _place(found[1], value), short)
     return ""
 
 

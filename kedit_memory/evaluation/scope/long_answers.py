@@ -1,13 +1,11 @@
 """Answers of a sentence or more: stored as they are, or with the question that they answer."""
 
-import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.public import folder_of, read_json, read_json_lines
 from kedit_memory.evaluation.scope.answered import Answered, add_answered, statement
 from kedit_memory.evaluation.scope.cases import TRAINING, ScopeSet, SetBuilder, part_by_hash
@@ -46,13 +44,13 @@ _FOR_MEASURING = {
 
 
 def long_answers_set(data: Path, *, seed: int = 1) -> ScopeSet:
-    """SelQA, BoolQ, LFRQA, deepset's COVID-QA and MedQuAD.
+    """SelQA, BoolQ, LFRQA and MedQuAD.
 
-    Jurczyk et al. 2016, Clark et al. 2019, Han et al. 2024, deepset 2020, Ben Abacha and Demner-Fushman 2019. Of
+    Jurczyk et al. 2016, Clark et al. 2019, Han et al. 2024, Ben Abacha and Demner-Fushman 2019. Of
     MedQuAD the answers are, and the types of question that it has; the wordings are the project's own.
     """
     builder = SetBuilder("long_answers", seed)
-    found = [*_selqa(data), *_boolq(data), *_lfrqa(data), *_covid(data), *_medquad(data)]
+    found = [*_selqa(data), *_boolq(data), *_lfrqa(data), *_medquad(data)]
     add_answered(builder, found, of="article", trains=True)
     return builder.finished()
 
@@ -62,7 +60,7 @@ def _selqa(data: Path) -> Iterator[Answered]:
     asked: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for row in read_json(folder_of(data, "selqa") / "selqa-ass-dev.json"):
         if len(row["answers"]) == 1:
-            asked[row["article"], row["candidates"][row["answers"][0]]][row["question"].strip()] = None
+            asked[row["article"], row["candidates"][row["answers"][0]].strip()][row["question"].strip()] = None
     for place, ((article, text), questions) in enumerate(asked.items()):
         first, *others = questions
         if others and place % 2:
@@ -82,30 +80,6 @@ def _lfrqa(data: Path) -> Iterator[Answered]:
     for name in ("technology_900", "recreation_900"):
         for row in read_json_lines(folder / f"{name}.jsonl"):
             yield from _stated(row["qid"], row["answer"], row["question"])
-
-
-def _covid(data: Path) -> Iterator[Answered]:
-    """Questions of public offices with their answers, and those that were judged to ask for the same."""
-    folder = folder_of(data, "covid_qa_deepset")
-    answers = {
-        row["question"].strip(): _start(row["answer"])
-        for row in read_json_lines(folder / "faq_200327.jsonl")
-        if row["lang"] == "en"
-    }
-    alike_ones: dict[str, dict[str, None]] = defaultdict(dict)
-    path = folder / "eval_question_similarity_en.csv"
-    try:
-        for row in csv.DictReader(path.read_text("utf-8").splitlines()):
-            if row["similar"] == "1":
-                alike_ones[row["question_1"].strip()][row["question_2"].strip()] = None
-    except (OSError, KeyError) as error:
-        raise InvalidInputError(f"{path} cannot be read ({error!r}); fetch the set anew") from error
-    for question, others in alike_ones.items():
-        if question in answers:
-            yield Answered(group=question, prompt=question, target=answers[question], questions=tuple(others))
-    for question, answer in answers.items():
-        if question not in alike_ones:
-            yield from _stated(question, answer, question)
 
 
 def _medquad(data: Path) -> Iterator[Answered]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kedit_memory.evaluation.metrics import normalise
 from kedit_memory.retrieval.splitting import sentences
-from kedit_memory.retrieval.words import words
+from kedit_memory.words import words
 
 _SHORTEST, _LONGEST = 5, 60  # words of a statement
 _POINTING = re.compile(

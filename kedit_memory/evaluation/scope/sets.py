@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,18 @@ from kedit_memory.evaluation.scope.cases import (
     spans,
     with_overlapping,
 )
-from kedit_memory.evaluation.scope.faq import FAQ
+from kedit_memory.evaluation.scope.contrasts import contrast_set
+from kedit_memory.evaluation.scope.faq import FAQ, dstc9_faq_set
 from kedit_memory.evaluation.scope.followups import followups_set
 from kedit_memory.evaluation.scope.intents import INTENTS
+from kedit_memory.evaluation.scope.invariances import invariance_set
+from kedit_memory.evaluation.scope.languages import languages_set
 from kedit_memory.evaluation.scope.long_answers import long_answers_set
 from kedit_memory.evaluation.scope.policies import policies_set
 from kedit_memory.evaluation.scope.qamr import qamr_set
 from kedit_memory.evaluation.scope.same_question import PAIRS
 from kedit_memory.evaluation.scope.statements import statements_set
+from kedit_memory.words import words
 from kedit_memory.world import World, load_world
 
 # Relations of the held-out part, by their Wikidata property. Some fields of meaning are held out whole (currencies,
@@ -440,15 +445,32 @@ def outside(asked: Sequence[OpenQuestion], edits: Iterable[ScopeEdit]) -> list[O
     """The questions that no edit covers.
 
     An edit covers one that names its subject and whose answer was the edit's own before it was made: "in what year was
-    Nikola Tesla born", of 1856, where a birth year of Nikola Tesla is stored.
+    Nikola Tesla born", of 1856, where a birth year of Nikola Tesla is stored. A statement may cover one whose answer
+    and half of whose words are in it.
     """
     truths: dict[str, set[str]] = defaultdict(set)
+    statements: dict[str, list[tuple[str, frozenset[str]]]] = defaultdict(list)  # by each of their words
     for edit in edits:
         for name in (edit.subject, *edit.aliases):
             truths[plain(name)] |= {normalise(truth) for truth in edit.truth} - {""}
+        if edit.prompt == edit.target:
+            held = frozenset(words(edit.prompt))
+            for word in held:
+                statements[word].append((f" {normalise(edit.prompt)} ", held))
     return [
-        one for one in asked if not any(_same_answer(one, truths[span]) for span in spans(one.text) if span in truths)
+        one
+        for one in asked
+        if not any(_same_answer(one, truths[span]) for span in spans(one.text) if span in truths)
+        and not _stated(one, statements)
     ]
+
+
+def _stated(asked: OpenQuestion, statements: Mapping[str, Sequence[tuple[str, frozenset[str]]]]) -> bool:
+    """Whether a statement holds an answer and half of the words of the question."""
+    own = frozenset(words(asked.text))
+    answers = [f" {normalise(answer)} " for answer in asked.answers]
+    near = {one for word in own for one in statements.get(word, ())}
+    return any(2 * len(own & held) >= len(own) and any(answer in text for answer in answers) for text, held in near)
 
 
 def _same_answer(asked: OpenQuestion, truths: Iterable[str]) -> bool:
@@ -470,6 +492,7 @@ FACTS: Mapping[str, Callable[..., ScopeSet]] = {
     "lre": lre_set,
     "world": world_set,
 }
+_MINED = (statements_set, qamr_set, counterfact_set, zsre_set, dstc9_faq_set)
 SETS: Mapping[str, Callable[..., ScopeSet]] = {
     **FACTS,
     "statements": statements_set,
@@ -477,9 +500,12 @@ SETS: Mapping[str, Callable[..., ScopeSet]] = {
     "policies": policies_set,
     "long_answers": long_answers_set,
     "followups": followups_set,
+    "languages": languages_set,
     **INTENTS,
     **FAQ,
     **PAIRS,
+    "contrast": partial(contrast_set, mined=_MINED),
+    "invariance": partial(invariance_set, mined=_MINED),
 }
 
 

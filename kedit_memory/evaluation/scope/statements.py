@@ -1,13 +1,15 @@
 """Sentences of an encyclopedia as edits: does a stored statement answer this question about its paragraph?"""
 
+import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from kedit_memory.evaluation.public import folder_of, read_json
 from kedit_memory.evaluation.scope.cases import TRAINING, ScopeEdit, ScopeSet, SetBuilder, part_by_hash
+from kedit_memory.evaluation.scope.examples import Example
 from kedit_memory.evaluation.scope.paragraphs import Asked, alike, answering, cut, holds, names_it, stands_alone
 
 _STORED = 2  # sentences of a paragraph at most, and never all that answer a question
@@ -114,7 +116,34 @@ def _alike(found: Sequence[str], question: str, place: int) -> int:
 
 def _elsewhere(builder: SetBuilder, one: _Kept, free: Sequence[tuple[str, Asked]]) -> None:
     """A question about another article for each edit."""
-    for edit in one.edits.values():
-        article, asked = builder.rng.choice(free)
-        if article != one.paragraph.article:
-            builder.case("other_article", edit, asked.question, covered=False)
+    strange = [asked.question for article, asked in free if article != one.paragraph.article]
+    for edit in one.edits.values() if strange else ():
+        builder.case("other_article", edit, builder.rng.choice(strange), covered=False)
+
+
+def sentence_examples(data: Path, rng: random.Random) -> Iterator[Example]:
+    """Questions beside sentences of their paragraph, of the training part, without end.
+
+    As many examples as a set gives with one or two sentences of a paragraph stored are too few to learn reading from:
+    here every sentence is an edit that answers some of the questions and not the others.
+    """
+    answered: list[tuple[str, str]] = []  # question and sentence
+    others: list[tuple[str, str]] = []
+    impossible: list[tuple[str, str]] = []
+    for one in _paragraphs(data):
+        if part_by_hash(one.article, trains=True) != TRAINING:
+            continue
+        usable = [place for place, sentence in enumerate(one.found) if stands_alone(sentence)]
+        for asked in one.asked:
+            place = answering(asked, one.found)
+            if place in usable and names_it(asked.question, one.found[place]):
+                answered.append((asked.question, one.found[place]))
+            near = [other for other in usable if other != place and not holds(one.found[other], asked.answers)]
+            near = sorted(near, key=lambda other, text=asked.question: -alike(text, one.found[other]))[:2]  # type: ignore[misc]
+            if near and (place is not None or not asked.answers):
+                kind = others if asked.answers else impossible
+                kind += [(asked.question, one.found[other]) for other in near]
+    while True:
+        kind = rng.choices((answered, others, impossible), (0.42, 0.33, 0.25))[0]
+        question, sentence = rng.choice(kind)
+        yield Example(question=question, wording=sentence, answer="", covered=kind is answered)

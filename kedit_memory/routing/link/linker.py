@@ -1,7 +1,7 @@
 """Find known names in a text: the longest ones, on word boundaries; misspelt or in pieces only as a fallback."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from kedit_memory.memory.names import Name, Names
@@ -10,7 +10,7 @@ from kedit_memory.routing.link.given import GivenNames
 from kedit_memory.routing.link.ordinary import is_ordinary, is_spelt
 from kedit_memory.routing.link.pieces import best_in_pieces, pairs_in
 from kedit_memory.routing.link.spelling import is_inflected, likeness
-from kedit_memory.routing.link.text import LinkedText, Word
+from kedit_memory.routing.link.text import LinkedText
 from kedit_memory.text import fold
 
 _ARTICLES = frozenset({"the", "a", "an"})
@@ -28,11 +28,13 @@ class Linked:
         mentions: left to right; longest first where they overlap.
         surfaces: every way in which the name of a mention is written.
         edited: whether an edit is about one of them.
+        doubtful: ordinary words that are names elsewhere and are not written as such here; nothing of `mentions`.
     """
 
     mentions: tuple[Mention, ...] = ()
     surfaces: Mapping[str, frozenset[str]] = field(default_factory=dict)
     edited: bool = False
+    doubtful: "Linked | None" = None
 
     @property
     def written(self) -> frozenset[str]:
@@ -44,6 +46,7 @@ class Linked:
             mentions=(*self.mentions, *other.mentions),
             surfaces={**self.surfaces, **other.surfaces},
             edited=self.edited or other.edited,
+            doubtful=self.doubtful,
         )
 
 
@@ -70,6 +73,9 @@ class Linker:
         read = LinkedText.of(text)
         (every,) = self._standing([read])
         exact = _longest(read, every)
+        return replace(self._certain(read, exact, fuzzy=fuzzy), doubtful=_doubtful(read, every, exact))
+
+    def _certain(self, read: LinkedText, exact: Hits, *, fuzzy: bool) -> Linked:
         if not fuzzy:
             return _linked(read, exact)
         longer = self._longer(read, exact)
@@ -177,6 +183,19 @@ def _spelt(text: LinkedText, place: Place, names: Sequence[Name]) -> list[Name]:
     return [name for name in names if is_spelt(text, *place, name.surface)]
 
 
+def _doubtful(text: LinkedText, hits: Hits, exact: Hits) -> Linked | None:
+    """The ordinary words among the hits that are not written as a name is, outside of those that are."""
+    taken = {token for first, last in exact for token in range(first, last)}
+    found = {
+        place: rest
+        for place, names in hits.items()
+        if is_ordinary(text.between(*place))
+        and taken.isdisjoint(range(*place))
+        and (rest := [name for name in names if name not in _spelt(text, place, names)])
+    }
+    return _linked(text, found) if found else None
+
+
 def _runs(text: LinkedText) -> Iterator[tuple[Place, bool]]:
     """Runs of words that may be a misspelt name, and whether a capital stands in each.
 
@@ -187,14 +206,16 @@ def _runs(text: LinkedText) -> Iterator[tuple[Place, bool]]:
     for first in range(len(words)):
         for last in range(first, min(first + _WORDS, len(words))):
             capital = text.cased and any(word.capital for word in words[first : last + 1])
-            if capital == text.cased and not (capital and _goes_on(words, first, last)):
+            if capital == text.cased and not (capital and _goes_on(text, first, last)):
                 yield (words[first].first, words[last].last), capital
 
 
-def _goes_on(words: Sequence[Word], first: int, last: int) -> bool:
-    """Whether a neighbour of a run of words is capitalised, as the rest of a name is."""
-    beside = [words[place] for place in (first - 1, last + 1) if 0 <= place < len(words)]
-    return any(word.capital and not word.opens for word in beside)
+def _goes_on(text: LinkedText, first: int, last: int) -> bool:
+    """Whether a neighbour of a run of words, with no mark between, is capitalised, as the rest of a name is."""
+    words = text.words
+    ahead = [word for word in words[max(0, first - 1) : first] if word.last == words[first].first]
+    behind = [word for word in words[last + 1 : last + 2] if word.first == words[last].last]
+    return any(word.capital and not word.opens for word in (*ahead, *behind))
 
 
 def _best(found: Iterable[tuple[float, Place, Name]]) -> dict[Place, tuple[float, list[Name]]]:

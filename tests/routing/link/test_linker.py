@@ -197,6 +197,48 @@ def test_ordinary_words_spelt_as_names_are_names(text, name, world_linker):
     assert names(world_linker.link(text)) == [name]
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Who directed Life?", ["Life"]),
+        ("What is the meaning of life?", []),
+        ("who directed life?", []),
+        ('who plays the lead in "Life"?', ["Life"]),
+        ("Wer spielt in \u201eLife\u201c?", ["Life"]),
+        ("Who wrote Life of Pi?", []),
+        ("Is Real Life a film?", []),
+        ("Where was Life, a film of Ann Berg, made?", ["Life"]),
+        ("Life, by Ann Berg, is what?", ["Life"]),
+        ("Was it late?", []),
+        ("Was Ann there?", []),
+        ("Who sings Was?", ["Was"]),
+        ("It is late", []),
+        ("Who wrote It in 1986?", ["It"]),
+        ("Who is in It?", ["It"]),
+        ("Is It old? It is.", ["It"]),
+    ],
+)
+def test_ordinary_words_need_their_context(text, found):
+    read = linker("Life", "Was", "It").read(text)
+    assert names(read.mentions) == found
+    assert found or read.doubtful is None or not {"Life", "Was", "It"}.isdisjoint(names(read.doubtful.mentions))
+
+
+def test_what_is_part_of_a_known_longer_name_is_not_doubtful():
+    read = linker("Life", "Life of Pi").read("Who wrote Life of Pi?")
+    assert names(read.mentions) == ["Life of Pi"]
+    assert read.doubtful is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["They met Ann Lee. Kyle Farrnsworth is known for what?", "Of Peru, Kyle Farrnsworth and Bo, who is old?"],
+)
+def test_a_capital_behind_a_mark_is_no_part_of_a_misspelt_name(text):
+    (mention,) = linker("Kyle Farnsworth").link(text)
+    assert (mention.name, mention.surface) == ("Kyle Farnsworth", "Kyle Farrnsworth")
+
+
 def test_every_name_of_the_world_is_found_by_itself_and_in_a_question(world_linker):
     for entity in load_world().entities.values():
         for surface in (entity.name, *entity.aliases):

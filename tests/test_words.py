@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from kedit_memory.records import Passage
 from kedit_memory.retrieval.bm25 import Bm25Retriever
-from kedit_memory.retrieval.words import STOP, words, words_asked, words_of
+from kedit_memory.words import STOP, words, words_asked, words_of
 
 
 def passage(title: str, text: str) -> Passage:

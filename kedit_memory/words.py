@@ -1,4 +1,4 @@
-"""The words by which passages are found, the same for every index.
+"""The words by which passages and edits are found, the same for every index.
 
 Words are folded (case, accents) and stemmed by the language that their script is mostly written for, by Snowball's
 stemmers (Porter 2001). For Latin letters that is English; on German and Spanish it does no harm. Scripts without blanks
