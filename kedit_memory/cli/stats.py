@@ -35,8 +35,8 @@ def _counts(found: "Stats") -> list[str]:
     return [
         f"edits: {by_status}",
         *([f"active by namespace: {spaces}"] if spaces else []),
-        f"{counted(found.keys, 'key')} by {found.encoder or 'no encoder yet'}, {counted(found.operations, 'operation')}, "
-        f"{found.bytes / 1e6:,.1f} MB",
+        f"{counted(found.keys, 'key')} by {found.encoder or 'no encoder yet'}",
+        f"{counted(found.operations, 'operation')}, {found.bytes / 1e6:,.1f} MB",
     ]
 
 

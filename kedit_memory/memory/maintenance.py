@@ -59,7 +59,8 @@ def stats(store: Rows) -> Stats:
     namespaces = store.query(
         "SELECT namespace, count(*) FROM edits WHERE status = 'active' GROUP BY namespace ORDER BY 1"
     )
-    judged = dict(store.query("SELECT verb, count(*) FROM operations WHERE fired AND undone_by IS NULL GROUP BY verb"))
+    feedback = store.query("SELECT verb, count(*) FROM operations WHERE fired AND undone_by IS NULL GROUP BY verb")
+    judged = {row[0]: row[1] for row in feedback}
     dimension = store.meta("dimension")
     return Stats(
         path=str(store.path),
