@@ -115,11 +115,11 @@ def called_for(text: str, candidate: Candidate) -> bool:
     What states something, such as "I lost my card.", calls for an answer that is stored for such a case; it does not
     ask for a fact about somebody, nor for another statement. An edit's own wording always calls for it.
     """
-    if candidate.stratum == EXACT:
+    if candidate.found == EXACT:
         return True
     act, edit = act_of(text), candidate.match.edit
     if act is Act.STATES:
-        return candidate.stratum == UNLINKED and edit.prompt != edit.target
+        return candidate.found == UNLINKED and edit.prompt != edit.target
     return act is Act.ASKS
 
 

@@ -20,7 +20,7 @@ def _difference(question: str, one: Weighed) -> str | None:
     Nothing where the question is a wording of the edit, or the edit an erasure, which rather refuses too much.
     """
     edit, match = one.edit, one.candidate.match
-    if one.candidate.stratum == EXACT or one.score == 0 or edit.target is None:
+    if one.candidate.found == EXACT or one.score == 0 or edit.target is None:
         return None
     confirmed = (match.key,) if match.key_kind is KeyKind.CONFIRMED else ()
     found = disagreement(

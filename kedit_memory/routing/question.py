@@ -9,7 +9,7 @@ from typing import Self
 from kedit_memory.records import Edit, Match, Mention, Vectors
 from kedit_memory.routing.link import Linked
 
-# How a candidate was found, which says which threshold is its own.
+# How a candidate was found.
 EXACT = "exact"  # the question is the edit's own wording
 LINKED = "linked"  # the question names the edit's subject
 FUZZY = "fuzzy"  # it does, misspelt or in pieces
@@ -23,7 +23,7 @@ class Candidate:
     """An edit that may answer a question: how it was found, and by which names the question calls its subject."""
 
     match: Match
-    stratum: str
+    found: str
     names: tuple[str, ...] = ()
 
     @property
@@ -82,6 +82,7 @@ class Question:
         candidates: the edits that may answer it, nearest first, of which it is a wording before all others.
         set_aside: where there is no candidate, edits in whose radius it lies, though they are about another name.
         weighed: the candidates with their scores, best first.
+        stratum: of the question and its best candidate, see `strata.stratum_of`; says which threshold counts.
         fires: whether the best one answers.
         timings: seconds by step.
     """
@@ -99,6 +100,7 @@ class Question:
     candidates: tuple[Candidate, ...] = ()
     set_aside: tuple[Match, ...] = ()
     weighed: tuple[Weighed, ...] = ()
+    stratum: str = NONE
     fires: bool = False
     timings: Mapping[str, float] = field(default_factory=dict)
 
@@ -130,7 +132,7 @@ class Question:
             question=self.text,
             edit_id=best.edit.id if best else None,
             score=best.score if best and not best.differs else 0.0,
-            stratum=best.candidate.stratum if best else NONE,
+            stratum=self.stratum,
             fires=self.fires,
             timings=self.timings,
         )

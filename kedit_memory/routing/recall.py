@@ -46,7 +46,7 @@ def own_words(reader: Reader, text: str) -> tuple[Candidate, ...]:
     """The edits of which a text is a wording, whatever its mark and its case, those to the letter first."""
     worded = [match for match in reader.worded(_forms(text)) if _exact(match, text)]
     own = sorted(worded, key=lambda match: match.key != text)
-    return tuple(Candidate(match=match, stratum=EXACT) for match in own)
+    return tuple(Candidate(match=match, found=EXACT) for match in own)
 
 
 def recall(reader: Reader, linker: Linker, question: Question, *, near: bool = False, reads: bool = True) -> Question:
@@ -65,7 +65,7 @@ def recall(reader: Reader, linker: Linker, question: Question, *, near: bool = F
     kept = named[: MOST - min(len(others), _KEPT_FREE)]
     candidates = [_own(one, question.text) for one in (*kept, *others[: MOST - len(kept)])]
     if candidates:
-        return replace(question, candidates=tuple(sorted(candidates, key=lambda one: one.stratum != EXACT)))
+        return replace(question, candidates=tuple(sorted(candidates, key=lambda one: one.found != EXACT)))
     aside = reader.in_scope(question.vector, limit=NEAR_SHOWN) if near else ()
     return replace(question, set_aside=tuple(aside))
 
@@ -175,8 +175,8 @@ def _agreeing(reader: Reader, linker: Linker, question: Question, vector: Vector
     return candidates
 
 
-def _candidate(match: Match, stratum: str, calls: Iterable[Mention]) -> Candidate:
-    return Candidate(match=match, stratum=stratum, names=tuple(mention.surface for mention in calls))
+def _candidate(match: Match, found: str, calls: Iterable[Mention]) -> Candidate:
+    return Candidate(match=match, found=found, names=tuple(mention.surface for mention in calls))
 
 
 def _reaches(match: Match) -> bool:
@@ -185,7 +185,7 @@ def _reaches(match: Match) -> bool:
 
 
 def _own(candidate: Candidate, question: str) -> Candidate:
-    return replace(candidate, stratum=EXACT, names=()) if _exact(candidate.match, question) else candidate
+    return replace(candidate, found=EXACT, names=()) if _exact(candidate.match, question) else candidate
 
 
 def _exact(match: Match, question: str) -> bool:

@@ -237,7 +237,7 @@ class Router:
     def _routed(self, question: Question, *, held: bool) -> Decision:
         if not question.fires:
             return self._misses.decide(question)
-        why = self.scope.why(question.best)
+        why = self.scope.why(question)
         return consolidated(question, why) if held else hit(question, why, self.config.path)
 
     def _answer(self, decisions: Sequence[Decision], erasures: Erasures, on_text: OnText | None = None) -> list[Answer]:

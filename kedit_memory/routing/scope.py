@@ -1,10 +1,12 @@
 """What questions may mean: the steps link, recall and verify, each on many at once."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
 
+from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.read import Reader
 from kedit_memory.records import Match
@@ -17,7 +19,10 @@ from kedit_memory.routing.link import GivenNames, Linker, surfaces_of
 from kedit_memory.routing.once import Once
 from kedit_memory.routing.question import EXACT, Question, Weighed, preferred
 from kedit_memory.routing.recall import link, own_words, recall
+from kedit_memory.routing.strata import may_answer, stratum_of
 from kedit_memory.routing.verify import ScopeVerifier
+
+_LOG = logging.getLogger(__name__)
 
 AUTO, VERIFIED, RADIUS = "auto", "verified", "radius"
 SCOPES = (AUTO, VERIFIED, RADIUS)
@@ -43,19 +48,25 @@ class Scope:
 
     @property
     def verifier(self) -> ScopeVerifier:
-        """What weighs candidates, with the thresholds that the store keeps.
-
-        Raises:
-            InvalidInputError: the store's calibration was made for another encoder or verifier.
-        """
+        """What weighs candidates, with the thresholds that the store keeps where they fit, else the shipped ones."""
         return self._given or self._shipped()
 
     def _with_thresholds(self) -> ScopeVerifier:
-        kept = self.memory.note(NOTE)
-        verifier = ScopeVerifier(calibration=Calibration.from_json(kept) if kept else None)
-        if verifier.calibration:  # what ships fits the model that ships, which is loaded when it has to weigh
-            verifier.calibration.check(self.memory.encoder, verifier.fingerprint if kept else None)
-        return verifier
+        shipped, encoder, kept = ScopeVerifier(), self.memory.encoder, self.memory.note(NOTE)
+        if kept:
+            try:
+                calibration = Calibration.from_json(kept)
+                calibration.check(encoder, shipped.fingerprint)
+                return ScopeVerifier(calibration=calibration)
+            except InvalidInputError as error:
+                _LOG.warning("the store's own thresholds are not used, but the shipped ones: %s", error)
+        if shipped.calibration is None:
+            return shipped
+        try:
+            shipped.calibration.check(encoder, None)  # what ships fits the model that ships
+        except InvalidInputError as error:
+            return ScopeVerifier(calibration=shipped.calibration, unfit=str(error))
+        return shipped
 
     @property
     def verifies(self) -> bool:
@@ -116,15 +127,21 @@ class Scope:
         if not self.verifies:
             return [_by_radius(one) for one in questions]
         started = perf_counter()
-        scored = self.verifier.weigh(questions)
-        found = [guarded(one.text, weighed) for one, weighed in zip(questions, scored, strict=True)]
-        share = (perf_counter() - started) / max(1, sum(bool(one.candidates) for one in questions))
+        asked = [_counting(one) for one in questions]
+        scored = self.verifier.weigh(asked)
+        found = [guarded(one.text, weighed) for one, weighed in zip(asked, scored, strict=True)]
+        share = (perf_counter() - started) / max(1, sum(bool(one.candidates) for one in asked))
         return [
-            replace(one, weighed=weighed, fires=bool(weighed) and self.verifier.fires(weighed[0])).timed(
-                "verify", share if weighed else 0.0
-            )
+            self._judged(replace(one, weighed=weighed)).timed("verify", share if weighed else 0.0)
             for one, weighed in zip(questions, found, strict=True)
         ]
+
+    def _judged(self, question: Question) -> Question:
+        """The question whose candidates are weighed, with its stratum, and whether the best one answers."""
+        if not question.weighed:
+            return question
+        stratum = stratum_of(question, question.best.candidate)
+        return replace(question, stratum=stratum, fires=self.verifier.fires(question.best, stratum))
 
     def _each(
         self,
@@ -158,16 +175,22 @@ class Scope:
         }
         return [encoded.get(id(one), one) for one in questions]
 
-    def why(self, best: Weighed) -> str:
-        """What made the best candidate answer, in words."""
-        if best.candidate.stratum == EXACT:
+    def why(self, question: Question) -> str:
+        """What made the best candidate of a question answer, in words."""
+        best, stratum = question.best, question.stratum
+        if stratum == EXACT:
             return "asked in its own words"
         match = best.match
         if not self.verifies:
             return f"distance {match.distance:.3f} within radius {match.radius:.3f}"
-        stratum = best.candidate.stratum
-        bound = self.verifier.calibration.statement(stratum) if self.verifier.calibration else "not calibrated"
-        return f"score {best.score:.3f}, from {self.verifier.threshold(stratum):.3f} on it answers; {bound}"
+        least, bound = self.verifier.threshold(stratum), self.verifier.statement(stratum)
+        return f"score {best.score:.3f}, from {least:.3f} on it answers; {bound}"
+
+
+def _counting(question: Question) -> Question:
+    """The question with those of its candidates alone whose score says anything."""
+    kept = tuple(one for one in question.candidates if may_answer(question, one))
+    return question if len(kept) == len(question.candidates) else replace(question, candidates=kept)
 
 
 def _calling(question: Question) -> Question:
@@ -177,10 +200,13 @@ def _calling(question: Question) -> Question:
 
 def _by_radius(question: Question) -> Question:
     """Candidates by their margin r^2 - d^2, widest first; the first answers when the question is within its radius."""
-    near = sorted(question.candidates, key=lambda one: (one.stratum != EXACT, -_margin(one.match)))
-    scored = [Weighed(candidate=one, score=float(one.stratum == EXACT or one.match.in_scope)) for one in near]
+    near = sorted(question.candidates, key=lambda one: (one.found != EXACT, -_margin(one.match)))
+    if not near:
+        return question
+    scored = [Weighed(candidate=one, score=float(one.found == EXACT or one.match.in_scope)) for one in near]
     weighed = guarded(question.text, scored)
-    return replace(question, weighed=weighed, fires=any(one.score > 0 and not one.differs for one in weighed[:1]))
+    fires = weighed[0].score > 0 and not weighed[0].differs
+    return replace(question, weighed=weighed, stratum=stratum_of(question, weighed[0].candidate), fires=fires)
 
 
 def _margin(match: Match) -> float:
