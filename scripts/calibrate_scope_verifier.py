@@ -24,10 +24,11 @@ from pathlib import Path
 from scope_wordings import worded_set
 
 from kedit_memory.evaluation.negatives import misspelt
+from kedit_memory.evaluation.scope.cases import CALIBRATING, ScopeSet
 from kedit_memory.evaluation.scope.run import Drawn, ScopePlan, draw, remember
-from kedit_memory.evaluation.scope.sets import CALIBRATING, SETS, ScopeSet
+from kedit_memory.evaluation.scope.sets import FACTS
 from kedit_memory.memory import EditMemory
-from kedit_memory.models.pair import CONFIG, PairModel
+from kedit_memory.models.reader import CONFIG, ScopeReader
 from kedit_memory.records import DEFAULT_NAMESPACE
 from kedit_memory.routing.calibration import Basis, Calibration
 from kedit_memory.routing.certify import certify, threshold_at
@@ -80,10 +81,10 @@ def main() -> None:
     parser.add_argument("--edits", type=int, help="of each set in its store; else all")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    model = PairModel.load(arguments.verifier)
+    model = ScopeReader.load(arguments.verifier)
     cases: list[Scored] = []
     edits = 0
-    for name, make in SETS.items():
+    for name, make in FACTS.items():
         one = make(arguments.data, seed=arguments.seed)
         if not any(case.part == CALIBRATING for case in one.cases):
             continue
@@ -174,7 +175,7 @@ def with_slips(drawn: Drawn, seed: int) -> Drawn:
     return replace(drawn, questions=(*drawn.questions, *again))
 
 
-def judged(drawn: Drawn, model: PairModel) -> tuple[list[Scored], int]:
+def judged(drawn: Drawn, model: ScopeReader) -> tuple[list[Scored], int]:
     """What firing the best candidate of each question would be, and how many edits were stored."""
     with tempfile.TemporaryDirectory() as aside, EditMemory.open(Path(aside) / "store") as memory:
         ids = remember(memory, drawn.edits)

@@ -24,9 +24,10 @@ from scope_wordings import worded_set
 from kedit_memory.evaluation.lifelong.streams import Wanted
 from kedit_memory.evaluation.lifelong.world import world_stream
 from kedit_memory.evaluation.metrics import is_answer, wilson
-from kedit_memory.evaluation.public import source_of
+from kedit_memory.evaluation.public import sources_of
 from kedit_memory.evaluation.rows import Row, Run, describe_run
-from kedit_memory.evaluation.scope.sets import SETS, TRAINING, ScopeSet, part_of
+from kedit_memory.evaluation.scope.cases import TRAINING, ScopeSet
+from kedit_memory.evaluation.scope.sets import SETS, part_of
 from kedit_memory.memory.requests import statement_of
 from kedit_memory.models.language import TextModel
 from kedit_memory.models.named import load_model
@@ -106,7 +107,7 @@ def main() -> None:
         draw: Callable[..., Iterator[Case]] = of_world if name == "world" else of_set
         cases = [case for seed in arguments.seeds for case in draw(name, arguments.edits, seed, arguments.data)]
         for model in models:
-            data = source_of(name if name in _PUBLIC else "world", arguments.data)
+            data = sources_of(name if name in _PUBLIC else "world", arguments.data)
             run = describe_run("counterfactual", name, config=config, data=data, model=model.fingerprint)
             said = model.answer_many([case.asked for case in cases])
             rows = list(measured(model, cases, said, run))

@@ -22,7 +22,8 @@ from train_hypernetworks import held_out
 from kedit_memory.editors import Applied, Editor, load_editor
 from kedit_memory.evaluation.metrics import is_answer, wilson
 from kedit_memory.evaluation.rows import Row, Run, describe_run
-from kedit_memory.evaluation.scope.sets import TEST, part_of
+from kedit_memory.evaluation.scope.cases import TEST
+from kedit_memory.evaluation.scope.sets import part_of
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt

@@ -17,17 +17,10 @@ import numpy as np
 from scope_wordings import Worded, worded
 
 from kedit_memory.evaluation.negatives import dropped, in_passing, mention, negated, similar_name, swapped
-from kedit_memory.evaluation.scope.sets import (
-    HELD_OUT_WORDS,
-    SETS,
-    TRAINING,
-    ScopeEdit,
-    ScopeSet,
-    part_of,
-    same_property,
-)
+from kedit_memory.evaluation.scope.cases import TRAINING, ScopeEdit, ScopeSet
+from kedit_memory.evaluation.scope.sets import FACTS, HELD_OUT_WORDS, part_of, same_property
 from kedit_memory.models.encoder import minilm
-from kedit_memory.models.pair import Pair, as_pair
+from kedit_memory.models.reader import Pair
 
 SHARES = {
     "counterfact": 0.08, "pararel": 0.14, "world": 0.15, "lre": 0.06, "zsre": 0.03, "groups": 0.08, "wordings": 0.41,
@@ -39,7 +32,7 @@ KIND_SHARES = {
     "mention": 0.04, "prefix": 0.05,
 }  # fmt: skip
 IN_PASSING = 0.15  # of questions come after other words, whatever their label, or these words would tell it
-RAW_SHARE = 0.08  # of pairs whose subject is left as it is, for questions that do not name it as the edit does
+RAW_SHARE = 0.15  # of pairs whose subject is not marked, for questions that do not name it as the edit does
 WITHOUT_TARGET = 0.2  # of edits are shown as an erasure, which has no answer
 
 Labelled = tuple[Pair, float]
@@ -48,7 +41,7 @@ Labelled = tuple[Pair, float]
 def pairs(data: Path, seed: int) -> Iterator[Labelled]:
     """Pairs and labels without end, by the shares of sets and kinds."""
     rng = random.Random(seed)
-    sets = [make(data) for make in SETS.values()]
+    sets = [make(data) for make in FACTS.values()]
     hidden = {e.subject for one in sets for e in one.edits if e.part != TRAINING}
     sources: dict[str, Iterator[Labelled]] = {one.name: _of_set(one, hidden, random.Random(seed)) for one in sets}
     subjects = sorted({e.subject for one in sets for e in one.edits} - hidden)
@@ -98,7 +91,8 @@ def _varied(text: str, rng: random.Random) -> str:
 def _labelled(
     question: str, prompt: str, target: str | None, names: Sequence[str], label: float, rng: random.Random
 ) -> Labelled:
-    return as_pair(question, prompt, None if rng.random() < WITHOUT_TARGET else target, names), label
+    answer = "" if target is None or rng.random() < WITHOUT_TARGET else target
+    return Pair(question, prompt, answer, tuple(names)), label
 
 
 # Wordings of many more relations, as other sets have them.
@@ -331,9 +325,9 @@ def _of_unke(data: Path, rng: random.Random) -> Iterator[Labelled]:
         shared = re.findall(r"[A-Z][\w.'-]*(?: [A-Z][\w.'-]*)+", row["question"])
         names = [name for name in shared if name in row["para_question"]]
         if rng.random() < 0.5 or not row["sub_question"]:
-            yield as_pair(rephrased, question, None, names), 1.0
+            yield Pair(rephrased, question, names=tuple(names)), 1.0
         else:
-            yield as_pair(rng.choice(row["sub_question"]), question, None, names), 0.0
+            yield Pair(rng.choice(row["sub_question"]), question, names=tuple(names)), 0.0
 
 
 def _json(path: Path) -> Any:

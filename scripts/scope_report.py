@@ -28,7 +28,7 @@ AT_MOST = {
     ("false_fire", "prefix"): 0.02,
     ("false_fire", "in_passing"): 0.02,
 }
-SIMPLE = ("own_radius", "radius", "bm25")
+SIMPLE = ("own_radius", "cosine", "bm25")
 ABLATIONS = ("no_cross_encoder", "no_link", "no_verifier", "one_key")
 ABLATED = (
     "generalization/rephrasing", "generalization/dialogue", "fire/wrong_edit", "false_fire/same_relation",
@@ -55,8 +55,9 @@ country), a second answer to a relation of one subject, prompts that stand for
 several relations ("Bob Cousy, the"), and of CounterFact's rephrasings those that do not end with a prompt of their
 relation (texts to be continued, such as "One can get to X by navigating").
 
-`radius` and `bm25` stand at the threshold that gives them as many false fires as the router has, all kinds together;
-`own_radius` is the nearest key within its own radius. `unedited` has no memory, `oracle` is told the right edit. The
+`cosine` (the nearest key) and `bm25` (the best of all wordings) stand at the threshold that gives them as many false
+fires as the router has on questions of the calibration part, all kinds together; `own_radius` is the nearest key within
+its own radius. `unedited` has no memory, `oracle` is told the right edit. The
 last column of the first table is the AUC of a classifier that sees the question alone and tells rephrasings from that
 kind: 0.5 is chance, and where it is near 1 the kind looks different from a rephrasing, so a low false-fire rate there
 shows little. Kinds that show in the question itself (a negation, a mention, a question that is dropped for another) are
@@ -65,7 +66,7 @@ these dialogues: the same words before a question about another subject, or abou
 
 "Without a part" takes one part out at a time: the cross-encoder, so that the plain cosine of the texts without their
 subject decides; the link, so that the nearest keys are read instead of the edits about a name; the verifier, so that
-the radius decides between the edits that a name brings up; and of `radius` the key of the statement (`one_key`). Each
+the radius decides between the edits that a name brings up; and of `cosine` the key of the statement (`one_key`). Each
 stands at the threshold that gives it as many false fires as the router has, but `no_verifier`, which has its own.
 
 "With another threshold" is what stricter and more lenient ones would give: the share of covered questions (own prompts

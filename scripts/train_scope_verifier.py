@@ -1,33 +1,34 @@
-"""Train `data/models/kedit-scope`: a low-rank adapter and a head that judge whether an edit answers a question.
+"""Train `data/models/kedit-scope`: the upper layers and the head of the reader that judges whether an edit answers.
 
-    python scripts/train_scope_verifier.py --data ../shared/data --minutes 60
+    python scripts/train_scope_verifier.py --data ../shared/data --minutes 90
 
-What it is trained on is told by `scope_pairs.py`; `kedit evaluate scope` measures the result on the held-out part.
+What it is trained on is told by `scope_mixture.py`; `kedit evaluate scope` measures the result on the held-out parts.
 """
 
 import argparse
+import copy
 import hashlib
 import json
 import math
 import random
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
-from scope_pairs import Labelled, pairs
+from scope_mixture import Labelled, pairs
 from torch.nn import functional
 
 from kedit_memory.models.encoder import MINILM_SHA256
-from kedit_memory.models.pair import CONFIG, WEIGHTS, Cosines, PairNetwork, base_model, mean_state, tokens
+from kedit_memory.models.reader import CONFIG, LOWER, WEIGHTS, ReaderNetwork, Texts, base_model, batch_of, upper_layers
 from kedit_memory.shipped import scope_verifier
 
 BATCH = 64
+REMEMBERED = 200_000  # texts, some 30 kB each
+AVERAGE = 0.999  # how much of the running mean of the weights stays at each step; the mean is what is saved
 
 
 def main() -> None:
@@ -35,85 +36,75 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the public sets")
     parser.add_argument("--output", type=Path, default=scope_verifier())
-    parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--rank", type=int, default=32)
-    parser.add_argument("--learning-rate", type=float, default=2.5e-4)
+    parser.add_argument("--minutes", type=float, default=90.0)
+    parser.add_argument("--learning-rate", type=float, default=2e-4)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument(
-        "--half", action="store_true", help="compute in bfloat16; twice as fast where the processor has it in hardware"
-    )
     parser.add_argument("--seed", type=int, default=21)
-    parser.add_argument("--start", type=Path, help="folder of a trained one of the same rank to go on from")
+    parser.add_argument("--start", type=Path, help="folder of a trained one to go on from")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    torch.manual_seed(arguments.seed)  # noqa: TID251 - a script owns the process; the adapter starts from it
+    torch.manual_seed(arguments.seed)  # noqa: TID251 - a script owns the process; the head starts from it
     tokenizer, encoder = base_model()
-    if arguments.half:
-        encoder = encoder.to(torch.bfloat16)
-        encoder.set_attn_implementation("eager")  # the fused one is slow backwards in bfloat16
-    adapter = LoraConfig(
-        r=arguments.rank,
-        lora_alpha=2 * arguments.rank,
-        target_modules=["query", "key", "value", "dense"],
-    )
-    network = PairNetwork(get_peft_model(encoder, adapter), encoder.config.hidden_size).to(arguments.device)
+    encoder.set_attn_implementation("eager")  # the fused one is slow backwards in bfloat16
+    encoder.eval()  # dropout would double the time of a step
+    network = ReaderNetwork(upper_layers(encoder), encoder.config.hidden_size)
     if arguments.start:
-        resume(network, arguments.start)
-    network.eval()  # dropout would double the time of a step
-    seen, seconds, loss = train(network, tokenizer, pairs(arguments.data, arguments.seed), arguments)
-    save(network, arguments, {"pairs": seen, "seconds": round(seconds), "loss": round(loss, 4)})
+        network.load_state_dict({k: v.float() for k, v in load_file(arguments.start / WEIGHTS).items()})
+    texts = Texts(tokenizer, encoder.to(torch.bfloat16), remembered=REMEMBERED)
+    train(network, texts, pairs(arguments.data, arguments.seed), arguments)
 
 
-def train(
-    network: PairNetwork, tokenizer: Any, stream: Iterator[Labelled], arguments: argparse.Namespace
-) -> tuple[int, float, float]:
-    """Run to the end of the time; returns the pairs seen, the seconds and the last running loss."""
-    weights = [p for p in network.parameters() if p.requires_grad]
+def train(network: ReaderNetwork, texts: Texts, stream: Iterator[Labelled], arguments: argparse.Namespace) -> None:
+    """Run to the end of the time, in bfloat16 where it may be, and save the running mean of the weights."""
+    network.eval()
+    mean = copy.deepcopy(network)
+    weights = list(network.parameters())
     optimizer = torch.optim.AdamW(weights, lr=arguments.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
-    cosines = Cosines(partial(_plain, network), tokenizer)
-    started = time.monotonic()
     seen, step, running = 0, 0, 0.7
     batches = _batches(stream)
+    chosen = next(batches)  # the sets are read before the clock starts
+    started = time.monotonic()
     while (progress := (time.monotonic() - started) / (60 * arguments.minutes)) < 1:
         for group in optimizer.param_groups:
             group["lr"] = arguments.learning_rate * _schedule(step, progress)
-        chosen = next(batches)
-        batch = {k: v.to(arguments.device) for k, v in tokens(tokenizer, [pair for pair, _ in chosen]).items()}
-        labels = torch.tensor([label for _, label in chosen], device=arguments.device)
-        with torch.autocast(labels.device.type, dtype=torch.bfloat16, enabled=arguments.half):
-            cosine = cosines.of([pair for pair, _ in chosen]).float().to(arguments.device)
-            logits = network(batch, cosine).float()
+        labels = torch.tensor([label for _, label in chosen])
+        batch = batch_of([pair for pair, _ in chosen], texts)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = network(batch).float()
         loss = functional.binary_cross_entropy_with_logits(logits, labels * 0.98 + 0.01)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         seen, step, running = seen + len(chosen), step + 1, 0.99 * running + 0.01 * loss.item()
+        _follow(mean, network, min(AVERAGE, step / (step + 10)))
         if step % 100 == 0:
             rate = seen / (time.monotonic() - started)
             print(f"step {step} pairs {seen} loss {running:.4f} {rate:.0f}/s", flush=True)
+        chosen = next(batches)
         if step % 500 == 0:
-            save(network, arguments, {"pairs": seen, "seconds": round(time.monotonic() - started), "loss": running})
-    return seen, time.monotonic() - started, running
+            save(mean, arguments, {"pairs": seen, "seconds": round(time.monotonic() - started), "loss": running})
+    save(mean, arguments, {"pairs": seen, "seconds": round(time.monotonic() - started), "loss": running})
 
 
-def _plain(network: PairNetwork, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Means of the states of the encoder without its adapter."""
-    device = network.score.weight.device
-    with network.encoder.disable_adapter():
-        means = mean_state(network.encoder, {name: tensor.to(device) for name, tensor in batch.items()})
-    return means.cpu()
+@torch.no_grad()
+def _follow(mean: ReaderNetwork, network: ReaderNetwork, stays: float) -> None:
+    for slow, fast in zip(mean.parameters(), network.parameters(), strict=True):
+        slow.lerp_(fast, 1 - stays)
 
 
 def _batches(stream: Iterator[Labelled]) -> Iterator[Sequence[Labelled]]:
     """Batches of like length, so that little is padded."""
     rng = random.Random(3)
     while True:
-        many = sorted(islice(stream, 32 * BATCH), key=lambda p: sum(map(len, p[0])))
+        many = sorted(islice(stream, 32 * BATCH), key=lambda one: _length(one[0]))
         groups = [many[i : i + BATCH] for i in range(0, len(many), BATCH)]
         rng.shuffle(groups)
         yield from groups
+
+
+def _length(pair: Any) -> int:
+    return len(pair.question) + len(pair.wording) + len(pair.answer) + sum(map(len, pair.turns))
 
 
 def _schedule(step: int, progress: float) -> float:
@@ -122,34 +113,15 @@ def _schedule(step: int, progress: float) -> float:
     )
 
 
-@torch.no_grad()
-def resume(network: PairNetwork, folder: Path) -> None:
-    """Take over the weights of a trained one."""
-    weights = load_file(folder / WEIGHTS)
-    for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            parameter.copy_(weights.pop(_plain_name(name)))
-    if weights:
-        raise SystemExit(f"{folder} holds weights that this network has not: {', '.join(sorted(weights))}")
-
-
-def _plain_name(name: str) -> str:
-    return name.removeprefix("encoder.base_model.model.").replace(".default.weight", "")
-
-
-def save(network: PairNetwork, arguments: argparse.Namespace, record: dict[str, Any]) -> None:
-    """Write adapter, head and configuration."""
-    weights = {}
-    for name, parameter in network.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        weights[_plain_name(name)] = parameter.detach().to("cpu", torch.float16).contiguous()
+def save(network: ReaderNetwork, arguments: argparse.Namespace, record: dict[str, Any]) -> None:
+    """Write weights, in half precision, and configuration."""
+    weights = {name: one.detach().to(torch.float16).contiguous() for name, one in network.state_dict().items()}
     arguments.output.mkdir(parents=True, exist_ok=True)
     aside = arguments.output / (WEIGHTS + ".part")
     save_file(weights, aside)
     aside.replace(arguments.output / WEIGHTS)
     config = {
-        "base": "all-MiniLM-L6-v2", "base_sha256": MINILM_SHA256, "width": 384, "scale": 2.0, "rank": arguments.rank,
+        "base": "all-MiniLM-L6-v2", "base_sha256": MINILM_SHA256, "width": 384, "lower": LOWER,
         "seed": arguments.seed, "learning_rate": arguments.learning_rate, **record,
         "earlier": _runs(arguments.start) if arguments.start else [],
     }  # fmt: skip

@@ -30,11 +30,12 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 from torch.nn import functional
 
+from kedit_memory.editors._pair_network import CONFIG, WEIGHTS, Pair, PairNetwork, as_pair, base_model, tokens
 from kedit_memory.editors._scope_classifier import CrossScope, EmbeddingScope, ScopeClassifier, Similarity
 from kedit_memory.editors.base import Fact
-from kedit_memory.evaluation.scope.sets import TEST, TRAINING, part_of
+from kedit_memory.evaluation.scope.cases import TEST, TRAINING
+from kedit_memory.evaluation.scope.sets import part_of
 from kedit_memory.models.encoder import MINILM_SHA256, load_encoder
-from kedit_memory.models.pair import CONFIG, WEIGHTS, Pair, PairNetwork, as_pair, base_model, tokens
 from kedit_memory.shipped import counterfactual_model, serac_scope
 from kedit_memory.world import load_world
 
@@ -281,7 +282,7 @@ def _labelled(pairs: Pairs, places: torch.Tensor) -> tuple[torch.Tensor, torch.T
 
 def _read_together(pairs: Pairs, place: torch.Tensor, asked: torch.Tensor) -> Pair:
     edit = pairs.examples[int(place)].fact
-    return as_pair(pairs.examples[int(asked)].covered[0], edit.prompt, edit.target, ())
+    return as_pair(pairs.examples[int(asked)].covered[0], edit.prompt, edit.target)
 
 
 def _save_cross(network: PairNetwork, output: Path, about: dict[str, object]) -> None:

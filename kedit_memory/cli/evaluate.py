@@ -153,5 +153,7 @@ def _print_tables(rows: "tuple[Row, ...]", note: str | None) -> None:
     for row in rows:
         if row.method == own and row.low is None:
             console.print(f"{row.metric}/{row.kind}: {row.value:.4f} {row.unit} (n {row.n:,})")
-    matched = "radius and bm25 stand at the threshold that gives them as many false fires as the router"
+    matched = (
+        "cosine and bm25 stand at the threshold that gives them as many false fires as the router has in calibration"
+    )
     console.print(f"{rows[0].edits:,} edits in one store; {matched}{f'; {note}' if note else ''}.", soft_wrap=True)

@@ -131,14 +131,13 @@ class EmbeddingScope:
 class CrossScope:
     """The cross form: an encoder reads question and edit together.
 
-    The network is that of `models/pair.py`, without the mask that our own verifier puts over the subject: what it reads
-    together is corrected by the plain cosine of the two texts.
+    What it reads together (see `_pair_network.py`) is corrected by the plain cosine of the two texts.
     """
 
     width = 0
 
     def __init__(self, folder: Path) -> None:
-        from kedit_memory.models.pair import PairModel
+        from kedit_memory.editors._pair_network import PairModel
 
         self._model = PairModel.load(folder)
         self.fingerprint = self._model.fingerprint
@@ -149,10 +148,10 @@ class CrossScope:
 
     def probabilities(self, questions: Sequence[str], edits: Sequence[Fact], vectors: Vectors) -> Probabilities:
         """Probabilities of shape (questions, edits); costs a pass of the encoder for each pair."""
-        from kedit_memory.models.pair import as_pair
+        from kedit_memory.editors._pair_network import as_pair
 
         del vectors
-        pairs = [as_pair(question, edit.prompt, edit.target, ()) for question in questions for edit in edits]
+        pairs = [as_pair(question, edit.prompt, edit.target) for question in questions for edit in edits]
         return self._model.scores(pairs).reshape(len(questions), len(edits))
 
 

@@ -12,14 +12,14 @@ KINDS = (
     "in_passing", "open_question",
 )  # fmt: skip
 
-_ASIDES = (
+ASIDES = (
     "I could not sleep last night.", "Thanks for your help yesterday.", "The weather has been strange this week.",
     "My sister and I were talking about this.", "I am preparing a quiz for Friday.", "The train was late again.",
     "We had dinner late, and someone brought it up.", "He was the fourth of six children.",
     "The second edition added two chapters.", "It was sold again in 1987.", "The bridge was closed for repairs.",
     "She later moved to a smaller house by the river.", "Most of the archive was lost in a fire.",
 )  # fmt: skip
-_LEADS = ("", "", "Quick question: ", "Hi! ", "Please tell me: ", "One thing I never knew: ", "For a quiz: ", "So, ")
+LEADS = ("", "", "Quick question: ", "Hi! ", "Please tell me: ", "One thing I never knew: ", "For a quiz: ", "So, ")
 _MENTIONS = (
     "I read an article about {s} yesterday.", "Someone mentioned {s} in passing.", "{s} came up in our conversation.",
     "Write a short poem about {s}.", "Translate the name {s} into Spanish.", "How do you spell {s}?",
@@ -122,8 +122,8 @@ def in_passing(question: str, subject: str, rng: random.Random) -> str:
     if roll < 0.65:
         return f"{rng.choice(_DENIALS)} {question}"
     if roll < 0.8:
-        return f"User: {rng.choice(_ASIDES)} Assistant: I see. User: {question}"
-    return f"{rng.choice(_ASIDES)} {rng.choice(_LEADS)}{question}"
+        return f"User: {rng.choice(ASIDES)} Assistant: I see. User: {question}"
+    return f"{rng.choice(ASIDES)} {rng.choice(LEADS)}{question}"
 
 
 def dropped(question: str, rng: random.Random) -> str:

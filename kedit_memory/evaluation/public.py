@@ -10,7 +10,23 @@ from kedit_memory.routing.background import Background
 from kedit_memory.world import background, world_folder
 
 WORLD = "world"
-_FOLDERS = {"lre": "relations_lre"}  # of the sets whose folder has another name
+# Of the sets whose folder has another name, or that are made of several.
+_FOLDERS = {
+    "lre": ("relations_lre",),
+    "banking77": ("banking77_train",),
+    "bitext": ("bitext_customer_support",),
+    "covid_faq": ("covid_qa_deepset",),
+    "covid_faq_de": ("covid_qa_deepset",),
+    "dstc9_faq": ("dstc9_knowledge",),
+    "dstc11": ("dstc11_track5",),
+    "gptcache": ("gptcache_mock",),
+    "quora": ("quora_question_pairs",),
+    "statements": ("squad", "squad2_dev"),
+    "policies": ("or_sharc", "conditionalqa"),
+    "long_answers": ("selqa", "boolq", "lfrqa_sample", "medquad_sample"),
+    "followups": ("canard_dev", "trec_cast", "gecor_camrest"),
+    "languages": ("squad", "xquad_ml", "mlake", "mzsre", "mintaka_dev", "qald9_plus", "parakqc"),
+}
 
 
 def folder_of(data: Path | None, name: str) -> Path:
@@ -37,6 +53,18 @@ def read_json(path: Path) -> Any:
         raise InvalidInputError(f"{path} cannot be read as JSON ({error}); fetch the set anew") from error
 
 
+def read_text(path: Path) -> str:
+    """What a file of a set holds.
+
+    Raises:
+        InvalidInputError: it cannot be read as text.
+    """
+    try:
+        return path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(f"{path} cannot be read ({error}); fetch the set anew") from error
+
+
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a file with one JSON object a line.
 
@@ -55,6 +83,9 @@ def background_of(dataset: str) -> Background | None:
     return background() if dataset == WORLD else None
 
 
-def source_of(dataset: str, data: Path | None) -> Path | None:
-    """The folder whose bytes name the data of a run."""
-    return world_folder() if dataset == WORLD or data is None else data / _FOLDERS.get(dataset, dataset)
+def sources_of(dataset: str, data: Path | None) -> tuple[Path, ...]:
+    """The folders whose bytes name the data of a run."""
+    if dataset == WORLD or data is None:
+        return (world_folder(),)
+    name = dataset.removesuffix("_one_wording")
+    return tuple(data / folder for folder in _FOLDERS.get(name, (name,)))

@@ -4,7 +4,7 @@ import hashlib
 import json
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -60,16 +60,17 @@ def describe_run(
     dataset: str,
     *,
     config: Mapping[str, Any] | None = None,
-    data: Path | None = None,
+    data: Path | Sequence[Path] | None = None,
     model: str | None = None,
 ) -> Run:
     """The facts of this run: commit, digests of configuration and data, machine."""
+    paths = (data,) if isinstance(data, Path) else data or ()
     return Run(
         task=task,
         dataset=dataset,
         commit=_commit(),
         config=_digest([json.dumps(config, sort_keys=True).encode()]) if config else None,
-        data=_digest(_contents(data)) if data else None,
+        data=_digest(part for path in paths for part in _contents(path)) if paths else None,
         model=model,
         machine=f"{platform.machine()} {platform.system()} python {platform.python_version()}",
     )

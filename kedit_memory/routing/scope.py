@@ -115,8 +115,7 @@ class Scope:
         if not self.verifies:
             return [_by_radius(one) for one in questions]
         started = perf_counter()
-        asked = [(one.text, one.turns) for one in questions]
-        found = self.verifier.weigh(asked, [one.candidates for one in questions])
+        found = self.verifier.weigh(questions)
         share = (perf_counter() - started) / max(1, sum(bool(one.candidates) for one in questions))
         return [
             replace(one, weighed=tuple(weighed), fires=bool(weighed) and self.verifier.fires(weighed[0])).timed(

@@ -1,7 +1,7 @@
 """Does an edit answer the question? Candidates are weighed in two tiers, in one batch for many questions.
 
 The light tier, the cosine of the two texts without their subject, costs a product for an edit that was met before: of
-many edits about one subject it lets the likeliest few through. The cross-encoder reads these.
+many candidates it lets the likeliest few through. The reader reads these with the question, whole.
 """
 
 import logging
@@ -15,26 +15,25 @@ from numpy.typing import NDArray
 
 from kedit_memory.models.encoder import HashingEncoder, minilm_folder
 from kedit_memory.models.sources import pair_fingerprint
-from kedit_memory.records import Edit, Encoder, Match
+from kedit_memory.records import Encoder, Match
 from kedit_memory.routing.calibration import Calibration
 from kedit_memory.routing.once import Once
-from kedit_memory.routing.question import EXACT, Candidate, Weighed
+from kedit_memory.routing.question import EXACT, Candidate, Question, Weighed
 from kedit_memory.shipped import scope_verifier
 from kedit_memory.text import fold
 
 if TYPE_CHECKING:
-    from kedit_memory.models.pair import Pair
+    from kedit_memory.models.reader import Pair
 
 _LOG = logging.getLogger(__name__)
 
 CALIBRATION = "calibration.json"
 THRESHOLD = 0.5  # of a verifier without a calibration
-MOST_LIKENED = 256  # candidates of one question that the light tier looks at, nearest first
-MOST_READ = 16  # of them that the cross-encoder reads, likeliest first
+MOST_READ = 8  # candidates of one question that the reader reads, likeliest first
 
 
 class PairScorer(Protocol):
-    """What reads questions together with edits: `PairModel`, or whatever has both of its tiers."""
+    """What reads questions together with edits: `ScopeReader`, or whatever has both of its tiers."""
 
     @property
     def fingerprint(self) -> str:
@@ -78,10 +77,10 @@ class ScopeVerifier:
     def _load(self) -> PairScorer:
         if self._given is not None:
             return self._given
-        _LOG.info("loading the pair model of scope")
-        from kedit_memory.models.pair import PairModel  # loads torch
+        _LOG.info("loading the reader of scope")
+        from kedit_memory.models.reader import ScopeReader  # loads torch
 
-        return PairModel.load(scope_verifier())
+        return ScopeReader.load(scope_verifier())
 
     @property
     def fingerprint(self) -> str:
@@ -94,36 +93,25 @@ class ScopeVerifier:
             return 0.0
         return self.calibration.threshold(stratum) if self.calibration else THRESHOLD
 
-    def weigh(
-        self, questions: Sequence[tuple[str, tuple[str, ...]]], found: Sequence[Sequence[Candidate]]
-    ) -> list[list[Weighed]]:
-        """The candidates of each question with their scores, best first; what only the light tier saw has none.
-
-        A question comes with the turns before it that it is read with, oldest first.
-        """
-        asked = [
-            (place, candidate)
-            for place, candidates in enumerate(found)
-            for candidate in candidates[:MOST_LIKENED]
-            if candidate.stratum != EXACT
-        ]
+    def weigh(self, questions: Sequence[Question]) -> list[list[Weighed]]:
+        """The candidates of each question with their scores, best first; one that was not read has none."""
+        asked = [(one, found) for one in questions for found in one.candidates if found.stratum != EXACT]
         with self._reading:
-            scores = iter(
-                self._scores([(place, _read_with(*questions[place]), candidate) for place, candidate in asked])
-            )
+            scores = iter(self._scores(asked))
         result = []
-        for candidates in found:
-            near = candidates[:MOST_LIKENED]
-            weighed = [Weighed(candidate=c, score=1.0) for c in near if c.stratum == EXACT]
-            weighed += [Weighed(candidate=c, score=next(scores)) for c in near if c.stratum != EXACT]
+        for question in questions:
+            weighed = [
+                Weighed(candidate=one, score=1.0 if one.stratum == EXACT else next(scores))
+                for one in question.candidates
+            ]
             result.append(sorted(weighed, key=lambda one: -one.score))
         return result
 
     def answering(self, prompt: str, texts: Sequence[tuple[str, str]], names: Sequence[str]) -> list[float]:
         """Estimates, 0 to 1, that texts answer a prompt; each with what it says, or is answered with."""
-        from kedit_memory.models.pair import as_pair
+        from kedit_memory.models.reader import Pair
 
-        pairs = [as_pair(prompt, text, said, names) for text, said in texts]
+        pairs = [Pair(prompt, text, "" if said in (None, text) else said, tuple(names)) for text, said in texts]
         with self._reading:
             return [float(score) for score in self.model.scores(pairs)]
 
@@ -131,28 +119,26 @@ class ScopeVerifier:
         """Whether a candidate reaches the threshold of its stratum."""
         return weighed.score >= self.threshold(weighed.candidate.stratum)
 
-    def _scores(self, asked: Sequence[tuple[int, str, Candidate]]) -> list[float]:
-        """A score for each candidate of a question, given by its place; the pair model is asked once for all."""
+    def _scores(self, asked: Sequence[tuple[Question, Candidate]]) -> list[float]:
+        """A score for each candidate of a question; the reader is asked once for all."""
         if not asked:
             return []
-        from kedit_memory.models.pair import as_pair
-
-        pairs = [as_pair(question, *_shown(one.match.edit), _names(one)) for _, question, one in asked]
-        likely = self._likely([place for place, _, _ in asked], pairs)
-        distinct = list(dict.fromkeys(pairs[i] for i in likely))  # the same question about many subjects is one pair
+        pairs = [_pair(question, candidate) for question, candidate in asked]
+        likely = self._likely([id(question) for question, _ in asked], pairs)
+        distinct = list(dict.fromkeys(pairs[i] for i in likely))
         score = dict(zip(distinct, self.model.scores(distinct).astype(np.float64).tolist(), strict=True))
         return [score[pair] if i in likely else 0.0 for i, pair in enumerate(pairs)]
 
-    def _likely(self, places: Sequence[int], pairs: "Sequence[Pair]") -> set[int]:
-        """Which of the pairs the cross-encoder reads: of each question the likeliest."""
-        if max(Counter(places).values()) <= MOST_READ:
+    def _likely(self, questions: Sequence[int], pairs: "Sequence[Pair]") -> set[int]:
+        """Which of the pairs are read: of each question the likeliest."""
+        if max(Counter(questions).values()) <= MOST_READ:
             return set(range(len(pairs)))
         kept: set[int] = set()
         count: Counter[int] = Counter()
         for i in np.argsort(-self.model.likeness(pairs), kind="stable").tolist():
-            if count[places[i]] < MOST_READ:
+            if count[questions[i]] < MOST_READ:
                 kept.add(i)
-                count[places[i]] += 1
+                count[questions[i]] += 1
         return kept
 
 
@@ -161,19 +147,16 @@ def _shipped_calibration() -> Calibration | None:
     return Calibration.from_json(file.read_text("utf-8")) if file.is_file() else None
 
 
-def _read_with(question: str, turns: tuple[str, ...]) -> str:
-    return " ".join((*turns, question))
-
-
 def own_wording(question: str, match: Match) -> bool:
     """Whether a question is an edit's own prompt, or a wording that was given for it."""
     text = fold(question).rstrip("?!. ")
     return text in {fold(one).rstrip("?!. ") for one in (match.edit.prompt, *match.edit.paraphrases)}
 
 
-def _shown(edit: Edit) -> tuple[str, str | None]:
-    return edit.prompt, edit.target
+def _pair(question: Question, candidate: Candidate) -> "Pair":
+    """What is read: the wording of the edit that is nearest to the question, with the edit's answer."""
+    from kedit_memory.models.reader import Pair
 
-
-def _names(candidate: Candidate) -> tuple[str, ...]:
-    return (*candidate.match.edit.names, *candidate.names)
+    edit, wording = candidate.match.edit, candidate.wording
+    answer = "" if edit.target in (None, wording) else edit.target
+    return Pair(question.text, wording, answer, tuple(dict.fromkeys((*edit.names, *candidate.names))), question.turns)

@@ -8,6 +8,7 @@ import torch
 
 from kedit_memory.editors import load_editor
 from kedit_memory.editors._edit_cache import EditCache
+from kedit_memory.editors._pair_network import Pair, PairModel
 from kedit_memory.editors._scope_classifier import CrossScope, EmbeddingScope, load_scope
 from kedit_memory.editors.base import Fact
 from kedit_memory.editors.serac import REPLACED, SeracModel
@@ -23,7 +24,6 @@ from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.models.formats import render
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.language import TextModel
-from kedit_memory.models.pair import Pair, PairModel
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
 from kedit_memory.shipped import scope_verifier

@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,15 @@ from kedit_memory.errors import InvalidInputError, MissingDependencyError, Unkno
 from kedit_memory.evaluation.metrics import wilson
 from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.evaluation.scope import controls
+from kedit_memory.evaluation.scope.cases import (
+    CALIBRATING,
+    TEST,
+    TRAINING,
+    OpenQuestion,
+    ScopeCase,
+    ScopeEdit,
+    ScopeSet,
+)
 from kedit_memory.evaluation.scope.controls import Point, Verdict
 from kedit_memory.evaluation.scope.figures import save_picture
 from kedit_memory.evaluation.scope.rows import Question
@@ -27,7 +37,6 @@ from kedit_memory.evaluation.scope.run import (
     remember,
     run_scope,
 )
-from kedit_memory.evaluation.scope.sets import CALIBRATING, TEST, TRAINING, OpenQuestion, ScopeCase, ScopeEdit, ScopeSet
 from kedit_memory.memory import EditMemory
 from kedit_memory.routing.question import Judged
 
@@ -58,7 +67,8 @@ class Oracle:
     """A router that knows the labels, and errs where it is told to: a question → (edit, fires)."""
 
     def __init__(self, drawn: Drawn, ids: Sequence[str]) -> None:
-        self.best = {q.text: (ids[q.edit] if q.edit is not None else None, q.covered) for q in drawn.questions}
+        asked = (*drawn.fitting, *drawn.questions)
+        self.best = {q.text: (ids[q.edit] if q.edit is not None else None, q.covered) for q in asked}
 
     def __call__(self, questions: Sequence[str]) -> list[Judged]:
         judged = []
@@ -144,7 +154,7 @@ def test_only_the_labelled_edit_counts(stored: Stored) -> None:
     ]
     first = report.wrong[1]
     assert (first.best, first.wanted) == ("Who leads Firm4?", "Who leads Firm3?")
-    for name in ("radius", "bm25"):  # they have no more false fires than the router
+    for name in ("cosine", "bm25"):  # they have no more false fires than the router
         false = [row.value * row.n for row in report.rows if row.method == name and row.metric == "false_fire"]
         assert sum(false) <= 2
 
@@ -227,9 +237,9 @@ def test_a_plan_refuses_what_it_cannot_measure() -> None:
 def test_a_threshold_lets_no_more_through_than_it_may() -> None:
     verdicts = [Verdict(edit="e1", score=score, fires=False) for score in (0.9, 0.8, 0.8, 0.7, 0.6)]
     outside = [False, True, True, True, True]
-    assert [v.fires for v in controls.matched(verdicts, outside, 0.25)] == [True] + [False] * 4  # of equals none
-    assert [v.fires for v in controls.matched(verdicts, outside, 0.5)] == [True] * 3 + [False] * 2
-    assert all(v.fires for v in controls.matched(verdicts, outside, 1.0))
+    for rate, fires in ((0.25, 1), (0.5, 3), (1.0, 5)):  # of equals both or none
+        bound = controls.threshold(verdicts, outside, rate)
+        assert [v.fires for v in controls.above(verdicts, bound)] == [True] * fires + [False] * (5 - fires)
 
 
 def test_a_curve_by_hand() -> None:
@@ -346,3 +356,49 @@ def test_a_broken_line_of_rows_is_named(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text('{"task": "x"}\n{', "utf-8")
     with pytest.raises(SystemExit, match=r"rows\.jsonl, line 2: no JSON"):
         scope_report.read(tmp_path / "rows.jsonl")
+
+
+def test_paraphrases_are_stored_and_turns_are_carried(tmp_path: Path) -> None:
+    edit = ScopeEdit(prompt="Who runs the kiln?", target="Ida", part=TEST, paraphrases=("Who fires the pots?",))
+    turns = (("Hello.", "Good day!"), ("Who runs\nthe bakery?", "Bo."))
+    cases = [
+        ScopeCase(question="And the kiln?", kind="follow_up", edit=0, covered=True, part=TEST, turns=before)
+        for before in turns
+    ]
+    drawn = draw(ScopeSet(name="kiln", edits=(edit,), cases=tuple(cases)), PLAN)
+    assert {question.turns for question in drawn.questions} == {turns[0], ("Who runs the bakery?", "Bo.")}
+    with EditMemory.open(tmp_path / "store", encoder="hashing") as memory:
+        (stored,) = remember(memory, drawn.edits)
+        assert memory.get(stored).paraphrases == ("Who fires the pots?",)
+        assert memory.get(stored).subject is None
+
+
+def test_thresholds_are_chosen_on_questions_that_are_not_reported(tmp_path: Path) -> None:
+    drawn = draw(firm_set((TEST, CALIBRATING)), PLAN, strangers("who won the race"), strangers("what is a quark"))
+    assert {q.text for q in drawn.questions if q.kind == "open_question"} == {"who won the race"}
+    assert {q.text for q in drawn.fitting if q.kind == "open_question"} == {"what is a quark"}
+    assert {q.edit % 2 for q in drawn.questions if q.edit is not None} == {0}
+    assert {q.edit % 2 for q in drawn.fitting if q.edit is not None} == {1}
+    assert not draw(firm_set(), PLAN, for_fitting=strangers("what is a quark")).fitting
+    with EditMemory.open(tmp_path / "store", "hashing") as memory:
+        stored = Stored(memory=memory, drawn=drawn, ids=remember(memory, drawn.edits))
+        oracle = Oracle(drawn, stored.ids)
+        strict = values(measured(stored, oracle).rows, "cosine")
+        for question in drawn.fitting:
+            if not question.covered:
+                oracle.best[question.text] = (stored.ids[0], True)
+        lenient = values(measured(stored, oracle).rows, "cosine")
+    assert lenient["generalization/all"] > strict["generalization/all"]
+    assert lenient["false_fire/same_subject"] == 1.0 > strict["false_fire/same_subject"]
+
+
+def test_a_set_is_measured_by_the_kinds_that_it_has(tmp_path: Path) -> None:
+    names = {"rephrasing": "other_wording", "dialogue": "turn", "same_subject": "another_intent"}
+    one = firm_set()
+    renamed = replace(one, cases=tuple(replace(case, kind=names.get(case.kind, case.kind)) for case in one.cases))
+    drawn = draw(renamed, PLAN)
+    with EditMemory.open(tmp_path / "store", "hashing") as memory:
+        stored = Stored(memory=memory, drawn=drawn, ids=remember(memory, drawn.edits))
+        found = values(measured(stored, Oracle(drawn, stored.ids)).rows)
+    assert found["generalization/other_wording"] == found["generalization/turn"] == found["generalization/all"] == 1.0
+    assert found["false_fire/another_intent"] == 0.0

@@ -11,14 +11,17 @@ import scope_wordings
 
 from kedit_memory.errors import InvalidInputError, NotFoundError
 from kedit_memory.evaluation import negatives
-from kedit_memory.evaluation.scope.sets import (
+from kedit_memory.evaluation.scope.cases import (
     CALIBRATING,
-    SETS,
     TEST,
     TRAINING,
     OpenQuestion,
     ScopeEdit,
     ScopeSet,
+    part_by_hash,
+)
+from kedit_memory.evaluation.scope.sets import (
+    SETS,
     counterfact_set,
     lre_set,
     open_questions,
@@ -363,3 +366,14 @@ def test_thresholds_are_chosen_on_types_that_training_has_not() -> None:
         r for relations in kept.values() for r in relations if edit.prompt.replace(edit.subject, "{}") in r.wordings
     )
     assert asked["same_subject"].question.replace(edit.subject, "{}") not in own.wordings
+
+
+def test_a_unit_is_always_of_the_same_part() -> None:
+    units = [f"article {n}" for n in range(4000)]
+    shares = Counter(part_by_hash(unit, trains=True) for unit in units)
+    assert abs(shares[TRAINING] / 4000 - 0.6) < 0.03
+    assert abs(shares[CALIBRATING] / 4000 - 0.15) < 0.03
+    measured = Counter(part_by_hash(unit, trains=False) for unit in units)
+    assert TRAINING not in measured
+    assert abs(measured[CALIBRATING] / 4000 - 0.4) < 0.03
+    assert part_by_hash("Harbour rules", trains=True) == part_by_hash("harbour RULES", trains=True)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.models.controls import ControlTokens
 from kedit_memory.models.huggingface import HuggingFaceModel
-from kedit_memory.models.pair import PLACEHOLDER, as_pair
 from kedit_memory.models.prompts import Prompt
+from kedit_memory.models.reader import ANSWER, QUESTION, WORDING, Pair, sides
 from kedit_memory.records import Message
 
 START, END, THINK = "<|im_start|>", "<|im_end|>", "<think>"
@@ -185,6 +185,7 @@ def test_no_subject_is_located_beside_a_control_token(tiny_folder: Any):
         subject_tokens(model, Prompt(question="Who leads <|endoftext|> Utopia?"), "Utopia")
 
 
-def test_a_pair_of_texts_holds_no_mask_and_no_border_but_its_own():
-    pair = as_pair("Who [SEP] wrote Emma [MASK]?", "[CLS] The author of Emma is", "Ann [PAD]", ["Emma"])
-    assert pair == (f"Who (SEP) wrote {PLACEHOLDER} (MASK)?", f"(CLS) The author of {PLACEHOLDER} is", "Ann (PAD)")
+def test_what_the_reader_reads_holds_no_mask_and_no_border_but_its_own():
+    asked, edit = sides(Pair("Who [SEP] wrote Emma [MASK]?", "[CLS] The author of Emma is", "Ann [PAD]", ("Emma",)))
+    assert asked == ((QUESTION, "Who (SEP) wrote Emma (MASK)?"),)
+    assert edit == ((WORDING, "(CLS) The author of Emma is"), (ANSWER, "Ann (PAD)"))

@@ -15,8 +15,9 @@ from pathlib import Path
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation import negatives
 from kedit_memory.evaluation.metrics import is_answer
+from kedit_memory.evaluation.scope.cases import TEST, ScopeCase, ScopeEdit, ScopeSet
 from kedit_memory.evaluation.scope.rows import DIALOGUE, PROMPT, REPHRASING
-from kedit_memory.evaluation.scope.sets import SETS, TEST, ScopeCase, ScopeEdit, ScopeSet, part_of
+from kedit_memory.evaluation.scope.sets import FACTS, part_of
 from kedit_memory.models.language import TextModel
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
@@ -77,11 +78,11 @@ def draw_cases(dataset: str, model: TextModel, data: Path | None, count: int, se
         NotFoundError: its folder is not there.
         InvalidInputError: it has not so many edits that can be used.
     """
-    if dataset not in SETS:
-        raise UnknownNameError("dataset", dataset, SETS)
+    if dataset not in FACTS:
+        raise UnknownNameError("dataset", dataset, FACTS)
     if dataset == "world":
         return world_cases(load_world(), model, count, seed)
-    found = SETS[dataset](data, seed=seed)
+    found = FACTS[dataset](data, seed=seed)
     follow_ups = _FOLLOW_UPS[dataset](data) if dataset in _FOLLOW_UPS and data else {}
     return set_cases(found, count, seed, follow_ups)
 

@@ -21,9 +21,9 @@ from kedit_memory.evaluation.compare.cases import Case, draw_cases
 from kedit_memory.evaluation.compare.ledger import FAILED, Cell, CellKey, Ledger
 from kedit_memory.evaluation.compare.methods import method_of
 from kedit_memory.evaluation.compare.model import Bench
-from kedit_memory.evaluation.public import background_of, source_of
+from kedit_memory.evaluation.public import background_of, sources_of
 from kedit_memory.evaluation.rows import describe_run
-from kedit_memory.evaluation.scope.sets import SETS
+from kedit_memory.evaluation.scope.sets import FACTS
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model
 from kedit_memory.world import passages_file
@@ -42,7 +42,7 @@ class ComparePlan:
 
     Attributes:
         methods: names, see `compare.methods.methods`.
-        dataset: a name in `scope.sets.SETS`.
+        dataset: a name in `scope.sets.FACTS`.
         edits: how many edits are in force when a sequence or a batch is measured.
         singles: how many edits are made alone, one after another; None takes as many as the most of `edits`.
         modes: of `MODES`.
@@ -76,7 +76,7 @@ class ComparePlan:
             raise InvalidInputError("nothing to compare: give methods, numbers of edits, modes and seeds")
         for name in self.methods:
             method_of(name)
-        for what, given, known in (("dataset", (self.dataset,), SETS), ("mode", self.modes, MODES)):
+        for what, given, known in (("dataset", (self.dataset,), FACTS), ("mode", self.modes, MODES)):
             for name in given:
                 if name not in known:
                     raise UnknownNameError(what, name, known)
@@ -227,7 +227,7 @@ class _Runner:
                 TASK,
                 self.plan.dataset,
                 config=self.plan.kept,
-                data=source_of(self.plan.dataset, self._data),
+                data=sources_of(self.plan.dataset, self._data),
                 model=self.bench.model.fingerprint,
             ),
             limit=self.plan.limit,

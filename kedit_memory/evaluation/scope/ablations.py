@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from kedit_memory.evaluation.scope.controls import Verdict
 from kedit_memory.memory import EditMemory
-from kedit_memory.models.pair import Pair
-from kedit_memory.records import Vectors
-from kedit_memory.routing.question import LINKED, Candidate, Judged
+from kedit_memory.models.reader import Pair
+from kedit_memory.records import DEFAULT_NAMESPACE, Vectors
+from kedit_memory.routing.question import LINKED, Candidate, Judged, Question
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.verify import MOST_READ, PairScorer, ScopeVerifier
 
@@ -17,7 +17,7 @@ _NEAR = 256  # rows of questions multiplied at once
 
 
 class LightTier:
-    """The pair model without its cross-encoder: the plain cosine of the two texts without their subject, as 0 to 1."""
+    """The reader's light tier alone: the plain cosine of the two texts without their subject, as 0 to 1."""
 
     def __init__(self, model: PairScorer) -> None:
         self._model = model
@@ -49,11 +49,16 @@ def without_verifier(whole: Router, questions: Sequence[str]) -> list[Verdict]:
 def without_link(
     memory: EditMemory, verifier: ScopeVerifier, questions: Sequence[str], vectors: Vectors
 ) -> list[Verdict]:
-    """The nearest keys bring edits up, whatever the question names; the pair model reads both texts as they are."""
+    """The nearest keys bring edits up, whatever the question names; the reader reads both texts as they are."""
     found = [
-        [Candidate(match=match, stratum=LINKED) for match in memory.search(vector, MOST_READ)] for vector in vectors
+        tuple(Candidate(match=match, stratum=LINKED) for match in memory.search(vector, MOST_READ))
+        for vector in vectors
     ]
-    best = [weighed[0] if weighed else None for weighed in verifier.weigh([(text, ()) for text in questions], found)]
+    asked = [
+        Question(text=text, as_of=None, namespace=DEFAULT_NAMESPACE, candidates=candidates)
+        for text, candidates in zip(questions, found, strict=True)
+    ]
+    best = [weighed[0] if weighed else None for weighed in verifier.weigh(asked)]
     return [
         Verdict(edit=one.match.edit.id, score=one.score, fires=False)
         if one
@@ -63,7 +68,7 @@ def without_link(
 
 
 def with_one_key(memory: EditMemory, prompts: Sequence[str], ids: Sequence[str], vectors: Vectors) -> list[Verdict]:
-    """The nearest prompt: as `radius`, but without the key of the statement."""
+    """The nearest prompt: as `cosine`, but without the key of the statement."""
     keys = memory.encode(prompts)  # (edits, dim)
     verdicts = []
     for start in range(0, len(vectors), _NEAR):

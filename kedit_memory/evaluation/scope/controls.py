@@ -47,7 +47,7 @@ class Point:
     coverage: float
 
 
-def by_radius(memory: EditMemory, vectors: Vectors, tick: Callable[[int], None] = lambda _: None) -> list[Verdict]:
+def by_cosine(memory: EditMemory, vectors: Vectors, tick: Callable[[int], None] = lambda _: None) -> list[Verdict]:
     """The edit with the nearest key, whatever it is about; fires within that key's own radius.
 
     The score falls with the distance, from 1 at the key to 0 at its antipode.
@@ -65,10 +65,13 @@ def by_radius(memory: EditMemory, vectors: Vectors, tick: Callable[[int], None] 
 
 
 def by_bm25(
-    prompts: Sequence[str], ids: Sequence[str], questions: Sequence[str], tick: Callable[[int], None] = lambda _: None
+    wordings: Sequence[str], ids: Sequence[str], questions: Sequence[str], tick: Callable[[int], None] = lambda _: None
 ) -> list[Verdict]:
-    """The edit whose prompt scores best by BM25; none fires before a threshold is chosen."""
-    index = _Bm25(prompts)
+    """The edit one of whose wordings scores best by BM25; none fires before a threshold is chosen.
+
+    `ids` are the edits of the wordings, one for each.
+    """
+    index = _Bm25(wordings)
     verdicts = []
     for place, question in enumerate(questions):
         tick(place)
@@ -107,11 +110,15 @@ class _Bm25:
         return (best, float(scores[best])) if self.size and scores[best] > 0 else (None, 0.0)
 
 
-def matched(verdicts: Sequence[Verdict], outside: Sequence[bool], rate: float) -> list[Verdict]:
-    """The same at the most lenient threshold that lets at most this share of the questions outside through."""
+def threshold(verdicts: Sequence[Verdict], outside: Sequence[bool], rate: float) -> float:
+    """The lowest score above which at most this share of the questions outside are."""
     false = sorted((v.score for v, out in zip(verdicts, outside, strict=True) if out and v.edit), reverse=True)
     allowed = math.floor(rate * sum(outside) + 1e-9)
-    bound = false[allowed] if allowed < len(false) else -math.inf
+    return false[allowed] if allowed < len(false) else -math.inf
+
+
+def above(verdicts: Sequence[Verdict], bound: float) -> list[Verdict]:
+    """The same, of which those fire whose score is above a bound."""
     return [replace(v, fires=v.edit is not None and v.score > bound) for v in verdicts]
 
 

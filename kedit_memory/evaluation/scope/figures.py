@@ -9,7 +9,7 @@ from kedit_memory.evaluation.scope.run import METHOD, ScopeReport
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_COLOURS = {METHOD: "#0b6e4f", "radius": "#c05746", "bm25": "#5a7684"}
+_COLOURS = {METHOD: "#0b6e4f", "cosine": "#c05746", "bm25": "#5a7684"}
 _LEFT = 1e-4  # where no false fire is drawn on an axis that has no zero
 
 
@@ -42,7 +42,7 @@ def _draw_curves(axes: Any, report: ScopeReport) -> None:
     at = report.operating
     axes.plot([max(at.false, _LEFT)], [at.coverage], "o", color=_COLOURS[METHOD], label=f"{METHOD}, as it is set")
     top = report.top_one
-    axes.plot([max(top.false, _LEFT)], [top.coverage], "s", color=_COLOURS["radius"], label="nearest key, own radius")
+    axes.plot([max(top.false, _LEFT)], [top.coverage], "s", color=_COLOURS["cosine"], label="nearest key, own radius")
     axes.plot([_LEFT], [1.0], "*", color="#333333", markersize=11, label="oracle", clip_on=False)
     axes.set(
         xscale="log",

@@ -28,12 +28,16 @@ AUC = "question_only_auc"  # before the kind from which rephrasings are told apa
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """A question of a kind; `edit` is the place of the edit that it was made from, None for an open one."""
+    """A question of a kind; `edit` is the place of the edit that it was made from, None for an open one.
+
+    `turns` are what was said before it, oldest first.
+    """
 
     text: str
     kind: str
     edit: int | None
     covered: bool
+    turns: tuple[str, ...] = ()
 
 
 SPOKEN = ("negation", "mention", "prefix", "in_passing")  # kinds that show in the question itself
@@ -54,23 +58,20 @@ class Table:
         fired = [verdict.fired for verdict in verdicts]
         right = [have == want for have, want in zip(fired, self.expected, strict=True)]
         kinds, row = self._places(), self._row(method)
-        for metric, *covered in (
-            ("reliability", PROMPT),
-            ("generalization", REPHRASING),
-            ("generalization", DIALOGUE),
-            ("generalization", MISSPELT),
-            ("generalization", REPHRASING, DIALOGUE),
-        ):
-            found = [right[place] for kind in covered for place in kinds.get(kind, ())]
-            yield from _share(replace(row, metric=metric, kind=covered[0] if len(covered) == 1 else "all"), found)
+        covered = [kind for kind, places in kinds.items() if self.questions[places[0]].covered]
+        for kind in covered:
+            metric = "reliability" if kind == PROMPT else "generalization"
+            yield from _share(replace(row, metric=metric, kind=kind), [right[place] for place in kinds[kind]])
+        asked = [place for kind in covered if kind not in (PROMPT, MISSPELT) for place in kinds[kind]]
+        yield from _share(replace(row, metric="generalization", kind="all"), [right[place] for place in asked])
         wrong = [
             have is not None and have != want
             for have, want in zip(fired, self.expected, strict=True)
             if want is not None
         ]
         yield from _share(replace(row, metric="fire", kind="wrong_edit"), wrong)
-        for kind in KINDS:
-            false = [fired[place] is not None for place in kinds.get(kind, ())]
+        for kind in self._refused():
+            false = [fired[place] is not None for place in kinds[kind]]
             yield from _share(replace(row, metric="false_fire", kind=kind), false)
 
     def of_speed(self, method: str, judged: Sequence[Judged]) -> Iterator[Row]:
@@ -103,12 +104,18 @@ class Table:
     def of_shortcuts(self, vectors: Vectors) -> Iterator[Row]:
         """How well the question alone tells covered ones from each other kind; 0.5 is chance.
 
-        Rephrasings, or dialogues where what makes a negative are words that dialogues have too.
+        Other wordings, or dialogues where what makes a negative are words that dialogues have too.
         """
         kinds = self._places()
         row = replace(self._row("question_only"), unit="AUC")
-        for kind in KINDS:
-            positive = kinds.get(DIALOGUE if kind in SPOKEN else REPHRASING, [])
+        others = [
+            place
+            for kind, places in kinds.items()
+            if kind not in (PROMPT, DIALOGUE, MISSPELT) and self.questions[places[0]].covered
+            for place in places
+        ]
+        for kind in self._refused():
+            positive = kinds.get(DIALOGUE, []) if kind in SPOKEN else others
             places = [*positive, *kinds.get(kind, ())]
             edits = [self.questions[place].edit for place in places]
             groups = [-1 - place if edit is None else edit for place, edit in zip(places, edits, strict=True)]
@@ -123,6 +130,11 @@ class Table:
         for place, question in enumerate(self.questions):
             kinds[question.kind].append(place)
         return dict(kinds)
+
+    def _refused(self) -> list[str]:
+        """The kinds that no edit covers, those of the oldest sets in their order first."""
+        kinds = [kind for kind, places in self._places().items() if not self.questions[places[0]].covered]
+        return sorted(kinds, key=lambda kind: KINDS.index(kind) if kind in KINDS else len(KINDS))
 
     def _row(self, method: str) -> Row:
         """A row to be filled in."""

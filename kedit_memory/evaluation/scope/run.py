@@ -13,23 +13,14 @@ from functools import partial
 from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
-from kedit_memory.evaluation.public import background_of, source_of
+from kedit_memory.evaluation.public import background_of, sources_of
 from kedit_memory.evaluation.rows import Row, Run, describe_run
 from kedit_memory.evaluation.scope import controls
+from kedit_memory.evaluation.scope.cases import CALIBRATING, TEST, OpenQuestion, ScopeCase, ScopeEdit, ScopeSet
 from kedit_memory.evaluation.scope.controls import Point, Verdict
 from kedit_memory.evaluation.scope.reliability import ReliabilityBin, reliability_bins
 from kedit_memory.evaluation.scope.rows import ASKING, OPEN, PROMPT, Question, Table
-from kedit_memory.evaluation.scope.sets import (
-    CALIBRATING,
-    SETS,
-    TEST,
-    OpenQuestion,
-    ScopeCase,
-    ScopeEdit,
-    ScopeSet,
-    open_questions,
-    outside,
-)
+from kedit_memory.evaluation.scope.sets import SETS, open_questions, outside
 from kedit_memory.memory import EditMemory
 from kedit_memory.records import EditRequest, OnConflict, Vectors
 from kedit_memory.routing.question import EXACT, Judged
@@ -84,10 +75,15 @@ class ScopePlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Drawn:
-    """What a plan chose from a set."""
+    """What a plan chose from a set.
+
+    `fitting` are questions of the calibration part, on which simple methods get their threshold; none where these are
+    what is asked.
+    """
 
     edits: tuple[ScopeEdit, ...]
     questions: tuple[Question, ...]
+    fitting: tuple[Question, ...] = ()
 
     @property
     def outside(self) -> list[bool]:
@@ -172,14 +168,19 @@ def run_scope(
         config = asdict(plan) | {"encoder": memory.encoder.name, "encoder_revision": memory.encoder.revision}
         # Asked for before anything is stored, so that a verifier that is missing is said at once.
         model = router.scope.verifier.fingerprint if router.scope.verifies else memory.encoder.name
-        run = describe_run("scope", plan.dataset, config=config, data=source_of(plan.dataset, data), model=model)
+        run = describe_run("scope", plan.dataset, config=config, data=sources_of(plan.dataset, data), model=model)
         stored = Stored(memory=memory, drawn=drawn, ids=remember(memory, drawn.edits, progress))
         parts = partial(_without_parts, stored, router, progress=progress) if plan.ablations else None
         return measure(stored, router.judge_many, run=run, plan=plan, parts=parts, progress=progress)
 
 
-def draw(one: ScopeSet, plan: ScopePlan, strangers: Sequence[OpenQuestion] = ()) -> Drawn:
-    """The edits to store and the questions to ask; every question's edit is stored.
+def draw(
+    one: ScopeSet,
+    plan: ScopePlan,
+    strangers: Sequence[OpenQuestion] = (),
+    for_fitting: Sequence[OpenQuestion] = (),
+) -> Drawn:
+    """The edits to store and the questions to ask, with open questions; every other question's edit is stored.
 
     Of a store smaller than the set, half the edits are of the asked part, where it has so many.
 
@@ -188,22 +189,42 @@ def draw(one: ScopeSet, plan: ScopePlan, strangers: Sequence[OpenQuestion] = ())
     """
     rng = random.Random(f"{one.name}:{plan.seed}")  # noqa: S311 - a sample, no secret
     places = {old: new for new, old in enumerate(_kept(one, plan, rng))}
-    by_kind: dict[str, dict[str, ScopeCase]] = defaultdict(dict)  # each question once: CounterFact repeats some often
-    for case in one.cases:
-        if case.part == plan.part and case.edit in places:
-            by_kind[case.kind].setdefault(case.question.casefold(), case)
-    if not by_kind:
+    edits = tuple(one.edits[old] for old in places)
+    questions = _sampled(one, plan.part, places, plan, rng)
+    if not questions:
         raise InvalidInputError(f"{one.name} has no {plan.part} questions about {len(places)} edits; store more")
-    questions = [
-        Question(text=_line(case.question), kind=case.kind, edit=places[case.edit], covered=case.covered)
+    fitting = [] if plan.part == CALIBRATING else _sampled(one, CALIBRATING, places, plan, rng)
+    questions += _open(strangers, edits)
+    fitting += _open(for_fitting, edits) if fitting else []
+    return Drawn(edits=edits, questions=tuple(questions), fitting=tuple(fitting))
+
+
+def _open(strangers: Sequence[OpenQuestion], edits: Sequence[ScopeEdit]) -> list[Question]:
+    """Those of the open questions that no edit covers."""
+    return [Question(text=_line(o.text), kind=OPEN, edit=None, covered=False) for o in outside(strangers, edits)]
+
+
+def _sampled(
+    one: ScopeSet, part: str, places: Mapping[int, int], plan: ScopePlan, rng: random.Random
+) -> list[Question]:
+    """Questions of a part about the edits at `places`, of each kind as many as the plan allows."""
+    by_kind: dict[str, dict[tuple[str, ...], ScopeCase]] = defaultdict(
+        dict
+    )  # each once: CounterFact repeats some often
+    for case in one.cases:
+        if case.part == part and case.edit in places:
+            by_kind[case.kind].setdefault((*case.turns, case.question.casefold()), case)
+    return [
+        Question(
+            text=_line(case.question),
+            kind=case.kind,
+            edit=places[case.edit],
+            covered=case.covered,
+            turns=tuple(map(_line, case.turns)),
+        )
         for cases in by_kind.values()
         for case in rng.sample(list(cases.values()), min(plan.questions, len(cases)))
     ]
-    edits = tuple(one.edits[old] for old in places)
-    questions += [
-        Question(text=_line(other.text), kind=OPEN, edit=None, covered=False) for other in outside(strangers, edits)
-    ]
-    return Drawn(edits=edits, questions=tuple(questions))
 
 
 def remember(memory: EditMemory, edits: Sequence[ScopeEdit], progress: Progress = lambda _: None) -> list[str]:
@@ -211,7 +232,13 @@ def remember(memory: EditMemory, edits: Sequence[ScopeEdit], progress: Progress 
     ids: list[str] = []
     for start in range(0, len(edits), _BATCH):
         requests = [
-            EditRequest(prompt=one.prompt, target=one.target, subject=one.subject, aliases=one.aliases)
+            EditRequest(
+                prompt=one.prompt,
+                target=one.target,
+                subject=one.subject or None,
+                aliases=one.aliases,
+                paraphrases=one.paraphrases,
+            )
             for one in edits[start : start + _BATCH]
         ]
         ids += [edit.id for edit in memory.add_many(requests, on_conflict=OnConflict.KEEP_BOTH)]
@@ -225,39 +252,47 @@ def measure(
     *,
     run: Run,
     plan: ScopePlan,
-    parts: Callable[[Vectors], Methods] | None = None,
+    parts: Callable[[Sequence[str], Vectors], Methods] | None = None,
     progress: Progress = lambda _: None,
 ) -> ScopeReport:
-    """Ask every question and count, for the router, for what it is compared with, and for it without its `parts`."""
+    """Ask every question and count, for the router, for what it is compared with, and for it without its `parts`.
+
+    The others stand at the threshold that lets as many of the questions for fitting through as the router does.
+    """
     drawn, expected = stored.drawn, stored.expected
-    texts = [question.text for question in drawn.questions]
+    fitted = len(drawn.fitting)
+    texts = [_spoken(question) for question in (*drawn.fitting, *drawn.questions)]
     judged = _asked(texts, judge, progress)
-    own = [Verdict(edit=one.edit_id, score=one.score, fires=one.fires) for one in judged]
-    vectors = stored.memory.encode(texts)  # (questions, dim)
-    simple = _baselines(stored, vectors, progress)
+    verdicts = [Verdict(edit=one.edit_id, score=one.score, fires=one.fires) for one in judged]
+    own, judged = verdicts[fitted:], judged[fitted:]
+    vectors = stored.memory.encode(texts)  # (questions for fitting and others, dim)
+    simple = _baselines(stored, texts, vectors, progress)
     name = METHOD if plan.scope == "verified" else f"{METHOD}-{plan.scope}"
-    rate = sum(v.fires for v, out in zip(own, drawn.outside, strict=True) if out) / max(1, sum(drawn.outside))
-    methods = {name: own, "own_radius": simple["radius"]} | _controls(expected)
-    for method, verdicts in (simple | (parts(vectors) if parts else {})).items():
-        methods[method] = verdicts if method in ABLE else controls.matched(verdicts, drawn.outside, rate)
+    fit = slice(fitted or None)  # where there is nothing for fitting, what is asked serves for it
+    outside = [not question.covered for question in drawn.fitting or drawn.questions]
+    rate = sum(v.fires for v, out in zip(verdicts[fit], outside, strict=True) if out) / max(1, sum(outside))
+    methods = {name: own, "own_radius": simple["cosine"][fitted:]} | _controls(expected)
+    for method, found in (simple | (parts(texts, vectors) if parts else {})).items():
+        bound = controls.threshold(found[fit], outside, rate)
+        methods[method] = found[fitted:] if method in ABLE else controls.above(found[fitted:], bound)
     table = Table(run=run, questions=drawn.questions, expected=expected, edits=len(stored.memory), seed=plan.seed)
     rows = [row for method, verdicts in methods.items() for row in table.of_method(method, verdicts)]
     asked = [place for place, question in enumerate(drawn.questions) if question.kind != PROMPT]
     wanted = [expected[place] for place in asked]
     curves = {
         method: tuple(controls.curve([verdicts[place] for place in asked], wanted))
-        for method, verdicts in {METHOD: own, **simple}.items()
+        for method, verdicts in {METHOD: own, **{name: found[fitted:] for name, found in simple.items()}}.items()
     }
     progress("telling the classes apart by the question alone")
     bins = _bins(judged, expected)
     wrong = _wrong(stored, judged)
     rows += [*table.of_doubts(name, [one.kind for one in wrong if one.doubtful]), *table.of_bins(name, bins)]
-    rows += [*table.of_speed(name, judged), *table.of_shortcuts(vectors)]
+    rows += [*table.of_speed(name, judged), *table.of_shortcuts(vectors[fitted:])]
     return ScopeReport(
         rows=tuple(rows),
         curves=curves,
         operating=_operating([own[place] for place in asked], wanted),
-        top_one=_operating([simple["radius"][place] for place in asked], wanted),
+        top_one=_operating([methods["own_radius"][place] for place in asked], wanted),
         bins=tuple(bins),
         wrong=tuple(wrong),
     )
@@ -273,21 +308,26 @@ def _asked(texts: Sequence[str], judge: Judge, progress: Progress) -> list[Judge
 
 def _read(plan: ScopePlan, data: Path | None) -> Drawn:
     one = SETS[plan.dataset](data, seed=plan.seed)
-    strangers = open_questions(data, plan.open_questions, plan.seed) if data and plan.open_questions else []
-    return draw(one, plan, strangers)
+    strangers = open_questions(data, 2 * plan.open_questions, plan.seed) if data and plan.open_questions else []
+    return draw(one, plan, strangers[::2], strangers[1::2])
 
 
 def _verifier(folder: Path | None) -> ScopeVerifier | None:
     if folder is None:
         return None
-    from kedit_memory.models.pair import PairModel  # loads torch
+    from kedit_memory.models.reader import ScopeReader  # loads torch
 
-    return ScopeVerifier(PairModel.load(folder))
+    return ScopeVerifier(ScopeReader.load(folder))
 
 
 def _line(text: str) -> str:
-    """The text as the router takes it: a question is one line, so a dialogue's turns follow each other."""
+    """The text in one line, as the router takes a question."""
     return " ".join(text.split())
+
+
+def _spoken(question: Question) -> str:
+    """The question after the turns before it."""
+    return " ".join((*question.turns, question.text))
 
 
 def _kept(one: ScopeSet, plan: ScopePlan, rng: random.Random) -> list[int]:
@@ -300,23 +340,28 @@ def _kept(one: ScopeSet, plan: ScopePlan, rng: random.Random) -> list[int]:
     return sorted(rng.sample(asked, half) + rng.sample(others, plan.edits - half))
 
 
-def _baselines(stored: Stored, vectors: Vectors, progress: Progress) -> dict[str, list[Verdict]]:
+def _baselines(stored: Stored, texts: Sequence[str], vectors: Vectors, progress: Progress) -> Methods:
     def tick(name: str) -> Callable[[int], None]:
         return lambda place: progress(f"{name}: question {place:,}") if place and place % _BATCH == 0 else None
 
-    prompts = [edit.prompt for edit in stored.drawn.edits]
-    texts = [question.text for question in stored.drawn.questions]
+    worded = [
+        (text, name)
+        for edit, name in zip(stored.drawn.edits, stored.ids, strict=True)
+        for text in (edit.prompt, *edit.paraphrases)
+    ]
+    wordings, ids = [text for text, _ in worded], [name for _, name in worded]
     return {
-        "radius": controls.by_radius(stored.memory, vectors, tick("radius")),
-        "bm25": controls.by_bm25(prompts, stored.ids, texts, tick("bm25")),
+        "cosine": controls.by_cosine(stored.memory, vectors, tick("cosine")),
+        "bm25": controls.by_bm25(wordings, ids, texts, tick("bm25")),
     }
 
 
-def _without_parts(stored: Stored, router: Router, vectors: Vectors, *, progress: Progress) -> Methods:
+def _without_parts(
+    stored: Stored, router: Router, texts: Sequence[str], vectors: Vectors, *, progress: Progress
+) -> Methods:
     """The router with one part taken out, by the part."""
     from kedit_memory.evaluation.scope import ablations  # loads torch
 
-    texts = [question.text for question in stored.drawn.questions]
     prompts = [edit.prompt for edit in stored.drawn.edits]
     progress("without the cross-encoder, without the verifier, without the link, with one key")
     return {

@@ -9,13 +9,35 @@ import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kedit_memory.evaluation.metrics import normalise
-from kedit_memory.evaluation.negatives import dropped, in_passing, mention, misspelt, negated, similar_name, swapped
 from kedit_memory.evaluation.public import folder_of, read_json, read_json_lines
+from kedit_memory.evaluation.scope.cases import (
+    CALIBRATING,
+    TEST,
+    TRAINING,
+    OpenQuestion,
+    ScopeEdit,
+    ScopeSet,
+    SetBuilder,
+    overlapping,
+    plain,
+    spans,
+    with_overlapping,
+)
+from kedit_memory.evaluation.scope.faq import FAQ
+from kedit_memory.evaluation.scope.followups import followups_set
+from kedit_memory.evaluation.scope.intents import INTENTS
+from kedit_memory.evaluation.scope.languages import languages_set
+from kedit_memory.evaluation.scope.long_answers import long_answers_set
+from kedit_memory.evaluation.scope.policies import policies_set
+from kedit_memory.evaluation.scope.qamr import qamr_set
+from kedit_memory.evaluation.scope.same_question import PAIRS
+from kedit_memory.evaluation.scope.statements import statements_set
+from kedit_memory.words import words
 from kedit_memory.world import World, load_world
 
 # Relations of the held-out part, by their Wikidata property. Some fields of meaning are held out whole (currencies,
@@ -52,22 +74,6 @@ SEEN_WORDS = re.compile(
     r"speaks?|spoken?|develop\w*|employ\w*)\b",
     re.IGNORECASE,
 )
-# Properties whose questions share wordings ("is located in"): a question of one is no honest negative of another.
-_OVERLAPPING = (
-    {"P17", "P131", "P276", "P30", "P361", "P47", "P159", "P740"},
-    {"P103", "P1412", "P364", "P37", "P407"},
-    {"P19", "P27", "P495", "P740", "P17", "P131", "P276"},
-    {"P176", "P178", "P127", "P495", "P170", "P50", "P112"},
-    {"P101", "P106", "P39", "P800"},
-    {"P1303", "P136", "P413", "P106", "P641"},
-    {"P361", "P463"},
-    {"P36", "P1376"},
-    {"P937", "P108"},
-    {"P279", "P31", "P361"},
-    {"P190", "P530", "P47"},
-    {"P364", "P495"},  # "X, formulated in": in a language, or in a country
-)
-
 
 # Prompts of CounterFact whose property neither its known facts nor ParaRel tell.
 _LABELS = {
@@ -89,13 +95,10 @@ _ALSO = {
     "The {s} is a kind of": ("animal_family", "diet"),
 }
 
-_ALSO_IN_PASSING = frozenset({"same_relation", "same_subject"})
 _MADE_SHARE = 0.25  # of the edits of a large set get a question of every kind that the factory makes
 _TURNED = 0.5  # of zsRE's subjects have their other property stored, so that its questions are negatives
 _SHARED = 5  # subjects that two relations of ParaRel have both, from which on one can be asked where the other can
 _NOT_STORED = 0.3  # of the facts of a set that gives all that is known about a subject: they are asked as negatives
-
-TRAINING, CALIBRATING, TEST = "training", "calibration", "test"
 
 
 def part_of(relation: str) -> str:
@@ -103,161 +106,6 @@ def part_of(relation: str) -> str:
     if relation in CALIBRATION:
         return CALIBRATING
     return TEST if relation in HELD_OUT_PROPERTIES or relation in HELD_OUT_RELATIONS else TRAINING
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScopeEdit:
-    """An edit of a set; `aliases` are other names of the subject that the set gives.
-
-    `truth` holds the answers that were right before the edit, which tell a question that asks for the same thing.
-    """
-
-    prompt: str
-    target: str
-    subject: str
-    part: str
-    relation: str = ""
-    aliases: tuple[str, ...] = ()
-    truth: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class OpenQuestion:
-    """A question that was not made from the edits, with its accepted answers."""
-
-    text: str
-    answers: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScopeCase:
-    """A question, what kind it is, and which edit covers it: `covered` false where `edit` is only the nearest one."""
-
-    question: str
-    kind: str
-    edit: int
-    covered: bool
-    part: str
-
-    @property
-    def held_out(self) -> bool:
-        """Whether it may be reported: neither trained on nor used to choose a threshold."""
-        return self.part == TEST
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScopeSet:
-    """All edits of a set and all its questions; `dropped` counts prompts with more than one answer."""
-
-    name: str
-    edits: tuple[ScopeEdit, ...]
-    cases: tuple[ScopeCase, ...]
-    dropped: int = 0
-
-
-class SetBuilder:
-    """Collects the edits and cases of one set."""
-
-    def __init__(self, name: str, seed: int) -> None:
-        self.name = name
-        self.rng = random.Random(f"{name}:{seed}")  # noqa: S311 - a reproducible sample
-        self.edits: list[ScopeEdit] = []
-        self.cases: list[ScopeCase] = []
-        self.dropped = 0
-        self._taken: dict[str, int] = {}
-        self._subjects: set[tuple[str, str]] = set()  # relation and subject of each edit
-        self._asked: list[frozenset[str]] = []  # the relations that each case may be read to ask for
-
-    def add(self, edit: ScopeEdit) -> int | None:
-        """The place of a new edit; None where another holds the same prompt, or says the same relation of its subject.
-
-        Two answers to one question in one store are a clash that no scope can settle.
-        """
-        key, slot = edit.prompt.casefold(), (edit.relation, _plain(edit.subject))
-        if key in self._taken or (edit.relation and slot in self._subjects):
-            self.dropped += 1
-            return None
-        self._taken[key] = len(self.edits)
-        self._subjects.add(slot)
-        self.edits.append(edit)
-        self.case("prompt", len(self.edits) - 1, edit.prompt, covered=True)
-        return len(self.edits) - 1
-
-    def case(self, kind: str, edit: int, question: str | None, *, covered: bool, asked: Iterable[str] = ()) -> None:
-        """A question of an edit, in the edit's part; None is passed over.
-
-        `asked` are the relations that its wording may be read to ask for, in a covered one beside the edit's own.
-        """
-        if question and question.strip():
-            part = self.edits[edit].part
-            self.cases.append(ScopeCase(question=question.strip(), kind=kind, edit=edit, covered=covered, part=part))
-            self._asked.append(frozenset(asked))
-
-    def made(self, edit: int, question: str, names: Sequence[str], readings: Iterable[str] = ()) -> None:
-        """One question of every kind that the factory makes, of an edit and one of its questions.
-
-        `readings` are the relations that the question's wording may be read to ask for.
-        """
-        one = self.edits[edit]
-        if one.subject not in question:
-            return
-        like = similar_name(one.subject, names, self.rng)
-        named = question.replace(one.subject, like)
-        asked = _with_overlapping(one.relation) or {one.relation}
-        self.case("similar_name", edit, named, covered=False, asked=asked)
-        turned = swapped(question, one.subject, one.target)
-        self.case("swapped", edit, turned, covered=False, asked=asked)
-        self.case("negation", edit, negated(question, self.rng), covered=False)
-        self.case("mention", edit, mention(one.subject, self.rng), covered=False)
-        self.case("dialogue", edit, in_passing(question, one.subject, self.rng), covered=True, asked=readings)
-        self.case("prefix", edit, dropped(question, self.rng), covered=False)
-        slipped = misspelt(question, one.subject, random.Random(question))  # noqa: S311 - a reproducible sample
-        self.case("misspelt", edit, slipped, covered=True, asked=readings)
-
-    def finished(self) -> ScopeSet:
-        """The set; a question that another edit truly covers is taken out and counted."""
-        cases = [
-            case
-            for case, asked in zip(self.cases, self._asked, strict=True)
-            if case.kind == "prompt" or not self._of_another(case, asked)
-        ]
-        dropped = self.dropped + len(self.cases) - len(cases)
-        cases += [self._in_passing(case) for case in cases if case.kind in _ALSO_IN_PASSING and not case.covered]
-        return ScopeSet(name=self.name, edits=tuple(self.edits), cases=tuple(cases), dropped=dropped)
-
-    def _in_passing(self, case: ScopeCase) -> ScopeCase:
-        """The case after other words, as a dialogue has a covered one, so that these words do not give a class away."""
-        rng = random.Random(case.question)  # noqa: S311 - a reproducible sample
-        text = in_passing(case.question, self.edits[case.edit].subject, rng)
-        return replace(case, kind="in_passing", question=text)
-
-    def _of_another(self, case: ScopeCase, asked: frozenset[str]) -> bool:
-        """Whether another edit has the question as its prompt, or is about a subject and relation that it asks for."""
-        owner = self._taken.get(case.question.casefold())
-        if owner is not None:
-            return owner != case.edit or not case.covered
-        if not asked:
-            return False
-        own = (self.edits[case.edit].relation, _plain(self.edits[case.edit].subject))
-        held = {(relation, span) for relation in asked for span in _spans(case.question)} - {own}
-        return not held.isdisjoint(self._subjects)
-
-
-def _plain(text: str) -> str:
-    """A text as subjects are sought in it: without case, possessives and marks at the ends of words."""
-    words = (f"{word} ".replace("'s ", " ").strip(" ,.?!:;") for word in text.casefold().split())
-    return " ".join(word for word in words if word)
-
-
-def _spans(text: str) -> set[str]:
-    """Every run of a text's words, as `_plain` has them."""
-    words = _plain(text).split()
-    return {" ".join(words[i:k]) for i in range(len(words)) for k in range(i + 1, len(words) + 1)}
-
-
-def _with_overlapping(*relations: str) -> set[str]:
-    """The relations with those whose questions share wordings with theirs."""
-    return set(relations).union(*(group for group in _OVERLAPPING if not group.isdisjoint(relations))) - {""}
 
 
 def _bare(cloze: str) -> str:
@@ -401,13 +249,13 @@ def _pararel_negatives(builder: SetBuilder, place: int, known: _ParaRel, of_subj
     rng, subject, name = builder.rng, builder.edits[place].subject, builder.edits[place].relation
     if found := _other_pattern(name, of_subject[subject], known, rng):
         other, pattern = found
-        asked = _with_overlapping(other)
+        asked = with_overlapping(other)
         builder.case("same_subject", place, _put(pattern, subject), covered=False, asked=asked)
     fellow = rng.choice(sorted(known.alike[name]) or [name])
     stranger = rng.choice(known.facts[fellow])["sub_label"]
     if name not in of_subject[stranger]:
         question = _put(rng.choice(known.clozes[name]), stranger)
-        builder.case("same_relation", place, question, covered=False, asked=_with_overlapping(name))
+        builder.case("same_relation", place, question, covered=False, asked=with_overlapping(name))
 
 
 def _other_pattern(name: str, own: set[str], known: _ParaRel, rng: random.Random) -> tuple[str, str] | None:
@@ -416,7 +264,7 @@ def _other_pattern(name: str, own: set[str], known: _ParaRel, rng: random.Random
     None where no relation can be asked of the subject, or the pattern is one of the edit's relation, too.
     """
     clozes = known.clozes
-    other = [n for n in clozes if n in known.alike[name] | own and n != name and clozes[n] and not _overlap(n, name)]
+    other = [n for n in clozes if n in known.alike[name] | own and n != name and clozes[n] and not overlapping(n, name)]
     had = [n for n in other if n in own]
     pool = had if had and rng.random() < 0.5 else other
     pool = [n for n in pool if (part_of(n) == TRAINING) == (part_of(name) == TRAINING)] or pool
@@ -464,7 +312,7 @@ def counterfact_set(data: Path, *, seed: int = 1) -> ScopeSet:
         else:
             builder.case("rephrasing", place, row["rephrase_prompt"], covered=True)
         other = (prefix or "") + row["locality_prompt"]
-        builder.case("same_relation", place, other, covered=False, asked=_with_overlapping(relation))
+        builder.case("same_relation", place, other, covered=False, asked=with_overlapping(relation))
         if not relation:
             continue
         if builder.rng.random() < _MADE_SHARE:
@@ -594,15 +442,32 @@ def outside(asked: Sequence[OpenQuestion], edits: Iterable[ScopeEdit]) -> list[O
     """The questions that no edit covers.
 
     An edit covers one that names its subject and whose answer was the edit's own before it was made: "in what year was
-    Nikola Tesla born", of 1856, where a birth year of Nikola Tesla is stored.
+    Nikola Tesla born", of 1856, where a birth year of Nikola Tesla is stored. A statement may cover one whose answer
+    and half of whose words are in it.
     """
     truths: dict[str, set[str]] = defaultdict(set)
+    statements: dict[str, list[tuple[str, frozenset[str]]]] = defaultdict(list)  # by each of their words
     for edit in edits:
         for name in (edit.subject, *edit.aliases):
-            truths[_plain(name)] |= {normalise(truth) for truth in edit.truth} - {""}
+            truths[plain(name)] |= {normalise(truth) for truth in edit.truth} - {""}
+        if edit.prompt == edit.target:
+            held = frozenset(words(edit.prompt))
+            for word in held:
+                statements[word].append((f" {normalise(edit.prompt)} ", held))
     return [
-        one for one in asked if not any(_same_answer(one, truths[span]) for span in _spans(one.text) if span in truths)
+        one
+        for one in asked
+        if not any(_same_answer(one, truths[span]) for span in spans(one.text) if span in truths)
+        and not _stated(one, statements)
     ]
+
+
+def _stated(asked: OpenQuestion, statements: Mapping[str, Sequence[tuple[str, frozenset[str]]]]) -> bool:
+    """Whether a statement holds an answer and half of the words of the question."""
+    own = frozenset(words(asked.text))
+    answers = [f" {normalise(answer)} " for answer in asked.answers]
+    near = {one for word in own for one in statements.get(word, ())}
+    return any(2 * len(own & held) >= len(own) and any(answer in text for answer in answers) for text, held in near)
 
 
 def _same_answer(asked: OpenQuestion, truths: Iterable[str]) -> bool:
@@ -616,12 +481,25 @@ def _mostly(part: str, whole: str) -> bool:
     return f" {part} " in f" {whole} " and (bool(year) or 2 * len(part.split()) > len(whole.split()))
 
 
-SETS: Mapping[str, Callable[..., ScopeSet]] = {
+# Facts about a named subject, which the editors of a model are compared on, too.
+FACTS: Mapping[str, Callable[..., ScopeSet]] = {
     "counterfact": counterfact_set,
     "zsre": zsre_set,
     "pararel": pararel_set,
     "lre": lre_set,
     "world": world_set,
+}
+SETS: Mapping[str, Callable[..., ScopeSet]] = {
+    **FACTS,
+    "statements": statements_set,
+    "qamr": qamr_set,
+    "policies": policies_set,
+    "long_answers": long_answers_set,
+    "followups": followups_set,
+    "languages": languages_set,
+    **INTENTS,
+    **FAQ,
+    **PAIRS,
 }
 
 
@@ -640,10 +518,6 @@ def _clozes(path: Path) -> list[str]:
     cut = (re.sub(r"\s*\[Y\]\s*\.?\s*$", "", p.strip()) for p in found if re.search(r"\[Y\]\s*\.?\s*$", p.strip()))
     clean = (re.sub(r"\s+", " ", p.replace("[X]", "{}")).strip() for p in cut if "[X]" in p)
     return sorted(dict.fromkeys(clean))
-
-
-def _overlap(one: str, other: str) -> bool:
-    return any(one in group and other in group for group in _OVERLAPPING)
 
 
 def _counterfact_labels(data: Path, rows: Iterable[Mapping[str, str]]) -> dict[str, str]:

