@@ -39,6 +39,17 @@ def asked_of(asked: str | Dialogue) -> tuple[str, tuple[Message, ...]]:
     return turns_of(asked, None) if isinstance(asked, str) else turns_of(None, asked)
 
 
+def after(turns: Sequence[str], question: str) -> str | Dialogue:
+    """A question after turns of which only the texts are known, oldest first: each other one is the user's.
+
+    The last one before the question is the assistant's.
+    """
+    if not turns:
+        return question
+    said = [Message(TOLD if back % 2 == 0 else ASKED, text) for back, text in enumerate(reversed(turns))]
+    return (*reversed(said), Message(ASKED, question))
+
+
 def window(turns: Sequence[Message]) -> tuple[str, ...]:
     """What of the turns before a question it may lean on, oldest first: the last of the user and of the assistant."""
     left = {ASKED: TURNS, TOLD: TURNS}
