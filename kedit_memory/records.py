@@ -186,6 +186,7 @@ class Match:
     radius: float
     rejected: bool = False  # a question rejected for this edit is as near as its nearest key, or nearer
     score: float | None = None  # the verifier's estimate, 0 to 1, that the edit answers; None where it was not asked
+    differs: str | None = None  # the value in which question and edit certainly differ: "20 kg against 10 kg"
 
     @property
     def in_scope(self) -> bool:

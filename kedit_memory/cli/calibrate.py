@@ -32,11 +32,19 @@ def calibrate() -> None:
 def scope(
     file: Annotated[
         Path,
-        typer.Argument(parser=o.path_of, help='Lines {"question": …, "edit": …}: an edit\'s id, or null for none.'),
+        typer.Argument(
+            parser=o.path_of,
+            help='Lines {"question": …, "edit": …}: an edit\'s id, or null for none; "turns": […] before a follow-up.',
+        ),
     ],
     alpha: Annotated[
-        float, typer.Option("--alpha", help="The share of out-of-scope questions for which an edit may fire.")
-    ] = 0.01,
+        float | None,
+        typer.Option(
+            "--alpha",
+            help="The share of out-of-scope questions for which an edit may fire; by default, for each kind of "
+            "question, the smallest of 0.5%, 1%, 2% and 5% for which the file has enough.",
+        ),
+    ] = None,
     confidence: Annotated[
         float, typer.Option("--confidence", help="The probability with which that share is kept.")
     ] = 0.95,
@@ -46,11 +54,12 @@ def scope(
 ) -> None:
     """Certify how sure the verifier must be before an edit answers, and keep that in the store.
 
-    The file's questions must be new to the verifier, and like those that will be asked.
+    Each kind of question is certified on its own cases, some hundreds that no edit answers. The file's questions must
+    be new to the verifier, and like those that will be asked.
     """
     from kedit_memory.evaluation.rows import describe_run
     from kedit_memory.routing.calibration import NOTE, Basis
-    from kedit_memory.routing.certify import certify
+    from kedit_memory.routing.certify import ALPHAS, certify
     from kedit_memory.routing.labelled import read_cases, score_cases
     from kedit_memory.routing.router import Router
 
@@ -58,7 +67,9 @@ def scope(
         edits = {edit.id for edit in memory.all(namespace=namespace)}
         labelled = read_cases(file, known=edits)
         router = Router(memory)
-        judged = router.judge_many([case.question for case in labelled], namespace=namespace)
+        texts, turns = [case.question for case in labelled], [case.turns for case in labelled]
+        judged = router.judge_many(texts, turns=turns, namespace=namespace)
+        cases = score_cases(labelled, judged, file.name)
         basis = Basis(
             encoder=memory.encoder.name,
             encoder_revision=memory.encoder.revision,
@@ -67,10 +78,11 @@ def scope(
             edits=len(edits),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        calibration = certify(score_cases(labelled, judged), basis=basis, alpha=alpha, confidence=confidence)
+        alphas = ALPHAS if alpha is None else (alpha,)
+        calibration = certify(cases, basis=basis, alphas=alphas, confidence=confidence)
         memory.set_note(NOTE, calibration.to_json())
     if as_json:
-        config = {"alpha": alpha, "confidence": confidence}
+        config = {"alphas": alphas, "confidence": confidence}
         run = describe_run("calibrate-scope", file.name, config=config, data=file, model=basis.verifier)
         emit(as_json=True, document=_document(calibration, run), lines=())
     else:
@@ -109,7 +121,7 @@ def _print_table(calibration: "Calibration") -> None:
     from rich.table import Table
 
     console = table_console(_PRINTED_WIDTH)
-    table = Table("stratum", "threshold", "false fires", "bound", "out of scope", "coverage", "covered")
+    table = Table("stratum", "threshold", "false fires", "certified", "out of scope", "coverage", "covered")
     for stratum, held in calibration.thresholds.items():
         table.add_row(stratum, *_cells(held))
     for stratum in calibration.uncertified:
@@ -122,13 +134,15 @@ def _print_table(calibration: "Calibration") -> None:
 
 
 def _cells(held: "Threshold") -> tuple[str, ...]:
+    from kedit_memory.routing.calibration import percent
+
     coverage = "none asked"
     if held.coverage is not None:
         coverage = f"{held.coverage:.1%} ({held.coverage_low:.1%} to {held.coverage_high:.1%})"
     return (
         f"{held.value:.6g}",
         f"{held.fired / held.outside:.2%}",
-        f"≤ {held.upper:.2%}",
+        f"≤ {percent(held.alpha)}",
         f"{held.outside:,}",
         coverage,
         f"{held.covered:,}",

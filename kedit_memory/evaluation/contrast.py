@@ -8,7 +8,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from kedit_memory.errors import UnknownNameError
 from kedit_memory.evaluation import invented, lexicons
@@ -93,8 +93,19 @@ def asks_yes_or_no(text: str) -> bool:
     return bool(_AUXILIARY_FIRST.match(text))
 
 
+@lru_cache(4096)
+def _tokens(text: str) -> frozenset[str]:
+    """The words of a text, of which a slow search needs one to begin."""
+    return frozenset(_WORD.findall(text.lower()))
+
+
+_WORD = re.compile(r"[^\W\d_]+")
+_DIGIT = re.compile(r"\d")
+
+
 # Numbers, units, dates, ordinals, versions, currencies
 
+_MONTH_WORDS = frozenset(month.lower() for month in lexicons.MONTHS)
 _MONTH = "|".join(lexicons.MONTHS)
 _NUMBER = re.compile(
     r"(?<![\w.,:/$€£¥₹#-])(?<!version )(?<!release )(\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)"
@@ -121,9 +132,11 @@ _VERSION = re.compile(
 
 def _numbers(text: str, part: str) -> Iterator[_Slot]:
     del part  # every number may stand in any part
-    for found in _NUMBER.finditer(text):
+    for found in _NUMBER.finditer(text) if _DIGIT.search(text) else ():
         if not _YEAR.fullmatch(found[0]) and not _DAY_AFTER.search(text[max(0, found.start() - 10) : found.end()]):
             yield _Slot(found.start(), found.end(), _other_numbers(found[0]))
+    if _tokens(text).isdisjoint(lexicons.NUMBERS):
+        return
     for found in _NUMBER_WORD.finditer(text):
         if not _in_a_name(text, found):
             others = (word for word in lexicons.NUMBERS[2:] if word != found[0].lower())
@@ -150,6 +163,8 @@ def _years(found: str) -> tuple[str, ...]:
 
 def _dates(text: str, part: str) -> Iterator[_Slot]:
     del part
+    if not _DIGIT.search(text) and _tokens(text).isdisjoint(_MONTH_WORDS):
+        return
     for found in _YEAR.finditer(text):
         step = 10 if text[found.end() : found.end() + 1] == "s" else 0
         others = tuple(str(int(found[0]) + one) for one in (-20, -10, 10)) if step else _years(found[0])
@@ -165,11 +180,14 @@ def _dates(text: str, part: str) -> Iterator[_Slot]:
 
 _WEEKDAY = re.compile(rf"\b({'|'.join(lexicons.WEEKDAYS)})(?=s?\b)")
 _NEAR_DAY = re.compile(r"\b(today|tomorrow|yesterday|weekdays|weekends)\b", re.IGNORECASE)
+_DAYS = frozenset({"mon", "tue", "wed", "thu", "fri", "sat", "sun", "tod", "tom", "yes", "wee"})
 _NEAR_DAYS = (("today", "tomorrow", "yesterday"), ("weekdays", "weekends"))
 
 
 def _weekdays(text: str, part: str) -> Iterator[_Slot]:
     del part
+    if not any(word[:3] in _DAYS for word in _tokens(text)):
+        return
     for found in _WEEKDAY.finditer(text):
         yield _Slot(found.start(), found.end(), tuple(day for day in lexicons.WEEKDAYS if day != found[0]))
     for found in _NEAR_DAY.finditer(text):
@@ -180,6 +198,8 @@ def _weekdays(text: str, part: str) -> Iterator[_Slot]:
 
 def _ordinals(text: str, part: str) -> Iterator[_Slot]:
     del part
+    if not _DIGIT.search(text) and _tokens(text).isdisjoint(lexicons.ORDINALS):
+        return
     for found in _ORDINAL.finditer(text):
         if _in_a_name(text, found) or re.search(r"\b(?:a|per|each|every) $", text[: found.start()]):
             continue
@@ -195,7 +215,7 @@ def _ordinals(text: str, part: str) -> Iterator[_Slot]:
 
 def _versions(text: str, part: str) -> Iterator[_Slot]:
     del part
-    for found in _VERSION.finditer(text):
+    for found in _VERSION.finditer(text) if _DIGIT.search(text) else ():
         numbers = [int(number) for number in found[1].split(".")]
         others = []
         for place, number in enumerate(numbers):
@@ -245,7 +265,7 @@ _MONEY_SIGN = re.compile(r"(?<!\w)[$€£¥₹₩₺](?=\d)")
 
 
 def _currencies(text: str, part: str) -> Iterator[_Slot]:
-    for found in _MONEY_SIGN.finditer(text):
+    for found in _MONEY_SIGN.finditer(text) if _DIGIT.search(text) else ():
         others = tuple(sign for sign in lexicons.words("currency_sign", part) if sign != found[0])
         yield _Slot(found.start(), found.end(), others)
     for kind in ("currency", "currency_code"):
@@ -254,15 +274,20 @@ def _currencies(text: str, part: str) -> Iterator[_Slot]:
 
 def _of_set(text: str, kind: str, part: str) -> Iterator[_Slot]:
     """Slots of a set of names, of which every one may be replaced, by those of the part; none inside a longer name."""
-    for found in _set_pattern(kind).finditer(text):
+    pattern, words = _set_pattern(kind)
+    if words.isdisjoint(_tokens(text)):
+        return
+    for found in pattern.finditer(text):
         others = tuple(word for word in lexicons.words(kind, part) if word != found[0])
         if others and not (_NAME_BEFORE.search(text[: found.start()]) or _NAME_AFTER.match(text, found.end())):
             yield _Slot(found.start(), found.end(), others)
 
 
 @cache
-def _set_pattern(kind: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w-])(?:{'|'.join(lexicons.every(kind))})(?![\w-])")
+def _set_pattern(kind: str) -> tuple[re.Pattern[str], frozenset[str]]:
+    """What finds the words of a set, and the words in lower case."""
+    words = lexicons.every(kind)
+    return re.compile(rf"(?<![\w-])(?:{'|'.join(words)})(?![\w-])"), frozenset(map(str.lower, words))
 
 
 def _places(text: str, part: str) -> Iterator[_Slot]:
@@ -270,11 +295,14 @@ def _places(text: str, part: str) -> Iterator[_Slot]:
         yield from _of_set(text, kind, part)
 
 
+_FIRST_NAMES = frozenset(map(str.lower, invented.FIRST_NAMES + lexicons.COMMON_NAMES))
 _FIRST_NAME = re.compile(rf"\b(?:{'|'.join(invented.FIRST_NAMES + lexicons.COMMON_NAMES)})(?=\b(?! ?[’-]))")
 
 
 def _persons(text: str, part: str) -> Iterator[_Slot]:
     del part
+    if _tokens(text).isdisjoint(_FIRST_NAMES):
+        return
     for found in _FIRST_NAME.finditer(text):
         yield _Slot(found.start(), found.end(), tuple(one for one in invented.FIRST_NAMES if one != found[0]))
 
@@ -313,8 +341,8 @@ _IS_OPEN = re.compile(
 
 
 @cache
-def _words(kind: str, part: str) -> tuple[re.Pattern[str], Mapping[str, tuple[str, ...]]]:
-    """What finds the words of a kind, and what may stand for each of them."""
+def _words(kind: str, part: str) -> tuple[re.Pattern[str], Mapping[str, tuple[str, ...]], frozenset[str]]:
+    """What finds the words of a kind, what may stand for each of them, and the words with which they begin."""
     others: dict[str, tuple[str, ...]] = {}
     for group in lexicons.groups(kind, part):
         for member in group:
@@ -322,26 +350,33 @@ def _words(kind: str, part: str) -> tuple[re.Pattern[str], Mapping[str, tuple[st
                 forms = tuple(one[min(place, len(one) - 1)] for one in group if one is not member)
                 others[form] = others.get(form, ()) + forms
     longest = sorted(others, key=len, reverse=True)
-    return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, longest))})(?![\w-])", re.IGNORECASE), others
+    pattern = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, longest))})(?![\w-])", re.IGNORECASE)
+    return pattern, others, frozenset(_WORD.findall(form)[0] for form in others)
 
 
 def _swaps(kind: str) -> Callable[[str, str], Iterator[_Slot]]:
     """A finder of the words of a kind."""
 
     def find(text: str, part: str) -> Iterator[_Slot]:
-        pattern, others = _words(kind, part)
-        refused = _NOT_HERE.get(kind)
-        banned = [found.span() for found in refused.finditer(text)] if refused else []
+        pattern, others, first = _words(kind, part)
+        if first.isdisjoint(_tokens(text)):
+            return
         for found in pattern.finditer(text):
-            if any(start <= found.start() < end for start, end in banned) or _in_a_name(text, found):
-                continue
-            if kind == "owner" and found[0].lower() in _NO_OWNER:
-                continue
-            if kind == "attribute" and not _NAMES_A_THING.search(text[: found.end()], max(0, found.start() - 12)):
-                continue
-            yield _Slot(found.start(), found.end(), tuple(_like(one, found[0]) for one in others[found[0].lower()]))
+            if not (_in_a_name(text, found) or _refused(kind, text, found)):
+                yield _Slot(found.start(), found.end(), tuple(_like(one, found[0]) for one in others[found[0].lower()]))
 
     return find
+
+
+def _refused(kind: str, text: str, found: re.Match[str]) -> bool:
+    """Whether a word is used in another sense than that of its kind."""
+    if kind == "owner" and found[0].lower() in _NO_OWNER:
+        return True
+    if kind == "attribute" and not _NAMES_A_THING.search(text[: found.end()], max(0, found.start() - 12)):
+        return True
+    refused = _NOT_HERE.get(kind)
+    around = refused.finditer(text) if refused else ()
+    return any(one.start() <= found.start() < one.end() for one in around)
 
 
 def _opposites(first: re.Pattern[str], others: Mapping[str, str], rest: str) -> Callable[[str, str], Iterator[_Slot]]:
@@ -355,7 +390,7 @@ def _opposites(first: re.Pattern[str], others: Mapping[str, str], rest: str) -> 
         taken = set()
         if asks_yes_or_no(text):
             return
-        for found in first.finditer(text):
+        for found in first.finditer(text) if not _tokens(text).isdisjoint(others) else ():
             taken.add(found.start(1))
             yield _Slot(found.start(1), found.end(1), (_like(others[found[1].lower()], found[1]),))
         yield from (slot for slot in words(text, part) if slot.start not in taken)
@@ -427,7 +462,7 @@ _THING = r"(?:the |my |our |a )?[^\W\d][\w&'’-]*(?: [A-Z][\w&'’-]*)*"
 _FROM_TO = re.compile(rf"\bfrom (?P<one>{_THING}) (?P<join>into|to) (?P<other>{_THING})(?=[\s?.,!;:]|$)")
 _INTO = re.compile(
     r"\b(?:convert|exchang|translat|upgrad|migrat|transfer)(?:e|es|s|ed|ing)? "
-    rf"(?:money |files |data |texts? )?(?!from |to )(?P<one>{_THING}) (?P<join>into|to) (?P<other>{_THING})(?=[\s?.,!;:]|$)"
+    rf"(?:money |files |data |texts? |\d[\d,.]* )?(?!from |to )(?P<one>{_THING}) (?P<join>into|to) (?P<other>{_THING})(?=[\s?.,!;:]|$)"
 )
 
 

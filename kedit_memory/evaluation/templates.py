@@ -141,7 +141,7 @@ def _time(rng: random.Random) -> str:
 
 
 def _price(rng: random.Random) -> str:
-    amount = rng.choice((rng.randrange(2, 30), rng.randrange(5, 100) * 5, rng.randrange(2, 40) * 50))
+    amount = rng.choice((rng.randrange(2, 30), rng.randrange(30, 100), rng.randrange(20, 100) * 5))
     cents = rng.choice(("", "", "", ".50", ".99", ".90"))
     return rng.choice(("${}{}", "€{}{}", "£{}{}", "{}{} euros", "{}{} dollars")).format(amount, cents)
 

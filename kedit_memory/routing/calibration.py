@@ -7,13 +7,14 @@ from typing import Any, Self, TypeVar, get_origin
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.records import Encoder
-from kedit_memory.routing.question import FUZZY, LINKED, UNLINKED
+from kedit_memory.routing.strata import DESCRIPTIONS, STRATA
 
 _T = TypeVar("_T")
 
 NOTE = "scope_calibration"  # under which a store keeps it
-STRATA = (LINKED, FUZZY, UNLINKED)  # those with a threshold: how the question names the edit's subject
-_VERSION = 1
+_VERSION = 2
+_STRICTEST = 1.0  # from which on an edit answers where nothing is certified
+_NAMED = 3  # sets that a sentence names
 _AGAIN = "calibrate again with `kedit calibrate scope FILE`"
 
 
@@ -35,10 +36,12 @@ class Threshold:
 
     Attributes:
         value: scores from here on fire.
+        alpha: the highest false-fire rate that is allowed, which is what is certified.
+        sets: where the questions that no edit answers are from, and how many are from each.
         outside: questions that no edit answers.
         fired: those of them that fire.
         upper: the upper bound of their false-fire rate (Clopper and Pearson, 1934), one-sided, at the calibration's
-            confidence, read at this threshold alone: never above alpha, which is what is certified.
+            confidence, read at this threshold alone: never above alpha.
         other: questions whose best candidate is not the edit that answers them.
         other_fired: those of them that fire.
         covered: questions that an edit answers, `other` among them.
@@ -48,6 +51,8 @@ class Threshold:
     """
 
     value: float
+    alpha: float
+    sets: Mapping[str, int]
     outside: int
     fired: int
     upper: float
@@ -64,6 +69,9 @@ class Threshold:
             raise InvalidInputError("a threshold counts more questions that fire than there are")
         if not 0 < self.value <= 1 or not 0 <= self.coverage_low <= self.coverage_high <= 1 or not 0 <= self.upper <= 1:
             raise InvalidInputError("a threshold or a bound is not between 0 and 1")
+        check_share("alpha", self.alpha)
+        if not all(_is_a(count, int) for count in self.sets.values()) or sum(self.sets.values()) != self.outside:
+            raise InvalidInputError("the questions of the sets are not those that no edit answers")
 
     @property
     def coverage(self) -> float | None:
@@ -76,8 +84,7 @@ class Calibration:
     """Thresholds by stratum, which all hold together with the stated confidence.
 
     Attributes:
-        alpha: the highest false-fire rate that is allowed, of each stratum.
-        confidence: the least probability, over the draw of the labelled questions, that no stratum exceeds it.
+        confidence: the least probability, over the draw of the labelled questions, that no stratum exceeds its alpha.
         cases: labelled questions.
         missed: covered ones for which no candidate was found: no threshold answers them.
         basis: what it was made with.
@@ -85,7 +92,6 @@ class Calibration:
         uncertified: why the other strata have none; they take the strictest of the certified thresholds.
     """
 
-    alpha: float
     confidence: float
     cases: int
     missed: int
@@ -94,7 +100,7 @@ class Calibration:
     uncertified: Mapping[str, str]
 
     def __post_init__(self) -> None:
-        check_rates(self.alpha, self.confidence)
+        check_share("confidence", self.confidence)
         if sorted([*self.thresholds, *self.uncertified]) != sorted(STRATA):
             raise InvalidInputError(f"each of {', '.join(STRATA)} is certified or not, once")
         if not all(isinstance(reason, str) for reason in self.uncertified.values()):
@@ -103,22 +109,28 @@ class Calibration:
     def threshold(self, stratum: str) -> float:
         """The score from which a candidate of the stratum answers."""
         held = self.thresholds.get(stratum)
-        return held.value if held else max(one.value for one in self.thresholds.values())
+        return held.value if held else self.strictest
+
+    @property
+    def strictest(self) -> float:
+        """The highest of the certified thresholds."""
+        return max((one.value for one in self.thresholds.values()), default=_STRICTEST)
 
     def statement(self, stratum: str) -> str:
-        """What is promised for a stratum, in one sentence.
+        """What is promised for a stratum and what that was measured on, or that nothing is, in one sentence.
 
         Raises:
             UnknownNameError: there is no such stratum.
         """
         if stratum in self.uncertified:
-            return f"not certified: {self.uncertified[stratum]}"
+            return f"not certified for {DESCRIPTIONS[stratum]}: {self.uncertified[stratum]}"
         if stratum not in self.thresholds:
             raise UnknownNameError("stratum", stratum, STRATA)
         held = self.thresholds[stratum]
         return (
-            f"false fires ≤ {percent(self.alpha)} with {percent(self.confidence).replace('.0%', '%')} confidence "
-            f"(n {held.outside:,} out-of-scope questions, {held.fired:,} fired)"
+            f"false fires ≤ {percent(held.alpha)} with {percent(self.confidence).replace('.0%', '%')} confidence on "
+            f"{DESCRIPTIONS[stratum]}, measured on {_listed(held.sets)} (n {held.outside:,} out of scope, "
+            f"{held.fired:,} fired)"
         )
 
     def check(self, encoder: Encoder, verifier: str | None) -> None:
@@ -159,11 +171,20 @@ class Calibration:
             raise InvalidInputError(f"the calibration cannot be used: {error}; {_AGAIN}") from None
 
 
-def check_rates(alpha: float, confidence: float) -> None:
-    """Raises InvalidInputError where the one or the other is no share."""
-    for name, given, usual in (("alpha", alpha, 0.01), ("confidence", confidence, 0.95)):
-        if not 0 < given < 1:  # NaN fails the comparison
-            raise InvalidInputError(f"{name} {given} is not allowed; give a number between 0 and 1, such as {usual}")
+def check_share(name: str, given: float) -> None:
+    """Raises InvalidInputError where alpha or the confidence is no share."""
+    if not 0 < given < 1:  # NaN fails the comparison
+        usual = {"alpha": 0.01, "confidence": 0.95}[name]
+        raise InvalidInputError(f"{name} {given} is not allowed; give a number between 0 and 1, such as {usual}")
+
+
+def _listed(sets: Mapping[str, int]) -> str:
+    """The largest of the sets by name, and how many others there are."""
+    ranked = sorted(sets, key=lambda name: (-sets[name], name))
+    if len(ranked) > _NAMED + 1:
+        ranked[_NAMED:] = [f"{len(ranked) - _NAMED} other sets"]
+    *first, last = ranked
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _built(kind: type[_T], given: object) -> _T:

@@ -6,6 +6,7 @@ labelled questions are drawn independently from those that will be asked, and we
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
@@ -13,65 +14,84 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from kedit_memory.errors import InvalidInputError
-from kedit_memory.routing.calibration import STRATA, Basis, Calibration, Threshold, check_rates, percent
+from kedit_memory.errors import InvalidInputError, UnknownNameError
+from kedit_memory.routing.calibration import Basis, Calibration, Threshold, check_share, percent
 from kedit_memory.routing.labelled import Outcome, Scored
 from kedit_memory.routing.question import FUZZY, LINKED
+from kedit_memory.routing.strata import STRATA
 
 Numbers: TypeAlias = npt.NDArray[np.float64]
 
+ALPHAS = (0.005, 0.01, 0.02, 0.05)  # false-fire rates to certify: the first for which there are cases enough
 # From sigmoid(10) to sigmoid(-5) in steps of 0.01: a classifier's scores crowd at both ends. 1 comes first, because a
 # saturated score is one, and 0 never: it is the score of no candidate.
 GRID = (1.0, *(1 / (1 + math.exp(-step / 100)) for step in range(1000, -501, -1)))
 
 
 def certify(
-    cases: Sequence[Scored], *, basis: Basis, alpha: float, confidence: float = 0.95, grid: Iterable[float] = GRID
+    cases: Sequence[Scored],
+    *,
+    basis: Basis,
+    alphas: Iterable[float] = ALPHAS,
+    wanted: Mapping[str, float] | None = None,
+    confidence: float = 0.95,
+    grid: Iterable[float] = GRID,
 ) -> Calibration:
-    """The most lenient threshold of each stratum that keeps false fires at or below `alpha`.
+    """The most lenient threshold of each stratum that keeps false fires at or below one of `alphas`.
 
     Thresholds of the grid are tested from the strictest on, each at the full level (Learn then Test, Algorithm 1 with
     one start), until one is not rejected; the last before it is taken. The null hypothesis of a threshold says that
     the false-fire rate is above alpha, over the questions that no edit answers, or that over all questions the share
     which an edit answers that is not theirs is: it is rejected when both exact binomial tests reject, an
-    intersection-union test, so neither kind of error can hide behind the other. The strata share 1 - confidence
-    equally (Bonferroni).
+    intersection-union test, so neither kind of error can hide behind the other.
+
+    The strata share 1 - confidence equally, and so do the alphas of a stratum for which it has enough cases
+    (Bonferroni). So each of these promises holds, and choosing one after looking costs nothing: a stratum gets the
+    smallest alpha that can be certified, or the one `wanted` of it.
 
     An edit whose name is merely like one in the question never needs less than one whose name is there: its threshold
     is raised to that of `linked`, which can only lower both shares.
 
     A stratum without cases, with too few, or with false fires at every threshold is not certified, and why is said.
-    Which strata have enough cases is decided by their numbers alone, before any score is looked at.
+    For what there are enough cases is decided by their numbers alone, before any score is looked at.
 
     Raises:
         InvalidInputError: no stratum can be certified, or a rate or threshold is out of range.
+        UnknownNameError: an alpha is wanted of what is no stratum.
     """
-    check_rates(alpha, confidence)
+    tried = _checked(alphas, wanted or {}, confidence)
     ladder = _ladder(grid)
-    scores = {stratum: _by_outcome(case for case in cases if case.stratum == stratum) for stratum in STRATA}
-    counts = {stratum: len(scores[stratum][Outcome.OUTSIDE]) for stratum in STRATA}
-    tested = _testable(counts, alpha, confidence)
+    of_stratum = {stratum: [case for case in cases if case.stratum == stratum] for stratum in STRATA}
+    counts = {name: sum(case.outcome is Outcome.OUTSIDE for case in held) for name, held in of_stratum.items()}
+    tested = _testable(counts, tried[-1], confidence)
     thresholds: dict[str, Threshold] = {}
     uncertified: dict[str, str] = {}
     for stratum in STRATA:
         if stratum not in tested:
-            needed = cases_needed(alpha, (1 - confidence) / (len(tested) + 1))
+            needed = cases_needed(tried[-1], (1 - confidence) / (len(tested) + 1))
             uncertified[stratum] = f"{counts[stratum]:,} out-of-scope questions, at least {needed:,} are needed"
             continue
-        value = _most_lenient(scores[stratum], ladder, alpha, (1 - confidence) / len(tested))
-        if value is None:
-            uncertified[stratum] = _at_worst(_threshold(scores[stratum], float(ladder[0]), confidence))
-        else:
-            least = thresholds[LINKED].value if stratum == FUZZY and LINKED in thresholds else 0.0
-            thresholds[stratum] = _threshold(scores[stratum], max(value, least), confidence)
+        level = (1 - confidence) / len(tested)
+        promised = _promised(of_stratum[stratum], ladder, _affordable(tried, counts[stratum], level), level)
+        if not promised:
+            worst = _threshold(of_stratum[stratum], float(ladder[0]), tried[-1], confidence)
+            uncertified[stratum] = _at_worst(worst)
+            continue
+        alpha = (wanted or {}).get(stratum, min(promised))
+        if alpha not in promised:
+            uncertified[stratum] = f"false fires ≤ {percent(alpha)} cannot be certified on its cases"
+            continue
+        thresholds[stratum] = _threshold(of_stratum[stratum], promised[alpha], alpha, confidence)
     if not thresholds:
         reasons = "; ".join(f"{stratum}: {reason}" for stratum, reason in uncertified.items())
         raise InvalidInputError(
-            f"no threshold can be certified for false fires ≤ {percent(alpha)}; {reasons}; "
+            f"no threshold can be certified for false fires ≤ {percent(tried[-1])}; {reasons}; "
             "label more questions that no edit answers, or allow a larger alpha"
         )
+    if FUZZY in thresholds and LINKED in thresholds and thresholds[FUZZY].value < thresholds[LINKED].value:
+        raised = thresholds[LINKED].value
+        thresholds[FUZZY] = _threshold(of_stratum[FUZZY], raised, thresholds[FUZZY].alpha, confidence)
     return Calibration(
-        alpha=alpha,
         confidence=confidence,
         cases=len(cases),
         missed=sum(case.stratum is None and case.outcome is not Outcome.OUTSIDE for case in cases),
@@ -79,15 +99,6 @@ def certify(
         thresholds=thresholds,
         uncertified=uncertified,
     )
-
-
-def threshold_at(cases: Iterable[Scored], value: float, confidence: float = 0.95) -> Threshold:
-    """What a threshold does to these cases, whether or not it was chosen on them; nothing is certified.
-
-    Raises:
-        InvalidInputError: none of the cases is out of scope.
-    """
-    return _threshold(_by_outcome(cases), value, confidence)
 
 
 def cases_needed(alpha: float, level: float) -> int:
@@ -126,6 +137,21 @@ def _testable(counts: Mapping[str, int], alpha: float, confidence: float) -> lis
     return []
 
 
+def _affordable(alphas: Sequence[float], outside: int, level: float) -> list[float]:
+    """The alphas for which there are enough cases when they share an error `level`: as many as can, ascending."""
+    for shares in range(len(alphas), 0, -1):
+        if outside >= cases_needed(alphas[-shares], level / shares):
+            return list(alphas[-shares:])
+    return []
+
+
+def _promised(cases: Sequence[Scored], ladder: Numbers, alphas: Sequence[float], level: float) -> dict[float, float]:
+    """The threshold of each alpha for which one can be certified, all together at an error `level`."""
+    scores = _by_outcome(cases)
+    found = ((alpha, _most_lenient(scores, ladder, alpha, level / len(alphas))) for alpha in alphas)
+    return {alpha: value for alpha, value in found if value is not None}
+
+
 def _by_outcome(cases: Iterable[Scored]) -> dict[Outcome, Numbers]:
     """Scores by outcome, each of shape (cases,), ascending."""
     scores: dict[Outcome, list[float]] = {outcome: [] for outcome in Outcome}
@@ -152,13 +178,16 @@ def _most_lenient(scores: Mapping[Outcome, Numbers], ladder: Numbers, alpha: flo
     return float(ladder[rejected - 1]) if rejected else None
 
 
-def _threshold(scores: Mapping[Outcome, Numbers], value: float, confidence: float) -> Threshold:
+def _threshold(cases: Sequence[Scored], value: float, alpha: float, confidence: float) -> Threshold:
+    scores = _by_outcome(cases)
     total = {outcome: len(found) for outcome, found in scores.items()}
     fire = {outcome: int(_reaching(found, np.array([value]))[0]) for outcome, found in scores.items()}
     covered = total[Outcome.RIGHT] + total[Outcome.OTHER]
     low, high = interval(fire[Outcome.RIGHT], covered)
     return Threshold(
         value=value,
+        alpha=alpha,
+        sets=dict(Counter(case.source for case in cases if case.outcome is Outcome.OUTSIDE)),
         outside=total[Outcome.OUTSIDE],
         fired=fire[Outcome.OUTSIDE],
         upper=upper_bound(fire[Outcome.OUTSIDE], total[Outcome.OUTSIDE], 1 - confidence),
@@ -177,6 +206,20 @@ def _at_worst(strictest: Threshold) -> str:
         f"even at threshold {strictest.value:.6g} {strictest.fired:,} of {strictest.outside:,} out-of-scope questions "
         f"fire, and {strictest.other_fired:,} of {strictest.other:,} with a wrong edit in front"
     )
+
+
+def _checked(alphas: Iterable[float], wanted: Mapping[str, float], confidence: float) -> list[float]:
+    """The alphas to test, ascending, those that are wanted of a stratum among them."""
+    check_share("confidence", confidence)
+    for stratum in wanted:
+        if stratum not in STRATA:
+            raise UnknownNameError("stratum", stratum, STRATA)
+    tried = sorted({*alphas, *wanted.values()})
+    for alpha in tried:
+        check_share("alpha", alpha)
+    if not tried:
+        raise InvalidInputError("there is no alpha to certify; give at least one")
+    return tried
 
 
 def _ladder(grid: Iterable[float]) -> Numbers:

@@ -13,7 +13,7 @@ def hit(question: Question, why: str, path: str) -> Decision:
         path: one of `config.PATHS`.
     """
     best, *others = question.weighed
-    route, reason = _routed(best.edit, path, own_words=best.candidate.stratum == EXACT)
+    route, reason = _routed(best.edit, path, own_words=question.stratum == EXACT)
     return Decision(
         question=question.text,
         route=route,

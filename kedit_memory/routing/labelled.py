@@ -8,8 +8,8 @@ from typing import Protocol
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.memory.formats.jsonl import read_lines
-from kedit_memory.routing.calibration import STRATA
 from kedit_memory.routing.question import EXACT
+from kedit_memory.routing.strata import STRATA
 from kedit_memory.text import clean, fold
 
 
@@ -46,15 +46,19 @@ class Judgement(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledQuestion:
-    """A question with the id of the edit that answers it; None where no edit does."""
+    """A question with the id of the edit that answers it; None where no edit does.
+
+    `turns` are what was said before it, oldest first.
+    """
 
     question: str
     edit: str | None
+    turns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
-    """One judged question: the best candidate's score, its stratum, and what firing it would be.
+    """One judged question: the best candidate's score, its stratum, what firing it would be, and the set it is from.
 
     A question without any candidate has the score 0 and no stratum: it belongs to no threshold, and cannot fire.
     """
@@ -62,6 +66,7 @@ class Scored:
     score: float
     stratum: str | None
     outcome: Outcome
+    source: str
 
     def __post_init__(self) -> None:
         if not 0 <= self.score <= 1:  # NaN fails the comparison
@@ -71,20 +76,22 @@ class Scored:
 
 
 def read_cases(path: Path, *, known: Collection[str]) -> list[LabelledQuestion]:
-    """The labelled questions of a JSONL file, rows {"question": …, "edit": id or null}; a repeated one counts once.
+    """The labelled questions of a JSONL file; a repeated one counts once.
 
-    Two questions are the same when they differ in case, accents or blanks at most. `known` are the ids of the edits
-    that can answer.
+    Rows are {"question": …, "edit": id or null}, with "turns": […] where something was said before. Two questions are
+    the same when they and their turns differ in case, accents or blanks at most. `known` are the ids of the edits that
+    can answer.
 
     Raises:
         InvalidInputError: the first line that is wrong, or a file that is empty or has one class only.
         NotFoundError: there is no such file.
     """
-    labelled: dict[str, tuple[LabelledQuestion, str]] = {}
+    labelled: dict[tuple[str, ...], tuple[LabelledQuestion, str]] = {}
     for where, row in read_lines(path):
         try:
             case = _labelled(row, known)
-            _check_label(case, *labelled.setdefault(fold(case.question), (case, where)))
+            said = tuple(map(fold, (*case.turns, case.question)))
+            _check_label(case, *labelled.setdefault(said, (case, where)))
         except InvalidInputError as error:
             message = str(error).removeprefix(f"{where}: ")
             raise InvalidInputError(f"{path}, {where}: {message}") from None
@@ -97,8 +104,8 @@ def read_cases(path: Path, *, known: Collection[str]) -> list[LabelledQuestion]:
     return cases
 
 
-def score_cases(labelled: Sequence[LabelledQuestion], judged: Sequence[Judgement]) -> list[Scored]:
-    """The cases to calibrate on, from labels and judgements in the same order.
+def score_cases(labelled: Sequence[LabelledQuestion], judged: Sequence[Judgement], source: str) -> list[Scored]:
+    """The cases to calibrate on, from labels and judgements in the same order, both from one source.
 
     An edit's own wording keeps its stratum, for which no threshold is sought.
 
@@ -109,7 +116,7 @@ def score_cases(labelled: Sequence[LabelledQuestion], judged: Sequence[Judgement
     for asked, found in zip(labelled, judged, strict=True):
         outcome = Outcome.OUTSIDE if asked.edit is None else Outcome.OTHER
         if found.edit_id is None:
-            cases.append(Scored(score=0.0, stratum=None, outcome=outcome))
+            cases.append(Scored(score=0.0, stratum=None, outcome=outcome, source=source))
             continue
         if asked.edit is None and found.stratum == EXACT:
             raise InvalidInputError(
@@ -117,7 +124,7 @@ def score_cases(labelled: Sequence[LabelledQuestion], judged: Sequence[Judgement
                 f"any threshold; label it {found.edit_id}, or leave it out"
             )
         outcome = Outcome.RIGHT if found.edit_id == asked.edit else outcome
-        cases.append(Scored(score=found.score, stratum=found.stratum, outcome=outcome))
+        cases.append(Scored(score=found.score, stratum=found.stratum, outcome=outcome, source=source))
     return cases
 
 
@@ -130,12 +137,18 @@ def _labelled(row: object, known: Collection[str]) -> LabelledQuestion:
         raise InvalidInputError(f"{type(row).__name__} is no object; give fields {', '.join(sorted(names))}")
     if unknown := sorted(row.keys() - names):
         raise InvalidInputError(f"unknown field {unknown[0]!r} (known: {', '.join(sorted(names))})")
-    if missing := sorted(names - row.keys()):
+    if missing := sorted(names - row.keys() - {"turns"}):
         raise InvalidInputError(f"no field {missing[0]!r}; give the question, and the id of its edit or null")
     edit = None if row["edit"] is None else clean(row["edit"], "edit")
     if edit is not None and edit not in known:
         raise InvalidInputError(f"no active edit {edit[:60]!r} here; see `kedit list`, or give null if none answers")
-    return LabelledQuestion(question=clean(row["question"], "question"), edit=edit)
+    return LabelledQuestion(question=clean(row["question"], "question"), edit=edit, turns=_turns(row.get("turns", [])))
+
+
+def _turns(given: object) -> tuple[str, ...]:
+    if not isinstance(given, list):
+        raise InvalidInputError(f"turns is {type(given).__name__}, not a list of texts, oldest first")
+    return tuple(clean(turn, f"turns[{place}]") for place, turn in enumerate(given))
 
 
 def _check_label(case: LabelledQuestion, first: LabelledQuestion, line: str) -> None:

@@ -36,7 +36,7 @@ def to_lines(result: Answer | Decision) -> list[str]:
     for word, matches in (("edit", result.edits), ("near", result.considered)):
         lines += [
             f"{word}:   {m.edit.id} {shortened(m.edit.statement, _WIDTH)}  "
-            f"(distance {m.distance:.3f}, radius {m.radius:.3f}{_score(m)})"
+            f"(distance {m.distance:.3f}, radius {m.radius:.3f}{_score(m)}){_differs(m)}"
             for m in matches
         ]
     lines += [_passage_line(found) for found in result.passages]
@@ -47,6 +47,10 @@ def to_lines(result: Answer | Decision) -> list[str]:
 
 def _score(match: Match) -> str:
     return "" if match.score is None else f", score {match.score:.3f}"
+
+
+def _differs(match: Match) -> str:
+    return f"  does not answer: {match.differs}" if match.differs else ""
 
 
 def _match(match: Match) -> dict[str, Any]:
@@ -61,6 +65,7 @@ def _match(match: Match) -> dict[str, Any]:
         "distance": round(match.distance, 6),
         "radius": round(match.radius, 6),
         "score": None if match.score is None else round(match.score, 6),
+        "differs": match.differs,
     }
 
 

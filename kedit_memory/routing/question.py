@@ -1,6 +1,6 @@
 """What travels the way of a question: one record, of which each step fills in its part."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from time import perf_counter
@@ -9,7 +9,7 @@ from typing import Self
 from kedit_memory.records import Edit, Match, Mention, Vectors
 from kedit_memory.routing.link import Linked
 
-# How a candidate was found, which says which threshold is its own.
+# How a candidate was found.
 EXACT = "exact"  # the question is the edit's own wording
 LINKED = "linked"  # the question names the edit's subject
 FUZZY = "fuzzy"  # it does, misspelt or in pieces
@@ -23,26 +23,30 @@ class Candidate:
     """An edit that may answer a question: how it was found, and by which names the question calls its subject."""
 
     match: Match
-    stratum: str
+    found: str
     names: tuple[str, ...] = ()
 
     @property
     def wording(self) -> str:
-        """The text of the edit that is nearest to the question: its prompt, statement, a paraphrase, a confirmed one."""
+        """The edit's text nearest to the question: its prompt, statement, a paraphrase or a confirmed question."""
         return self.match.key
 
 
 @dataclass(frozen=True, kw_only=True)
 class Weighed:
-    """A candidate with the estimate, 0 to 1, that its edit answers the question."""
+    """A candidate with the estimate, 0 to 1, that its edit answers the question.
+
+    One that `differs` from the question in a value does not answer it, whatever the estimate.
+    """
 
     candidate: Candidate
     score: float
+    differs: str | None = None
 
     @property
     def match(self) -> Match:
-        """The edit with its nearest key, and the estimate."""
-        return replace(self.candidate.match, score=self.score)
+        """The edit with its nearest key, the estimate, and the value in which it differs."""
+        return replace(self.candidate.match, score=self.score, differs=self.differs)
 
     @property
     def edit(self) -> Edit:
@@ -78,6 +82,7 @@ class Question:
         candidates: the edits that may answer it, nearest first, of which it is a wording before all others.
         set_aside: where there is no candidate, edits in whose radius it lies, though they are about another name.
         weighed: the candidates with their scores, best first.
+        stratum: of the question and its best candidate, see `strata.stratum_of`; says which threshold counts.
         fires: whether the best one answers.
         timings: seconds by step.
     """
@@ -95,6 +100,7 @@ class Question:
     candidates: tuple[Candidate, ...] = ()
     set_aside: tuple[Match, ...] = ()
     weighed: tuple[Weighed, ...] = ()
+    stratum: str = NONE
     fires: bool = False
     timings: Mapping[str, float] = field(default_factory=dict)
 
@@ -125,11 +131,21 @@ class Question:
         return Judged(
             question=self.text,
             edit_id=best.edit.id if best else None,
-            score=best.score if best else 0.0,
-            stratum=best.candidate.stratum if best else NONE,
+            score=best.score if best and not best.differs else 0.0,
+            stratum=self.stratum,
             fires=self.fires,
             timings=self.timings,
         )
+
+
+def preferred(read: Sequence[Question]) -> Question:
+    """Of verified readings of one message the one that counts, with the time that all took.
+
+    One that fires, rather read alone than with turns, then the one with the best candidate; the later of equals.
+    """
+    best = max(reversed(read), key=lambda one: (one.fires, one.fires and not one.turns, one.judged.score))
+    steps = dict.fromkeys(step for one in read for step in one.timings)
+    return replace(best, timings={step: sum(one.timings.get(step, 0.0) for one in read) for step in steps})
 
 
 @contextmanager

@@ -28,10 +28,8 @@ def link(reader: Reader, linker: Linker, question: Question) -> Question:
 
     A question in an edit's own words needs none, since nothing has to be weighed.
     """
-    worded = [match for match in reader.worded(_forms(question.text)) if _exact(match, question.text)]
-    if worded:
-        own = sorted(worded, key=lambda match: match.key != question.text)  # to the letter first
-        return replace(question, candidates=tuple(Candidate(match=match, stratum=EXACT) for match in own))
+    if own := own_words(reader, question.text):
+        return replace(question, candidates=own)
     linked = linker.read(question.text)
     if _leads(reader, linked):
         return replace(question, linked=linked, reaches=True)
@@ -42,6 +40,13 @@ def link(reader: Reader, linker: Linker, question: Question) -> Question:
     doubtful = linked.doubtful is not None and _leads(reader, linked.doubtful)
     reaches = before.edited or doubtful or reader.has_unnamed()
     return replace(question, linked=linked, pieces=pieces, before=before, reaches=reaches)
+
+
+def own_words(reader: Reader, text: str) -> tuple[Candidate, ...]:
+    """The edits of which a text is a wording, whatever its mark and its case, those to the letter first."""
+    worded = [match for match in reader.worded(_forms(text)) if _exact(match, text)]
+    own = sorted(worded, key=lambda match: match.key != text)
+    return tuple(Candidate(match=match, found=EXACT) for match in own)
 
 
 def recall(reader: Reader, linker: Linker, question: Question, *, near: bool = False, reads: bool = True) -> Question:
@@ -60,7 +65,7 @@ def recall(reader: Reader, linker: Linker, question: Question, *, near: bool = F
     kept = named[: MOST - min(len(others), _KEPT_FREE)]
     candidates = [_own(one, question.text) for one in (*kept, *others[: MOST - len(kept)])]
     if candidates:
-        return replace(question, candidates=tuple(sorted(candidates, key=lambda one: one.stratum != EXACT)))
+        return replace(question, candidates=tuple(sorted(candidates, key=lambda one: one.found != EXACT)))
     aside = reader.in_scope(question.vector, limit=NEAR_SHOWN) if near else ()
     return replace(question, set_aside=tuple(aside))
 
@@ -170,8 +175,8 @@ def _agreeing(reader: Reader, linker: Linker, question: Question, vector: Vector
     return candidates
 
 
-def _candidate(match: Match, stratum: str, calls: Iterable[Mention]) -> Candidate:
-    return Candidate(match=match, stratum=stratum, names=tuple(mention.surface for mention in calls))
+def _candidate(match: Match, found: str, calls: Iterable[Mention]) -> Candidate:
+    return Candidate(match=match, found=found, names=tuple(mention.surface for mention in calls))
 
 
 def _reaches(match: Match) -> bool:
@@ -180,7 +185,7 @@ def _reaches(match: Match) -> bool:
 
 
 def _own(candidate: Candidate, question: str) -> Candidate:
-    return replace(candidate, stratum=EXACT, names=()) if _exact(candidate.match, question) else candidate
+    return replace(candidate, found=EXACT, names=()) if _exact(candidate.match, question) else candidate
 
 
 def _exact(match: Match, question: str) -> bool:

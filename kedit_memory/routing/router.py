@@ -1,9 +1,9 @@
 """The way of a question, in order: link → recall → verify → route → answer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
@@ -23,9 +23,10 @@ from kedit_memory.records import (
 from kedit_memory.retrieval.base import Retriever, kind_of
 from kedit_memory.retrieval.rerank import PairScorer
 from kedit_memory.routing.answer import Speakers, answer_many, refused
+from kedit_memory.routing.asked import LONGEST_MESSAGE
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.config import GENERATED, PATHS, RETRIEVED, RouterConfig
-from kedit_memory.routing.dialogue import turns_of
+from kedit_memory.routing.dialogue import Dialogue, asked_of, turns_of, window
 from kedit_memory.routing.erasures import Erasures
 from kedit_memory.routing.gate.calibration import NOTE as GATE
 from kedit_memory.routing.gate.calibration import GateCalibration
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from kedit_memory.routing.learned_values import LearnedValues
 
 __all__ = ["GENERATED", "PATHS", "RETRIEVED", "Router", "RouterConfig"]
+
+Asked: TypeAlias = tuple[str, tuple[Message, ...]]  # a question, and the turns before it
 
 UNREADABLE = "I cannot read that question."
 
@@ -135,7 +138,7 @@ class Router:
         self,
         question: str | None = None,
         *,
-        messages: Sequence[Message | Mapping[str, Any]] | None = None,
+        messages: Dialogue | None = None,
         as_of: str | None = None,
         namespace: str = DEFAULT_NAMESPACE,
         on_text: OnText | None = None,
@@ -145,7 +148,8 @@ class Router:
         Args:
             question: a question or a cloze prompt.
             messages: in its place a dialogue, each turn with `role` and `content`; the last one, the user's, is the
-                question, and a chat model reads those before it.
+                question, and a chat model reads those before it. Where the question points back ("And her successor?"),
+                the last two turns of the user and of the assistant also say which edit it means.
             as_of: the day (ISO 8601) whose valid edits answer.
             namespace: of the edits.
             on_text: is given the answer in pieces: as they are generated, where it need not be compared with an edit.
@@ -155,46 +159,59 @@ class Router:
             CapabilityError: a model without a chat template is asked to go on with a dialogue.
             ModelError: the model cannot be loaded or asked.
         """
-        asked, turns = turns_of(question, messages)
-        return self._ask(_questions([asked], as_of, namespace), [asked], turns=turns, on_text=on_text)[0]
+        asked = turns_of(question, messages)
+        return self._ask(_questions([asked], as_of, namespace), [asked], on_text=on_text)[0]
 
     def query_many(
-        self, questions: Sequence[str], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
+        self, questions: Sequence[str | Dialogue], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
     ) -> list[Answer]:
-        """The answers to many questions, in order; the encoder and the model are asked in batches.
+        """The answers to many questions, or dialogues as in `query`, in order; models are asked in batches.
 
         A question that cannot be read, which `query` raises for, is refused with that reason and stops no other.
         """
-        unread = {place: why for place, text in enumerate(questions) if (why := _unreadable(text, place))}
-        asked = {place: text for place, text in enumerate(questions) if place not in unread}
-        texts = list(asked.values())
-        answers = dict(zip(asked, self._ask(_questions(texts, as_of, namespace), texts), strict=True))
+        read = [_read(one, place) for place, one in enumerate(questions)]
+        asked = {place: one for place, one in enumerate(read) if not isinstance(one, InvalidInputError)}
+        worded = list(asked.values())
+        answers = dict(zip(asked, self._ask(_questions(worded, as_of, namespace), worded), strict=True))
         refusals = {
-            place: Answer(question=str(questions[place]), route=Route.REFUSAL, reason=why, text=UNREADABLE)
-            for place, why in unread.items()
+            place: Answer(question=str(questions[place]), route=Route.REFUSAL, reason=str(one), text=UNREADABLE)
+            for place, one in enumerate(read)
+            if isinstance(one, InvalidInputError)
         }
         return [one for _, one in sorted((answers | refusals).items())]
 
-    def explain(self, question: str, *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE) -> Decision:
-        """Where a question would go and why.
+    def explain(
+        self,
+        question: str | None = None,
+        *,
+        messages: Dialogue | None = None,
+        as_of: str | None = None,
+        namespace: str = DEFAULT_NAMESPACE,
+    ) -> Decision:
+        """Where a question, or the last one of a dialogue, would go and why; given as in `query`.
 
         No language model is loaded, unless an edit in scope may be one that some model holds in its weights, or the
         gate weighs the model's own answer or wants a passage of the model's own, which is then generated.
         """
-        linked = self.scope.link(_questions([question], as_of, namespace))
-        recalled = self.scope.recall(linked, near=True)
-        return self._route(self.scope.verify(recalled))[0]
+        asked = _questions([turns_of(question, messages)], as_of, namespace)
+        return replace(self._route(self.scope.judge(asked, near=True))[0], question=asked[0].text)
 
     def link(self, question: str, *, namespace: str = DEFAULT_NAMESPACE) -> tuple[Mention, ...]:
         """The known names in a question."""
-        text = clean(question, "question")
+        text = clean(question, "question", LONGEST_MESSAGE)
         with self.memory.reader(namespace=namespace) as reader:
             return self.scope.linker(reader).link(text)
 
-    def judge_many(self, questions: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE) -> list[Judged]:
-        """The best candidate of each question with its score, before any threshold; nothing is generated."""
-        linked = self.scope.link(_questions(questions, None, namespace))
-        return [one.judged for one in self.scope.verify(self.scope.recall(linked))]
+    def judge_many(self, questions: Sequence[str | Dialogue], *, namespace: str = DEFAULT_NAMESPACE) -> list[Judged]:
+        """The best candidate of each question, or dialogue, with its score, before any threshold.
+
+        Nothing is generated. Errors as in `query`.
+        """
+        asked = _questions([asked_of(one) for one in questions], None, namespace)
+        return [
+            replace(one.judged, question=message.text)
+            for message, one in zip(asked, self.scope.judge(asked), strict=True)
+        ]
 
     def retrieve(self, question: str, mentions: Sequence[Mention]) -> list[RetrievedPassage]:
         """The default namespace's best passages that speak of a question, those that contradict an edit among them."""
@@ -203,17 +220,13 @@ class Router:
     def _ask(
         self,
         questions: Sequence[Question],
-        worded: Sequence[str],
+        worded: Sequence[Asked],
         *,
-        turns: tuple[Message, ...] = (),
         on_text: OnText | None = None,
     ) -> list[Answer]:
-        """The whole way of questions of one namespace and day; models read each as it was worded."""
-        linked = self.scope.link(questions)
-        recalled = self.scope.recall(linked)
-        verified = self.scope.verify(recalled)
-        routed = self._route(verified)
-        asked = [_as_asked(one, text, turns) for one, text in zip(routed, worded, strict=True)]
+        """The whole way of questions of one namespace and day; models read each as it was worded, after its turns."""
+        routed = self._route(self.scope.judge(questions))
+        asked = [_as_asked(one, *given) for one, given in zip(routed, worded, strict=True)]
         return self._answer(asked, self._erasures(questions), on_text)
 
     def _route(self, questions: Sequence[Question]) -> list[Decision]:
@@ -224,7 +237,7 @@ class Router:
     def _routed(self, question: Question, *, held: bool) -> Decision:
         if not question.fires:
             return self._misses.decide(question)
-        why = self.scope.why(question.best)
+        why = self.scope.why(question)
         return consolidated(question, why) if held else hit(question, why, self.config.path)
 
     def _answer(self, decisions: Sequence[Decision], erasures: Erasures, on_text: OnText | None = None) -> list[Answer]:
@@ -272,25 +285,31 @@ class Router:
         return calibration_for(name, search, self.config.passages, kept, self.background.name)
 
 
-def _unreadable(question: object, place: int) -> str:
-    """Why one of many questions cannot be read; empty where it can."""
+def _read(given: object, place: int) -> Asked | InvalidInputError:
+    """One of many questions with the turns before it, or why it cannot be read."""
+    name = f"questions[{place}]"
     try:
-        clean(question, f"questions[{place}]")
+        asked, turns = turns_of(None, given) if isinstance(given, (list, tuple)) else (given, ())
+        clean(asked, name, LONGEST_MESSAGE)
     except InvalidInputError as error:
-        return str(error)
-    return ""
+        why = str(error)
+        return error if why.startswith(name) else InvalidInputError(f"{name}: {why}")
+    return str(asked), turns
 
 
-def _as_asked(decision: Decision, question: str, turns: tuple[Message, ...] = ()) -> Decision:
+def _as_asked(decision: Decision, question: str, turns: tuple[Message, ...]) -> Decision:
     """The decision for the very words and the dialogue; an own answer to anything else is none."""
     own = decision.own_answer if decision.question == question and not turns else None
     return replace(decision, question=question, turns=turns, own_answer=own)
 
 
-def _questions(texts: Sequence[str], as_of: str | None, namespace: str) -> list[Question]:
+def _questions(asked: Sequence[Asked], as_of: str | None, namespace: str) -> list[Question]:
     """Questions at the beginning of their way, in normal form."""
     namespace = clean_line(namespace, "namespace", LONGEST_NAME)
-    return [Question(text=clean(text, "question"), as_of=as_of, namespace=namespace) for text in texts]
+    return [
+        Question(text=clean(text, "question", LONGEST_MESSAGE), as_of=as_of, namespace=namespace, turns=window(turns))
+        for text, turns in asked
+    ]
 
 
 def _loaded(model: str | TextModel | Callable[[], TextModel]) -> TextModel:

@@ -1,20 +1,28 @@
 """What questions may mean: the steps link, recall and verify, each on many at once."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
 
+from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.read import Reader
 from kedit_memory.records import Match
+from kedit_memory.routing.asked import called_for
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.calibration import NOTE, Calibration
+from kedit_memory.routing.dialogue import readings
+from kedit_memory.routing.guarded import guarded
 from kedit_memory.routing.link import GivenNames, Linker, surfaces_of
 from kedit_memory.routing.once import Once
-from kedit_memory.routing.question import EXACT, Question, Weighed
-from kedit_memory.routing.recall import link, recall
+from kedit_memory.routing.question import EXACT, Question, Weighed, preferred
+from kedit_memory.routing.recall import link, own_words, recall
+from kedit_memory.routing.strata import may_answer, stratum_of
 from kedit_memory.routing.verify import ScopeVerifier
+
+_LOG = logging.getLogger(__name__)
 
 AUTO, VERIFIED, RADIUS = "auto", "verified", "radius"
 SCOPES = (AUTO, VERIFIED, RADIUS)
@@ -40,19 +48,25 @@ class Scope:
 
     @property
     def verifier(self) -> ScopeVerifier:
-        """What weighs candidates, with the thresholds that the store keeps.
-
-        Raises:
-            InvalidInputError: the store's calibration was made for another encoder or verifier.
-        """
+        """What weighs candidates, with the thresholds that the store keeps where they fit, else the shipped ones."""
         return self._given or self._shipped()
 
     def _with_thresholds(self) -> ScopeVerifier:
-        kept = self.memory.note(NOTE)
-        verifier = ScopeVerifier(calibration=Calibration.from_json(kept) if kept else None)
-        if verifier.calibration:  # what ships fits the model that ships, which is loaded when it has to weigh
-            verifier.calibration.check(self.memory.encoder, verifier.fingerprint if kept else None)
-        return verifier
+        shipped, encoder, kept = ScopeVerifier(), self.memory.encoder, self.memory.note(NOTE)
+        if kept:
+            try:
+                calibration = Calibration.from_json(kept)
+                calibration.check(encoder, shipped.fingerprint)
+                return ScopeVerifier(calibration=calibration)
+            except InvalidInputError as error:
+                _LOG.warning("the store's own thresholds are not used, but the shipped ones: %s", error)
+        if shipped.calibration is None:
+            return shipped
+        try:
+            shipped.calibration.check(encoder, None)  # what ships fits the model that ships
+        except InvalidInputError as error:
+            return ScopeVerifier(calibration=shipped.calibration, unfit=str(error))
+        return shipped
 
     @property
     def verifies(self) -> bool:
@@ -70,6 +84,31 @@ class Scope:
         """Finds the names of the background, and those of the edits that a reader sees."""
         return Linker(self._known(), reader.names) if self._background.aliases else Linker(reader.names)
 
+    def judge(self, messages: Sequence[Question], *, near: bool = False) -> list[Question]:
+        """What each message of one namespace and day asks, linked, recalled and verified.
+
+        The reading counts that an edit answers; see `readings`. `near` as in `recall`.
+        """
+        read = self._readings(messages)
+        linked = self.link([one for group in read for one in group])
+        verified = iter(self.verify(self.recall(linked, near=near)))
+        return [preferred([next(verified) for _ in group]) for group in read]
+
+    def _readings(self, messages: Sequence[Question]) -> list[list[Question]]:
+        """The questions that each message may ask; one that is an edit's own wording is read as it is."""
+        read = [readings(one.text, one.turns) for one in messages]
+        several = [place for place, group in enumerate(read) if group != [(messages[place].text, ())]]
+        if several:
+            first = messages[0]
+            with self.memory.reader(as_of=first.as_of, namespace=first.namespace) as reader:
+                for place in several:
+                    if own_words(reader, messages[place].text):
+                        read[place] = [(messages[place].text, ())]
+        return [
+            [replace(message, text=text, turns=turns) for text, turns in group]
+            for message, group in zip(messages, read, strict=True)
+        ]
+
     def link(self, questions: Sequence[Question]) -> list[Question]:
         """Questions of one namespace and day with the names in them."""
         return self._each("link", link, questions)
@@ -80,18 +119,29 @@ class Scope:
         return self._each("recall", partial(recall, near=near, reads=self.verifies), encoded, only=_has_vector)
 
     def verify(self, questions: Sequence[Question]) -> list[Question]:
-        """Recalled questions with their candidates weighed, and whether the best one answers."""
+        """Recalled questions with their candidates weighed, and whether the best one answers.
+
+        What a question that asks nothing does not call for is no candidate.
+        """
+        questions = [_calling(one) for one in questions]
         if not self.verifies:
             return [_by_radius(one) for one in questions]
         started = perf_counter()
-        found = self.verifier.weigh(questions)
-        share = (perf_counter() - started) / max(1, sum(bool(one.candidates) for one in questions))
+        asked = [_counting(one) for one in questions]
+        scored = self.verifier.weigh(asked)
+        found = [guarded(one.text, weighed) for one, weighed in zip(asked, scored, strict=True)]
+        share = (perf_counter() - started) / max(1, sum(bool(one.candidates) for one in asked))
         return [
-            replace(one, weighed=tuple(weighed), fires=bool(weighed) and self.verifier.fires(weighed[0])).timed(
-                "verify", share if weighed else 0.0
-            )
+            self._judged(replace(one, weighed=weighed)).timed("verify", share if weighed else 0.0)
             for one, weighed in zip(questions, found, strict=True)
         ]
+
+    def _judged(self, question: Question) -> Question:
+        """The question whose candidates are weighed, with its stratum, and whether the best one answers."""
+        if not question.weighed:
+            return question
+        stratum = stratum_of(question, question.best.candidate)
+        return replace(question, stratum=stratum, fires=self.verifier.fires(question.best, stratum))
 
     def _each(
         self,
@@ -125,23 +175,38 @@ class Scope:
         }
         return [encoded.get(id(one), one) for one in questions]
 
-    def why(self, best: Weighed) -> str:
-        """What made the best candidate answer, in words."""
-        if best.candidate.stratum == EXACT:
+    def why(self, question: Question) -> str:
+        """What made the best candidate of a question answer, in words."""
+        best, stratum = question.best, question.stratum
+        if stratum == EXACT:
             return "asked in its own words"
         match = best.match
         if not self.verifies:
             return f"distance {match.distance:.3f} within radius {match.radius:.3f}"
-        stratum = best.candidate.stratum
-        bound = self.verifier.calibration.statement(stratum) if self.verifier.calibration else "not calibrated"
-        return f"score {best.score:.3f}, from {self.verifier.threshold(stratum):.3f} on it answers; {bound}"
+        least, bound = self.verifier.threshold(stratum), self.verifier.statement(stratum)
+        return f"score {best.score:.3f}, from {least:.3f} on it answers; {bound}"
+
+
+def _counting(question: Question) -> Question:
+    """The question with those of its candidates alone whose score says anything."""
+    kept = tuple(one for one in question.candidates if may_answer(question, one))
+    return question if len(kept) == len(question.candidates) else replace(question, candidates=kept)
+
+
+def _calling(question: Question) -> Question:
+    kept = tuple(one for one in question.candidates if called_for(question.text, one))
+    return question if len(kept) == len(question.candidates) else replace(question, candidates=kept)
 
 
 def _by_radius(question: Question) -> Question:
     """Candidates by their margin r^2 - d^2, widest first; the first answers when the question is within its radius."""
-    near = sorted(question.candidates, key=lambda one: (one.stratum != EXACT, -_margin(one.match)))
-    weighed = tuple(Weighed(candidate=one, score=float(one.stratum == EXACT or one.match.in_scope)) for one in near)
-    return replace(question, weighed=weighed, fires=bool(weighed) and weighed[0].score > 0)
+    near = sorted(question.candidates, key=lambda one: (one.found != EXACT, -_margin(one.match)))
+    if not near:
+        return question
+    scored = [Weighed(candidate=one, score=float(one.found == EXACT or one.match.in_scope)) for one in near]
+    weighed = guarded(question.text, scored)
+    fires = weighed[0].score > 0 and not weighed[0].differs
+    return replace(question, weighed=weighed, stratum=stratum_of(question, weighed[0].candidate), fires=fires)
 
 
 def _margin(match: Match) -> float:

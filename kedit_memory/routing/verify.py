@@ -52,11 +52,15 @@ class PairScorer(Protocol):
 class ScopeVerifier:
     """A pair model with the thresholds of its strata: by default the shipped one with those it is shipped with.
 
-    Thresholds that a store was calibrated for take their place.
+    Thresholds that a store was calibrated for take their place. `unfit` says why nothing is promised for a store, which
+    then has the strictest of the thresholds for all strata.
     """
 
-    def __init__(self, model: PairScorer | None = None, calibration: Calibration | None = None) -> None:
+    def __init__(
+        self, model: PairScorer | None = None, calibration: Calibration | None = None, *, unfit: str = ""
+    ) -> None:
         self._given = model
+        self._unfit = unfit
         self._model = Once(self._load)
         self._reading = threading.RLock()  # a pair model remembers texts, so one thread at a time asks it
         self.calibration = calibration or (_shipped_calibration() if model is None else None)
@@ -91,17 +95,25 @@ class ScopeVerifier:
         """The score from which a candidate of a stratum answers."""
         if stratum == EXACT:
             return 0.0
-        return self.calibration.threshold(stratum) if self.calibration else THRESHOLD
+        if self.calibration is None:
+            return THRESHOLD
+        return self.calibration.strictest if self._unfit else self.calibration.threshold(stratum)
+
+    def statement(self, stratum: str) -> str:
+        """What is promised for a stratum, or why nothing is."""
+        if self._unfit:
+            return f"not certified: {self._unfit}"
+        return self.calibration.statement(stratum) if self.calibration else "not calibrated"
 
     def weigh(self, questions: Sequence[Question]) -> list[list[Weighed]]:
         """The candidates of each question with their scores, best first; one that was not read has none."""
-        asked = [(one, found) for one in questions for found in one.candidates if found.stratum != EXACT]
+        asked = [(one, each) for one in questions for each in one.candidates if each.found != EXACT]
         with self._reading:
             scores = iter(self._scores(asked))
         result = []
         for question in questions:
             weighed = [
-                Weighed(candidate=one, score=1.0 if one.stratum == EXACT else next(scores))
+                Weighed(candidate=one, score=1.0 if one.found == EXACT else next(scores))
                 for one in question.candidates
             ]
             result.append(sorted(weighed, key=lambda one: -one.score))
@@ -115,9 +127,9 @@ class ScopeVerifier:
         with self._reading:
             return [float(score) for score in self.model.scores(pairs)]
 
-    def fires(self, weighed: Weighed) -> bool:
-        """Whether a candidate reaches the threshold of its stratum."""
-        return weighed.score >= self.threshold(weighed.candidate.stratum)
+    def fires(self, weighed: Weighed, stratum: str) -> bool:
+        """Whether a candidate reaches the threshold of a stratum, and differs in no value."""
+        return not weighed.differs and weighed.score >= self.threshold(stratum)
 
     def _scores(self, asked: Sequence[tuple[Question, Candidate]]) -> list[float]:
         """A score for each candidate of a question; the reader is asked once for all."""

@@ -10,6 +10,7 @@ import pytest
 
 from kedit_memory.memory import EditMemory
 from kedit_memory.routing.calibration import Calibration
+from kedit_memory.routing.strata import DESCRIPTIONS
 
 from .conftest import Kedit
 
@@ -24,7 +25,8 @@ class FakeRouter:
     def __init__(self, memory: EditMemory) -> None:
         self.memory = memory
 
-    def judge_many(self, questions: Sequence[str], *, namespace: str) -> list[Any]:
+    def judge_many(self, questions: Sequence[str], *, turns: Sequence[Sequence[str]], namespace: str) -> list[Any]:
+        assert len(turns) == len(questions)
         assert namespace == "default"
         words = [question.split() for question in questions]
         return [
@@ -57,14 +59,20 @@ def test_thresholds_are_printed_and_kept(kedit: Kedit, cases: Path) -> None:
     outcome = kedit("calibrate", "scope", cases, "--alpha", "0.03")
     assert (outcome.status, outcome.err) == (0, "")
     table, *lines = outcome.out.rsplit("┘\n")[-1].splitlines()
-    assert table == "linked: false fires ≤ 3.0% with 95% confidence (n 300 out-of-scope questions, 2 fired)"
+    assert table == (
+        "linked: false fires ≤ 3.0% with 95% confidence on questions that name the edit's subject, measured on "
+        "cases.jsonl (n 300 out of scope, 2 fired)"
+    )
     assert lines == [
-        "fuzzy: not certified: 0 out-of-scope questions, at least 122 are needed",
-        "unlinked: not certified: 0 out-of-scope questions, at least 122 are needed",
+        *(
+            f"{stratum}: not certified for {kind}: 0 out-of-scope questions, at least 122 are needed"
+            for stratum, kind in DESCRIPTIONS.items()
+            if stratum != "linked"
+        ),
         "500 questions, 1 of them covered without any candidate, 2 edits; kept in the store.",
     ]
     cells = next(line for line in outcome.out.splitlines() if "linked" in line).replace("│", " ").split()
-    assert cells[:1] + cells[2:] == ["linked", "0.67%", "≤", "2.08%", "300", "90.9%", "(83.4%", "to", "95.8%)", "99"]
+    assert cells[:1] + cells[2:] == ["linked", "0.67%", "≤", "3.0%", "300", "90.9%", "(83.4%", "to", "95.8%)", "99"]
     kept = NOTES["scope_calibration"]
     assert kept is not None
     calibration = Calibration.from_json(kept)

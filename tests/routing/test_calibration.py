@@ -12,6 +12,7 @@ from kedit_memory.routing.certify import (
     certify,
 )
 from kedit_memory.routing.labelled import Outcome, Scored
+from kedit_memory.routing.strata import STRATA
 
 BASIS = Basis(
     encoder="hashing", encoder_revision="1", verifier="v-12", namespace="default", edits=7, created="2025-03-01"
@@ -20,7 +21,7 @@ ENCODER = SimpleNamespace(name="hashing", revision="1")
 
 
 def scored(scores, outcome=Outcome.OUTSIDE, stratum="linked"):
-    return [Scored(score=float(score), stratum=stratum, outcome=outcome) for score in scores]
+    return [Scored(score=float(score), stratum=stratum, outcome=outcome, source="facts") for score in scores]
 
 
 def linked(*, outside=(), right=(), other=()):
@@ -28,7 +29,7 @@ def linked(*, outside=(), right=(), other=()):
 
 
 def certified(cases, **options):
-    return certify(cases, **({"basis": BASIS, "alpha": 0.01} | options))
+    return certify(cases, **({"basis": BASIS, "alphas": (0.01,)} | options))
 
 
 # What is kept, and what is said.
@@ -46,19 +47,19 @@ def test_it_is_read_as_it_was_written(calibration):
     assert "\n" not in text
     assert Calibration.from_json(text) == calibration
     assert Calibration.from_json(text).to_json() == text
-    assert json.loads(text)["version"] == 1
+    assert json.loads(text)["version"] == 2
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda given: given.update(version=2), "its version is not 1, the only one known"),
-        (lambda given: given.pop("version"), "its version is not 1"),
-        (lambda given: given.pop("alpha"), "missing field 'alpha'"),
+        (lambda given: given.update(version=1), "its version is not 2, the only one known"),
+        (lambda given: given.pop("version"), "its version is not 2"),
+        (lambda given: given.pop("confidence"), "missing field 'confidence'"),
         (lambda given: given.update(colour="red"), "unknown field 'colour'"),
-        (lambda given: given.update(alpha="0.01"), "alpha is str"),
-        (lambda given: given.update(alpha=math.nan), "NaN is no number"),
-        (lambda given: given.update(alpha=2.0), "alpha 2.0 is not allowed"),
+        (lambda given: given.update(confidence="0.95"), "confidence is str"),
+        (lambda given: given.update(confidence=math.nan), "NaN is no number"),
+        (lambda given: given.update(confidence=2.0), "confidence 2.0 is not allowed"),
         (lambda given: given.update(cases=True), "cases is bool"),
         (lambda given: given.update(basis=None), "no object for its basis"),
         (lambda given: given["basis"].pop("verifier"), "missing field 'verifier'"),
@@ -69,6 +70,9 @@ def test_it_is_read_as_it_was_written(calibration):
         (lambda given: given["thresholds"]["linked"].update(fired=9999), "more questions that fire than there are"),
         (lambda given: given["thresholds"]["linked"].update(value=0), "not between 0 and 1"),
         (lambda given: given["thresholds"]["linked"].update(value=1e999), "Infinity is no number"),
+        (lambda given: given["thresholds"]["linked"].update(alpha=0), "alpha 0 is not allowed"),
+        (lambda given: given["thresholds"]["linked"].update(sets={}), "the questions of the sets are not those"),
+        (lambda given: given["thresholds"]["linked"].update(sets={"a": "b"}), "the questions of the sets are not"),
         (lambda given: given["thresholds"].pop("linked"), "certified or not, once"),
         (lambda given: given["uncertified"].update(fuzzy=None), "a reason is no text"),
     ],
@@ -83,7 +87,7 @@ def test_what_is_not_whole_is_refused_in_one_line(calibration, change, message):
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", "{", "[" * 100_000, '{"version": 1, "cases": 1e999}'])
+@pytest.mark.parametrize("text", ["", "[]", "null", "{", "[" * 100_000, '{"version": 2, "cases": 1e999}'])
 def test_what_is_no_calibration_is_refused(text):
     with pytest.raises(InvalidInputError, match="the calibration cannot be used"):
         Calibration.from_json(text)
@@ -92,7 +96,8 @@ def test_what_is_no_calibration_is_refused(text):
 def test_the_promise_in_a_sentence(calibration):
     held = calibration.thresholds["linked"]
     assert calibration.statement("linked") == (
-        f"false fires ≤ 1.0% with 95% confidence (n 2,300 out-of-scope questions, {held.fired} fired)"
+        "false fires ≤ 1.0% with 95% confidence on questions that name the edit's subject, measured on facts "
+        f"(n 2,300 out of scope, {held.fired} fired)"
     )
     with pytest.raises(UnknownNameError, match="no stratum named 'exact'"):
         calibration.statement("exact")
@@ -107,7 +112,33 @@ def test_the_promise_in_a_sentence(calibration):
     ],
 )
 def test_no_promise_is_rounded(calibration, alpha, confidence, words):
-    assert words in replace(calibration, alpha=alpha, confidence=confidence).statement("linked")
+    linked = replace(calibration.thresholds["linked"], alpha=alpha)
+    changed = replace(calibration, thresholds={"linked": linked}, confidence=confidence)
+    assert words in changed.statement("linked")
+
+
+@pytest.mark.parametrize(
+    ("sets", "words"),
+    [
+        ({"b": 100, "a": 2200}, "on a and b (n"),
+        ({"a": 1000, "b": 900, "c": 300, "d": 100}, "on a, b, c and d (n"),
+        ({"a": 1000, "b": 900, "c": 300, "d": 50, "e": 50}, "on a, b, c and 2 other sets (n"),
+    ],
+)
+def test_a_promise_names_what_it_was_measured_on(calibration, sets, words):
+    linked = replace(calibration.thresholds["linked"], sets=sets)
+    assert words in replace(calibration, thresholds={"linked": linked}).statement("linked")
+
+
+def test_what_is_not_certified_has_the_strictest_threshold_and_no_bound(calibration):
+    values = replace(calibration.thresholds["linked"], value=0.99)
+    uncertified = {name: reason for name, reason in calibration.uncertified.items() if name != "values"}
+    two = replace(calibration, thresholds=calibration.thresholds | {"values": values}, uncertified=uncertified)
+    assert two.threshold("meaning") == 0.99 > two.threshold("linked")
+    assert two.statement("meaning").startswith("not certified for questions found by words and meaning: 0 out-of-")
+    none = replace(calibration, thresholds={}, uncertified=dict.fromkeys(STRATA, "no cases"))
+    assert none.threshold("linked") == 1
+    assert "%" not in none.statement("linked")
 
 
 def test_a_calibration_for_another_encoder_or_verifier_is_refused(calibration):

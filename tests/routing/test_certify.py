@@ -9,26 +9,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
-from kedit_memory.routing.calibration import STRATA, Basis
+from kedit_memory.routing.calibration import Basis
 from kedit_memory.routing.certify import (
+    ALPHAS,
     GRID,
     binomial_tails,
     cases_needed,
     certify,
     interval,
-    threshold_at,
     upper_bound,
 )
 from kedit_memory.routing.labelled import Outcome, Scored
+from kedit_memory.routing.strata import STRATA
 
 BASIS = Basis(
     encoder="hashing", encoder_revision="1", verifier="v-12", namespace="default", edits=7, created="2025-03-01"
 )
+KINDS = ("linked", "fuzzy", "meaning")
 ENCODER = SimpleNamespace(name="hashing", revision="1")
 
 
 def scored(scores, outcome=Outcome.OUTSIDE, stratum="linked"):
-    return [Scored(score=float(score), stratum=stratum, outcome=outcome) for score in scores]
+    return [Scored(score=float(score), stratum=stratum, outcome=outcome, source="facts") for score in scores]
 
 
 def linked(*, outside=(), right=(), other=()):
@@ -36,7 +38,7 @@ def linked(*, outside=(), right=(), other=()):
 
 
 def certified(cases, **options):
-    return certify(cases, **({"basis": BASIS, "alpha": 0.01} | options))
+    return certify(cases, **({"basis": BASIS, "alphas": (0.01,)} | options))
 
 
 # The exact binomial tests.
@@ -106,14 +108,15 @@ def test_the_most_lenient_threshold_before_the_first_that_fails_is_taken():
     # P(Bin(500, 0.02) ≤ k) is 0.028 for 4 and 0.065 for 5, so at a level of 0.05 four false fires pass and five do not.
     outside = [0.05] * 494 + [0.35, 0.45, 0.65, 0.75, 0.85, 0.95]
     grid = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
-    calibration = certified(linked(outside=outside, right=[0.3, 0.6, 0.9, 0.9]), alpha=0.02, grid=grid)
+    calibration = certified(linked(outside=outside, right=[0.3, 0.6, 0.9, 0.9]), alphas=(0.02,), grid=grid)
     held = calibration.thresholds["linked"]
     assert held.value == 0.5
     assert (held.outside, held.fired, held.covered, held.answered) == (500, 4, 4, 3)
     assert held.coverage == 0.75
     assert (held.coverage_low, held.coverage_high) == pytest.approx((0.19412, 0.99369), abs=1e-5)
     assert held.upper == pytest.approx(0.0182128518, abs=1e-9)
-    assert held.upper <= calibration.alpha
+    assert (held.alpha, held.sets) == (0.02, {"facts": 500})
+    assert held.upper <= held.alpha
     assert calibration.cases == 504
 
 
@@ -129,23 +132,26 @@ def test_one_question_more_makes_the_difference():
 
 
 def test_a_refusal_is_one_line_that_says_what_every_stratum_lacks():
-    cases = linked(outside=[0.1] * 40, right=[0.9] * 500) + scored([0.1] * 2, stratum="unlinked")
+    cases = linked(outside=[0.1] * 40, right=[0.9] * 500) + scored([0.1] * 2, stratum="meaning")
     with pytest.raises(InvalidInputError) as refused:
-        certified(cases, alpha=0.05)
+        certified(cases, alphas=(0.05,))
     assert str(refused.value) == (
-        "no threshold can be certified for false fires ≤ 5.0%; linked: 40 out-of-scope questions, at least 59 are "
-        "needed; fuzzy: 0 out-of-scope questions, at least 59 are needed; unlinked: 2 out-of-scope questions, at least "
-        "59 are needed; label more questions that no edit answers, or allow a larger alpha"
+        "no threshold can be certified for false fires ≤ 5.0%; "
+        + "".join(
+            f"{stratum}: {count} out-of-scope questions, at least 59 are needed; "
+            for stratum, count in (dict.fromkeys(STRATA, 0) | {"linked": 40, "meaning": 2}).items()
+        )
+        + "label more questions that no edit answers, or allow a larger alpha"
     )
 
 
 def test_strata_without_enough_cases_are_not_certified_and_cost_the_others_nothing():
     calibration = certified(linked(outside=[0.2] * 299) + scored([0.2] * 100, stratum="fuzzy"))
     assert list(calibration.thresholds) == ["linked"]
-    assert calibration.uncertified == {  # a second stratum would halve the error: ln(0.025) / ln(0.99)
-        "fuzzy": "100 out-of-scope questions, at least 368 are needed",
-        "unlinked": "0 out-of-scope questions, at least 368 are needed",
-    }
+    assert set(calibration.uncertified) == set(STRATA) - {"linked"}
+    # A second stratum would halve the error: ln(0.025) / ln(0.99).
+    assert calibration.uncertified["fuzzy"] == "100 out-of-scope questions, at least 368 are needed"
+    assert calibration.uncertified["meaning"] == "0 out-of-scope questions, at least 368 are needed"
 
 
 def test_strata_share_the_error():
@@ -153,6 +159,35 @@ def test_strata_share_the_error():
     assert set(certified(two).thresholds) == {"linked", "fuzzy"}
     few = linked(outside=[0.2] * 368) + scored([0.2] * 367, stratum="fuzzy")
     assert set(certified(few).thresholds) == {"linked"}
+
+
+def test_each_stratum_has_the_smallest_alpha_for_which_it_has_enough_cases():
+    """A level of 0.05 / 3 for each stratum, and of a share of that for each of its alphas."""
+    cases = linked(outside=[0.1] * 1200) + scored([0.1] * 600, stratum="values") + scored([0.1] * 90, stratum="meaning")
+    calibration = certified(cases, alphas=ALPHAS)
+    assert {name: held.alpha for name, held in calibration.thresholds.items()} == {
+        "linked": 0.005,  # from ln(0.05 / 12) / ln(0.995), 1,094, on
+        "values": 0.01,  # from ln(0.05 / 9) / ln(0.99), 517, on
+        "meaning": 0.05,
+    }
+
+
+def test_an_alpha_that_fails_gives_way_to_the_next():
+    """12 of 1,500 always fire: too many for 0.5%, not for 2%."""
+    calibration = certified(linked(outside=[1.0] * 12 + [0.1] * 1488), alphas=ALPHAS)
+    assert calibration.thresholds["linked"].alpha == 0.02
+    assert "≤ 2.0% with" in calibration.statement("linked")
+
+
+def test_a_wanted_alpha_is_taken_where_it_can_be_certified():
+    cases = linked(outside=[0.1] * 1980 + [0.9] * 20, right=[0.5] * 100)
+    strict, lenient = certified(cases, alphas=ALPHAS), certified(cases, alphas=ALPHAS, wanted={"linked": 0.02})
+    assert (strict.thresholds["linked"].alpha, lenient.thresholds["linked"].alpha) == (0.005, 0.02)
+    assert (strict.thresholds["linked"].answered, lenient.thresholds["linked"].answered) == (0, 100)
+    with pytest.raises(InvalidInputError, match=r"false fires ≤ 0.1% cannot be certified on its cases"):
+        certified(cases, alphas=ALPHAS, wanted={"linked": 0.001})
+    with pytest.raises(UnknownNameError, match="did you mean 'linked'"):
+        certified(cases, wanted={"linkd": 0.01})
 
 
 def test_a_name_that_is_merely_alike_never_needs_less():
@@ -165,22 +200,15 @@ def test_a_name_that_is_merely_alike_never_needs_less():
     assert (both.thresholds["fuzzy"].fired, both.thresholds["fuzzy"].answered) == (0, 0)  # counted where it now is
 
 
-def test_a_threshold_is_counted_on_cases_that_it_was_not_chosen_on():
-    cases = linked(outside=[0.1, 0.6, 0.9], right=[0.4, 0.6], other=[0.7])
-    found = threshold_at(cases, 0.6)
-    assert (found.outside, found.fired, found.other, found.other_fired) == (3, 2, 1, 1)
-    assert (found.covered, found.answered) == (3, 1)
-    with pytest.raises(InvalidInputError):
-        threshold_at([], 0.6)
-
-
 def test_a_stratum_that_fires_falsely_at_every_threshold_says_so():
     cases = linked(outside=[1.0] * 20 + [0.0] * 480, other=[1.0] * 3) + scored([0.0] * 500, stratum="fuzzy")
     calibration = certified(cases)
     assert calibration.uncertified["linked"] == (
         "even at threshold 1 20 of 500 out-of-scope questions fire, and 3 of 3 with a wrong edit in front"
     )
-    assert calibration.statement("linked").startswith("not certified: even at threshold 1")
+    assert calibration.statement("linked").startswith(
+        "not certified for questions that name the edit's subject: even at threshold 1"
+    )
     assert "fuzzy" in calibration.thresholds
 
 
@@ -200,8 +228,8 @@ def test_wrong_edits_that_keep_silent_do_not_hide_false_fires():
 
 
 def test_questions_without_a_candidate_belong_to_no_stratum():
-    missed = [Scored(score=0.0, stratum=None, outcome=Outcome.OTHER)]
-    silent = [Scored(score=0.0, stratum=None, outcome=Outcome.OUTSIDE)] * 900
+    missed = scored([0.0], Outcome.OTHER, None)
+    silent = scored([0.0], stratum=None) * 900
     own_words = scored([1.0] * 3, Outcome.RIGHT, "exact")
     calibration = certified(linked(outside=[0.1] * 300) + missed + silent + own_words)
     assert calibration.thresholds["linked"].outside == 300
@@ -212,8 +240,10 @@ def test_questions_without_a_candidate_belong_to_no_stratum():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"alpha": 0.0}, "alpha 0.0 is not allowed"),
-        ({"alpha": math.nan}, "alpha nan is not allowed"),
+        ({"alphas": [0.0]}, "alpha 0.0 is not allowed"),
+        ({"alphas": [0.01, math.nan]}, "alpha nan is not allowed"),
+        ({"alphas": []}, "no alpha to certify; give at least one"),
+        ({"wanted": {"linked": 2.0}}, "alpha 2.0 is not allowed"),
         ({"confidence": 1}, "confidence 1 is not allowed; give a number between 0 and 1, such as 0.95"),
         ({"grid": []}, "give at least one"),
         ({"grid": [0.5, 0.0]}, "needs numbers above 0"),
@@ -228,12 +258,12 @@ def test_what_cannot_be_asked_is_refused(options, message):
 @pytest.mark.parametrize("score", [-0.1, 1.1, math.nan])
 def test_a_score_is_a_probability(score):
     with pytest.raises(InvalidInputError, match="from 0 to 1"):
-        Scored(score=score, stratum="linked", outcome=Outcome.RIGHT)
+        Scored(score=score, stratum="linked", outcome=Outcome.RIGHT, source="facts")
 
 
 def test_a_stratum_is_a_known_one():
     with pytest.raises(UnknownNameError, match="did you mean 'linked'"):
-        Scored(score=0.1, stratum="linkd", outcome=Outcome.RIGHT)
+        Scored(score=0.1, stratum="linkd", outcome=Outcome.RIGHT, source="facts")
 
 
 # Validity: the promise is kept as often as it says.
@@ -246,7 +276,7 @@ def test_a_threshold_just_beyond_alpha_is_certified_no_more_often_than_the_level
     passed = []
     for fired in range(trials + 1):
         try:
-            certified(linked(outside=[0.9] * fired + [0.0] * (trials - fired)), alpha=alpha, grid=[0.5])
+            certified(linked(outside=[0.9] * fired + [0.0] * (trials - fired)), alphas=(alpha,), grid=[0.5])
         except InvalidInputError:
             break
         passed.append(masses[fired])
@@ -260,12 +290,22 @@ def simulate(generator, shapes, n, alpha, grid):
     """
     cases = [
         one
-        for stratum, b in zip(STRATA, shapes, strict=False)
+        for stratum, b in zip(KINDS, shapes, strict=False)
         for one in scored(generator.beta(1, b, n), stratum=stratum)
     ]
-    calibration = certified(cases, alpha=alpha, grid=grid)
-    rates = [(1 - held.value) ** shapes[STRATA.index(name)] for name, held in calibration.thresholds.items()]
+    calibration = certified(cases, alphas=(alpha,), grid=grid)
+    rates = [(1 - held.value) ** shapes[KINDS.index(name)] for name, held in calibration.thresholds.items()]
     return max(rates) > alpha, max(rates)
+
+
+def test_one_of_several_alphas_breaks_its_promise_no_more_often():
+    """Of scores that are Beta(1, 6) the threshold of whichever alpha is chosen has a true rate above it."""
+    runs, generator = 400, np.random.default_rng(5)
+    broken = 0
+    for _ in range(runs):
+        held = certified(linked(outside=generator.beta(1, 6, 700)), alphas=ALPHAS).thresholds["linked"]
+        broken += (1 - held.value) ** 6 > held.alpha
+    assert broken / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
 
 
 @pytest.mark.parametrize(("shapes", "n"), [((3.0,), 200), ((20.0,), 500), ((30.0, 8.0, 2.0), 150)])
@@ -290,7 +330,7 @@ def test_the_promise_holds_for_wrong_edits_too():
         cases = linked(
             outside=generator.beta(1, 40, outside), other=generator.beta(1, 4, other), right=generator.beta(8, 1, right)
         )
-        value = certified(cases, alpha=alpha).thresholds["linked"].value
+        value = certified(cases, alphas=(alpha,)).thresholds["linked"].value
         broken += 0.5 * (1 - value) ** 40 + 0.3 * (1 - value) ** 4 > alpha
     assert broken / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
 
@@ -299,7 +339,7 @@ def test_the_promise_holds_for_wrong_edits_too():
 def test_the_counts_are_those_of_the_scores_and_one_more_false_fire_never_lowers_a_threshold(outside, right, more):
     def lowest(cases):
         try:
-            return certified(cases, alpha=0.1).thresholds["linked"]
+            return certified(cases, alphas=(0.1,)).thresholds["linked"]
         except InvalidInputError:
             return None
 

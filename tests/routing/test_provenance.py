@@ -62,6 +62,7 @@ def test_an_answer_tells_all_it_rests_on_in_json():
                 "distance": 0.123457,
                 "radius": 0.4,
                 "score": None,
+                "differs": None,
             }
         ],
         "passages": [

@@ -115,21 +115,21 @@ def test_a_misspelt_name_has_a_stratum_of_its_own(memory: EditMemory, router: Ro
 
 
 def test_an_edit_without_a_subject_is_found_by_its_radius(memory: EditMemory, router: Router) -> None:
-    memory.add("Which door code is valid on Mondays?", "4711", radius=1.9)
-    (judged,) = router.judge_many(["Which door code is valid, on Mondays that is?"])
-    assert judged.stratum == "unlinked"
+    memory.add("Which door code is valid in the annex?", "4711", radius=1.9)
+    (judged,) = router.judge_many(["Which door code is valid, in the annex that is?"])
+    assert judged.stratum == "meaning"
     assert judged.fires
 
 
 def test_thresholds_of_the_store_decide(memory: EditMemory, words: WordModel) -> None:
     memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme")
-    outside = [Scored(score=i / 1000, stratum="linked", outcome=Outcome.OUTSIDE) for i in range(900)]
-    inside = [Scored(score=0.95, stratum="linked", outcome=Outcome.RIGHT) for _ in range(50)]
+    outside = [Scored(score=i / 1000, stratum="linked", outcome=Outcome.OUTSIDE, source="facts") for i in range(900)]
+    inside = [Scored(score=0.95, stratum="linked", outcome=Outcome.RIGHT, source="facts") for _ in range(50)]
     basis = Basis(
         encoder=memory.encoder.name, encoder_revision=memory.encoder.revision, verifier="words", namespace="default",
         edits=1, created="2026-01-01T00:00:00+00:00",
     )  # fmt: skip
-    calibration = certify([*outside, *inside], basis=basis, alpha=0.01)
+    calibration = certify([*outside, *inside], basis=basis, alphas=(0.01,))
     memory.set_note(NOTE, calibration.to_json())
     verifier = ScopeVerifier(words, calibration)
     assert verifier.threshold("linked") == calibration.thresholds["linked"].value > 0.8
@@ -137,17 +137,30 @@ def test_thresholds_of_the_store_decide(memory: EditMemory, words: WordModel) ->
     assert "with 95% confidence" in decision.reason
 
 
-def test_a_calibration_for_another_verifier_is_refused(memory: EditMemory) -> None:
-    outside = [Scored(score=0.1, stratum="linked", outcome=Outcome.OUTSIDE) for _ in range(900)]
-    inside = [Scored(score=0.9, stratum="linked", outcome=Outcome.RIGHT)]
+def test_a_calibration_for_another_verifier_gives_way_to_the_shipped_one(memory: EditMemory, caplog) -> None:
+    outside = [Scored(score=0.1, stratum="linked", outcome=Outcome.OUTSIDE, source="facts") for _ in range(900)]
+    inside = [Scored(score=0.9, stratum="linked", outcome=Outcome.RIGHT, source="facts")]
     basis = Basis(
         encoder=memory.encoder.name, encoder_revision=memory.encoder.revision, verifier="another", namespace="default",
         edits=1, created="2026-01-01T00:00:00+00:00",
     )  # fmt: skip
-    memory.set_note(NOTE, certify([*outside, *inside], basis=basis, alpha=0.01).to_json())
-    memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme")
-    with pytest.raises(InvalidInputError, match="calibrate again"):
-        Router(memory, config=RouterConfig(scope="verified")).explain("So who is the head of Acme?")
+    memory.set_note(NOTE, certify([*outside, *inside], basis=basis, alphas=(0.01,)).to_json())
+    router = Router(memory, config=RouterConfig(scope="verified"))
+    thresholds = {router.scope.verifier.threshold(stratum) for stratum in ("linked", "meaning")}
+    assert thresholds == {ScopeVerifier().threshold("linked")}
+    (said,) = [record.message for record in caplog.records]
+    assert "the store's own thresholds are not used, but the shipped ones: the calibration was made with" in said
+    assert said.endswith("calibrate again with `kedit calibrate scope FILE`")
+
+
+def test_what_ships_promises_nothing_for_another_encoder(memory: EditMemory) -> None:
+    """The thresholds were chosen with the encoder that ships: the strictest of them is what is left."""
+    verifier = Router(memory, config=RouterConfig(scope="verified")).scope.verifier
+    shipped = ScopeVerifier()
+    assert verifier.statement("linked").startswith("not certified: the calibration was made with encoder all-MiniLM")
+    assert shipped.calibration is not None
+    assert verifier.threshold("linked") == shipped.calibration.strictest
+    assert "with 95% confidence" in shipped.statement("linked")
 
 
 def test_an_unknown_scope_is_refused() -> None:
@@ -166,8 +179,8 @@ def test_a_question_in_another_script_is_a_miss_and_no_fault(memory, router, que
 
 def test_a_question_too_long_is_refused_in_one_line(memory, router):
     edit = memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme")
-    with pytest.raises(InvalidInputError, match=r"question has 100000 characters, 32000 are allowed; shorten it"):
-        router.explain("x" * 100_000)
+    with pytest.raises(InvalidInputError, match=r"question has 300000 characters, 200000 are allowed; shorten it"):
+        router.explain("x" * 300_000)
     assert router.explain("Who is the head of Acme?").edits[0].edit.id == edit.id
 
 

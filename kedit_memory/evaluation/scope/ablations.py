@@ -51,7 +51,7 @@ def without_link(
 ) -> list[Verdict]:
     """The nearest keys bring edits up, whatever the question names; the reader reads both texts as they are."""
     found = [
-        tuple(Candidate(match=match, stratum=LINKED) for match in memory.search(vector, MOST_READ))
+        tuple(Candidate(match=match, found=LINKED) for match in memory.search(vector, MOST_READ))
         for vector in vectors
     ]
     asked = [

@@ -102,22 +102,38 @@ def contrasted(example: Example, rng: random.Random) -> Example | None:
     None where no kind has a slot that may be changed: it is not covered, it asks for yes or no of a sentence, or what
     would change stands in one of the texts only, so that the other may not depend on it.
     """
-    states = not example.answer
-    if not example.covered or (states and contrast.asks_yes_or_no(example.question)):
+    if not example.covered:
         return None
-    texts = (example.question, example.wording)
-    side = rng.randrange(2)
-    text, other = texts[side], texts[1 - side]
-    nearly = not states and not _MORE_SENTENCES.search(text) and _alike(*texts)
-    brief = max(map(len, texts)) <= _SHORT and not any(map(contrast.asks_how, texts))
+    side = "wording" if rng.random() < 0.5 else "question"
+    turned = example if side == "question" else replace(example, question=example.wording, wording=example.question)
     for kind in rng.sample(contrast.KINDS, len(contrast.KINDS)):
-        if (kind in _IN_ONE and not nearly) or (kind in _WHERE_EACH_COUNTS and not brief):
-            continue
-        shared = None if kind in _IN_ONE else other
-        made = contrast.changed(text, kind, rng, TRAINING, names=example.names, shared=shared)
-        if made is not None and made.casefold() != other.casefold():
-            return replace(example, covered=False, **{"wording" if side else "question": made})
+        made = other_question(turned, kind, rng, TRAINING)
+        if made is not None:
+            return replace(example, covered=False, **{side: made})
     return None
+
+
+def other_question(example: Example, kind: str, rng: random.Random, part: str) -> str | None:
+    """The question of a covered example with a slot of a kind changed, where it then surely asks something else.
+
+    Question and wording may have changed places. None where the kind has no such slot.
+
+    Raises:
+        UnknownNameError: no such kind, or no such part.
+    """
+    text, other = example.question, example.wording
+    states = not example.answer
+    if states and (contrast.asks_yes_or_no(text) or contrast.asks_yes_or_no(other)):
+        return None
+    if kind in _IN_ONE and (states or _MORE_SENTENCES.search(text) or not _alike(text, other)):
+        return None
+    if kind in _WHERE_EACH_COUNTS and (
+        max(len(text), len(other)) > _SHORT or any(map(contrast.asks_how, (text, other)))
+    ):
+        return None
+    shared = None if kind in _IN_ONE else other
+    made = contrast.changed(text, kind, rng, part, names=example.names, shared=shared)
+    return made if made is not None and made.casefold() != other.casefold() else None
 
 
 def _alike(one: str, other: str) -> bool:

@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,11 @@ from kedit_memory.evaluation.scope.cases import (
     spans,
     with_overlapping,
 )
-from kedit_memory.evaluation.scope.faq import FAQ
+from kedit_memory.evaluation.scope.contrasts import contrast_set
+from kedit_memory.evaluation.scope.faq import FAQ, dstc9_faq_set
 from kedit_memory.evaluation.scope.followups import followups_set
 from kedit_memory.evaluation.scope.intents import INTENTS
+from kedit_memory.evaluation.scope.invariances import invariance_set
 from kedit_memory.evaluation.scope.languages import languages_set
 from kedit_memory.evaluation.scope.long_answers import long_answers_set
 from kedit_memory.evaluation.scope.policies import policies_set
@@ -490,6 +493,7 @@ FACTS: Mapping[str, Callable[..., ScopeSet]] = {
     "lre": lre_set,
     "world": world_set,
 }
+_MINED = (statements_set, qamr_set, counterfact_set, zsre_set, dstc9_faq_set)
 SETS: Mapping[str, Callable[..., ScopeSet]] = {
     **FACTS,
     "statements": statements_set,
@@ -502,6 +506,8 @@ SETS: Mapping[str, Callable[..., ScopeSet]] = {
     **INTENTS,
     **FAQ,
     **PAIRS,
+    "contrast": partial(contrast_set, mined=_MINED),
+    "invariance": partial(invariance_set, mined=_MINED),
 }
 
 

@@ -1,0 +1,61 @@
+"""What kind a question is for an edit, of which each has a threshold that was certified on its own cases.
+
+A stratum is what can be seen of the two without a model that judges: how the edit was found, and what the texts hold.
+"""
+
+import re
+from collections.abc import Iterator
+
+from kedit_memory.routing.foreign import is_foreign
+from kedit_memory.routing.question import EXACT, FUZZY, LINKED, UNLINKED, Candidate, Question
+
+FOREIGN = "foreign"
+DIALOGUE = "dialogue"
+VALUES = "values"
+STATEMENT = "statement"
+MEANING = "meaning"
+# Those with a threshold, in the order in which they are looked for, as they are called in a sentence.
+DESCRIPTIONS = {
+    FOREIGN: "questions in another language than English",
+    DIALOGUE: "questions that follow on others",
+    FUZZY: "questions with a misspelt name or pieces of one",
+    VALUES: "questions about numbers, dates, times, versions and the like",
+    LINKED: "questions that name the edit's subject",
+    STATEMENT: "questions that a statement answers, found by words and meaning",
+    MEANING: "questions found by words and meaning",
+}
+STRATA = tuple(DESCRIPTIONS)
+_VALUE = re.compile(
+    r"\d|\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?|january|february|april|june|july|august|september|october|"
+    r"november|december|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|hundred|thousand|first|"
+    r"second|third|fourth|fifth|noon|midnight)\b",
+    re.IGNORECASE,
+)
+
+
+def stratum_of(question: Question, candidate: Candidate) -> str:
+    """The stratum of a question and an edit that may answer it: `EXACT`, or the first of `STRATA` that fits."""
+    return next(_fitting(question, candidate))
+
+
+def may_answer(question: Question, candidate: Candidate) -> bool:
+    """Whether a score counts at all: what reads English judges no question in another language by its meaning alone."""
+    return candidate.found != UNLINKED or not is_foreign(question.text)
+
+
+def _fitting(question: Question, candidate: Candidate) -> Iterator[str]:
+    if candidate.found == EXACT:
+        yield EXACT
+    if is_foreign(question.text):
+        yield FOREIGN
+    if question.turns:
+        yield DIALOGUE
+    if candidate.found == FUZZY:
+        yield FUZZY
+    if _VALUE.search(question.text) or _VALUE.search(candidate.wording):
+        yield VALUES
+    if candidate.found == LINKED:
+        yield LINKED
+    if candidate.match.edit.prompt == candidate.match.edit.target:
+        yield STATEMENT
+    yield MEANING
