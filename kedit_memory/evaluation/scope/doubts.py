@@ -12,10 +12,11 @@ _INTENTS = (
     frozenset({"news_query", "social_query"}),
     frozenset(
         {
-            "balance_not_updated_after_bank_transfer", "declined_transfer", "failed_transfer", "pending_transfer",
+            "balance_not_updated_after_bank_transfer", "beneficiary_not_allowed", "declined_transfer", "failed_transfer", "pending_transfer",
             "transfer_not_received_by_recipient", "transfer_timing",
         }
     ),
+    frozenset({"balance_not_updated_after_bank_transfer", "balance_not_updated_after_cheque_or_cash_deposit"}),
     frozenset({"pending_top_up", "top_up_failed", "top_up_reverted"}),
     frozenset({"card_arrival", "card_delivery_estimate"}),
     frozenset({"unable_to_verify_identity", "verify_my_identity", "why_verify_identity"}),
