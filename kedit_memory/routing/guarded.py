@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kedit_memory.records import KeyKind
-from kedit_memory.routing.guard import disagreement
 from kedit_memory.routing.question import EXACT, Weighed
 
 
@@ -22,6 +21,8 @@ def _difference(question: str, one: Weighed) -> str | None:
     edit, match = one.edit, one.candidate.match
     if one.candidate.found == EXACT or one.score == 0 or edit.target is None:
         return None
+    from kedit_memory.routing.guard import disagreement  # loads Babel, which own wordings can do without
+
     confirmed = (match.key,) if match.key_kind is KeyKind.CONFIRMED else ()
     found = disagreement(
         question,
