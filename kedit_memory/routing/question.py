@@ -79,6 +79,7 @@ class Question:
         set_aside: where there is no candidate, edits in whose radius it lies, though they are about another name.
         weighed: the candidates with their scores, best first.
         fires: whether the best one answers.
+        model_says: whether it does by the model, which was asked where its score did not tell; None where it was not.
         timings: seconds by step.
     """
 
@@ -96,6 +97,7 @@ class Question:
     set_aside: tuple[Match, ...] = ()
     weighed: tuple[Weighed, ...] = ()
     fires: bool = False
+    model_says: bool | None = None
     timings: Mapping[str, float] = field(default_factory=dict)
 
     def timed(self, step: str, seconds: float) -> Self:

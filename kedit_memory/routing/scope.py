@@ -16,10 +16,11 @@ from kedit_memory.routing.link import GivenNames, Linker, surfaces_of
 from kedit_memory.routing.once import Once
 from kedit_memory.routing.question import EXACT, Question, Weighed, preferred
 from kedit_memory.routing.recall import link, own_words, recall
+from kedit_memory.routing.unsure import Unsure
 from kedit_memory.routing.verify import ScopeVerifier
 
-AUTO, VERIFIED, RADIUS = "auto", "verified", "radius"
-SCOPES = (AUTO, VERIFIED, RADIUS)
+AUTO, VERIFIED, RADIUS, MODEL = "auto", "verified", "radius", "model"
+SCOPES = (AUTO, VERIFIED, RADIUS, MODEL)
 
 
 class Scope:
@@ -30,11 +31,21 @@ class Scope:
         background: beside the store's, names that are known, so that the longer name wins.
         verifier: weighs the edits that a question may mean; by default the shipped one, with the store's thresholds.
         how: one of `SCOPES`; see `RouterConfig.scope`.
+        unsure: asks the model where `how` is `model`.
     """
 
-    def __init__(self, memory: EditMemory, background: Background, *, verifier: ScopeVerifier | None, how: str) -> None:
+    def __init__(
+        self,
+        memory: EditMemory,
+        background: Background,
+        *,
+        verifier: ScopeVerifier | None,
+        how: str,
+        unsure: Unsure,
+    ) -> None:
         self.memory = memory
         self.how = how
+        self.unsure = unsure
         self._background = background
         self._given = verifier
         self._shipped = Once(self._with_thresholds)
@@ -60,7 +71,7 @@ class Scope:
     def verifies(self) -> bool:
         """Whether the pair model decides about scope, rather than the radius."""
         if self.how != AUTO:
-            return self.how == VERIFIED
+            return self.how in (VERIFIED, MODEL)
         return self._given is not None or ScopeVerifier.serves(self.memory.encoder)
 
     @property
@@ -80,7 +91,16 @@ class Scope:
         read = self._readings(messages)
         linked = self.link([one for group in read for one in group])
         verified = iter(self.verify(self.recall(linked, near=near)))
-        return [preferred([next(verified) for _ in group]) for group in read]
+        judged = [preferred([next(verified) for _ in group]) for group in read]
+        return [self._said_by_model(one) if self.how == MODEL else one for one in judged]
+
+    def _said_by_model(self, question: Question) -> Question:
+        """The question, which fires where the model says so of a best candidate that nearly does."""
+        if question.fires or not question.weighed or not self.verifier.unsure(question.best):
+            return question
+        started = perf_counter()
+        says = self.unsure.answers(question.text, question.turns, question.best.edit)
+        return replace(question, fires=says, model_says=says).timed("ask", perf_counter() - started)
 
     def _readings(self, messages: Sequence[Question]) -> list[list[Question]]:
         """The questions that each message may ask; one that is an edit's own wording is read as it is."""
@@ -156,14 +176,17 @@ class Scope:
         }
         return [encoded.get(id(one), one) for one in questions]
 
-    def why(self, best: Weighed) -> str:
+    def why(self, question: Question) -> str:
         """What made the best candidate answer, in words."""
+        best = question.best
         if best.candidate.stratum == EXACT:
             return "asked in its own words"
         match = best.match
         if not self.verifies:
             return f"distance {match.distance:.3f} within radius {match.radius:.3f}"
         stratum = best.candidate.stratum
+        if question.model_says:
+            return f"score {best.score:.3f}, below {self.verifier.threshold(stratum):.3f}; the model, asked, says yes"
         bound = self.verifier.calibration.statement(stratum) if self.verifier.calibration else "not calibrated"
         return f"score {best.score:.3f}, from {self.verifier.threshold(stratum):.3f} on it answers; {bound}"
 

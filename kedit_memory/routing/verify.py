@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 CALIBRATION = "calibration.json"
+UNSURE = 0.5  # the share of its threshold from which a score that stays below leaves a doubt
 THRESHOLD = 0.5  # of a verifier without a calibration
 MOST_READ = 8  # candidates of one question that the reader reads, likeliest first
 
@@ -118,6 +119,11 @@ class ScopeVerifier:
     def fires(self, weighed: Weighed) -> bool:
         """Whether a candidate reaches the threshold of its stratum."""
         return weighed.score >= self.threshold(weighed.candidate.stratum)
+
+    def unsure(self, weighed: Weighed) -> bool:
+        """Whether a candidate does not reach the threshold of its stratum, but comes near."""
+        threshold = self.threshold(weighed.candidate.stratum)
+        return UNSURE * threshold <= weighed.score < threshold
 
     def _scores(self, asked: Sequence[tuple[Question, Candidate]]) -> list[float]:
         """A score for each candidate of a question; the reader is asked once for all."""
