@@ -38,6 +38,7 @@ from kedit_memory.routing.once import Once
 from kedit_memory.routing.passages import Passages
 from kedit_memory.routing.question import Judged, Question
 from kedit_memory.routing.scope import Scope
+from kedit_memory.routing.unsure import Unsure
 from kedit_memory.routing.verify import ScopeVerifier
 from kedit_memory.text import LONGEST_NAME, clean, clean_line
 
@@ -103,7 +104,9 @@ class Router:
         )
         self._popularity = popularity
         self._gate = Once(self._chosen_gate)
-        self.scope = Scope(memory, self.background, verifier=verifier, how=self.config.scope)
+        self.scope = Scope(
+            memory, self.background, verifier=verifier, how=self.config.scope, unsure=Unsure(self._speakers)
+        )
         self.passages = Passages(
             memory, self.scope, self.config, self._speakers, background=self.background,
             retriever=retriever, reranker=reranker,
@@ -190,8 +193,9 @@ class Router:
     ) -> Decision:
         """Where a question, or the last one of a dialogue, would go and why; given as in `query`.
 
-        No language model is loaded, unless an edit in scope may be one that some model holds in its weights, or the
-        gate weighs the model's own answer or wants a passage of the model's own, which is then generated.
+        No language model is loaded, unless an edit in scope may be one that some model holds in its weights, scope is
+        in doubt and asks the model, or the gate weighs the model's own answer or wants a passage of the model's own,
+        which is then generated.
         """
         asked = _questions([turns_of(question, messages)], as_of, namespace)
         return replace(self._route(self.scope.judge(asked, near=True))[0], question=asked[0].text)
@@ -236,7 +240,11 @@ class Router:
 
     def _routed(self, question: Question, *, held: bool) -> Decision:
         if not question.fires:
-            return self._misses.decide(question)
+            missed = self._misses.decide(question)
+            if question.model_says is None:
+                return missed
+            told = f"the model was asked whether edit {question.best.edit.id} answers it, and says no"
+            return replace(missed, reason=f"{missed.reason}; {told}")
         why = self.scope.why(question)
         return consolidated(question, why) if held else hit(question, why, self.config.path)
 

@@ -20,12 +20,13 @@ from kedit_memory.routing.once import Once
 from kedit_memory.routing.question import EXACT, Question, Weighed, preferred
 from kedit_memory.routing.recall import link, own_words, recall
 from kedit_memory.routing.strata import may_answer, stratum_of
+from kedit_memory.routing.unsure import Unsure
 from kedit_memory.routing.verify import ScopeVerifier
 
 _LOG = logging.getLogger(__name__)
 
-AUTO, VERIFIED, RADIUS = "auto", "verified", "radius"
-SCOPES = (AUTO, VERIFIED, RADIUS)
+AUTO, VERIFIED, RADIUS, MODEL = "auto", "verified", "radius", "model"
+SCOPES = (AUTO, VERIFIED, RADIUS, MODEL)
 
 
 class Scope:
@@ -36,11 +37,21 @@ class Scope:
         background: beside the store's, names that are known, so that the longer name wins.
         verifier: weighs the edits that a question may mean; by default the shipped one, with the store's thresholds.
         how: one of `SCOPES`; see `RouterConfig.scope`.
+        unsure: asks the model where `how` is `model`.
     """
 
-    def __init__(self, memory: EditMemory, background: Background, *, verifier: ScopeVerifier | None, how: str) -> None:
+    def __init__(
+        self,
+        memory: EditMemory,
+        background: Background,
+        *,
+        verifier: ScopeVerifier | None,
+        how: str,
+        unsure: Unsure,
+    ) -> None:
         self.memory = memory
         self.how = how
+        self.unsure = unsure
         self._background = background
         self._given = verifier
         self._shipped = Once(self._with_thresholds)
@@ -72,7 +83,7 @@ class Scope:
     def verifies(self) -> bool:
         """Whether the pair model decides about scope, rather than the radius."""
         if self.how != AUTO:
-            return self.how == VERIFIED
+            return self.how in (VERIFIED, MODEL)
         return self._given is not None or ScopeVerifier.serves(self.memory.encoder)
 
     @property
@@ -92,7 +103,16 @@ class Scope:
         read = self._readings(messages)
         linked = self.link([one for group in read for one in group])
         verified = iter(self.verify(self.recall(linked, near=near)))
-        return [preferred([next(verified) for _ in group]) for group in read]
+        judged = [preferred([next(verified) for _ in group]) for group in read]
+        return [self._said_by_model(one) if self.how == MODEL else one for one in judged]
+
+    def _said_by_model(self, question: Question) -> Question:
+        """The question, which fires where the model says so of a best candidate that nearly does."""
+        if question.fires or not question.weighed or not self.verifier.unsure(question.best, question.stratum):
+            return question
+        started = perf_counter()
+        says = self.unsure.answers(question.text, question.turns, question.best.edit)
+        return replace(question, fires=says, model_says=says).timed("ask", perf_counter() - started)
 
     def _readings(self, messages: Sequence[Question]) -> list[list[Question]]:
         """The questions that each message may ask; one that is an edit's own wording is read as it is."""
@@ -183,6 +203,8 @@ class Scope:
         match = best.match
         if not self.verifies:
             return f"distance {match.distance:.3f} within radius {match.radius:.3f}"
+        if question.model_says:
+            return f"score {best.score:.3f}, below {self.verifier.threshold(stratum):.3f}; the model, asked, says yes"
         least, bound = self.verifier.threshold(stratum), self.verifier.statement(stratum)
         return f"score {best.score:.3f}, from {least:.3f} on it answers; {bound}"
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 CALIBRATION = "calibration.json"
+UNSURE = 0.5  # the share of its threshold from which a score that stays below leaves a doubt
 THRESHOLD = 0.5  # of a verifier without a calibration
 MOST_READ = 8  # candidates of one question that the reader reads, likeliest first
 
@@ -130,6 +131,11 @@ class ScopeVerifier:
     def fires(self, weighed: Weighed, stratum: str) -> bool:
         """Whether a candidate reaches the threshold of a stratum, and differs in no value."""
         return not weighed.differs and weighed.score >= self.threshold(stratum)
+
+    def unsure(self, weighed: Weighed, stratum: str) -> bool:
+        """Whether a candidate does not reach the threshold of a stratum, but comes near, and differs in no value."""
+        threshold = self.threshold(stratum)
+        return not weighed.differs and UNSURE * threshold <= weighed.score < threshold
 
     def _scores(self, asked: Sequence[tuple[Question, Candidate]]) -> list[float]:
         """A score for each candidate of a question; the reader is asked once for all."""
