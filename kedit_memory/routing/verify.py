@@ -154,10 +154,11 @@ class ScopeVerifier:
             (free if candidate.found == UNLINKED else named)[id(question)].append(place)
         kept = {place for places in free.values() for place in places[:MOST_FREE]}
         for places in named.values():
-            if len(places) > MOST_NAMED:
+            if len(places) <= MOST_NAMED:
+                kept.update(places)
+            else:
                 likeness = self.model.likeness([pairs[place] for place in places])
-                places = [places[i] for i in np.argsort(-likeness, kind="stable")]
-            kept.update(places[:MOST_NAMED])
+                kept.update(places[i] for i in np.argsort(-likeness, kind="stable")[:MOST_NAMED].tolist())
         return kept
 
 
