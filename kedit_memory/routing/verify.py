@@ -143,7 +143,7 @@ class ScopeVerifier:
         return [score[pair] if i in likely else 0.0 for i, pair in enumerate(pairs)]
 
     def _likely(self, asked: Sequence[tuple[Question, Candidate]], pairs: "Sequence[Pair]") -> set[int]:
-        """Which of the pairs are read: of each question the first that words and meaning found, and the likeliest named.
+        """Which pairs are read: of each question the first that words and meaning found, and the likeliest named.
 
         The order in which words and meaning found is a likeness that cost nothing; of edits about one subject the
         subject is in the way of it, so that a light tier weighs them without it.
