@@ -149,7 +149,7 @@ class Scope:
         started = perf_counter()
         asked = [_counting(one) for one in questions]
         scored = self.verifier.weigh(asked)
-        found = [guarded(one.text, weighed) for one, weighed in zip(asked, scored, strict=True)]
+        found = [guarded(one, weighed) for one, weighed in zip(asked, scored, strict=True)]
         share = (perf_counter() - started) / max(1, sum(bool(one.candidates) for one in asked))
         return [
             self._judged(replace(one, weighed=weighed)).timed("verify", share if weighed else 0.0)
@@ -226,7 +226,7 @@ def _by_radius(question: Question) -> Question:
     if not near:
         return question
     scored = [Weighed(candidate=one, score=float(one.found == EXACT or one.match.in_scope)) for one in near]
-    weighed = guarded(question.text, scored)
+    weighed = guarded(question, scored)
     fires = weighed[0].score > 0 and not weighed[0].differs
     return replace(question, weighed=weighed, stratum=stratum_of(question, weighed[0].candidate), fires=fires)
 
