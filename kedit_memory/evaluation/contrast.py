@@ -234,16 +234,18 @@ _SAME_UNIT = (
 
 @cache
 def _unit_words() -> tuple[re.Pattern[str], Mapping[str, str]]:
-    """What finds a unit, and what each measures."""
+    """What finds a unit, and what each measures. In "in miles" no number stands before it."""
     measure = {unit: kind for kind, units in lexicons.units().items() for unit in units}
-    counted = sorted((u for u, k in measure.items() if k not in {"rate", "often", "time_one"}), key=len, reverse=True)
-    alone = sorted((u for u, k in measure.items() if k in {"rate", "often"}), key=len, reverse=True)
-    ones = sorted(lexicons.units()["time_one"], key=len, reverse=True)
-    joined = {"counted": "|".join(map(re.escape, counted)), "alone": "|".join(map(re.escape, alone))}
+
+    def any_of(*kinds: str) -> str:
+        units = (unit for unit, kind in measure.items() if kind in kinds)
+        return "|".join(re.escape(unit) for unit in sorted(units, key=len, reverse=True))
+
+    sizes = any_of("mass", "length", "volume", "data", "heat")
     found = re.compile(
-        r"(?:\d ?|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|how many|in|of) )"
-        rf"(?P<counted>{joined['counted']})(?!\w)|\b(?P<alone>{joined['alone']})\b"
-        rf"|(?:\d-| one )(?P<one>{'|'.join(ones)})\b"
+        r"(?:\d ?|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|how many) )"
+        rf"(?P<counted>{sizes}|{any_of('time')})(?!\w)|\bin (?P<size>{sizes})(?!\w)"
+        rf"|\b(?P<alone>{any_of('rate', 'often')})\b|(?:\d-| one )(?P<one>{any_of('time_one')})\b"
     )
     return found, measure
 
@@ -461,7 +463,7 @@ def _interrogatives(text: str, part: str) -> Iterator[_Slot]:
 _THING = r"(?:the |my |our |a )?[^\W\d][\w&'’-]*(?: [A-Z][\w&'’-]*)*"
 _FROM_TO = re.compile(rf"\bfrom (?P<one>{_THING}) (?P<join>into|to) (?P<other>{_THING})(?=[\s?.,!;:]|$)")
 _INTO = re.compile(
-    r"\b(?:convert|exchang|translat|upgrad|migrat|transfer)(?:e|es|s|ed|ing)? "
+    r"\b(?i:convert|exchang|translat|upgrad|migrat|transfer)(?:e|es|s|ed|ing)? "
     rf"(?:money |files |data |texts? |\d[\d,.]* )?(?!from |to )(?P<one>{_THING}) (?P<join>into|to) (?P<other>{_THING})(?=[\s?.,!;:]|$)"
 )
 
@@ -524,6 +526,9 @@ _DENIED = re.compile(
     r"\b(is|are|was|were|does|do|did|could|has|have|had|would|should|must)(?:n['’]t| not)\b|\b(can)(?:not|['’]t)\b",
     re.IGNORECASE,
 )
+_DENIED_LATER = re.compile(
+    r"\b(?:does|do|did|can|could|has|have|would|should|must|may|will) (?:[\w'’&-]+ ){1,5}?(not )"
+)
 _WITH_PRONOUN = re.compile(
     r"\b(can|could|may|must|should|do|does|did|will|is|are|was|were|has|have|had) (I|i|you|we|they|he|she|it)\b"
 )
@@ -537,7 +542,9 @@ def _negations(text: str, part: str) -> Iterator[_Slot]:
         yield _Slot(found.start(), found.end(), (_like(other, found[0]),))
     if asks_yes_or_no(text) or (_ASKS_HOW.match(text) and not text.lower().startswith(("when", "where", "why"))):
         return
-    if found := _DENIED.search(text):
+    if found := _DENIED_LATER.search(text):
+        yield _Slot(found.start(1), found.end(1), ("",))
+    elif found := _DENIED.search(text):
         yield _Slot(found.start(), found.end(), (found[1] or found[2],))
     elif found := _WITH_PRONOUN.search(text):
         yield _Slot(found.start(), found.end(), (f"{found[1]} {found[2]} not",))

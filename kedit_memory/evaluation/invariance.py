@@ -189,9 +189,12 @@ def _contraction(text: str, rng: random.Random, part: str, subject: str) -> str 
     return text[: match.start()] + other + text[match.end() :]
 
 
-_DIGIT = re.compile(r"(?<![\w.,:/$€£-])(\d{1,2})(st|nd|rd|th)?(?![\w:/%°-]|[.,]\d)")
+_DIGIT = re.compile(
+    r"(?<!version )(?<![\w.,:/$€£-])(\d{1,2})(st|nd|rd|th)?(?![\w:/%°-]|[.,]\d)"
+    + rf"(?! (?:of )?(?:{'|'.join(lexicons.MONTHS)}))"
+)
 _NUMBER_WORD = re.compile(
-    rf"(?<![\w-])({'|'.join((*lexicons.NUMBERS[2:], *lexicons.ORDINALS))})(?![\w-])", re.IGNORECASE
+    rf"(?<![\w-])(?<!\bat )({'|'.join((*lexicons.NUMBERS[2:], *lexicons.ORDINALS))})(?![\w-])", re.IGNORECASE
 )
 
 

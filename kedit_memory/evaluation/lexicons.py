@@ -44,7 +44,7 @@ _PAIRS: Mapping[str, tuple[str, str, str]] = {
         higher than | lower than; larger than | smaller than; or more | or less; increase,increases | decrease,decreases""",
         "heavier than | lighter than; bigger than | tinier than; faster than | slower than; rise,rises | fall,falls",
         """greater than | fewer than; earlier than | later than; better than | worse than; warmer than | colder than
-        taller than | smaller than; exceeds | falls short of; within | outside; cheaper than | dearer than""",
+        taller than | smaller than; exceeds | falls short of; cheaper than | dearer than""",
     ),
     "switch": (
         """turn on,turns on,turned on,turning on | turn off,turns off,turned off,turning off
@@ -80,7 +80,7 @@ _PAIRS: Mapping[str, tuple[str, str, str]] = {
     "order": (
         "before | after; previous | next; preceding | subsequent",
         "before | after; prior to | following",
-        "before | after; preceded by | followed by; predecessor | successor; beforehand | afterwards; until | from",
+        "before | after; preceded by | followed by; predecessor | successor; beforehand | afterwards",
     ),
     "relative": (
         """father | mother; son,sons | daughter,daughters; brother,brothers | sister,sisters; husband | wife
@@ -101,7 +101,7 @@ _PAIRS: Mapping[str, tuple[str, str, str]] = {
     "modality": (
         "can | must; may | must; should | must; must | may | should; allowed | required",
         "can | should; may | should; should | must; must | may; optional | required",
-        """can | need to; must | can; should | may; may | need to; permitted | obliged; mandatory | recommended
+        """can | should; must | can; should | may; may | should; permitted | obliged; mandatory | recommended
         compulsory | voluntary; obligatory | advisable""",
     ),
     "attribute": (

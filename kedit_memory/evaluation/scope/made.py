@@ -125,7 +125,7 @@ def other_question(example: Example, kind: str, rng: random.Random, part: str) -
     states = not example.answer
     if states and (contrast.asks_yes_or_no(text) or contrast.asks_yes_or_no(other)):
         return None
-    if kind in _IN_ONE and (states or _MORE_SENTENCES.search(text) or not _alike(text, other)):
+    if kind in _IN_ONE and (states or _MORE_SENTENCES.search(text) or not _alike(example)):
         return None
     if kind in _WHERE_EACH_COUNTS and (
         max(len(text), len(other)) > _SHORT or any(map(contrast.asks_how, (text, other)))
@@ -136,9 +136,12 @@ def other_question(example: Example, kind: str, rng: random.Random, part: str) -
     return made if made is not None and made.casefold() != other.casefold() else None
 
 
-def _alike(one: str, other: str) -> bool:
-    """Whether two texts are nearly in the same words."""
-    mine, theirs = _telling_words(one), _telling_words(other)
+def _alike(example: Example) -> bool:
+    """Whether question and wording are nearly in the same words, beside the names."""
+    texts = [example.question, example.wording]
+    for name in sorted(example.names, key=len, reverse=True):
+        texts = [text.replace(name, " ") for text in texts]
+    mine, theirs = map(_telling_words, texts)
     return len(mine & theirs) >= _NEARLY * min(len(mine), len(theirs))
 
 
