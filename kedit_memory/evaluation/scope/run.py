@@ -22,7 +22,8 @@ from kedit_memory.evaluation.scope.reliability import ReliabilityBin, reliabilit
 from kedit_memory.evaluation.scope.rows import ASKING, OPEN, PROMPT, Question, Table
 from kedit_memory.evaluation.scope.sets import SETS, open_questions, outside
 from kedit_memory.memory import EditMemory
-from kedit_memory.records import EditRequest, OnConflict, Vectors
+from kedit_memory.records import EditRequest, Message, OnConflict, Vectors
+from kedit_memory.routing.dialogue import ASKED, TOLD, Dialogue
 from kedit_memory.routing.question import EXACT, Judged
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.verify import ScopeVerifier
@@ -34,7 +35,7 @@ _BATCH = 1000  # edits stored, and questions asked, between two lines of progres
 ABLE = ("no_verifier",)  # of the methods beside the router, those that have a threshold of their own
 
 Methods = dict[str, list[Verdict]]
-Judge = Callable[[Sequence[str]], Sequence[Judged]]
+Judge = Callable[[Sequence[str | Dialogue]], Sequence[Judged]]
 Progress = Callable[[str], None]
 
 
@@ -262,7 +263,7 @@ def measure(
     drawn, expected = stored.drawn, stored.expected
     fitted = len(drawn.fitting)
     texts = [_spoken(question) for question in (*drawn.fitting, *drawn.questions)]
-    judged = _asked(texts, judge, progress)
+    judged = _asked([_put(question) for question in (*drawn.fitting, *drawn.questions)], judge, progress)
     verdicts = [Verdict(edit=one.edit_id, score=one.score, fires=one.fires) for one in judged]
     own, judged = verdicts[fitted:], judged[fitted:]
     vectors = stored.memory.encode(texts)  # (questions for fitting and others, dim)
@@ -298,11 +299,11 @@ def measure(
     )
 
 
-def _asked(texts: Sequence[str], judge: Judge, progress: Progress) -> list[Judged]:
+def _asked(questions: Sequence[str | Dialogue], judge: Judge, progress: Progress) -> list[Judged]:
     judged: list[Judged] = []
-    for start in range(0, len(texts), _BATCH):
-        judged += judge(texts[start : start + _BATCH])
-        progress(f"asked {len(judged):,} of {len(texts):,} questions")
+    for start in range(0, len(questions), _BATCH):
+        judged += judge(questions[start : start + _BATCH])
+        progress(f"asked {len(judged):,} of {len(questions):,} questions")
     return judged
 
 
@@ -325,8 +326,16 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
+def _put(question: Question) -> str | Dialogue:
+    """The question as the router takes it, with the turns before it, of which the last is the assistant's."""
+    if not question.turns:
+        return question.text
+    said = (*question.turns, question.text)
+    return [Message(TOLD if (len(said) - place) % 2 == 0 else ASKED, text) for place, text in enumerate(said)]
+
+
 def _spoken(question: Question) -> str:
-    """The question after the turns before it."""
+    """The question after the turns before it, for methods that know no dialogue."""
     return " ".join((*question.turns, question.text))
 
 
