@@ -12,8 +12,8 @@ _INTENTS = (
     frozenset({"news_query", "social_query"}),
     frozenset(
         {
-            "balance_not_updated_after_bank_transfer", "beneficiary_not_allowed", "declined_transfer", "failed_transfer", "pending_transfer",
-            "transfer_not_received_by_recipient", "transfer_timing",
+            "balance_not_updated_after_bank_transfer", "beneficiary_not_allowed", "declined_transfer",
+            "failed_transfer", "pending_transfer", "transfer_not_received_by_recipient", "transfer_timing",
         }
     ),
     frozenset({"balance_not_updated_after_bank_transfer", "balance_not_updated_after_cheque_or_cash_deposit"}),

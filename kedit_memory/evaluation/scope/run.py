@@ -299,11 +299,11 @@ def measure(
     )
 
 
-def _asked(texts: Sequence[str | Dialogue], judge: Judge, progress: Progress) -> list[Judged]:
+def _asked(questions: Sequence[str | Dialogue], judge: Judge, progress: Progress) -> list[Judged]:
     judged: list[Judged] = []
-    for start in range(0, len(texts), _BATCH):
-        judged += judge(texts[start : start + _BATCH])
-        progress(f"asked {len(judged):,} of {len(texts):,} questions")
+    for start in range(0, len(questions), _BATCH):
+        judged += judge(questions[start : start + _BATCH])
+        progress(f"asked {len(judged):,} of {len(questions):,} questions")
     return judged
 
 
@@ -327,7 +327,7 @@ def _line(text: str) -> str:
 
 
 def _spoken(question: Question) -> str:
-    """The question after the turns before it."""
+    """The question after the turns before it, for methods that know no dialogue."""
     return " ".join((*question.turns, question.text))
 
 
