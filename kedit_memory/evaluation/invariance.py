@@ -138,7 +138,8 @@ def _lowered(text: str, subject: str) -> str:
 _STARTS = frozenset(
     {
         "what", "when", "where", "who", "whom", "whose", "which", "why", "how", "is", "are", "was", "were", "does",
-        "do", "did", "can", "could", "may", "must", "should", "will", "would", "has", "have", "in", "on", "at", "by", "from",
+        "do", "did", "can", "could", "may", "must", "should", "will", "would", "has", "have",
+        "in", "on", "at", "by", "from",
         "for", "until", "if", "after", "before", "name", "the", "a", "an", "my", "your", "our", "their",
     }
 )  # fmt: skip

@@ -23,7 +23,8 @@ _COMMON = frozenset(
     {
         "the", "and", "for", "that", "this", "what", "when", "where", "who", "whom", "which", "how", "why",
         "does",
-        "did", "was", "were", "are", "has", "have", "had", "can", "may", "must", "should", "will", "much", "many", "with",
+        "did", "was", "were", "are", "has", "have", "had", "can", "may", "must", "should", "will",
+        "much", "many", "with",
         "from", "into", "get", "gets", "his", "her", "its", "name", "there",
     }
 )  # fmt: skip
