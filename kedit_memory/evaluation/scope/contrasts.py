@@ -83,7 +83,7 @@ def _stored(builder: SetBuilder, filled: Filled, place: int, part: str) -> int |
 
 
 def _mine(builder: SetBuilder, one: ScopeSet) -> None:
-    """Edits of another set with a covered question that has a slot: that question, and the one with the slot changed."""
+    """Edits of another set with a covered question that has a slot: that question, and one with the slot changed."""
     taken = Counter[tuple[str, str]]()
     added: set[int] = set()
     asked = {case.question.casefold() for case in one.cases if case.covered}

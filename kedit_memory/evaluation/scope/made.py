@@ -21,8 +21,10 @@ _VARIED = 0.25  # of the made examples come in other clothes
 _ALIKE = 0.34  # of their words two templates may share, to be sure that they ask for two things
 _COMMON = frozenset(
     {
-        "the", "and", "for", "that", "this", "what", "when", "where", "who", "whom", "which", "how", "why", "does", "did",
-        "was", "were", "are", "has", "have", "had", "can", "may", "must", "should", "will", "much", "many", "with",
+        "the", "and", "for", "that", "this", "what", "when", "where", "who", "whom", "which", "how", "why",
+        "does",
+        "did", "was", "were", "are", "has", "have", "had", "can", "may", "must", "should", "will",
+        "much", "many", "with",
         "from", "into", "get", "gets", "his", "her", "its", "name", "there",
     }
 )  # fmt: skip
