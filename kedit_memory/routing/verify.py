@@ -1,4 +1,4 @@
-"""Does an edit answer the question? The likeliest candidates are read with it, whole, in one batch for many questions."""
+"""Does an edit answer the question? The likeliest candidates are read with it, whole, in one batch for many."""
 
 import logging
 import threading

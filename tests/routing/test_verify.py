@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kedit_memory.models.pair import Pair
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
-from kedit_memory.models.pair import Pair
 from kedit_memory.records import Route
 from kedit_memory.routing.calibration import NOTE, Basis
 from kedit_memory.routing.certify import certify
