@@ -543,9 +543,9 @@ _WITH_PRONOUN = re.compile(
 def _negations(text: str, part: str) -> Iterator[_Slot]:
     """A denial put in or taken out; none in a question for yes or no, whose answer the denial does not change."""
     del part
-    for found in _WITH.finditer(text):
-        other = "without" if found[0].lower() == "with" else "with"
-        yield _Slot(found.start(), found.end(), (_like(other, found[0]),))
+    for joined in _WITH.finditer(text):
+        other = "without" if joined[0].lower() == "with" else "with"
+        yield _Slot(joined.start(), joined.end(), (_like(other, joined[0]),))
     if asks_yes_or_no(text) or text.lower().startswith("how "):
         return
     if found := _DENIED_LATER.search(text):

@@ -102,9 +102,8 @@ def test_no_contrast_question_is_one_that_an_edit_covers(contrasts: ScopeSet) ->
     assert not any(case.question.casefold() in covered for case in contrasts.cases if not case.covered)
 
 
-def test_mined_questions_are_asked_with_one_word_changed() -> None:
-    one = contrast_set(mined=(mined,))
-    asked = {case.question for case in one.cases if "the Elm" in case.question and not case.covered}
+def test_mined_questions_are_asked_with_one_word_changed(contrasts: ScopeSet) -> None:
+    asked = {case.question for case in contrasts.cases if "the Elm" in case.question and not case.covered}
     assert any("after noon" in question for question in asked)
 
 

@@ -90,7 +90,7 @@ def _mine(builder: SetBuilder, one: ScopeSet) -> None:
     for case, example in covered_questions(one, builder.rng):
         if case.edit in added:
             continue
-        found = {}
+        found: dict[str, str] = {}
         for kind in sorted(KINDS, key=lambda kind: taken[kind, case.part]):
             if len(found) == _KINDS or taken[kind, case.part] >= _MINED:
                 break

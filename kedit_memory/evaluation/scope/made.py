@@ -106,12 +106,13 @@ def contrasted(example: Example, rng: random.Random) -> Example | None:
     """
     if not example.covered:
         return None
-    side = "wording" if rng.random() < 0.5 else "question"
-    turned = example if side == "question" else replace(example, question=example.wording, wording=example.question)
+    in_wording = rng.random() < 0.5
+    turned = replace(example, question=example.wording, wording=example.question) if in_wording else example
     for kind in rng.sample(contrast.KINDS, len(contrast.KINDS)):
         made = other_question(turned, kind, rng, TRAINING)
         if made is not None:
-            return replace(example, covered=False, **{side: made})
+            wording, question = (made, example.question) if in_wording else (example.wording, made)
+            return replace(example, covered=False, question=question, wording=wording)
     return None
 
 
