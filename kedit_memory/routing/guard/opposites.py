@@ -102,6 +102,8 @@ _FRAMES = (
     (r"\bhow (?:do|can) i (?:\S+ ){{0,2}}({})\b", "join", "leave"),
     (r"\bwho (?:has |have )?({})\b", "won", "lost"),
     (r"\b({}) cards?\b", "debit", "credit"),
+    (r"\bthe ({}) (\w+)", "most", "least"),
+    (r"\b({}) (?!to)(\w+)", "previous", "next"),
     (r"\b({})\b", "daily", "weekly", "monthly", "yearly"),
     (r"\b(?:per|a|every|each) ({})\b", "day", "week", "month", "year"),
     (r"\b({}) (?!of|to|and|or|in|year|night|week|month|time|long)(\w+)", "first", "last"),

@@ -88,7 +88,7 @@ _RHETORIC_DIGITS = re.compile(
 _FEET = re.compile(r"(?<![\w.'])([3-8])' ?(\d\d?)(?:\"|''|(?!\w))")
 # The number of answers that are asked for or told: "which two teams", "name three reasons", "the two sides".
 _COUNTED = re.compile(
-    r"\b(what|which|name|list|give|these|those|other|both|his|her|their|its|my|our|your)"
+    r"\b(what|which|name|list|give|these|those|other|both)"
     rf" (?:{any_of(_SMALL.split())})\b",
     re.IGNORECASE,
 )
