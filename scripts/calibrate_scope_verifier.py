@@ -1,14 +1,15 @@
 """Choose the shipped thresholds of scope: `data/models/kedit-scope/calibration.json`.
 
-    python scripts/calibrate_scope_verifier.py --data ../shared/data
+    python scripts/calibrate_scope_verifier.py --data ../shared/data --cases /tmp/cases.jsonl
 
-The questions are those of the calibration part of every set that has one, asked with all edits of their set in the
-store: relations that the verifier was not trained on and that no report uses. A store may hold thresholds of its own
-instead (`kedit calibrate scope`).
+The questions are those of the calibration part of every set that has one: relations, templates, intents, articles and
+dialogues that the verifier was not trained on and that no report uses. Each is asked with the edits of its set in the
+store, so that what looks alike is there to be confused; questions that nobody made for the set are asked, too. So many
+of each kind of each set are asked, and of each set so many count in a stratum, that none has most of it.
 
-What the thresholds then do to the project's own wordings that are kept for this is told in the card and changes
-nothing: facts of crafts and sciences, put together with any names, four of neighbouring relations to a name, so that a
-promise that held for them, too, would be about questions that nobody asks.
+With `--cases` what was judged is kept in a file and read from there the next time, so that only the choice is made
+again: another alpha for a stratum (`--wanted meaning=0.01`) costs a second, and none of its promise (see `certify`).
+A store may hold thresholds of its own instead (`kedit calibrate scope`).
 """
 
 import argparse
@@ -16,59 +17,34 @@ import json
 import random
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scope_wordings import worded_set
-
 from kedit_memory.evaluation.negatives import misspelt
+from kedit_memory.evaluation.public import background_of
 from kedit_memory.evaluation.scope.cases import CALIBRATING, ScopeSet
 from kedit_memory.evaluation.scope.run import Drawn, ScopePlan, draw, remember
-from kedit_memory.evaluation.scope.sets import FACTS
+from kedit_memory.evaluation.scope.sets import SETS, open_questions
 from kedit_memory.memory import EditMemory
-from kedit_memory.models.reader import CONFIG, ScopeReader
+from kedit_memory.models.reader import ScopeReader
 from kedit_memory.records import DEFAULT_NAMESPACE
 from kedit_memory.routing.calibration import Basis, Calibration
-from kedit_memory.routing.certify import certify, threshold_at
+from kedit_memory.routing.certify import ALPHAS, certify
+from kedit_memory.routing.dialogue import spoken
 from kedit_memory.routing.labelled import Outcome, Scored
 from kedit_memory.routing.question import Judged
 from kedit_memory.routing.router import Router, RouterConfig
+from kedit_memory.routing.strata import DESCRIPTIONS, STRATA
 from kedit_memory.routing.verify import CALIBRATION, ScopeVerifier
 from kedit_memory.shipped import scope_verifier
-from kedit_memory.world import background
 
 SLIPPING = frozenset({"rephrasing", "same_subject", "negation", "mention", "prefix"})  # their label survives a slip
-
-CARD = """---
-license: apache-2.0
-base_model: sentence-transformers/all-MiniLM-L6-v2
----
-
-# kedit-scope
-
-Says whether an edit answers a question. A low-rank adapter of rank {rank} and a head for {base}, which comes from its
-own package; {pairs:,} pairs in {minutes:.0f} minutes on one core (`scripts/train_scope_verifier.py`{runs}). The subject
-is masked on both sides, and the plain encoder's cosine stands in the sum.
-
-Trained on the training part of CounterFact, ParaRel, LRE, zsRE, UnKE, KnowEdit, mLAKE, MQuAKE, EntityQuestions, the
-shipped world and the project's own wordings (`data/wordings`), split by relation and by subject. English; questions and
-cloze prompts of one subject and one relation. It has seen few that need two
-facts, none in other languages, and no code.
-
-Thresholds, chosen on relations that neither training nor any report uses, with {edits:,} edits stored
-(`scripts/calibrate_scope_verifier.py`):
-
-{thresholds}
-
-Under stress, on the project's own wordings that are kept for this (facts of crafts and sciences, put together with any
-names, four of neighbouring relations to a name):
-
-{stress}
-
-How it does on the held-out part: `docs/results/scope.md`.
-"""
+BEGUN, DONE = "<!-- thresholds -->", "<!-- end of thresholds -->"  # what of the card this script writes
+BATCH = 500  # questions judged between two lines of progress
 
 
 def main() -> None:
@@ -76,81 +52,133 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the public sets")
     parser.add_argument("--verifier", type=Path, default=scope_verifier())
-    parser.add_argument("--alpha", type=float, default=0.01)
-    parser.add_argument("--questions", type=int, default=600, help="the most of one kind from one set")
-    parser.add_argument("--edits", type=int, help="of each set in its store; else all")
+    parser.add_argument("--sets", nargs="+", choices=[*SETS], default=[*SETS], metavar="SET")
+    parser.add_argument("--alphas", type=float, nargs="+", default=ALPHAS, help="false-fire rates to certify")
+    parser.add_argument("--wanted", nargs="*", default=[], metavar="STRATUM=ALPHA", help="else the smallest certified")
+    parser.add_argument("--questions", type=int, default=120, help="the most of one kind from one set")
+    parser.add_argument("--open", type=int, default=100, help="questions that nobody made for a set, asked of each")
+    parser.add_argument("--share", type=float, default=0.25, help="of a stratum that one set may have")
+    parser.add_argument("--edits", type=int, default=4000, help="the most of a set in its store")
+    parser.add_argument("--cases", type=Path, help="a file of judged questions to write, or to read if it is there")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     model = ScopeReader.load(arguments.verifier)
+    if arguments.cases is None or not arguments.cases.exists():
+        cases, edits = judged_sets(arguments, model)
+        if arguments.cases:
+            write_cases(arguments.cases, cases, edits, model.fingerprint)
+    else:
+        cases, edits = read_cases(arguments.cases, model.fingerprint)
+    kept = balanced(cases, arguments.share, arguments.seed)
+    wanted = {name: float(alpha) for name, _, alpha in (one.partition("=") for one in arguments.wanted)}
+    basis = _basis(model, edits)
+    calibration = certify(kept, basis=basis, alphas=arguments.alphas, wanted=wanted)
+    print("\n".join(counted(cases, kept)))
+    print("\n".join(stated(calibration)))
+    print("\n".join(choices(kept, arguments.alphas, basis)))
+    (arguments.verifier / CALIBRATION).write_text(calibration.to_json() + "\n", encoding="utf-8")
+    card = arguments.verifier / "README.md"
+    card.write_text(with_thresholds(card.read_text("utf-8"), calibration), encoding="utf-8")
+
+
+def judged_sets(arguments: argparse.Namespace, model: ScopeReader) -> tuple[list[Scored], int]:
+    """The judged questions of all sets, and how many edits their stores held together."""
     cases: list[Scored] = []
     edits = 0
-    for name, make in FACTS.items():
-        one = make(arguments.data, seed=arguments.seed)
+    for place, name in enumerate(arguments.sets):
+        started = time.perf_counter()
+        one = SETS[name](arguments.data, seed=arguments.seed)
         if not any(case.part == CALIBRATING for case in one.cases):
             continue
-        found, stored = judged(_drawn(one, arguments), model)
+        found, stored = judged(_drawn(one, name, place, arguments), model, name)
         cases, edits = cases + found, edits + stored
-        print(f"{name}: {len(found)} questions", file=sys.stderr, flush=True)
-    stress, _ = judged(_drawn(worded_set(arguments.data, seed=arguments.seed), arguments), model)
-    with tempfile.TemporaryDirectory() as aside, EditMemory.open(Path(aside)) as memory:
-        encoder = memory.encoder
-        basis = Basis(
-            encoder=encoder.name,
-            encoder_revision=encoder.revision,
-            verifier=model.fingerprint,
-            namespace=DEFAULT_NAMESPACE,
-            edits=edits,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        took = time.perf_counter() - started
+        _say(f"{name}: {len(found):,} questions of {stored:,} edits in {took:.0f} s; {len(cases):,} so far")
+    return cases, edits
+
+
+def judged(drawn: Drawn, model: ScopeReader, source: str) -> tuple[list[Scored], int]:
+    """What firing the best candidate of each question would be, and how many edits were stored."""
+    with tempfile.TemporaryDirectory() as aside, EditMemory.open(Path(aside) / "store") as memory:
+        ids = remember(memory, drawn.edits, _say)
+        router = Router(
+            memory,
+            background=background_of(source),
+            verifier=ScopeVerifier(model),
+            config=RouterConfig(scope="verified"),
         )
-    calibration = certify(cases, basis=basis, alpha=arguments.alpha)
-    (arguments.verifier / CALIBRATION).write_text(calibration.to_json() + "\n", encoding="utf-8")
-    (arguments.verifier / "README.md").write_text(card(arguments.verifier, calibration, stress), encoding="utf-8")
-    print("\n".join(_stated(calibration)))
+        asked = [spoken(question.text, question.turns) for question in drawn.questions]
+        found: list[Judged] = []
+        for start in range(0, len(asked), BATCH):
+            found += router.judge_many(asked[start : start + BATCH])
+            _say(f"{source}: judged {len(found):,} of {len(asked):,} questions")
+        wanted = [ids[q.edit] if q.covered and q.edit is not None else None for q in drawn.questions]
+        return [scored(one, want, source) for one, want in zip(found, wanted, strict=True)], len(memory)
 
 
-def card(folder: Path, calibration: Calibration, stress: Sequence[Scored]) -> str:
-    """The verifier's card, from what its training and its calibration wrote, and the questions of the stress test."""
-    config = json.loads((folder / CONFIG).read_text("utf-8"))
-    runs = [*config["earlier"], config]
-    seeds = ", ".join(str(run["seed"]) for run in runs)
-    return CARD.format(
-        rank=config["rank"],
-        base=config["base"],
-        pairs=sum(run["pairs"] for run in runs),
-        minutes=sum(run["seconds"] for run in runs) / 60,
-        runs=f", {len(runs)} runs with `--start`, seeds {seeds}" if len(runs) > 1 else f", seed {seeds}",
-        edits=calibration.basis.edits,
-        thresholds="\n".join(f"- {line}" for line in _stated(calibration)),
-        stress="\n".join(f"- {line}" for line in _stressed(calibration, stress)),
-    )
+def scored(one: Judged, wanted: str | None, source: str) -> Scored:
+    """A judged question with its outcome."""
+    outcome = Outcome.OUTSIDE if wanted is None else Outcome.RIGHT if one.edit_id == wanted else Outcome.OTHER
+    return Scored(score=one.score, stratum=one.stratum if one.edit_id else None, outcome=outcome, source=source)
 
 
-def _drawn(one: ScopeSet, arguments: argparse.Namespace) -> Drawn:
-    """The set's questions for thresholds, with slips."""
-    plan = ScopePlan(
-        dataset="world",  # which edits and how many questions is all that is drawn by
-        edits=arguments.edits,
-        questions=arguments.questions,
-        part=CALIBRATING,
-        seed=arguments.seed,
-    )
-    return with_slips(draw(one, plan), arguments.seed)
+def balanced(cases: Sequence[Scored], share: float, seed: int) -> list[Scored]:
+    """The cases of which no set has more than a share of a stratum and class, as far as there are enough sets.
+
+    What counts as a class is whether an edit answers: a set keeps its own rate of wrong edits among those.
+    """
+    rng = random.Random(seed)
+    groups: dict[tuple[str | None, bool], dict[str, list[Scored]]] = defaultdict(lambda: defaultdict(list))
+    for case in cases:
+        groups[case.stratum, case.outcome is Outcome.OUTSIDE][case.source].append(case)
+    kept: list[Scored] = []
+    for of_sets in groups.values():
+        most = largest_share([len(held) for held in of_sets.values()], share)
+        for held in of_sets.values():
+            kept += rng.sample(held, min(most, len(held)))
+    return kept
 
 
-def _stressed(calibration: Calibration, cases: Sequence[Scored]) -> Iterator[str]:
-    """What the thresholds do to questions that they were not chosen on."""
-    for stratum in calibration.thresholds:
-        mine = [case for case in cases if case.stratum == stratum]
-        found = threshold_at(mine, calibration.threshold(stratum))
-        covered = max(1, found.covered)  # of a small sample there may be none
-        yield (
-            f"{stratum}: {found.fired / found.outside:.1%} of {found.outside:,} out-of-scope questions fired; of "
-            f"{found.covered:,} covered ones {found.answered / covered:.1%} with their edit, "
-            f"{found.other_fired / covered:.1%} with another"
-        )
+def largest_share(sizes: Sequence[int], share: float) -> int:
+    """How many of each group are kept at most, so that none is more than a share of what is kept of all.
+
+    Where groups are too few for the share, as many as the second largest has.
+    """
+    descending = sorted(sizes, reverse=True)
+    if len(descending) * share <= 1:
+        return descending[min(1, len(descending) - 1)]
+    for most in range(descending[0], 0, -1):
+        if most <= share * sum(min(most, size) for size in sizes):
+            return most
+    return descending[-1]
 
 
-def _stated(calibration: Calibration) -> list[str]:
+def with_slips(drawn: Drawn, seed: int) -> Drawn:
+    """The questions, and those of some kinds again with a slip in the name: what is linked by likeness alone."""
+    rng = random.Random(seed)
+    again = [
+        replace(question, text=slipped)
+        for question in drawn.questions
+        if question.edit is not None
+        and question.kind in SLIPPING
+        and (subject := drawn.edits[question.edit].subject)
+        and (slipped := misspelt(question.text, subject, rng))
+    ]
+    return replace(drawn, questions=(*drawn.questions, *again))
+
+
+def counted(cases: Iterable[Scored], kept: Iterable[Scored]) -> list[str]:
+    """How many questions of each stratum there were, were kept, and are out of scope."""
+    all_of, of_kept = Counter(one.stratum for one in cases), list(kept)
+    return [
+        f"{name}: {all_of[name]:,} questions, {sum(one.stratum == name for one in of_kept):,} kept, "
+        f"{sum(one.stratum == name and one.outcome is Outcome.OUTSIDE for one in of_kept):,} of them out of scope"
+        for name in (*STRATA, None)
+    ]
+
+
+def stated(calibration: Calibration) -> list[str]:
+    """A line for each stratum: its threshold, what is promised, and what that lets through."""
     lines = []
     for stratum in (*calibration.thresholds, *calibration.uncertified):
         value = calibration.threshold(stratum)
@@ -162,38 +190,70 @@ def _stated(calibration: Calibration) -> list[str]:
     return lines
 
 
-def with_slips(drawn: Drawn, seed: int) -> Drawn:
-    """The questions, and those of some kinds again with a slip in the name: what is linked by likeness alone."""
-    rng = random.Random(seed)
-    again = [
-        replace(question, text=slipped)
-        for question in drawn.questions
-        if question.edit is not None
-        and question.kind in SLIPPING
-        and (slipped := misspelt(question.text, drawn.edits[question.edit].subject, rng))
-    ]
-    return replace(drawn, questions=(*drawn.questions, *again))
+def choices(cases: Sequence[Scored], alphas: Sequence[float], basis: Basis) -> list[str]:
+    """For each alpha, were it wanted of every stratum: the share of covered questions that their edit answers."""
+    lines = []
+    for alpha in sorted(alphas):
+        held = certify(cases, basis=basis, alphas=alphas, wanted=dict.fromkeys(STRATA, alpha)).thresholds
+        shares = [f"{name} {one.coverage:.3f}" for name, one in held.items() if one.coverage is not None]
+        lines.append(f"answered at alpha {alpha:g}: {', '.join(shares)}")
+    return lines
 
 
-def judged(drawn: Drawn, model: ScopeReader) -> tuple[list[Scored], int]:
-    """What firing the best candidate of each question would be, and how many edits were stored."""
-    with tempfile.TemporaryDirectory() as aside, EditMemory.open(Path(aside) / "store") as memory:
-        ids = remember(memory, drawn.edits)
-        router = Router(
-            memory,
-            background=background(),
-            verifier=ScopeVerifier(model),
-            config=RouterConfig(scope="verified"),
+def with_thresholds(card: str, calibration: Calibration) -> str:
+    """The card with the thresholds between its two marks, which stand at its end where it has none."""
+    head, _, rest = card.partition(BEGUN)
+    tail = rest.partition(DONE)[2]
+    lines = "\n".join(f"- {line}" for line in stated(calibration))
+    kinds = "\n".join(f"- {name}: {words}" for name, words in DESCRIPTIONS.items())
+    told = (
+        f"Thresholds, chosen on {calibration.cases:,} questions of parts that neither training nor any report uses, "
+        f"with {calibration.basis.edits:,} edits stored (`scripts/calibrate_scope_verifier.py`):\n\n{lines}\n\n"
+        f"The first of these kinds that fits is that of a question:\n\n{kinds}\n"
+    )
+    return f"{head.rstrip()}\n\n{BEGUN}\n{told}{DONE}{tail or chr(10)}"
+
+
+def write_cases(path: Path, cases: Sequence[Scored], edits: int, fingerprint: str) -> None:
+    """Keep what was judged, by which verifier."""
+    rows = [{"edits": edits, "verifier": fingerprint}, *map(asdict, cases)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def read_cases(path: Path, fingerprint: str) -> tuple[list[Scored], int]:
+    """What was kept, and how many edits were stored; refused where another verifier judged."""
+    head, *rows = map(json.loads, path.read_text("utf-8").splitlines())
+    if head["verifier"] != fingerprint:
+        sys.exit(
+            f"{path} was judged by verifier {head['verifier']}, not {fingerprint}: remove it, or name another file"
         )
-        found = router.judge_many([question.text for question in drawn.questions])
-        wanted = [ids[q.edit] if q.covered and q.edit is not None else None for q in drawn.questions]
-        return [scored(one, want) for one, want in zip(found, wanted, strict=True)], len(memory)
+    return [Scored(**row | {"outcome": Outcome(row["outcome"])}) for row in rows], head["edits"]
 
 
-def scored(one: Judged, wanted: str | None) -> Scored:
-    """A judged question with its outcome."""
-    outcome = Outcome.OUTSIDE if wanted is None else Outcome.RIGHT if one.edit_id == wanted else Outcome.OTHER
-    return Scored(score=one.score, stratum=one.stratum if one.edit_id else None, outcome=outcome)
+def _drawn(one: ScopeSet, name: str, place: int, arguments: argparse.Namespace) -> Drawn:
+    """The set's questions for thresholds, with slips, and strangers of its own."""
+    plan = ScopePlan(
+        dataset=name, edits=arguments.edits, questions=arguments.questions, part=CALIBRATING, seed=arguments.seed
+    )
+    strangers = open_questions(arguments.data, arguments.open, 1000 * arguments.seed + place)
+    return with_slips(draw(one, plan, strangers), arguments.seed)
+
+
+def _basis(model: ScopeReader, edits: int) -> Basis:
+    with tempfile.TemporaryDirectory() as aside, EditMemory.open(Path(aside)) as memory:
+        encoder = memory.encoder
+        return Basis(
+            encoder=encoder.name,
+            encoder_revision=encoder.revision,
+            verifier=model.fingerprint,
+            namespace=DEFAULT_NAMESPACE,
+            edits=edits,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

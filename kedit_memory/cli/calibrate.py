@@ -60,7 +60,6 @@ def scope(
     from kedit_memory.evaluation.rows import describe_run
     from kedit_memory.routing.calibration import NOTE, Basis
     from kedit_memory.routing.certify import ALPHAS, certify
-    from kedit_memory.routing.dialogue import after
     from kedit_memory.routing.labelled import read_cases, score_cases
     from kedit_memory.routing.router import Router
 
@@ -68,8 +67,7 @@ def scope(
         edits = {edit.id for edit in memory.all(namespace=namespace)}
         labelled = read_cases(file, known=edits)
         router = Router(memory)
-        asked = [after(case.turns, case.question) for case in labelled]
-        judged = router.judge_many(asked, namespace=namespace)
+        judged = router.judge_many([case.asked for case in labelled], namespace=namespace)
         cases = score_cases(labelled, judged, file.name)
         basis = Basis(
             encoder=memory.encoder.name,

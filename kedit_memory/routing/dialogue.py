@@ -39,15 +39,13 @@ def asked_of(asked: str | Dialogue) -> tuple[str, tuple[Message, ...]]:
     return turns_of(asked, None) if isinstance(asked, str) else turns_of(None, asked)
 
 
-def after(turns: Sequence[str], question: str) -> str | Dialogue:
-    """A question after turns of which only the texts are known, oldest first: each other one is the user's.
-
-    The last one before the question is the assistant's.
-    """
+def spoken(question: str, turns: Sequence[str]) -> str | Dialogue:
+    """A question with the texts that were said before it, oldest first: the user's and the assistant's in turn."""
     if not turns:
         return question
-    said = [Message(TOLD if back % 2 == 0 else ASKED, text) for back, text in enumerate(reversed(turns))]
-    return (*reversed(said), Message(ASKED, question))
+    roles = (TOLD, ASKED)
+    said = [Message(roles[place % 2], text) for place, text in enumerate(reversed(turns))]
+    return [*reversed(said), Message(ASKED, question)]
 
 
 def window(turns: Sequence[Message]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.memory.formats.jsonl import read_lines
+from kedit_memory.routing.dialogue import Dialogue, spoken
 from kedit_memory.routing.question import EXACT
 from kedit_memory.routing.strata import STRATA
 from kedit_memory.text import clean, fold
@@ -54,6 +55,11 @@ class LabelledQuestion:
     question: str
     edit: str | None
     turns: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> str | Dialogue:
+        """The question, or the dialogue that it ends."""
+        return spoken(self.question, self.turns)
 
 
 @dataclass(frozen=True, kw_only=True)

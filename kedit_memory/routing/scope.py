@@ -141,16 +141,16 @@ class Scope:
     def verify(self, questions: Sequence[Question]) -> list[Question]:
         """Recalled questions with their candidates weighed, and whether the best one answers.
 
-        What a question that asks nothing does not call for is no candidate.
+        What a question that asks nothing does not call for is no candidate, nor what one in another language than the
+        verifier's does not name.
         """
         questions = [_calling(one) for one in questions]
         if not self.verifies:
             return [_by_radius(one) for one in questions]
         started = perf_counter()
-        asked = [_counting(one) for one in questions]
-        scored = self.verifier.weigh(asked)
-        found = [guarded(one, weighed) for one, weighed in zip(asked, scored, strict=True)]
-        share = (perf_counter() - started) / max(1, sum(bool(one.candidates) for one in asked))
+        scored = self.verifier.weigh(questions)
+        found = [guarded(one, weighed) for one, weighed in zip(questions, scored, strict=True)]
+        share = (perf_counter() - started) / max(1, sum(bool(one.candidates) for one in questions))
         return [
             self._judged(replace(one, weighed=weighed)).timed("verify", share if weighed else 0.0)
             for one, weighed in zip(questions, found, strict=True)
@@ -209,14 +209,8 @@ class Scope:
         return f"score {best.score:.3f}, from {least:.3f} on it answers; {bound}"
 
 
-def _counting(question: Question) -> Question:
-    """The question with those of its candidates alone whose score says anything."""
-    kept = tuple(one for one in question.candidates if may_answer(question, one))
-    return question if len(kept) == len(question.candidates) else replace(question, candidates=kept)
-
-
 def _calling(question: Question) -> Question:
-    kept = tuple(one for one in question.candidates if called_for(question.text, one))
+    kept = tuple(one for one in question.candidates if called_for(question.text, one) and may_answer(question, one))
     return question if len(kept) == len(question.candidates) else replace(question, candidates=kept)
 
 
@@ -226,9 +220,9 @@ def _by_radius(question: Question) -> Question:
     if not near:
         return question
     scored = [Weighed(candidate=one, score=float(one.found == EXACT or one.match.in_scope)) for one in near]
-    weighed = guarded(question, scored)
-    fires = weighed[0].score > 0 and not weighed[0].differs
-    return replace(question, weighed=weighed, stratum=stratum_of(question, weighed[0].candidate), fires=fires)
+    best, *others = guarded(question, scored)
+    fires = best.score > 0 and not best.differs
+    return replace(question, weighed=(best, *others), stratum=stratum_of(question, best.candidate), fires=fires)
 
 
 def _margin(match: Match) -> float:

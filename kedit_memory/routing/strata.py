@@ -3,10 +3,10 @@
 A stratum is what can be seen of the two without a model that judges: how the edit was found, and what the texts hold.
 """
 
-import re
 from collections.abc import Iterator
 
 from kedit_memory.routing.foreign import is_foreign
+from kedit_memory.routing.guard.values import values_in
 from kedit_memory.routing.question import EXACT, FUZZY, LINKED, UNLINKED, Candidate, Question
 
 FOREIGN = "foreign"
@@ -25,12 +25,6 @@ DESCRIPTIONS = {
     MEANING: "questions found by words and meaning",
 }
 STRATA = tuple(DESCRIPTIONS)
-_VALUE = re.compile(
-    r"\d|\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?|january|february|april|june|july|august|september|october|"
-    r"november|december|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|hundred|thousand|first|"
-    r"second|third|fourth|fifth|noon|midnight)\b",
-    re.IGNORECASE,
-)
 
 
 def stratum_of(question: Question, candidate: Candidate) -> str:
@@ -52,7 +46,7 @@ def _fitting(question: Question, candidate: Candidate) -> Iterator[str]:
         yield DIALOGUE
     if candidate.found == FUZZY:
         yield FUZZY
-    if _VALUE.search(question.text) or _VALUE.search(candidate.wording):
+    if any(values_in(text, candidate.names) for text in (question.text, candidate.wording)):
         yield VALUES
     if candidate.found == LINKED:
         yield LINKED

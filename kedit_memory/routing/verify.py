@@ -111,8 +111,7 @@ class ScopeVerifier:
         result = []
         for question in questions:
             weighed = [
-                Weighed(candidate=one, score=1.0 if one.found == EXACT else next(scores))
-                for one in question.candidates
+                Weighed(candidate=one, score=1.0 if one.found == EXACT else next(scores)) for one in question.candidates
             ]
             result.append(sorted(weighed, key=lambda one: -one.score))
         return result

@@ -25,8 +25,7 @@ class FakeRouter:
     def __init__(self, memory: EditMemory) -> None:
         self.memory = memory
 
-    def judge_many(self, questions: Sequence[str], *, turns: Sequence[Sequence[str]], namespace: str) -> list[Any]:
-        assert len(turns) == len(questions)
+    def judge_many(self, questions: Sequence[str], *, namespace: str) -> list[Any]:
         assert namespace == "default"
         words = [question.split() for question in questions]
         return [

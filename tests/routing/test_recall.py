@@ -29,7 +29,7 @@ def recalled(memory: EditMemory, text: str, *turns: str, how: str = VERIFIED, **
 
 
 def found(question: Question) -> list[tuple[str, str]]:
-    return [(one.match.edit.id, one.stratum) for one in question.candidates]
+    return [(one.match.edit.id, one.found) for one in question.candidates]
 
 
 def test_a_statement_is_found_whatever_it_names(memory: EditMemory) -> None:
@@ -69,8 +69,8 @@ def test_there_are_never_more_than_most(memory: EditMemory) -> None:
     )
     assert len(recalled(memory, "Which colour has the hall of Acme?").candidates) == MOST
     memory.add_many([{"prompt": f"Which colour has hall {n}?", "target": "a"} for n in range(60)])
-    strata = [stratum for _, stratum in found(recalled(memory, "Which colour has the hall of Acme?"))]
-    assert (strata.count(LINKED), strata.count(UNLINKED)) == (20, 12)
+    ways = [how for _, how in found(recalled(memory, "Which colour has the hall of Acme?"))]
+    assert (ways.count(LINKED), ways.count(UNLINKED)) == (20, 12)
     assert len(recalled(memory, "Which colour has the hall?").candidates) == MOST
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kedit_memory.models.pair import Pair
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
+from kedit_memory.models.reader import Pair
 from kedit_memory.records import Route
 from kedit_memory.routing.calibration import NOTE, Basis
 from kedit_memory.routing.certify import certify
@@ -35,7 +35,7 @@ class WordModel:
         return np.array([self._score(pair) for pair in pairs], np.float32)
 
     def _score(self, pair: Pair) -> float:
-        words = set(pair.prompt.casefold().strip("?").split())
+        words = set(pair.wording.casefold().strip("?").split())
         return len(words & set(pair.question.casefold().strip("?").split())) / len(words)
 
 
@@ -102,10 +102,10 @@ def test_a_radius_that_was_given_is_kept(memory: EditMemory, router: Router) -> 
     assert router.explain("Who is the head of Acme?").edits
 
 
-def test_an_alias_is_masked_like_the_subject(memory: EditMemory, router: Router, words: WordModel) -> None:
+def test_an_alias_is_marked_like_the_subject(memory: EditMemory, router: Router, words: WordModel) -> None:
     memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme", aliases=["The Rocket Works"])
     router.explain("So who is the head of The Rocket Works?")
-    assert words.asked[0].question == "So who is the head of [MASK]?"
+    assert set(words.asked[0].names) >= {"Acme", "The Rocket Works"}
 
 
 def test_a_misspelt_name_has_a_stratum_of_its_own(memory: EditMemory, router: Router) -> None:

@@ -23,7 +23,7 @@ from kedit_memory.evaluation.scope.rows import ASKING, OPEN, PROMPT, Question, T
 from kedit_memory.evaluation.scope.sets import SETS, open_questions, outside
 from kedit_memory.memory import EditMemory
 from kedit_memory.records import EditRequest, OnConflict, Vectors
-from kedit_memory.routing.dialogue import Dialogue, after
+from kedit_memory.routing.dialogue import Dialogue, spoken
 from kedit_memory.routing.question import EXACT, Judged
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.verify import ScopeVerifier
@@ -263,7 +263,7 @@ def measure(
     drawn, expected = stored.drawn, stored.expected
     fitted = len(drawn.fitting)
     texts = [_spoken(question) for question in (*drawn.fitting, *drawn.questions)]
-    judged = _asked([after(one.turns, one.text) for one in (*drawn.fitting, *drawn.questions)], judge, progress)
+    judged = _asked([spoken(one.text, one.turns) for one in (*drawn.fitting, *drawn.questions)], judge, progress)
     verdicts = [Verdict(edit=one.edit_id, score=one.score, fires=one.fires) for one in judged]
     own, judged = verdicts[fitted:], judged[fitted:]
     vectors = stored.memory.encode(texts)  # (questions for fitting and others, dim)
