@@ -36,7 +36,7 @@ def add(
     on_conflict: o.Conflict = OnConflict.SUPERSEDE,
     preview: Annotated[
         bool,
-        typer.Option("--preview", help="Store nothing: say which questions it would answer, which edits it touches."),
+        typer.Option("--preview", help="Store nothing; say what it would answer and touch."),
     ] = False,
     questions: Annotated[
         Path | None,

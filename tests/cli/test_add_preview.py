@@ -6,12 +6,14 @@ import pytest
 
 WORDING = ("Who leads Acme?", "Ann Berg", "--subject", "Acme")
 
+DIALOGUE = '{"messages": [{"role": "user", "content": "who leads acme"}]}'
+
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
         ("log.txt", "who leads acme\n\nWhere is Borgen?\nwho leads acme\n"),
-        ("log.jsonl", '{"question": "who leads acme"}\n"Where is Borgen?"\n{"messages": [{"role": "user", "content": "who leads acme"}]}\nno\n'),
+        ("log.jsonl", f'{{"question": "who leads acme"}}\n"Where is Borgen?"\n{DIALOGUE}\nno\n'),
         ("log.csv", "id,question\n1,who leads acme\n2,Where is Borgen?\n3,who leads acme\n"),
     ],
 )  # fmt: skip
