@@ -129,8 +129,8 @@ class Store(Rows):
                 rows.connection.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All or nothing; holds the store's only write lock from the start.
+    def transaction(self, *, keep: bool = True) -> Iterator[None]:
+        """All or nothing, which it always is unless `keep`; holds the store's only write lock from the start.
 
         Raises:
             StoreError: the store cannot be written, or is not the one that was opened any more.
@@ -143,7 +143,11 @@ class Store(Rows):
             try:
                 self.refresh()
                 yield
-                self.connection.execute("COMMIT")
+                if keep:
+                    self.connection.execute("COMMIT")
+                else:
+                    self.forget()
+                    self.connection.execute("ROLLBACK")
             except BaseException:
                 self.forget()
                 if self.connection.in_transaction:

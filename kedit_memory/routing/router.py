@@ -1,6 +1,6 @@
 """The way of a question, in order: link → recall → verify → route → answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeAlias
@@ -15,12 +15,14 @@ from kedit_memory.records import (
     DEFAULT_NAMESPACE,
     Answer,
     Decision,
+    EditRequest,
     Mention,
     Message,
+    OnConflict,
     RetrievedPassage,
     Route,
 )
-from kedit_memory.retrieval.base import Retriever, kind_of
+from kedit_memory.retrieval.base import Progress, Retriever, kind_of, silent
 from kedit_memory.retrieval.rerank import PairScorer
 from kedit_memory.routing.answer import Speakers, answer_many, refused
 from kedit_memory.routing.asked import LONGEST_MESSAGE
@@ -36,6 +38,7 @@ from kedit_memory.routing.hit import consolidated, hit
 from kedit_memory.routing.miss import Misses
 from kedit_memory.routing.once import Once
 from kedit_memory.routing.passages import Passages
+from kedit_memory.routing.preview import Preview, preview
 from kedit_memory.routing.question import Judged, Question
 from kedit_memory.routing.scope import Scope
 from kedit_memory.routing.unsure import Unsure
@@ -216,6 +219,30 @@ class Router:
             replace(one.judged, question=message.text)
             for message, one in zip(asked, self.scope.judge(asked), strict=True)
         ]
+
+    def preview(
+        self,
+        request: EditRequest,
+        questions: Iterable[str | Dialogue] = (),
+        *,
+        on_conflict: str = OnConflict.SUPERSEDE,
+        progress: Progress = silent,
+    ) -> Preview:
+        """What an edit would do if it were added: which logged questions it would answer, which edits it would touch.
+
+        Nothing is written into the store. Of many questions those are read that name the edit's subject, or are among
+        the likeliest by meaning or by words.
+
+        Args:
+            request: what `EditMemory.add` would be given, or with kind `erasure` `erase`.
+            questions: of a log, or dialogues as in `query`; those that cannot be read are counted and passed over.
+            on_conflict: as in `EditMemory.add`.
+            progress: hears what is being done.
+
+        Raises:
+            ConflictError, InvalidInputError: as in `EditMemory.add`.
+        """
+        return preview(self.scope, request, questions, on_conflict=on_conflict, progress=progress)
 
     def retrieve(self, question: str, mentions: Sequence[Mention]) -> list[RetrievedPassage]:
         """The default namespace's best passages that speak of a question, those that contradict an edit among them."""

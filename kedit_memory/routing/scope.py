@@ -91,6 +91,15 @@ class Scope:
         """The verifier, where the pair model decides."""
         return self.verifier if self.verifies else None
 
+    def beside(self, memory: EditMemory) -> "Scope":
+        """The scope of another memory, decided in the same way."""
+        how = VERIFIED if self.verifies else RADIUS
+        return Scope(memory, self._background, verifier=self.pair_verifier, how=how, unsure=self.unsure)
+
+    def threshold(self, weighed: Weighed) -> float:
+        """The score from which a candidate answers."""
+        return self.verifier.threshold(weighed.candidate.stratum) if self.verifies else 1.0
+
     def linker(self, reader: Reader) -> Linker:
         """Finds the names of the background, and those of the edits that a reader sees."""
         return Linker(self._known(), reader.names) if self._background.aliases else Linker(reader.names)
