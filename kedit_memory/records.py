@@ -154,6 +154,21 @@ class Outcome:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rehearsal:
+    """What adding an edit would do to the others.
+
+    Attributes:
+        edit: as it would be stored; `possible_conflicts` are the ids of those that it may contradict in other words.
+        new: False where it is there already, so that nothing would change.
+        giving_way: the edits with another answer to the same question, which lose some or all of their days to it.
+    """
+
+    edit: Edit
+    new: bool
+    giving_way: tuple[Edit, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Imported:
     """What became of the rows of a file, in their order."""
 

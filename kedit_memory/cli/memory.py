@@ -7,11 +7,12 @@ import typer
 
 from kedit_memory.cli import options as o
 from kedit_memory.cli.output import counted, edit_document, edit_line, emit, revision_document, revision_line
+from kedit_memory.cli.progress import step
 from kedit_memory.cli.stdin import INPUT, demand_yes, text_of
 from kedit_memory.cli.store import open_store
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
-from kedit_memory.records import Edit, OnConflict
+from kedit_memory.records import Edit, EditRequest, OnConflict
 
 
 def add(
@@ -33,6 +34,19 @@ def add(
     metadata: o.Metadata = None,
     own_id: o.OwnId = None,
     on_conflict: o.Conflict = OnConflict.SUPERSEDE,
+    preview: Annotated[
+        bool,
+        typer.Option("--preview", help="Store nothing; say what it would answer and touch."),
+    ] = False,
+    questions: Annotated[
+        Path | None,
+        typer.Option(
+            "--questions",
+            parser=o.path_of,
+            metavar="<path>",
+            help="For --preview, a log: a question a line, JSON lines, or a table with a column of questions.",
+        ),
+    ] = None,
     store: o.Store = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     encoder: o.Encoder = None,
@@ -43,28 +57,31 @@ def add(
     Give question and answer, a statement alone, or --subject, --relation and a target: with these two, a single
     argument is the target. An argument - is read from standard input.
     """
+    if questions is not None and not preview:
+        raise InvalidInputError("--questions is given without --preview; add it, or leave --questions out")
     prompt, target = _given_texts(prompt, target, target_file)
     if target is None and subject and relation:
         prompt, target = None, prompt
-    with open_store(store, encoder) as memory:
-        edit = memory.add(
-            prompt,
-            target,
-            subject=subject,
-            relation=relation,
-            statement=statement,
-            paraphrases=tuple(paraphrase or ()),
-            aliases=tuple(alias or ()),
-            radius=radius,
-            valid_from=valid_from,
-            valid_until=valid_until,
-            source=source,
-            metadata=o.metadata_of(metadata),
-            namespace=namespace,
-            id=own_id,
-            on_conflict=on_conflict,
-        )
-    _print_new(edit, as_json=as_json)
+    given: dict[str, Any] = {
+        "subject": subject,
+        "relation": relation,
+        "statement": statement,
+        "paraphrases": tuple(paraphrase or ()),
+        "aliases": tuple(alias or ()),
+        "radius": radius,
+        "valid_from": valid_from,
+        "valid_until": valid_until,
+        "source": source,
+        "metadata": o.metadata_of(metadata),
+        "namespace": namespace,
+        "id": own_id,
+    }
+    with open_store(store, encoder, create=not preview) as memory:
+        if preview:
+            request = EditRequest(prompt=prompt, target=target, **given)
+            _preview(memory, request, questions, on_conflict=on_conflict, as_json=as_json)
+        else:
+            _print_new(memory.add(prompt, target, on_conflict=on_conflict, **given), as_json=as_json)
 
 
 def erase(
@@ -223,6 +240,19 @@ def purge(
     with open_store(store, create=False) as memory:
         purged = memory.purge(edit_id, namespace=namespace, superseded=superseded)
     emit(as_json=as_json, document={"purged": purged}, lines=[f"{counted(len(purged), 'edit')} removed for good"])
+
+
+def _preview(memory: EditMemory, request: EditRequest, log: Path | None, *, on_conflict: str, as_json: bool) -> None:
+    """Print what an edit would do to the questions of a log and to other edits."""
+    from kedit_memory.cli.preview import print_preview
+    from kedit_memory.memory.formats.questions import read_questions
+    from kedit_memory.routing.router import Router
+
+    asked = read_questions(log) if log is not None else ()
+    found = Router(memory).preview(
+        request, asked, on_conflict=on_conflict, progress=lambda what, done: step(f"{done:,} {what}")
+    )
+    print_preview(found, as_json=as_json)
 
 
 def _given_texts(prompt: str | None, target: str | None, file: Path | None) -> tuple[str | None, str | None]:

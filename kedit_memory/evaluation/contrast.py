@@ -121,8 +121,8 @@ _MONTHS = re.compile(
 _DAY = re.compile(rf"(?<![\w.:/-])([12]?\d|3[01])(?= (?:of )?(?:{_MONTH})\b)")
 _DAY_AFTER = re.compile(rf"\b(?:{_MONTH}) ([12]?\d|3[01])(?![\w:/]|\.\d)")
 _ORDINAL = re.compile(
-    r"(?<!at )(?<![\w-])(?:(?P<digits>\d+)(?:st|nd|rd|th)|(?P<word>first|second|third|fourth|fifth|sixth|seventh|eighth|"
-    r"ninth|tenth|eleventh|twelfth))(?![\w-]| name\b| of all\b| half\b)",
+    r"(?<!at )(?<![\w-])(?:(?P<digits>\d+)(?:st|nd|rd|th)|(?P<word>first|second|third|fourth|fifth|sixth|seventh|"
+    r"eighth|ninth|tenth|eleventh|twelfth))(?![\w-]| name\b| of all\b| half\b)",
     re.IGNORECASE,
 )
 _VERSION = re.compile(
@@ -234,16 +234,18 @@ _SAME_UNIT = (
 
 @cache
 def _unit_words() -> tuple[re.Pattern[str], Mapping[str, str]]:
-    """What finds a unit, and what each measures."""
+    """What finds a unit, and what each measures. In "in miles" no number stands before it."""
     measure = {unit: kind for kind, units in lexicons.units().items() for unit in units}
-    counted = sorted((u for u, k in measure.items() if k not in {"rate", "often", "time_one"}), key=len, reverse=True)
-    alone = sorted((u for u, k in measure.items() if k in {"rate", "often"}), key=len, reverse=True)
-    ones = sorted(lexicons.units()["time_one"], key=len, reverse=True)
-    joined = {"counted": "|".join(map(re.escape, counted)), "alone": "|".join(map(re.escape, alone))}
+
+    def any_of(*kinds: str) -> str:
+        units = (unit for unit, kind in measure.items() if kind in kinds)
+        return "|".join(re.escape(unit) for unit in sorted(units, key=len, reverse=True))
+
+    sizes = any_of("mass", "length", "volume", "data", "heat")
     found = re.compile(
-        r"(?:\d ?|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|how many|in|of) )"
-        rf"(?P<counted>{joined['counted']})(?!\w)|\b(?P<alone>{joined['alone']})\b"
-        rf"|(?:\d-| one )(?P<one>{'|'.join(ones)})\b"
+        r"(?:\d ?|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|how many) )"
+        rf"(?P<counted>{sizes}|{any_of('time')})(?!\w)|\bin (?P<size>{sizes})(?!\w)"
+        rf"|\b(?P<alone>{any_of('rate', 'often')})\b|(?:\d-| one )(?P<one>{any_of('time_one')})\b"
     )
     return found, measure
 
@@ -296,7 +298,7 @@ def _places(text: str, part: str) -> Iterator[_Slot]:
 
 
 _FIRST_NAMES = frozenset(map(str.lower, invented.FIRST_NAMES + lexicons.COMMON_NAMES))
-_FIRST_NAME = re.compile(rf"\b(?:{'|'.join(invented.FIRST_NAMES + lexicons.COMMON_NAMES)})(?=\b(?! ?[’-]))")
+_FIRST_NAME = re.compile(rf"\b(?:{'|'.join(invented.FIRST_NAMES + lexicons.COMMON_NAMES)})(?=\b(?! ?[\u2019-]))")
 
 
 def _persons(text: str, part: str) -> Iterator[_Slot]:
@@ -312,18 +314,20 @@ def _persons(text: str, part: str) -> Iterator[_Slot]:
 _NOT_HERE: Mapping[str, re.Pattern[str]] = {
     kind: re.compile(pattern, re.IGNORECASE)
     for kind, pattern in {
-        "extreme": r"\b(?<!the )(?:most|least)\b(?! (?:expensive|money)\b)|at (?:first|last|best|worst)\b|\b(?:last (?:week|month|year|night|time)|(?:most|least) of"
-        r"|first (?:name|of all)|last (?:name|for|until)|(?:it|they|does \w+|[a-z]+s) last)\b|\blast\?|\bbest way|top of",
+        "extreme": r"\b(?<!the )(?:most|least)\b(?! (?:expensive|money)\b)|at (?:first|last|best|worst)\b|\blast\?"
+        r"|\b(?:last (?:week|month|year|night|time)|(?:most|least) of|first (?:name|of all)|last (?:name|for|until)"
+        r"|(?:it|they|does \w+|[a-z]+s) last)\b|\bbest way|top of",
         "opening": r"(?:annual|sick|parental|maternity|paternity|unpaid|paid|of|the|\d days?) leave\b|\bin the end\b"
         r"|\bend up\b|\bopen to\b|\bget started\b|\bweek ?end",
         "order": r"\bthe day before|\bafter all\b|\bnext to\b",
-        "attribute": r"\b(?:speaks?|spoke|declares?) the language\b|\bin the name of\b|\bname (?:a|an|the|one|two|three)\b",
+        "attribute": r"\b(?:speaks?|spoke|declares?) the language\b|\bin the name of\b"
+        r"|\bname (?:a|an|the|one|two|three)\b",
         "owner": r"\b(?:in|to) my (?:opinion|knowledge|mind)\b|\bthank you for your\b|\bon my own\b",
         "audience": r"\b(?:only|an?) child\b|\bchildren of\b",
     }.items()
 }
 _NAMES_A_THING = re.compile(
-    r"(?:\b(?:the|an?|its|my|your|his|her|their|what|which|and|or) |['’]s? |^|: )\w+(?: \w+)?$|\bhow \w+ \w+$",
+    r"(?:\b(?:the|an?|its|my|your|his|her|their|what|which|and|or) |['\u2019]s? |^|: )\w+(?: \w+)?$|\bhow \w+ \w+$",
     re.IGNORECASE,
 )
 _NO_OWNER = frozenset({"his", "her", "their", "its"})
@@ -336,7 +340,7 @@ _SWITCHED = re.compile(
     re.IGNORECASE,
 )
 _IS_OPEN = re.compile(
-    r"\b(?:is|are|was|stay|stays|be|remain) (?:[\w'’&-]+ ){0,5}?(open|closed)\b(?! (?:source|to)\b)", re.IGNORECASE
+    r"\b(?:is|are|was|stay|stays|be|remain) (?:[\w'\u2019&-]+ ){0,5}?(open|closed)\b(?! (?:source|to)\b)", re.IGNORECASE
 )
 
 
@@ -458,11 +462,12 @@ def _interrogatives(text: str, part: str) -> Iterator[_Slot]:
             yield _Slot(found.start(1), found.end(1), others)
 
 
-_THING = r"(?:the |my |our |a )?[^\W\d][\w&'’-]*(?: [A-Z][\w&'’-]*)*"
+_THING = r"(?:the |my |our |a )?[^\W\d][\w&'\u2019-]*(?: [A-Z][\w&'\u2019-]*)*"
 _FROM_TO = re.compile(rf"\bfrom (?P<one>{_THING}) (?P<join>into|to) (?P<other>{_THING})(?=[\s?.,!;:]|$)")
 _INTO = re.compile(
-    r"\b(?:convert|exchang|translat|upgrad|migrat|transfer)(?:e|es|s|ed|ing)? "
-    rf"(?:money |files |data |texts? |\d[\d,.]* )?(?!from |to )(?P<one>{_THING}) (?P<join>into|to) (?P<other>{_THING})(?=[\s?.,!;:]|$)"
+    r"\b(?i:convert|exchang|translat|upgrad|migrat|transfer)(?:e|es|s|ed|ing)? "
+    rf"(?:money |files |data |texts? |\d[\d,.]* )?(?!from |to )"
+    rf"(?P<one>{_THING}) (?P<join>into|to) (?P<other>{_THING})(?=[\s?.,!;:]|$)"
 )
 
 
@@ -497,11 +502,13 @@ _VERBS: Mapping[str, Mapping[str, str]] = {
 def _voice_patterns(part: str) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str], Mapping[str, str]]:
     verbs = _VERBS[part]
     past, base = "|".join(verbs), "|".join(verbs.values())
-    name = r"[A-Z][\w&.’'-]*(?: (?:[A-Z][\w&.’'-]*|of|the|de|van|von)(?= ))*(?: [A-Z][\w&.’'-]*)?"
+    name = r"[A-Z][\w&\u2019'-]*(?: (?:[A-Z][\w&\u2019'-]*|of|the|de|van|von)(?= ))*(?: [A-Z][\w&\u2019'-]*)?"
     return (
         re.compile(rf"^(?P<who>Who|Which (?:company|person|team|country)) (?P<verb>{past}) (?P<whom>[^?]+?)\?"),
         re.compile(rf"^(?:Whom?|Which (?:company|person|team|country)) did (?P<who>[^?]+?) (?P<verb>{base})\?"),
-        re.compile(rf"\b(?P<one>{name}) (?P<verb>(?:was |were |is )?(?:{past})(?: by)?) (?P<other>{name})(?![\w’'])"),
+        re.compile(
+            rf"\b(?P<one>{name}) (?P<verb>(?:was |were |is )?(?:{past})(?: by)?) (?P<other>{name})(?![\w\u2019'])"
+        ),
         {base: past for past, base in verbs.items()},
     )
 
@@ -521,8 +528,12 @@ def _voices(text: str, part: str) -> Iterator[_Slot]:
 
 _WITH = re.compile(r"\b(?:with(?! (?:[A-Z]|wh|me\b|you\b|it\b|us\b|regard|respect))|without)\b(?= \w)")
 _DENIED = re.compile(
-    r"\b(is|are|was|were|does|do|did|could|has|have|had|would|should|must)(?:n['’]t| not)\b|\b(can)(?:not|['’]t)\b",
+    r"\b(is|are|was|were|does|do|did|could|has|have|had|would|should|must)(?:n['\u2019]t| not)\b"
+    r"|\b(can)(?:not|['\u2019]t)\b",
     re.IGNORECASE,
+)
+_DENIED_LATER = re.compile(
+    r"\b(?:does|do|did|can|could|has|have|would|should|must|may|will) (?:[\w'\u2019&-]+ ){1,5}?(not )"
 )
 _WITH_PRONOUN = re.compile(
     r"\b(can|could|may|must|should|do|does|did|will|is|are|was|were|has|have|had) (I|i|you|we|they|he|she|it)\b"
@@ -532,12 +543,14 @@ _WITH_PRONOUN = re.compile(
 def _negations(text: str, part: str) -> Iterator[_Slot]:
     """A denial put in or taken out; none in a question for yes or no, whose answer the denial does not change."""
     del part
-    for found in _WITH.finditer(text):
-        other = "without" if found[0].lower() == "with" else "with"
-        yield _Slot(found.start(), found.end(), (_like(other, found[0]),))
-    if asks_yes_or_no(text) or (_ASKS_HOW.match(text) and not text.lower().startswith(("when", "where", "why"))):
+    for joined in _WITH.finditer(text):
+        other = "without" if joined[0].lower() == "with" else "with"
+        yield _Slot(joined.start(), joined.end(), (_like(other, joined[0]),))
+    if asks_yes_or_no(text) or text.lower().startswith("how "):
         return
-    if found := _DENIED.search(text):
+    if found := _DENIED_LATER.search(text):
+        yield _Slot(found.start(1), found.end(1), ("",))
+    elif found := _DENIED.search(text):
         yield _Slot(found.start(), found.end(), (found[1] or found[2],))
     elif found := _WITH_PRONOUN.search(text):
         yield _Slot(found.start(), found.end(), (f"{found[1]} {found[2]} not",))

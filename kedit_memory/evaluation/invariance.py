@@ -33,7 +33,8 @@ _POLITE = {
     ),
     "calibration": ("Good morning. {}", "I would like to know: {l}", "{} Many thanks in advance."),
     "test": (
-        "Good afternoon, {l}", "Would you be so kind as to answer this? {}", "Sorry to bother you. {}", "Hey there, {l}",
+        "Good afternoon, {l}", "Would you be so kind as to answer this? {}", "Sorry to bother you. {}",
+        "Hey there, {l}",
         "{} Cheers!", "One thing, please: {l}", "{} I'd be grateful for an answer.",
     ),
 }  # fmt: skip
@@ -41,8 +42,10 @@ _BEFORE = {
     "training": (
         *ASIDES,
         "I looked everywhere and could not find it.", "My colleague told me to ask you.", "I am new here.",
-        "We talked about this last week.", "I have tried the website already.", "It is for a form that I am filling in.",
-        "I have been waiting on the phone for ages.", "We are planning our weekend.", "I lost the paper with the details.",
+        "We talked about this last week.", "I have tried the website already.",
+        "It is for a form that I am filling in.",
+        "I have been waiting on the phone for ages.", "We are planning our weekend.",
+        "I lost the paper with the details.",
         "My parents are visiting.", "I just moved here.", "I am updating our notes.",
     ),
     "calibration": (
@@ -58,8 +61,10 @@ _BEFORE = {
 }  # fmt: skip
 _AFTER = {
     "training": (
-        "I could not find it anywhere.", "I need it for a form.", "A short answer is enough.", "I am in a bit of a hurry.",
-        "My sister would like to know, too.", "It is not urgent.", "The website did not help.", "I forgot to write it down.",
+        "I could not find it anywhere.", "I need it for a form.", "A short answer is enough.",
+        "I am in a bit of a hurry.",
+        "My sister would like to know, too.", "It is not urgent.", "The website did not help.",
+        "I forgot to write it down.",
         "Just the fact, no explanation.", "I am asking because nobody here knows.",
     ),
     "calibration": ("I was told different things.", "One sentence will do.", "I want to put it into my calendar."),
@@ -74,7 +79,8 @@ _CONTRACTIONS = (
     ("it is", "it's"), ("that is", "that's"), ("there is", "there's"), ("i am", "I'm"), ("i have", "I've"),
     ("we are", "we're"), ("they are", "they're"), ("you are", "you're"), ("does not", "doesn't"), ("do not", "don't"),
     ("did not", "didn't"), ("is not", "isn't"), ("are not", "aren't"), ("was not", "wasn't"), ("cannot", "can't"),
-    ("can not", "can't"), ("will not", "won't"), ("should not", "shouldn't"), ("has not", "hasn't"), ("who has", "who's"),
+    ("can not", "can't"), ("will not", "won't"), ("should not", "shouldn't"), ("has not", "hasn't"),
+    ("who has", "who's"),
     ("i would", "I'd"), ("i will", "I'll"),
 )  # fmt: skip
 _NAMES = frozenset(invented.FIRST_NAMES + lexicons.COMMON_NAMES)
@@ -130,8 +136,13 @@ def _lowered(text: str, subject: str) -> str:
 
 
 _STARTS = frozenset(
-    ["what", "when", "where", "who", "whom", "whose", "which", "why", "how", "is", "are", "was", "were", "does", "do", "did", "can", "could", "may", "must", "should", "will", "would", "has", "have", "in", "on", "at", "by", "from", "for", "until", "if", "after", "before", "name", "the", "a", "an", "my", "your", "our", "their"]
-)
+    {
+        "what", "when", "where", "who", "whom", "whose", "which", "why", "how", "is", "are", "was", "were", "does",
+        "do", "did", "can", "could", "may", "must", "should", "will", "would", "has", "have",
+        "in", "on", "at", "by", "from",
+        "for", "until", "if", "after", "before", "name", "the", "a", "an", "my", "your", "our", "their",
+    }
+)  # fmt: skip
 
 
 def _before(text: str, rng: random.Random, part: str, subject: str) -> str:
@@ -189,9 +200,12 @@ def _contraction(text: str, rng: random.Random, part: str, subject: str) -> str 
     return text[: match.start()] + other + text[match.end() :]
 
 
-_DIGIT = re.compile(r"(?<![\w.,:/$€£-])(\d{1,2})(st|nd|rd|th)?(?![\w:/%°-]|[.,]\d)")
+_DIGIT = re.compile(
+    r"(?<!version )(?<![\w.,:/$€£-])(\d{1,2})(st|nd|rd|th)?(?![\w:/%°-]|[.,]\d)"
+    + rf"(?! (?:of )?(?:{'|'.join(lexicons.MONTHS)}))"
+)
 _NUMBER_WORD = re.compile(
-    rf"(?<![\w-])({'|'.join((*lexicons.NUMBERS[2:], *lexicons.ORDINALS))})(?![\w-])", re.IGNORECASE
+    rf"(?<![\w-])(?<!\bat )({'|'.join((*lexicons.NUMBERS[2:], *lexicons.ORDINALS))})(?![\w-])", re.IGNORECASE
 )
 
 
@@ -234,7 +248,8 @@ def _spacing(text: str, rng: random.Random, part: str, subject: str) -> str:
     """Blanks too many, or one less or more between a number and its unit."""
     del part, subject
     ways = [
-        re.sub(r" ", "  ", text, count=1), f"  {text}", f"{text} ", text.replace(" ", "  "), re.sub(r"(?=\?$)", " ", text),
+        re.sub(r" ", "  ", text, count=1), f"  {text}", f"{text} ", text.replace(" ", "  "),
+        re.sub(r"(?=\?$)", " ", text),
         _JOINED_UNIT.sub("", text), _PARTED_UNIT.sub(" ", text), text.replace(", ", ","),
     ]  # fmt: skip
     return rng.choice([way for way in ways if way != text])

@@ -41,10 +41,11 @@ _PAIRS: Mapping[str, tuple[str, str, str]] = {
     ),
     "comparison": (
         """more than | less than | exactly; longer than | shorter than; older than | younger than
-        higher than | lower than; larger than | smaller than; or more | or less; increase,increases | decrease,decreases""",
+        higher than | lower than; larger than | smaller than; or more | or less
+        increase,increases | decrease,decreases""",
         "heavier than | lighter than; bigger than | tinier than; faster than | slower than; rise,rises | fall,falls",
         """greater than | fewer than; earlier than | later than; better than | worse than; warmer than | colder than
-        taller than | smaller than; exceeds | falls short of; within | outside; cheaper than | dearer than""",
+        taller than | smaller than; exceeds | falls short of; cheaper than | dearer than""",
     ),
     "switch": (
         """turn on,turns on,turned on,turning on | turn off,turns off,turned off,turning off
@@ -61,17 +62,22 @@ _PAIRS: Mapping[str, tuple[str, str, str]] = {
         archived,archiving | restored,restoring; plug in | unplug; lit | unlit""",
     ),
     "opening": (
-        """open,opens,opened,opening | close,closes,closed,closing; start,starts,started,starting | end,ends,ended,ending
-        arrive,arrives,arrived,arriving | depart,departs,departed,departing; buy,buys,bought,buying | sell,sells,sold,selling
+        """open,opens,opened,opening | close,closes,closed,closing
+        start,starts,started,starting | end,ends,ended,ending
+        arrive,arrives,arrived,arriving | depart,departs,departed,departing
+        buy,buys,bought,buying | sell,sells,sold,selling
         upload,uploads,uploaded,uploading | download,downloads,downloaded,downloading
         deposit,deposits,deposited,depositing | withdraw,withdraws,withdrew,withdrawing
-        import,imports,imported,importing | export,exports,exported,exporting; check in | check out; check-in | check-out
-        send,sends,sent,sending | receive,receives,received,receiving; enter,enters,entered,entering | leave,leaves,left,leaving
+        import,imports,imported,importing | export,exports,exported,exporting; check in | check out
+        check-in | check-out
+        send,sends,sent,sending | receive,receives,received,receiving
+        enter,enters,entered,entering | leave,leaves,left,leaving
         add,adds,added,adding | remove,removes,removed,removing; begin,begins,began | finish,finishes,finished""",
         """hire,hires,hired,hiring | dismiss,dismisses,dismissed,dismissing; join,joins,joined | quit,quits,quit
         lend,lends,lent,lending | borrow,borrows,borrowed,borrowing; arrival,arrivals | departure,departures
         expand,expands,expanded | shrink,shrinks,shrank; landed | took off""",
-        """log in,logs in,logged in | log out,logs out,logged out; pick up,picks up,picked up | drop off,drops off,dropped off
+        """log in,logs in,logged in | log out,logs out,logged out
+        pick up,picks up,picked up | drop off,drops off,dropped off
         accept,accepts,accepted,accepting | reject,rejects,rejected,rejecting; win,wins,won | lose,loses,lost
         attach,attaches,attached | detach,detaches,detached; encrypt,encrypts,encrypted | decrypt,decrypts,decrypted
         load,loads,loaded,loading | unload,unloads,unloaded,unloading; push,pushes,pushed | pull,pulls,pulled
@@ -80,7 +86,7 @@ _PAIRS: Mapping[str, tuple[str, str, str]] = {
     "order": (
         "before | after; previous | next; preceding | subsequent",
         "before | after; prior to | following",
-        "before | after; preceded by | followed by; predecessor | successor; beforehand | afterwards; until | from",
+        "before | after; preceded by | followed by; predecessor | successor; beforehand | afterwards",
     ),
     "relative": (
         """father | mother; son,sons | daughter,daughters; brother,brothers | sister,sisters; husband | wife
@@ -91,29 +97,35 @@ _PAIRS: Mapping[str, tuple[str, str, str]] = {
         widow | widower; godson | goddaughter; fiancé | fiancée; teacher | pupil; mentor | trainee""",
     ),
     "owner": (
-        """customer,customers | seller,sellers; tenant,tenants | landlord,landlords; sender,senders | recipient,recipients
-        student's | teacher's; driver,drivers | passenger,passengers; my | his | their | my brother's; your | his | their""",
+        """customer,customers | seller,sellers; tenant,tenants | landlord,landlords
+        sender,senders | recipient,recipients
+        student's | teacher's; driver,drivers | passenger,passengers; my | his | their | my brother's
+        your | his | their""",
         "guest,guests | host,hosts; buyer,buyers | dealer,dealers; my | her | my son's; author's | editor's",
         """employer,employers | employee,employees; doctor's | patient's; lender,lenders | borrower,borrowers
         client,clients | supplier,suppliers; player,players | coach,coaches; our | their; your | your friend's
-        parent,parents | pupil,pupils; contractor,contractors | architect,architects; my | my partner's | my flatmate's""",
+        parent,parents | pupil,pupils; contractor,contractors | architect,architects
+        my | my partner's | my flatmate's""",
     ),
     "modality": (
         "can | must; may | must; should | must; must | may | should; allowed | required",
         "can | should; may | should; should | must; must | may; optional | required",
-        """can | need to; must | can; should | may; may | need to; permitted | obliged; mandatory | recommended
+        """can | should; must | can; should | may; may | should; permitted | obliged; mandatory | recommended
         compulsory | voluntary; obligatory | advisable""",
     ),
     "attribute": (
         """price | weight | size | colour; height | length | width | depth; population | area; name | address
         phone number | email address | postal address; username | password; cost | duration; salary | job title
-        how tall is,how tall are,how tall was | how old is,how old are,how old was | how heavy is,how heavy are,how heavy was
-        how long is,how long are | how wide is,how wide are | how deep is,how deep are; start date | end date; rent | deposit
+        how tall is,how tall are | how old is,how old are | how heavy is,how heavy are
+        how long is,how long are | how wide is,how wide are | how deep is,how deep are; start date | end date
+        rent | deposit
         capital | currency | language; ingredients | calories; age | height; serial number | order number""",
-        """speed | range; how big is,how big are | how loud is,how loud are; colour | shape; author | publisher; fee | deadline; voltage | wattage
+        """speed | range; voltage | wattage
+        how big is,how big are | how loud is,how loud are; colour | shape; author | publisher; fee | deadline
         birthday | star sign; material | origin; shoe size | ring size""",
         """temperature | pressure; capacity | power; director | producer | composer; diameter | thickness
-        budget | runtime; how fast is,how fast are | how expensive is,how expensive are; elevation | latitude; brand | model; title | subtitle
+        budget | runtime; how fast is,how fast are | how expensive is,how expensive are; elevation | latitude
+        brand | model; title | subtitle
         mass | volume; resolution | brightness; nickname | surname; salt | sugar; motto | anthem
         frequency | amplitude; vendor | warranty; postcode | area code""",
     ),
@@ -121,24 +133,29 @@ _PAIRS: Mapping[str, tuple[str, str, str]] = {
         """adult,adults | child,children; students | seniors; business | private; men | women; members | non-members
         beginners | advanced learners; full-time | part-time; new customers | existing customers; cars | bicycles
         boys | girls; first-class | second-class; students | staff; companies | individuals; men's | women's""",
-        "infants | teenagers; groups | individuals; temporary | permanent; pensioners | apprentices; juniors | veterans",
+        """infants | teenagers; groups | individuals; temporary | permanent; pensioners | apprentices
+        juniors | veterans""",
         """dogs | cats; teachers | pupils; residents | visitors; amateurs | professionals; drivers | cyclists
-        volunteers | employees; citizens | foreigners; freelancers | contractors; patients | relatives; trucks | motorcycles
-        domestic | international; charities | corporations; puppies | kittens; wholesale | retail; toddlers | schoolchildren""",
+        volunteers | employees; citizens | foreigners; freelancers | contractors; patients | relatives
+        trucks | motorcycles
+        domestic | international; charities | corporations; puppies | kittens; wholesale | retail
+        toddlers | schoolchildren""",
     ),
 }  # fmt: skip
 
 _SETS: Mapping[str, tuple[str, str, str]] = {
     "city": (
-        """London Paris Berlin Madrid Rome Vienna Prague Warsaw Dublin Lisbon Athens Boston Chicago Seattle Denver Houston
-        Toronto Sydney Melbourne Tokyo Delhi Mumbai Cairo Nairobi Hamburg Munich Leeds Manchester Barcelona Milan""",
+        """London Paris Berlin Madrid Rome Vienna Prague Warsaw Dublin Lisbon Athens Boston Chicago Seattle Denver
+        Houston Toronto Sydney Melbourne Tokyo Delhi Mumbai Cairo Nairobi Hamburg Munich Leeds Manchester
+        Barcelona Milan""",
         "Oslo Helsinki Zurich Geneva Lyon Porto Dallas Phoenix Montreal Perth Osaka Lagos Bristol Cologne Naples",
-        """Stockholm Copenhagen Brussels Amsterdam Budapest Krakow Edinburgh Glasgow Cardiff Valencia Seville Turin Atlanta
-        Miami Portland Vancouver Brisbane Auckland Kyoto Seoul Singapore Bangkok Manila Jakarta Lima Bogota Accra Tunis""",
+        """Stockholm Copenhagen Brussels Amsterdam Budapest Krakow Edinburgh Glasgow Cardiff Valencia Seville Turin
+        Atlanta Miami Portland Vancouver Brisbane Auckland Kyoto Seoul Singapore Bangkok Manila Jakarta Lima Bogota
+        Accra Tunis""",
     ),
     "country": (
-        """Germany France Spain Italy Poland Austria Ireland Portugal Greece Canada Australia Japan India China Brazil Mexico
-        Egypt Kenya Turkey Britain England America""",
+        """Germany France Spain Italy Poland Austria Ireland Portugal Greece Canada Australia Japan India China Brazil
+        Mexico Egypt Kenya Turkey Britain England America""",
         "Norway Finland Switzerland Argentina Nigeria Thailand Romania Scotland Chile",
         """Sweden Denmark Belgium Hungary Croatia Bulgaria Iceland Malta Vietnam Indonesia Malaysia Morocco Ghana Peru
         Colombia Uruguay Wales Estonia Latvia Slovenia""",

@@ -13,6 +13,7 @@ WORLD = "world"
 # Of the sets whose folder has another name, or that are made of several.
 _FOLDERS = {
     "lre": ("relations_lre",),
+    "support": ("hwu64", "banking77_train", "bitext_customer_support", "dstc9_knowledge"),
     "banking77": ("banking77_train",),
     "bitext": ("bitext_customer_support",),
     "covid_faq": ("covid_qa_deepset",),

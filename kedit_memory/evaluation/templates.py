@@ -111,8 +111,10 @@ class _Filler:
         return _SLOT.sub(lambda found: self.known.get(found[1]) or self.value(found[1]), text)
 
     def _known(self, slot: str) -> str:
-        if slot not in self.known:
-            self.known[slot] = self.value(slot)
+        while slot not in self.known:
+            value = self.value(slot)
+            if value not in self.known.values():
+                self.known[slot] = value
         return self.known[slot]
 
     def value(self, slot: str) -> str:

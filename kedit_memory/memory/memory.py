@@ -13,6 +13,7 @@ from kedit_memory.errors import ConflictError
 from kedit_memory.memory import arguments, consolidation, feedback, maintenance, transfer
 from kedit_memory.memory.arguments import conflict_rule, file_path, namespace_name, vector_of_numbers, whole_number
 from kedit_memory.memory.batch import Batch, named, store_rows
+from kedit_memory.memory.conflicts import standing_against
 from kedit_memory.memory.encoding import Encoding
 from kedit_memory.memory.formats import NamedRow, read_rows
 from kedit_memory.memory.history import answers_to, purgeable, revisions_of, undo_last
@@ -36,6 +37,7 @@ from kedit_memory.records import (
     Kind,
     Match,
     OnConflict,
+    Rehearsal,
     Revision,
     Status,
     Vectors,
@@ -264,6 +266,28 @@ class EditMemory:
                 answers = answers_to(rows, erasure)
             self._remove(answers)
         return erasure
+
+    def rehearse(self, request: EditRequest, *, on_conflict: str = OnConflict.SUPERSEDE) -> Rehearsal:
+        """What `add` would do; nothing is written. `Router.preview` also tells which questions it would answer.
+
+        Raises:
+            ConflictError, InvalidInputError: as in `add`.
+            StoreError: the store cannot be written.
+        """
+        rule = conflict_rule(on_conflict)
+        draft = validate(request_to_add(request), created_at=self._now())
+        vectors, made_by = self._encoding.encode(draft.texts)
+        with self._store.transaction(keep=False):
+            self._encoding.check(self._store)
+            self._encoding.record(made_by)
+            writer = Writer(self._store, self._index, verb="add", namespace=draft.edit.namespace, at=self._now())
+            against = standing_against(draft.edit, self._store.mates(draft.edit), rule)
+            (written,) = writer.add([draft], vectors, rule)
+            if isinstance(written, ConflictError):
+                raise written
+            edit = written.edit or self._store.edit(written.edit_id)
+        edit = replace(edit, possible_conflicts=written.possible_conflicts)
+        return Rehearsal(edit=edit, new=written.new, giving_way=tuple(against) if written.new else ())
 
     def add_many(
         self,

@@ -25,7 +25,7 @@ from kedit_memory.text import fold
 from kedit_memory.words import words_asked
 
 ERASING = 32  # erasures that a question is held against
-WEIGHED = 6000  # edits that the words of a question bring up, rare words first; commoner ones tell little
+WEIGHED = 4000  # edits that the words of a question bring up, rare words first; commoner ones tell little
 HUB = 512  # keys of some subjects beyond which the index is searched instead of all of them
 
 # CROSS JOIN keeps the order: from the few keys to their edits, never through all edits of a namespace.

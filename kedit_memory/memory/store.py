@@ -129,8 +129,8 @@ class Store(Rows):
                 rows.connection.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All or nothing; holds the store's only write lock from the start.
+    def transaction(self, *, keep: bool = True) -> Iterator[None]:
+        """All or nothing, which it always is unless `keep`; holds the store's only write lock from the start.
 
         Raises:
             StoreError: the store cannot be written, or is not the one that was opened any more.
@@ -143,7 +143,11 @@ class Store(Rows):
             try:
                 self.refresh()
                 yield
-                self.connection.execute("COMMIT")
+                if keep:
+                    self.connection.execute("COMMIT")
+                else:
+                    self.forget()
+                    self.connection.execute("ROLLBACK")
             except BaseException:
                 self.forget()
                 if self.connection.in_transaction:
@@ -174,20 +178,22 @@ class Store(Rows):
         changes = self.query(
             "SELECT before, after FROM changes WHERE edit_id IN (SELECT value FROM json_each(?))", chosen
         )
-        snapshots = (snapshot_from(change[side]) for change in changes for side in ("before", "after"))
-        texts = {text for snapshot in snapshots if snapshot for text in _texts_of(snapshot)}
+        every = (snapshot_from(change[side]) for change in changes for side in ("before", "after"))
+        snapshots = [snapshot for snapshot in every if snapshot]
+        texts = {text for snapshot in snapshots for text in _texts_of(snapshot)}
         kept = (
             "SELECT 1 FROM keys WHERE text = ?1 AND edit_id NOT IN (SELECT value FROM json_each(?2)) "
             "UNION ALL SELECT 1 FROM edits "
             "WHERE subject_key = ?1 AND id NOT IN (SELECT value FROM json_each(?2)) LIMIT 1"
         )
         elsewhere = (
-            "SELECT 1 FROM words w CROSS JOIN word_edits i ON i.word_id = w.id "
-            "WHERE w.word = ?1 AND i.edit_id NOT IN (SELECT value FROM json_each(?2)) LIMIT 1"
+            "SELECT 1 FROM (SELECT DISTINCT namespace FROM counts) one CROSS JOIN words w "
+            "ON w.namespace = one.namespace AND w.word = ?1 CROSS JOIN word_edits i ON i.word_id = w.id "
+            "WHERE i.edit_id NOT IN (SELECT value FROM json_each(?2)) LIMIT 1"
         )
         own = {text for text in texts if not self.query(kept, text, chosen)}
-        cut = {word for text in own for word in words(text)}
-        own |= {word for word in cut if not self.query(elsewhere, word, chosen)}
+        cut = {word for one in snapshots if row_of(one.edit)["unnamed"] for word in words(" ".join(_texts_of(one)))}
+        own |= {word for word in cut if len(word) >= _TELLING and not self.query(elsewhere, word, chosen)}
         forms = {form for text in own if len(text) >= _TELLING for form in (text, to_json(text)[1:-1])}
         return Traces(
             keys=[key["id"] for key in keys],

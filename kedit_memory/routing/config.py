@@ -20,8 +20,10 @@ class RouterConfig:
             place, `auto` says the target to the edit's own wording and uses the context
             for any other.
         scope: what decides whether an edit answers a question that names its subject: `verified`, the pair model;
-            `radius`, the reach of the edit's keys; `auto`, the pair model unless its weights are not installed or the
-            store's encoder has none either.
+            `radius`, the reach of the edit's keys; `model`, the pair model, and where its score comes near the
+            threshold without reaching it, the language model, which says yes or no in one short call (it must follow
+            instructions, and each such question waits for it); `auto`, the pair model unless its weights are not
+            installed or the store's encoder has none either.
         max_tier: subjects up to this popularity tier are left to the model's own recall, where no gate is calibrated
             for the model.
         passages: how many passages are put before a question, 0 to retrieve nothing.

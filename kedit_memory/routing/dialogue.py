@@ -26,7 +26,7 @@ def turns_of(question: str | None, messages: Dialogue | None) -> tuple[str, tupl
         raise InvalidInputError(f"{given} of question and messages is given: give one of them")
     if messages is None:
         return question or "", ()
-    if isinstance(messages, (str, Mapping)) or not messages:
+    if not isinstance(messages, (list, tuple)) or not messages:
         raise InvalidInputError("messages must be a list of turns, such as [{'role': 'user', 'content': 'Who leads?'}]")
     turns = tuple(_message(one, place) for place, one in enumerate(messages))
     if turns[-1].role != ASKED:

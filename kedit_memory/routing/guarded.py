@@ -4,17 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kedit_memory.records import KeyKind
-from kedit_memory.routing.guard import disagreement
-from kedit_memory.routing.question import EXACT, Weighed
+from kedit_memory.routing.question import EXACT, Question, Weighed
 
 
-def guarded(question: str, weighed: Sequence[Weighed]) -> tuple[Weighed, ...]:
+def guarded(question: Question, weighed: Sequence[Weighed]) -> tuple[Weighed, ...]:
     """Weighed candidates, each with what it certainly differs in from the question; those that do come last."""
     told = [replace(one, differs=_difference(question, one)) for one in weighed]
     return tuple(sorted(told, key=lambda one: one.differs is not None))
 
 
-def _difference(question: str, one: Weighed) -> str | None:
+def _difference(question: Question, one: Weighed) -> str | None:
     """What a question and an edit differ in, in words.
 
     Nothing where the question is a wording of the edit, or the edit an erasure, which rather refuses too much.
@@ -22,11 +21,14 @@ def _difference(question: str, one: Weighed) -> str | None:
     edit, match = one.edit, one.candidate.match
     if one.candidate.found == EXACT or one.score == 0 or edit.target is None:
         return None
+    from kedit_memory.routing.guard import disagreement  # loads Babel, which own wordings can do without
+
     confirmed = (match.key,) if match.key_kind is KeyKind.CONFIRMED else ()
     found = disagreement(
-        question,
+        question.text,
         (edit.prompt, *edit.paraphrases, *confirmed),
         statement=edit.prompt if edit.prompt == edit.target else None,
         names=(*edit.names, *one.candidate.names),
+        turns=question.turns,
     )
     return str(found) if found else None

@@ -84,6 +84,7 @@ class Question:
         weighed: the candidates with their scores, best first.
         stratum: of the question and its best candidate, see `strata.stratum_of`; says which threshold counts.
         fires: whether the best one answers.
+        model_says: whether it does by the model, which was asked where its score did not tell; None where it was not.
         timings: seconds by step.
     """
 
@@ -102,6 +103,7 @@ class Question:
     weighed: tuple[Weighed, ...] = ()
     stratum: str = NONE
     fires: bool = False
+    model_says: bool | None = None
     timings: Mapping[str, float] = field(default_factory=dict)
 
     def timed(self, step: str, seconds: float) -> Self:

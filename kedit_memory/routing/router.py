@@ -1,6 +1,6 @@
 """The way of a question, in order: link → recall → verify → route → answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeAlias
@@ -15,12 +15,14 @@ from kedit_memory.records import (
     DEFAULT_NAMESPACE,
     Answer,
     Decision,
+    EditRequest,
     Mention,
     Message,
+    OnConflict,
     RetrievedPassage,
     Route,
 )
-from kedit_memory.retrieval.base import Retriever, kind_of
+from kedit_memory.retrieval.base import Progress, Retriever, kind_of, silent
 from kedit_memory.retrieval.rerank import PairScorer
 from kedit_memory.routing.answer import Speakers, answer_many, refused
 from kedit_memory.routing.asked import LONGEST_MESSAGE
@@ -36,8 +38,10 @@ from kedit_memory.routing.hit import consolidated, hit
 from kedit_memory.routing.miss import Misses
 from kedit_memory.routing.once import Once
 from kedit_memory.routing.passages import Passages
+from kedit_memory.routing.preview import Preview, preview
 from kedit_memory.routing.question import Judged, Question
 from kedit_memory.routing.scope import Scope
+from kedit_memory.routing.unsure import Unsure
 from kedit_memory.routing.verify import ScopeVerifier
 from kedit_memory.text import LONGEST_NAME, clean, clean_line
 
@@ -103,7 +107,9 @@ class Router:
         )
         self._popularity = popularity
         self._gate = Once(self._chosen_gate)
-        self.scope = Scope(memory, self.background, verifier=verifier, how=self.config.scope)
+        self.scope = Scope(
+            memory, self.background, verifier=verifier, how=self.config.scope, unsure=Unsure(self._speakers)
+        )
         self.passages = Passages(
             memory, self.scope, self.config, self._speakers, background=self.background,
             retriever=retriever, reranker=reranker,
@@ -190,8 +196,9 @@ class Router:
     ) -> Decision:
         """Where a question, or the last one of a dialogue, would go and why; given as in `query`.
 
-        No language model is loaded, unless an edit in scope may be one that some model holds in its weights, or the
-        gate weighs the model's own answer or wants a passage of the model's own, which is then generated.
+        No language model is loaded, unless an edit in scope may be one that some model holds in its weights, scope is
+        in doubt and asks the model, or the gate weighs the model's own answer or wants a passage of the model's own,
+        which is then generated.
         """
         asked = _questions([turns_of(question, messages)], as_of, namespace)
         return replace(self._route(self.scope.judge(asked, near=True))[0], question=asked[0].text)
@@ -212,6 +219,30 @@ class Router:
             replace(one.judged, question=message.text)
             for message, one in zip(asked, self.scope.judge(asked), strict=True)
         ]
+
+    def preview(
+        self,
+        request: EditRequest,
+        questions: Iterable[str | Dialogue] = (),
+        *,
+        on_conflict: str = OnConflict.SUPERSEDE,
+        progress: Progress = silent,
+    ) -> Preview:
+        """What an edit would do if it were added: which logged questions it would answer, which edits it would touch.
+
+        Nothing is written into the store. Of many questions those are read that name the edit's subject, or are among
+        the likeliest by meaning or by words.
+
+        Args:
+            request: what `EditMemory.add` would be given, or with kind `erasure` `erase`.
+            questions: of a log, or dialogues as in `query`; those that cannot be read are counted and passed over.
+            on_conflict: as in `EditMemory.add`.
+            progress: hears what is being done.
+
+        Raises:
+            ConflictError, InvalidInputError: as in `EditMemory.add`.
+        """
+        return preview(self.scope, request, questions, on_conflict=on_conflict, progress=progress)
 
     def retrieve(self, question: str, mentions: Sequence[Mention]) -> list[RetrievedPassage]:
         """The default namespace's best passages that speak of a question, those that contradict an edit among them."""
@@ -236,7 +267,11 @@ class Router:
 
     def _routed(self, question: Question, *, held: bool) -> Decision:
         if not question.fires:
-            return self._misses.decide(question)
+            missed = self._misses.decide(question)
+            if question.model_says is None:
+                return missed
+            told = f"the model was asked whether edit {question.best.edit.id} answers it, and says no"
+            return replace(missed, reason=f"{missed.reason}; {told}")
         why = self.scope.why(question)
         return consolidated(question, why) if held else hit(question, why, self.config.path)
 

@@ -20,12 +20,13 @@ from kedit_memory.routing.once import Once
 from kedit_memory.routing.question import EXACT, Question, Weighed, preferred
 from kedit_memory.routing.recall import link, own_words, recall
 from kedit_memory.routing.strata import may_answer, stratum_of
+from kedit_memory.routing.unsure import Unsure
 from kedit_memory.routing.verify import ScopeVerifier
 
 _LOG = logging.getLogger(__name__)
 
-AUTO, VERIFIED, RADIUS = "auto", "verified", "radius"
-SCOPES = (AUTO, VERIFIED, RADIUS)
+AUTO, VERIFIED, RADIUS, MODEL = "auto", "verified", "radius", "model"
+SCOPES = (AUTO, VERIFIED, RADIUS, MODEL)
 
 
 class Scope:
@@ -36,11 +37,21 @@ class Scope:
         background: beside the store's, names that are known, so that the longer name wins.
         verifier: weighs the edits that a question may mean; by default the shipped one, with the store's thresholds.
         how: one of `SCOPES`; see `RouterConfig.scope`.
+        unsure: asks the model where `how` is `model`.
     """
 
-    def __init__(self, memory: EditMemory, background: Background, *, verifier: ScopeVerifier | None, how: str) -> None:
+    def __init__(
+        self,
+        memory: EditMemory,
+        background: Background,
+        *,
+        verifier: ScopeVerifier | None,
+        how: str,
+        unsure: Unsure,
+    ) -> None:
         self.memory = memory
         self.how = how
+        self.unsure = unsure
         self._background = background
         self._given = verifier
         self._shipped = Once(self._with_thresholds)
@@ -72,13 +83,22 @@ class Scope:
     def verifies(self) -> bool:
         """Whether the pair model decides about scope, rather than the radius."""
         if self.how != AUTO:
-            return self.how == VERIFIED
+            return self.how in (VERIFIED, MODEL)
         return self._given is not None or ScopeVerifier.serves(self.memory.encoder)
 
     @property
     def pair_verifier(self) -> ScopeVerifier | None:
         """The verifier, where the pair model decides."""
         return self.verifier if self.verifies else None
+
+    def beside(self, memory: EditMemory) -> "Scope":
+        """The scope of another memory, decided in the same way."""
+        how = VERIFIED if self.verifies else RADIUS
+        return Scope(memory, self._background, verifier=self.pair_verifier, how=how, unsure=self.unsure)
+
+    def threshold(self, weighed: Weighed) -> float:
+        """The score from which a candidate answers."""
+        return self.verifier.threshold(weighed.candidate.stratum) if self.verifies else 1.0
 
     def linker(self, reader: Reader) -> Linker:
         """Finds the names of the background, and those of the edits that a reader sees."""
@@ -92,7 +112,16 @@ class Scope:
         read = self._readings(messages)
         linked = self.link([one for group in read for one in group])
         verified = iter(self.verify(self.recall(linked, near=near)))
-        return [preferred([next(verified) for _ in group]) for group in read]
+        judged = [preferred([next(verified) for _ in group]) for group in read]
+        return [self._said_by_model(one) if self.how == MODEL else one for one in judged]
+
+    def _said_by_model(self, question: Question) -> Question:
+        """The question, which fires where the model says so of a best candidate that nearly does."""
+        if question.fires or not question.weighed or not self.verifier.unsure(question.best, question.stratum):
+            return question
+        started = perf_counter()
+        says = self.unsure.answers(question.text, question.turns, question.best.edit)
+        return replace(question, fires=says, model_says=says).timed("ask", perf_counter() - started)
 
     def _readings(self, messages: Sequence[Question]) -> list[list[Question]]:
         """The questions that each message may ask; one that is an edit's own wording is read as it is."""
@@ -129,7 +158,7 @@ class Scope:
             return [_by_radius(one) for one in questions]
         started = perf_counter()
         scored = self.verifier.weigh(questions)
-        found = [guarded(one.text, weighed) for one, weighed in zip(questions, scored, strict=True)]
+        found = [guarded(one, weighed) for one, weighed in zip(questions, scored, strict=True)]
         share = (perf_counter() - started) / max(1, sum(bool(one.candidates) for one in questions))
         return [
             self._judged(replace(one, weighed=weighed)).timed("verify", share if weighed else 0.0)
@@ -183,6 +212,8 @@ class Scope:
         match = best.match
         if not self.verifies:
             return f"distance {match.distance:.3f} within radius {match.radius:.3f}"
+        if question.model_says:
+            return f"score {best.score:.3f}, below {self.verifier.threshold(stratum):.3f}; the model, asked, says yes"
         least, bound = self.verifier.threshold(stratum), self.verifier.statement(stratum)
         return f"score {best.score:.3f}, from {least:.3f} on it answers; {bound}"
 
@@ -198,7 +229,7 @@ def _by_radius(question: Question) -> Question:
     if not near:
         return question
     scored = [Weighed(candidate=one, score=float(one.found == EXACT or one.match.in_scope)) for one in near]
-    best, *others = guarded(question.text, scored)
+    best, *others = guarded(question, scored)
     fires = best.score > 0 and not best.differs
     return replace(question, weighed=(best, *others), stratum=stratum_of(question, best.candidate), fires=fires)
 

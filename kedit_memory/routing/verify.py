@@ -1,12 +1,8 @@
-"""Does an edit answer the question? Candidates are weighed in two tiers, in one batch for many questions.
-
-The light tier, the cosine of the two texts without their subject, costs a product for an edit that was met before: of
-many candidates it lets the likeliest few through. The reader reads these with the question, whole.
-"""
+"""Does an edit answer the question? The likeliest candidates are read with it, whole, in one batch for many."""
 
 import logging
 import threading
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,7 +14,7 @@ from kedit_memory.models.sources import pair_fingerprint
 from kedit_memory.records import Encoder, Match
 from kedit_memory.routing.calibration import Calibration
 from kedit_memory.routing.once import Once
-from kedit_memory.routing.question import EXACT, Candidate, Question, Weighed
+from kedit_memory.routing.question import EXACT, UNLINKED, Candidate, Question, Weighed
 from kedit_memory.shipped import scope_verifier
 from kedit_memory.text import fold
 
@@ -28,8 +24,10 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 CALIBRATION = "calibration.json"
+UNSURE = 0.5  # the share of its threshold from which a score that stays below leaves a doubt
 THRESHOLD = 0.5  # of a verifier without a calibration
-MOST_READ = 8  # candidates of one question that the reader reads, likeliest first
+MOST_NAMED = 8  # candidates of one question that the reader reads of those whose subject it names
+MOST_FREE = 6  # and of those that words and meaning found
 
 
 class PairScorer(Protocol):
@@ -130,26 +128,36 @@ class ScopeVerifier:
         """Whether a candidate reaches the threshold of a stratum, and differs in no value."""
         return not weighed.differs and weighed.score >= self.threshold(stratum)
 
+    def unsure(self, weighed: Weighed, stratum: str) -> bool:
+        """Whether a candidate does not reach the threshold of a stratum, but comes near, and differs in no value."""
+        threshold = self.threshold(stratum)
+        return not weighed.differs and UNSURE * threshold <= weighed.score < threshold
+
     def _scores(self, asked: Sequence[tuple[Question, Candidate]]) -> list[float]:
         """A score for each candidate of a question; the reader is asked once for all."""
-        if not asked:
-            return []
         pairs = [_pair(question, candidate) for question, candidate in asked]
-        likely = self._likely([id(question) for question, _ in asked], pairs)
+        likely = self._likely(asked, pairs)
         distinct = list(dict.fromkeys(pairs[i] for i in likely))
         score = dict(zip(distinct, self.model.scores(distinct).astype(np.float64).tolist(), strict=True))
         return [score[pair] if i in likely else 0.0 for i, pair in enumerate(pairs)]
 
-    def _likely(self, questions: Sequence[int], pairs: "Sequence[Pair]") -> set[int]:
-        """Which of the pairs are read: of each question the likeliest."""
-        if max(Counter(questions).values()) <= MOST_READ:
-            return set(range(len(pairs)))
-        kept: set[int] = set()
-        count: Counter[int] = Counter()
-        for i in np.argsort(-self.model.likeness(pairs), kind="stable").tolist():
-            if count[questions[i]] < MOST_READ:
-                kept.add(i)
-                count[questions[i]] += 1
+    def _likely(self, asked: Sequence[tuple[Question, Candidate]], pairs: "Sequence[Pair]") -> set[int]:
+        """Which pairs are read: of each question the first that words and meaning found, and the likeliest named.
+
+        The order in which words and meaning found is a likeness that cost nothing; of edits about one subject the
+        subject is in the way of it, so that a light tier weighs them without it.
+        """
+        named: dict[int, list[int]] = defaultdict(list)
+        free: dict[int, list[int]] = defaultdict(list)
+        for place, (question, candidate) in enumerate(asked):
+            (free if candidate.found == UNLINKED else named)[id(question)].append(place)
+        kept = {place for places in free.values() for place in places[:MOST_FREE]}
+        for places in named.values():
+            if len(places) <= MOST_NAMED:
+                kept.update(places)
+            else:
+                likeness = self.model.likeness([pairs[place] for place in places])
+                kept.update(places[i] for i in np.argsort(-likeness, kind="stable")[:MOST_NAMED].tolist())
         return kept
 
 

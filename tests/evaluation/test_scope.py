@@ -38,6 +38,8 @@ from kedit_memory.evaluation.scope.run import (
     run_scope,
 )
 from kedit_memory.memory import EditMemory
+from kedit_memory.records import Message
+from kedit_memory.routing.dialogue import Dialogue
 from kedit_memory.routing.question import Judged
 
 PLAN = ScopePlan(dataset="world", questions=50)
@@ -70,9 +72,9 @@ class Oracle:
         asked = (*drawn.fitting, *drawn.questions)
         self.best = {q.text: (ids[q.edit] if q.edit is not None else None, q.covered) for q in asked}
 
-    def __call__(self, questions: Sequence[str]) -> list[Judged]:
+    def __call__(self, questions: Sequence[str | Dialogue]) -> list[Judged]:
         judged = []
-        for question in questions:
+        for question in map(str, questions):
             edit, fires = self.best[question]
             stratum = "none" if edit is None else "exact" if question.startswith("Who leads") else "linked"
             times = {"encode": 0.001, "verify": 0.003}
@@ -371,6 +373,30 @@ def test_paraphrases_are_stored_and_turns_are_carried(tmp_path: Path) -> None:
         (stored,) = remember(memory, drawn.edits)
         assert memory.get(stored).paraphrases == ("Who fires the pots?",)
         assert memory.get(stored).subject is None
+
+
+def test_a_question_is_put_to_the_router_with_the_turns_before_it(tmp_path: Path) -> None:
+    edits = [ScopeEdit(prompt=f"Who runs the {kind}?", target="Ida", part=TEST) for kind in ("kiln", "mill")]
+    cases = [
+        ScopeCase(
+            question="And the kiln?", kind="turn", edit=0, covered=True, part=TEST, turns=("Hello.", "Good day!")
+        ),
+        ScopeCase(question="The mill?", kind="other", edit=1, covered=False, part=TEST),
+    ]
+    drawn = draw(ScopeSet(name="kiln", edits=tuple(edits), cases=tuple(cases)), PLAN)
+    put: list[str | Dialogue] = []
+
+    def silent(questions: Sequence[str | Dialogue]) -> list[Judged]:
+        put.extend(questions)
+        return [
+            Judged(question="", edit_id=None, score=0.0, stratum="none", fires=False, timings={}) for _ in questions
+        ]
+
+    with EditMemory.open(tmp_path / "store", encoder="hashing") as memory:
+        stored = Stored(memory=memory, drawn=drawn, ids=remember(memory, drawn.edits))
+        measure(stored, silent, run=describe_run("scope", "kiln"), plan=PLAN)
+    told = [Message("user", "Hello."), Message("assistant", "Good day!"), Message("user", "And the kiln?")]
+    assert put == [told, "The mill?"]
 
 
 def test_thresholds_are_chosen_on_questions_that_are_not_reported(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ import pytest
 
 from kedit_memory.evaluation.scope.cases import CALIBRATING, TEST, ScopeSet
 from kedit_memory.evaluation.scope.faq import MATTERS, dstc9_faq_set, dstc11_set, matter_of
+from kedit_memory.evaluation.scope.support import joined
 
 PLACES = [f"{first} {last}" for first in ("Blue", "Old", "New", "Wild") for last in ("Corner", "Garden", "Kettle")]
 TITLES = (
     ("Does {} have WiFi?", "{} has WiFi."), ("Is there wifi at {}?", "Yes."), ("Is Wi-Fi available?", "Yes."),
+    ("Does {} offer wifi?", "Yes."),
     ("Can I bring my dog to {}?", "No dogs."), ("Are dogs allowed at {}?", "No dogs."), ("Do you allow dogs?", "No."),
     ("Is {} dog friendly?", "No dogs."), ("Can I use the internet at {}?", "There is WiFi."),
     ("Does {} offer delivery?", "{} delivers."), ("Can {} deliver?", "Yes."), ("Do you deliver?", "Yes."),
@@ -116,6 +118,23 @@ def test_what_is_asked_of_a_place_is_covered_where_it_is_stored_of_that_place(da
                 last = max(PLACES, key=lambda place: " ".join(case.turns).rfind(place))
                 assert ((last, matter) in held) == case.covered
                 assert (last == edit.subject) == (case.kind == "turn")
+
+
+def test_a_question_is_stored_in_as_many_wordings_as_are_asked_for(data: Path) -> None:
+    one = dstc9_faq_set(data, wordings=2)
+    stored = {text for edit in one.edits for text in (edit.prompt, *edit.paraphrases)}
+    assert {len(edit.paraphrases) for edit in one.edits} == {0, 1}  # none where it is the place's own title
+    assert all(edit.subject in text for edit in one.edits for text in edit.paraphrases)
+    assert not any(case.question in stored for case in one.cases if case.kind == "rewording")
+
+
+def test_joined_sets_keep_their_questions(data: Path) -> None:
+    first, second = dstc9_faq_set(data), dstc11_set(data)
+    both = joined("both", first, second)
+    assert both.edits == first.edits + second.edits
+    for case, old in zip(both.cases, first.cases + second.cases, strict=True):
+        own = first if case.edit < len(first.edits) else second
+        assert both.edits[case.edit] == own.edits[old.edit]
 
 
 def test_a_turn_is_covered_where_it_asks_for_the_matter_of_its_entry(data: Path) -> None:

@@ -142,6 +142,17 @@ def test_what_is_kept_aside_is_asked_and_has_no_edit() -> None:
     assert {edit.part for edit in one.edits} <= {CALIBRATING, TEST}
 
 
+def test_a_question_that_two_edits_answer_is_never_one_that_none_does() -> None:
+    builder = SetBuilder("pages", 1)
+    shared = [
+        statement("page", f"Bed {bed} is made at nine by the matron.", "Who makes the beds?") for bed in range(20)
+    ]
+    add_answered(builder, shared, of="page", trains=True)
+    one = builder.finished()
+    assert 0 < len(one.edits) < 20
+    assert all(case.covered for case in one.cases)
+
+
 def test_a_statement_is_prompt_and_target() -> None:
     assert statement("page", "The ward closes at nine.", "When does the ward close?") == Answered(
         group="page",

@@ -10,7 +10,7 @@ import pytest
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
-from kedit_memory.models.pair import Pair
+from kedit_memory.models.reader import Pair
 from kedit_memory.records import Message
 from kedit_memory.routing.asked import Act, Leaning, act_of, asking_parts, leaning
 from kedit_memory.routing.dialogue import CHARACTERS, readings, turns_of, window
@@ -25,7 +25,7 @@ STORY = (
 
 
 class WordModel:
-    """A stand-in for the pair model: the share of the prompt's words that the question has."""
+    """A stand-in for the reader: the share of the wording's words that the question or its turns have."""
 
     fingerprint = "words"
 
@@ -35,8 +35,9 @@ class WordModel:
     likeness = scores
 
     def _score(self, pair: Pair) -> float:
-        prompt, question = (set(text.casefold().replace("?", "").split()) for text in (pair.prompt, pair.question))
-        return len(prompt & question) / len(prompt)
+        asked = " ".join((*pair.turns, pair.question))
+        wording, question = (set(text.casefold().replace("?", "").split()) for text in (pair.wording, asked))
+        return len(wording & question) / len(wording)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
-from kedit_memory.models.pair import Pair
+from kedit_memory.models.reader import Pair
 from kedit_memory.records import Route
 from kedit_memory.routing.provenance import to_dict, to_lines
 from kedit_memory.routing.router import Router, RouterConfig

@@ -11,7 +11,7 @@ from kedit_memory.models.reader import Pair
 from kedit_memory.records import DEFAULT_NAMESPACE, Vectors
 from kedit_memory.routing.question import LINKED, Candidate, Judged, Question
 from kedit_memory.routing.router import Router, RouterConfig
-from kedit_memory.routing.verify import MOST_READ, PairScorer, ScopeVerifier
+from kedit_memory.routing.verify import MOST_FREE, PairScorer, ScopeVerifier
 
 _NEAR = 256  # rows of questions multiplied at once
 
@@ -51,7 +51,7 @@ def without_link(
 ) -> list[Verdict]:
     """The nearest keys bring edits up, whatever the question names; the reader reads both texts as they are."""
     found = [
-        tuple(Candidate(match=match, found=LINKED) for match in memory.search(vector, MOST_READ))
+        tuple(Candidate(match=match, found=LINKED) for match in memory.search(vector, MOST_FREE))
         for vector in vectors
     ]
     asked = [

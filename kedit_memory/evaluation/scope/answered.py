@@ -55,19 +55,27 @@ def add_answered(builder: SetBuilder, found: Sequence[Answered], *, of: str, tra
     for one in builder.rng.sample(found, len(found)):
         by_group[one.group].append(one)
     stored: dict[str, list[int]] = defaultdict(list)  # by group
-    aside: dict[str, list[tuple[str, str]]] = defaultdict(list)  # by part, groups and questions
+    left_out: dict[str, list[Answered]] = defaultdict(list)  # by part
+    covered: set[str] = set()
     for group, members in by_group.items():
         part = part_by_hash(group, trains=trains)
         out = round(_ASIDE * len(members) + builder.rng.random() - 0.5)
-        aside[part] += [(group, question) for one in members[:out] for question in one.questions]
+        left_out[part] += members[:out]
         for one in members[out:]:
+            covered |= {question.casefold() for question in one.questions}
             edit = _add(builder, one, part)
             stored[group] += [] if edit is None else [edit]
+    aside = {
+        part: [
+            (one.group, question) for one in members for question in one.questions if question.casefold() not in covered
+        ]
+        for part, members in left_out.items()
+    }
     for of_part in aside.values():
         _beside(builder, of_part, stored, f"same_{of}")
     for edits in stored.values():
         for edit in edits:
-            _elsewhere(builder, edit, aside[builder.edits[edit].part], stored, f"other_{of}")
+            _elsewhere(builder, edit, aside.get(builder.edits[edit].part, ()), stored, f"other_{of}")
 
 
 def _add(builder: SetBuilder, one: Answered, part: str) -> int | None:

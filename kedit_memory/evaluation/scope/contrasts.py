@@ -32,6 +32,9 @@ _KINDS = 2  # of each mined edit, those that have been asked least
 _MINED = 120  # edits of each kind, part and mined set at most
 
 
+_DRESSED = frozenset({"prompt", "misspelt", "dialogue"})  # covered questions that are not plain ones in other words
+
+
 def contrast_set(data: Path | None = None, *, seed: int = 1, mined: Sequence[Callable[..., ScopeSet]] = ()) -> ScopeSet:
     """Edits of templates, and of other sets where their questions have a slot that tells them from another question.
 
@@ -41,8 +44,9 @@ def contrast_set(data: Path | None = None, *, seed: int = 1, mined: Sequence[Cal
     builder = SetBuilder("contrast", seed)
     for part, times in _FILLED.items():
         for template in templates(part):
-            for _ in range(times):
-                _add(builder, template.fill(builder.rng, part), part)
+            filled = [template.fill(builder.rng, part) for _ in range(times)]
+            for one in {one.name: one for one in filled}.values():
+                _add(builder, one, part)
     for read in mined:
         _mine(builder, read(data, seed=seed))
     return builder.finished()
@@ -79,14 +83,14 @@ def _stored(builder: SetBuilder, filled: Filled, place: int, part: str) -> int |
 
 
 def _mine(builder: SetBuilder, one: ScopeSet) -> None:
-    """Edits of another set with a covered question that has a slot: that question, and the one with the slot changed."""
+    """Edits of another set with a covered question that has a slot: that question, and one with the slot changed."""
     taken = Counter[tuple[str, str]]()
     added: set[int] = set()
     asked = {case.question.casefold() for case in one.cases if case.covered}
     for case, example in covered_questions(one, builder.rng):
         if case.edit in added:
             continue
-        found = {}
+        found: dict[str, str] = {}
         for kind in sorted(KINDS, key=lambda kind: taken[kind, case.part]):
             if len(found) == _KINDS or taken[kind, case.part] >= _MINED:
                 break
@@ -105,7 +109,7 @@ def _mine(builder: SetBuilder, one: ScopeSet) -> None:
 
 def covered_questions(one: ScopeSet, rng: random.Random) -> Iterator[tuple[ScopeCase, Example]]:
     """The covered questions of a set that stand alone and are not the edit's own wording, in any order."""
-    cases = [case for case in one.cases if case.covered and case.kind != "prompt" and not case.turns]
+    cases = [case for case in one.cases if case.covered and case.kind not in _DRESSED and not case.turns]
     for case in rng.sample(cases, len(cases)):
         edit = one.edits[case.edit]
         texts = f"{case.question} {edit.prompt}"

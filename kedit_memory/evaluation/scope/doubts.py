@@ -12,10 +12,11 @@ _INTENTS = (
     frozenset({"news_query", "social_query"}),
     frozenset(
         {
-            "balance_not_updated_after_bank_transfer", "declined_transfer", "failed_transfer", "pending_transfer",
-            "transfer_not_received_by_recipient", "transfer_timing",
+            "balance_not_updated_after_bank_transfer", "beneficiary_not_allowed", "declined_transfer",
+            "failed_transfer", "pending_transfer", "transfer_not_received_by_recipient", "transfer_timing",
         }
     ),
+    frozenset({"balance_not_updated_after_bank_transfer", "balance_not_updated_after_cheque_or_cash_deposit"}),
     frozenset({"pending_top_up", "top_up_failed", "top_up_reverted"}),
     frozenset({"card_arrival", "card_delivery_estimate"}),
     frozenset({"unable_to_verify_identity", "verify_my_identity", "why_verify_identity"}),
@@ -26,11 +27,13 @@ _INTENTS = (
     frozenset({"get_physical_card", "getting_spare_card", "order_physical_card"}),
     frozenset({"exchange_via_app", "fiat_currency_support", "receiving_money", "supported_cards_and_currencies"}),
     frozenset({"activate_my_card", "card_linking"}),
+    frozenset({"delete_account", "terminate_account"}),
+    frozenset({"Refund_not_showing_up", "get_refund", "request_refund", "track_refund"}),
+    frozenset({"edit_account", "edit_personal_details", "change_shipping_address", "set_up_shipping_address"}),
+    frozenset({"passcode_forgotten", "pin_blocked", "recover_password"}),
     frozenset({"contact_customer_service", "contact_human_agent"}),
-    frozenset({"set_up_shipping_address", "change_shipping_address"}),
     frozenset({"get_invoice", "check_invoice"}),
     frozenset({"delivery_period", "track_order"}),
-    frozenset({"get_refund", "track_refund"}),
     frozenset({"create_account", "switch_account", "registration_problems"}),
     frozenset({"complaint", "review"}),
 )  # fmt: skip

@@ -161,21 +161,25 @@ class Title:
     matter: str
 
 
-def dstc9_faq_set(data: Path | None, *, seed: int = 1) -> ScopeSet:
-    """Questions about hotels, restaurants and sights of San Francisco (Kim et al. 2020).
+def dstc9_faq_set(data: Path | None, *, seed: int = 1, wordings: int = 1) -> ScopeSet:
+    """Questions about hotels, restaurants and sights of San Francisco (Kim et al. 2020), stored in some wordings.
 
     A question is asked in the words that the set has for it at other places. Those of Cambridge are left to DSTC11.
     """
     builder = SetBuilder("dstc9_faq", seed)
     book = _Book(_titles(data))
-    able = [title for title in book.titles if len(book.forms[title.domain, title.matter]) > _REWORDINGS]
+    drawn = _REWORDINGS + wordings
+    able = [title for title in book.titles if len(book.forms[title.domain, title.matter]) >= drawn]
     stored = [title for title in able if builder.rng.random() < _STORED]
     book.held = {(title.place, title.matter) for title in stored}
     for title in stored:
-        first, *others = builder.rng.sample(book.forms[title.domain, title.matter], _REWORDINGS + 1)
+        forms = builder.rng.sample(book.forms[title.domain, title.matter], drawn)
+        first, *stored_too = (form.replace("{}", title.place) for form in forms[:wordings])
         named = title.place.casefold() in title.text.casefold()
+        prompt = title.text if named else first
         edit = ScopeEdit(
-            prompt=title.text if named else first.replace("{}", title.place),
+            prompt=prompt,
+            paraphrases=tuple(text for text in stored_too if text != prompt),
             target=title.answer,
             subject=title.place,
             relation=title.matter,
@@ -183,7 +187,7 @@ def dstc9_faq_set(data: Path | None, *, seed: int = 1) -> ScopeSet:
         )
         at = builder.add(edit)
         if at is not None:
-            _ask(builder, book, at, title, others)
+            _ask(builder, book, at, title, forms[wordings:])
     return builder.finished()
 
 

@@ -61,6 +61,12 @@ _NAMED = re.compile(
     r"new york|trump|london|india|california|china|est|eastern|central|pacific)\b",
     re.IGNORECASE,
 )
+# What a question of no assistant at home says nothing of.
+_AT_HOME = re.compile(
+    r"\b(alarms?|cabs?|calendar|coffee|date|emails?|events?|jokes?|lights?|lists?|mails?|mute|news|outlet|plug|radio|"
+    r"socket|taxi|time is it|traffic|vacuum|volume|weather)\b",
+    re.IGNORECASE,
+)
 _JOINING = re.compile(r"\b(?:in|from|to|for|about|with|of|at|by|near|named|called|between) ([a-z']+)")
 _COMMON = 12  # intents that a word must be in to say nothing about a value
 _OFFENSIVE, _PERSON = "W", re.compile(r"\bfor (?:my |our |the )?\w+$")
@@ -124,6 +130,12 @@ def bitext_set(data: Path | None, *, seed: int = 1, wordings: int = _STORED) -> 
     """Bitext's customer support: an intent is stored once for each order, invoice, account or place it names."""
     strangers = _strangers(data, [*_hwu64(data), *_snips(data)])
     return _built("bitext", _bitext(data), strangers, wordings=wordings, seed=seed)
+
+
+def customers_set(data: Path | None, *, seed: int = 1, wordings: int = _STORED) -> ScopeSet:
+    """The intents of HWU64, BANKING77 and Bitext in one store."""
+    intents = [*_hwu64(data), *_banking77(data), *_bitext(data)]
+    return _built("customers", intents, _strangers(data, _snips(data)), wordings=wordings, seed=seed)
 
 
 def covid_q_set(data: Path | None, *, seed: int = 1, wordings: int = _STORED) -> ScopeSet:
@@ -270,6 +282,7 @@ def _strangers(data: Path | None, trained: Iterable[Intent]) -> dict[str, list[s
     rows = (folder_of(data, "rostd_ood") / "OODrelease.tsv").read_text("utf-8").splitlines()
     natural = read_json(folder_of(data, "nq_open") / "nq_open_validation.json")
     outside = [row.split("\t")[2] for row in rows] + [row["question"] for row in natural]
+    outside = [text for text in outside if not _AT_HOME.search(text)]
     texts = [text for one in trained if one.part == TRAINING for text in one.wordings]
     return {TRAINING: texts, CALIBRATING: outside, TEST: outside}
 

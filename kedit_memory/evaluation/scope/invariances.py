@@ -14,7 +14,7 @@ from kedit_memory.evaluation.scope.cases import CALIBRATING, TEST, TRAINING, Sco
 from kedit_memory.evaluation.scope.contrasts import covered_questions
 from kedit_memory.evaluation.templates import Filled, templates
 
-_FILLED = {TRAINING: 4, CALIBRATING: 15, TEST: 15}  # times that each template is filled
+_FILLED = {TRAINING: 4, CALIBRATING: 15, TEST: 30}  # times that each template is filled
 _KINDS = 4  # of each question
 _MINED = 150  # questions of each kind, part and mined set at most
 _STATED = 0.35  # of the edits that have a sentence are stored as that sentence

@@ -21,8 +21,10 @@ _VARIED = 0.25  # of the made examples come in other clothes
 _ALIKE = 0.34  # of their words two templates may share, to be sure that they ask for two things
 _COMMON = frozenset(
     {
-        "the", "and", "for", "that", "this", "what", "when", "where", "who", "whom", "which", "how", "why", "does", "did",
-        "was", "were", "are", "has", "have", "had", "can", "may", "must", "should", "will", "much", "many", "with",
+        "the", "and", "for", "that", "this", "what", "when", "where", "who", "whom", "which", "how", "why",
+        "does",
+        "did", "was", "were", "are", "has", "have", "had", "can", "may", "must", "should", "will",
+        "much", "many", "with",
         "from", "into", "get", "gets", "his", "her", "its", "name", "there",
     }
 )  # fmt: skip
@@ -104,12 +106,13 @@ def contrasted(example: Example, rng: random.Random) -> Example | None:
     """
     if not example.covered:
         return None
-    side = "wording" if rng.random() < 0.5 else "question"
-    turned = example if side == "question" else replace(example, question=example.wording, wording=example.question)
+    in_wording = rng.random() < 0.5
+    turned = replace(example, question=example.wording, wording=example.question) if in_wording else example
     for kind in rng.sample(contrast.KINDS, len(contrast.KINDS)):
         made = other_question(turned, kind, rng, TRAINING)
         if made is not None:
-            return replace(example, covered=False, **{side: made})
+            wording, question = (made, example.question) if in_wording else (example.wording, made)
+            return replace(example, covered=False, question=question, wording=wording)
     return None
 
 
@@ -125,7 +128,7 @@ def other_question(example: Example, kind: str, rng: random.Random, part: str) -
     states = not example.answer
     if states and (contrast.asks_yes_or_no(text) or contrast.asks_yes_or_no(other)):
         return None
-    if kind in _IN_ONE and (states or _MORE_SENTENCES.search(text) or not _alike(text, other)):
+    if kind in _IN_ONE and (states or _MORE_SENTENCES.search(text) or not _alike(example)):
         return None
     if kind in _WHERE_EACH_COUNTS and (
         max(len(text), len(other)) > _SHORT or any(map(contrast.asks_how, (text, other)))
@@ -136,9 +139,12 @@ def other_question(example: Example, kind: str, rng: random.Random, part: str) -
     return made if made is not None and made.casefold() != other.casefold() else None
 
 
-def _alike(one: str, other: str) -> bool:
-    """Whether two texts are nearly in the same words."""
-    mine, theirs = _telling_words(one), _telling_words(other)
+def _alike(example: Example) -> bool:
+    """Whether question and wording are nearly in the same words, beside the names."""
+    texts = [example.question, example.wording]
+    for name in sorted(example.names, key=len, reverse=True):
+        texts = [text.replace(name, " ") for text in texts]
+    mine, theirs = map(_telling_words, texts)
     return len(mine & theirs) >= _NEARLY * min(len(mine), len(theirs))
 
 

@@ -7,6 +7,7 @@ with a word that points at the sentence before.
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kedit_memory.evaluation.metrics import normalise
 from kedit_memory.retrieval.splitting import sentences
@@ -56,7 +57,7 @@ def holds(sentence: str, answers: Collection[str]) -> bool:
 
 def alike(question: str, text: str) -> int:
     """How many content words of the question are in the text."""
-    return len({*words(question)} & {*words(text)})
+    return len(_content(question) & _content(text))
 
 
 def names_it(question: str, sentence: str) -> bool:
@@ -64,6 +65,11 @@ def names_it(question: str, sentence: str) -> bool:
     named = {normalise(name) for name in NAME.findall(question)}
     text = f" {normalise(sentence)} "
     return alike(question, sentence) > 0 and 2 * sum(name in text for name in named) >= len(named)
+
+
+@lru_cache(maxsize=1 << 15)
+def _content(text: str) -> frozenset[str]:
+    return frozenset(words(text))
 
 
 def _bounded(text: str) -> str:

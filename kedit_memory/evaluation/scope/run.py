@@ -23,6 +23,7 @@ from kedit_memory.evaluation.scope.rows import ASKING, OPEN, PROMPT, Question, T
 from kedit_memory.evaluation.scope.sets import SETS, open_questions, outside
 from kedit_memory.memory import EditMemory
 from kedit_memory.records import EditRequest, OnConflict, Vectors
+from kedit_memory.routing.dialogue import Dialogue, spoken
 from kedit_memory.routing.question import EXACT, Judged
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.verify import ScopeVerifier
@@ -34,7 +35,7 @@ _BATCH = 1000  # edits stored, and questions asked, between two lines of progres
 ABLE = ("no_verifier",)  # of the methods beside the router, those that have a threshold of their own
 
 Methods = dict[str, list[Verdict]]
-Judge = Callable[[Sequence[str]], Sequence[Judged]]
+Judge = Callable[[Sequence[str | Dialogue]], Sequence[Judged]]
 Progress = Callable[[str], None]
 
 
@@ -262,7 +263,7 @@ def measure(
     drawn, expected = stored.drawn, stored.expected
     fitted = len(drawn.fitting)
     texts = [_spoken(question) for question in (*drawn.fitting, *drawn.questions)]
-    judged = _asked(texts, judge, progress)
+    judged = _asked([spoken(one.text, one.turns) for one in (*drawn.fitting, *drawn.questions)], judge, progress)
     verdicts = [Verdict(edit=one.edit_id, score=one.score, fires=one.fires) for one in judged]
     own, judged = verdicts[fitted:], judged[fitted:]
     vectors = stored.memory.encode(texts)  # (questions for fitting and others, dim)
@@ -298,11 +299,11 @@ def measure(
     )
 
 
-def _asked(texts: Sequence[str], judge: Judge, progress: Progress) -> list[Judged]:
+def _asked(questions: Sequence[str | Dialogue], judge: Judge, progress: Progress) -> list[Judged]:
     judged: list[Judged] = []
-    for start in range(0, len(texts), _BATCH):
-        judged += judge(texts[start : start + _BATCH])
-        progress(f"asked {len(judged):,} of {len(texts):,} questions")
+    for start in range(0, len(questions), _BATCH):
+        judged += judge(questions[start : start + _BATCH])
+        progress(f"asked {len(judged):,} of {len(questions):,} questions")
     return judged
 
 
@@ -326,7 +327,7 @@ def _line(text: str) -> str:
 
 
 def _spoken(question: Question) -> str:
-    """The question after the turns before it."""
+    """The question after the turns before it, for methods that know no dialogue."""
     return " ".join((*question.turns, question.text))
 
 

@@ -40,6 +40,7 @@ from kedit_memory.evaluation.scope.policies import policies_set
 from kedit_memory.evaluation.scope.qamr import qamr_set
 from kedit_memory.evaluation.scope.same_question import PAIRS
 from kedit_memory.evaluation.scope.statements import statements_set
+from kedit_memory.evaluation.scope.support import SUPPORT
 from kedit_memory.words import words
 from kedit_memory.world import World, load_world
 
@@ -501,6 +502,7 @@ SETS: Mapping[str, Callable[..., ScopeSet]] = {
     "long_answers": long_answers_set,
     "followups": followups_set,
     "languages": languages_set,
+    **SUPPORT,
     **INTENTS,
     **FAQ,
     **PAIRS,

@@ -1,10 +1,13 @@
 """Whether the values of a question speak against an edit, whatever a model makes of the two."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import combinations
 
 from kedit_memory.routing.guard.codes import NAMED
+from kedit_memory.routing.guard.names import units
 from kedit_memory.routing.guard.opposites import against
 from kedit_memory.routing.guard.reading import Value
 from kedit_memory.routing.guard.values import values_in
@@ -54,10 +57,15 @@ def disagreement(
         _make_comparable(asked, one, counting=not statement)
     for kind, values in asked.items():
         bound = () if kind == NAMED or (statement and kind == "ordinal") else _bound(kind, stored)
-        if not bound or _within(values, bound) or (not statement and _within(bound, values)):
-            continue
-        if not (statement and _within(_general(values), _general(sum(stored[0].values(), ())))):
+        if statement and bound:
+            agreeing = _within(_general(values), _general(sum(stored[0].values(), ())), inside=True)
+        else:
+            agreeing = not bound or _within(values, bound) or _within(bound, values)
+        if not agreeing:
             return Disagreement(kind, _said(values, bound), _said(bound, values))
+    for one in stored if len(stored) == 1 else ():
+        if units := _other_units(asked, one):
+            return units
     differing = against(question, [statement] if statement else wordings, known, stating=bool(statement))
     return Disagreement("opposites", *differing) if differing else None
 
@@ -90,6 +98,26 @@ def _general(values: Sequence[Value]) -> tuple[Value, ...]:
     return tuple(replace(value, kind=value.kind.partition(" ")[0]) for value in values)
 
 
+def _other_units(asked: _ByKind, stored: _ByKind) -> Disagreement | None:
+    """The same number of another unit, where neither text has the other's: 5 mg against 5 ml."""
+    alone, others = (
+        {_numeral(value): value for kind in kinds for value in one[kind]}
+        for one, kinds in ((asked, _measured() & asked.keys() - stored), (stored, _measured() & stored.keys() - asked))
+    )
+    found = next((number for number in alone if number and number in others), None)
+    return Disagreement("unit", alone[found].text, others[found].text) if found else None
+
+
+@cache
+def _measured() -> frozenset[str]:
+    """The kinds of values that have units."""
+    return frozenset(kind for kind, _ in units().values()) | {"temperature", "money"}
+
+
+def _numeral(value: Value) -> str:
+    return "".join(re.findall(r"\d[\d.,/]*", value.text)[:1])
+
+
 def _single(kinds: Sequence[str]) -> bool:
     return len(kinds) == 1
 
@@ -102,9 +130,9 @@ def _bound(kind: str, stored: Sequence[dict[str, tuple[Value, ...]]]) -> tuple[V
     return tuple(value for one in stored for value in one[kind]) if alike else ()
 
 
-def _within(some: Sequence[Value], others: Sequence[Value]) -> bool:
+def _within(some: Sequence[Value], others: Sequence[Value], *, inside: bool = False) -> bool:
     """Whether each of some values agrees with one of the others."""
-    return all(any(one.kind == other.kind and one.agrees(other) for other in others) for one in some)
+    return all(any(one.kind == other.kind and one.agrees(other, inside=inside) for other in others) for one in some)
 
 
 def _said(values: Sequence[Value], others: Sequence[Value]) -> str:

@@ -10,7 +10,8 @@ from babel import Locale
 from babel.units import format_unit
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "ru")
-_COUNTS = (1, 2, 5, Fraction(3, 2))  # numbers that between them need every plural form
+_COUNTS = (1.0, 2.0)  # numbers that between them need every plural form
+_MORE_COUNTS = {"ru": (5.0, 1.5)}
 _MONTHS_A_YEAR = 12
 
 # CLDR's name of a unit: how many of the base of its kind it is. Months have no whole number of days, so they and years
@@ -193,6 +194,9 @@ def weekdays() -> dict[str, int]:
 
 def _unit_names(unit: str, language: str) -> set[str]:
     """What follows a number of units, in the long form."""
-    said = (format_unit(float(count), unit, length="long", format="0.#", locale=language) for count in _COUNTS)
+    said = (
+        format_unit(count, unit, length="long", format="0.#", locale=language)
+        for count in (*_COUNTS, *_MORE_COUNTS.get(language, ()))
+    )
     names = {text.lstrip("0123456789,. \u00a0\u202f").casefold() for text in said if text[:1].isdigit()}
     return names | {f"{name}n" for name in names if language == "de"}  # the dative: "in zehn Tagen"

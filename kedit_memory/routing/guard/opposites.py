@@ -43,12 +43,11 @@ _PAIRS = """
     inbound | outbound
     entry fee, entrance | exit
     first name, given name | last name, surname, family name
-    first day | last day
-    first time | last time
     father, dad | mother, mom, mum
     father in law | mother in law
     stepfather | stepmother
     grandfather | grandmother
+    boyfriend | girlfriend
     brother | sister
     son | daughter
     uncle | aunt
@@ -67,6 +66,11 @@ _PAIRS = """
     vertical | horizontal
     part time | full time
     singular | plural
+    today, tonight | tomorrow | yesterday
+    last week | this week | next week
+    last month | this month | next month
+    last year | this year | next year
+    add | remove, delete
     birthplace, born, birth, birthday | deathplace, die, death
 """
 # Of these a statement may tell one by way of the other: "No, all seats are indoors."
@@ -81,7 +85,13 @@ _TOLD_BY_THE_OTHER = """
     indoor, indoors | outdoor, outdoors
     domestic | international
     winner of | loser of
-    husband of | wife of
+    husband | wife
+    start, begin | stop, finish
+    older | younger
+    bigger, larger | smaller
+    higher | lower
+    faster | slower
+    cheaper | more expensive
     before | after
 """
 # Opposites only where the same words stand around: "open an account" against "close an account".
@@ -92,6 +102,11 @@ _FRAMES = (
     (r"\bhow (?:do|can) i (?:\S+ ){{0,2}}({})\b", "join", "leave"),
     (r"\bwho (?:has |have )?({})\b", "won", "lost"),
     (r"\b({}) cards?\b", "debit", "credit"),
+    (r"\bthe ({}) (\w+)", "most", "least"),
+    (r"\b({}) (?!to)(\w+)", "previous", "next"),
+    (r"\b({})\b", "daily", "weekly", "monthly", "yearly"),
+    (r"\b(?:per|a|every|each) ({})\b", "day", "week", "month", "year"),
+    (r"\b({}) (?!of|to|and|or|in|year|night|week|month|time|long)(\w+)", "first", "last"),
 )
 _ARTICLES = r"(?:the |an? |my |our |your )?"
 _PLACE = r"((?:[^\s?.!,;]+ ){0,3}?[^\s?.!,;]+)"
@@ -99,7 +114,7 @@ _END = (
     r"(?=[?.!,;]|$| (?:on|in|at|for|by|with|using|is|are|was|take|cost|and|or|do|does|per|when|how|via|through|if)\b)"
 )
 _FROM_TO = re.compile(rf"\bfrom {_ARTICLES}{_PLACE} (?:in)?to {_ARTICLES}{_PLACE}{_END}")
-_INTO = re.compile(r"\b([^\W\d_]{3,}) (?:in)?to ([^\W\d_]{3,})\b")
+_INTO = re.compile(r"\b([^\W\d_]{2,}) (?:in)?to ([^\W\d_]{2,})\b")
 _THAN = re.compile(rf"\b(\w+) (?:is |are |was )?((?:more |less )?\w+) than {_ARTICLES}(\w+)")
 _WHO = r"who(?:m|ever)?"
 _BE = r"(?:was|were|is|are|got|been|being|be)"
@@ -124,6 +139,7 @@ _IRREGULAR = {
 _WORD = re.compile(r"[^\W_]+(?:'(?!s\b)\w+)?")
 _REMEMBERED = 8192  # texts
 _STEMMER = Stemmer.Stemmer("english")
+_FRAME = "frame"  # begins the slots of frames
 Side = tuple[str, str]  # which side of a slot a text is on, and in which words
 
 
@@ -138,7 +154,7 @@ def against(
         return None
     asked, stored = _sides(question, names), [_sides(one, names) for one in wordings]
     for slot, (side, said) in asked.items():
-        if stating and slot in _told_by_the_other():
+        if stating and (slot in _told_by_the_other() or slot.startswith(_FRAME)):
             continue
         others = [one.get(slot, (side, "")) for one in stored]
         if others and all(other != side for other, _ in others) and len({other for other, _ in others}) == 1:
@@ -161,9 +177,9 @@ def _sides(text: str, names: tuple[str, ...]) -> Mapping[str, Side]:
         slot, side = _slots()[match[0]]
         first = stemmed.count(" ", 0, match.start())
         found.setdefault(slot, []).append((side, " ".join(words[first : first + match[0].count(" ") + 1])))
-    for frame, one, other in _framed():
+    for frame in _framed():
         for match in frame.finditer(folded):
-            found.setdefault(frame.pattern, []).append((one if match[1] == one else other, match[1]))
+            found.setdefault(" ".join((_FRAME, frame.pattern, *match.groups()[1:])), []).append((match[1], match[1]))
     for role, pattern in _ROLES if NAME.casefold() in words else ():
         for match in pattern.finditer(folded):
             verb = _stem(_IRREGULAR.get(match[1], match[1]))
@@ -180,8 +196,8 @@ def _stem(word: str) -> str:
 def _ways(text: str) -> frozenset[tuple[str, ...]]:
     """From where to where a text goes, what becomes what, and what is more than what."""
     folded = text.casefold()
-    pairs = [found.groups() for pattern in (_FROM_TO, _INTO, _THAN) for found in pattern.finditer(folded)]
-    return frozenset(pairs)
+    patterns = (*((_FROM_TO, _INTO) if "to " in folded else ()), *((_THAN,) if " than " in folded else ()))
+    return frozenset(found.groups() for pattern in patterns for found in pattern.finditer(folded))
 
 
 @cache
@@ -198,7 +214,7 @@ def _slots() -> dict[str, Side]:
 
 @cache
 def _told_by_the_other() -> frozenset[str]:
-    return frozenset([*_TOLD_BY_THE_OTHER.split("\n"), *(frame.pattern for frame, _, _ in _framed())])
+    return frozenset(_TOLD_BY_THE_OTHER.split("\n"))
 
 
 @cache
@@ -207,5 +223,5 @@ def _members() -> re.Pattern[str]:
 
 
 @cache
-def _framed() -> tuple[tuple[re.Pattern[str], str, str], ...]:
-    return tuple((re.compile(frame.format(f"{one}|{other}")), one, other) for frame, one, other in _FRAMES)
+def _framed() -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(frame.format("|".join(sides))) for frame, *sides in _FRAMES)

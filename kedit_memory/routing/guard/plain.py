@@ -7,6 +7,7 @@ words belong to.
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 from text_to_num import alpha2digit
 
@@ -68,7 +69,7 @@ LABELS = word_set(
 # What is no value, though it holds a number's word.
 _RHETORIC_PHRASES = (
     "first of all, at first, first and foremost, first things first, first thing, in the first place, first off, "
-    "at first sight, first aid, first come, first hand, first class, for the first time, first to, first name, "
+    "at first sight, first aid, first come, first hand, first class, first name, "
     "second hand, second guess, second thought, second thoughts, second to none, every second counts, split second, "
     "a second, one second, third party, third parties, third world, one off, one way, one time, one sided, one stop, "
     "one another, one by one, one on one, one and only, one at a time, square one, day one, number one, "
@@ -87,7 +88,7 @@ _RHETORIC_DIGITS = re.compile(
 _FEET = re.compile(r"(?<![\w.'])([3-8])' ?(\d\d?)(?:\"|''|(?!\w))")
 # The number of answers that are asked for or told: "which two teams", "name three reasons", "the two sides".
 _COUNTED = re.compile(
-    r"\b(what|which|name|list|give|these|those|other|both|his|her|their|its|my|our|your)"
+    r"\b(what|which|name|list|give|these|those|other|both)"
     rf" (?:{any_of(_SMALL.split())})\b",
     re.IGNORECASE,
 )
@@ -136,6 +137,7 @@ def plain(text: str, names: Sequence[str] = ()) -> tuple[str, str]:
     return (_english(shown) if words & _SPELT else shown), language
 
 
+@lru_cache(8192)
 def language_of(text: str) -> str:
     """The one of the four languages that most of a text's short words belong to; English where none does."""
     return _language(_words(text))

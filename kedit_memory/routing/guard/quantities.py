@@ -32,6 +32,9 @@ _SIGNS = {phrase: sign for sign, phrases in _BOUNDS.items() for phrase in phrase
 _OR_MORE = r"\+(?!\d)|\s(?:or|and) (?:more|over|above|older|heavier|up)\b"
 _OR_LESS = r"\s(?:or|and) (?:less|under|below|fewer|younger)\b"
 _NOUN = re.compile(r"[\s-]([a-z]{2,})")
+_STERLING = "money GBP"
+_LED = re.compile(r"\b(?:(?P<since>since|after)|before|prior to|until|till)\s$", re.IGNORECASE)
+_LONGEST_LED = 10  # characters of such a word with its blank
 _LATEST = 2100  # of what is taken for a year
 _COUNTING = re.compile(
     r"\s(?:people\b|(?!(?:was|is|has|does|his|its|this|as|us|olympics|elections?|games|finals|cups?)\b)[a-z]+s\b)"
@@ -76,7 +79,7 @@ def _quantity(match: re.Match[str], text: Text) -> list[Value]:
     years = [match[end] for end in ("low", "high") if match[end]]
     kind, size = _counted(match)
     if kind == "number" and _are_years(years, match):
-        return [value("year", one, int(one)) for one in years]
+        return _since_or_before(match, int(years[0])) or [value("year", one, int(one)) for one in years]
     number = text.number(match["low"]) * _scale(match["scale1"] or match["scale"])
     if match["high"]:
         return _range(match, number, text.number(match["high"]) * _scale(match["scale"]))
@@ -89,7 +92,19 @@ def _quantity(match: re.Match[str], text: Text) -> list[Value]:
             number += rest
         else:
             smaller = [value(other, match[0], rest)]
+    if base == _STERLING and match["money"] and match["money"].isalpha():  # pounds are a weight, too
+        smaller = [_bounded("mass", number * units()["lb"][1], match)]
     return [_bounded(_number_of(match) if base == "number" else base, number, match), *smaller]
+
+
+def _since_or_before(match: re.Match[str], year: int) -> list[Value]:
+    """The years from one on, or up to one, where a word before it says so."""
+    led = None if match["high"] else _LED.search(match.string, max(0, match.start() - _LONGEST_LED), match.start("low"))
+    if led is None:
+        return []
+    said, years = bare(f"{led[0]}{match['low']}"), Fraction(year)
+    low, high = (years, math.inf) if led["since"] else (-math.inf, years)
+    return [Value("year", frozenset(), said, low, high)]
 
 
 def _range(match: re.Match[str], low: Fraction, high: Fraction) -> list[Value]:

@@ -30,14 +30,17 @@ class Value:
     low: Bound = math.nan
     high: Bound = math.nan
 
-    def agrees(self, other: "Value") -> bool:
-        """Whether two values of a kind may be the same: they are equal, or one is within the other, a range."""
+    def agrees(self, other: "Value", *, inside: bool = False) -> bool:
+        """Whether two values of a kind may be the same: they are equal, or one is a number in the other, a range.
+
+        With `inside`, also where this one is a range within the other.
+        """
         if self.readings and other.readings:
             return not self.readings.isdisjoint(other.readings)
         if self.readings or other.readings:
             point, span = (self, other) if self.readings else (other, self)
             return any(span.holds(one) for one in point.readings if isinstance(one, Fraction))
-        return (self.low, self.high) == (other.low, other.high) or self._within(other) or other._within(self)
+        return (self.low, self.high) == (other.low, other.high) or (inside and self._within(other))
 
     def holds(self, number: Fraction) -> bool:
         """Whether a number is in the range."""

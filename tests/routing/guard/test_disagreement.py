@@ -22,7 +22,8 @@ class _Kind:
 KINDS = {
     "quantity": _Kind(
         "What is the dose for a dog of {}?; How much may a parcel of {} cost?; {} of sand: which lorry?",
-        "10 kg|20 kg; ten kilos|ten grams; 3 lb|5 lb; 500 g|5 kg; 2 tonnes|2.5 tonnes; 5mg|50 mg; 1 kg|1.1 kg",
+        "10 kg|20 kg; ten kilos|ten grams; 3 lb|5 lb; 500 g|5 kg; 2 tonnes|2.5 tonnes; 5mg|50 mg; 1 kg|1.1 kg; "
+        "5 mg|5 ml; 40 kilos|40 pounds",
         "10 kg|ten kilograms; 10 kg|10000 g; 10kg|10 kilos; 1,5 kg|1.5 kg; 2 tonnes|2000 kg",
     ),
     "duration": _Kind(
@@ -193,6 +194,7 @@ def test_a_statement_has_to_hold_what_is_asked_with(question: str, statement: st
     ("question", "statement"),
     [
         ("Who won in 2011?", "Berg won in 2011 and 2012."),
+        ("Who won before 2000?", "Berg won in 1998."),
         ("Who ruled in 1999?", "Berg ruled from 1998 to 2001."),
         ("What is on the third floor?", "The canteen is on floor 3."),
         ("Is the desk open on Monday?", "On weekdays the desk is open from 9:00 to 17:00."),
