@@ -33,7 +33,7 @@ class Meanings:
         return np.zeros(len(pairs), np.float32)
 
     def scores(self, pairs: Sequence[Any]) -> Any:
-        said = [("address" in one.question, "Street" in f"{one.prompt} {one.target}") for one in pairs]
+        said = [("address" in one.question, "Street" in f"{one.wording} {one.answer}") for one in pairs]
         return np.array([float(asked and told) for asked, told in said], np.float32)
 
 
