@@ -24,6 +24,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.negatives import misspelt
 from kedit_memory.evaluation.public import background_of
 from kedit_memory.evaluation.scope.cases import CALIBRATING, ScopeSet
@@ -55,10 +56,10 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", choices=[*SETS], default=[*SETS], metavar="SET")
     parser.add_argument("--alphas", type=float, nargs="+", default=ALPHAS, help="false-fire rates to certify")
     parser.add_argument("--wanted", nargs="*", default=[], metavar="STRATUM=ALPHA", help="else the smallest certified")
-    parser.add_argument("--questions", type=int, default=120, help="the most of one kind from one set")
+    parser.add_argument("--questions", type=int, default=100, help="the most of one kind from one set")
     parser.add_argument("--open", type=int, default=100, help="questions that nobody made for a set, asked of each")
     parser.add_argument("--share", type=float, default=0.25, help="of a stratum that one set may have")
-    parser.add_argument("--edits", type=int, default=4000, help="the most of a set in its store")
+    parser.add_argument("--edits", type=int, default=2000, help="the most of a set in its store")
     parser.add_argument("--cases", type=Path, help="a file of judged questions to write, or to read if it is there")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
@@ -194,9 +195,12 @@ def choices(cases: Sequence[Scored], alphas: Sequence[float], basis: Basis) -> l
     """For each alpha, were it wanted of every stratum: the share of covered questions that their edit answers."""
     lines = []
     for alpha in sorted(alphas):
-        held = certify(cases, basis=basis, alphas=alphas, wanted=dict.fromkeys(STRATA, alpha)).thresholds
+        try:
+            held = certify(cases, basis=basis, alphas=alphas, wanted=dict.fromkeys(STRATA, alpha)).thresholds
+        except InvalidInputError:
+            held = {}
         shares = [f"{name} {one.coverage:.3f}" for name, one in held.items() if one.coverage is not None]
-        lines.append(f"answered at alpha {alpha:g}: {', '.join(shares)}")
+        lines.append(f"answered at alpha {alpha:g}: {', '.join(shares) or 'cannot be certified for any stratum'}")
     return lines
 
 

@@ -62,3 +62,8 @@ def test_what_each_alpha_lets_through_is_told():
     judged = [*cases("facts", 1980), *cases("facts", 20, score=0.9), *cases("facts", 100, Outcome.RIGHT, score=0.5)]
     lines = script.choices(judged, (0.005, 0.02), BASIS)
     assert lines == ["answered at alpha 0.005: linked 0.000", "answered at alpha 0.02: linked 1.000"]
+    few = script.choices([*cases("facts", 300), *cases("facts", 9, Outcome.RIGHT, score=0.15)], (0.005, 0.02), BASIS)
+    assert few == [
+        "answered at alpha 0.005: cannot be certified for any stratum",
+        "answered at alpha 0.02: linked 1.000",
+    ]
