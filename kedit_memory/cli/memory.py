@@ -183,7 +183,8 @@ def confirm(
     """Say that a question asks for an edit. The wording finds it from now on."""
     question = text_of(question)
     with open_store(store, create=False) as memory:
-        edit = memory.confirm(edit_id, question, namespace=namespace)
+        fired = _fired(memory, edit_id, question, namespace)
+        edit = memory.confirm(edit_id, question, fired=fired, namespace=namespace)
     _print_edit(edit, as_json=as_json)
 
 
@@ -199,7 +200,8 @@ def reject(
     """Say that a question does not ask for an edit. The wording never finds it again."""
     question = text_of(question)
     with open_store(store, create=False) as memory:
-        edit = memory.reject(edit_id, question, namespace=namespace)
+        fired = _fired(memory, edit_id, question, namespace)
+        edit = memory.reject(edit_id, question, fired=fired, namespace=namespace)
     _print_edit(edit, as_json=as_json)
 
 
@@ -274,6 +276,15 @@ def _print_new(edit: Edit, *, as_json: bool) -> None:
         document=edit_document(edit) | {"possible_conflicts": list(doubts)},
         lines=[edit_line(edit), *([f"it may contradict {', '.join(doubts)}; see `kedit show`"] if doubts else [])],
     )
+
+
+def _fired(memory: EditMemory, edit_id: str, question: str, namespace: str | None) -> bool:
+    """Whether an edit answers a question, as things stand before feedback on it."""
+    from kedit_memory.routing.router import Router
+
+    edit = memory.get(edit_id, namespace=namespace)
+    (judged,) = Router(memory).judge_many([question], namespace=edit.namespace)
+    return judged.fires and judged.edit_id == edit.id
 
 
 def _print_edit(edit: Edit, *, as_json: bool) -> None:

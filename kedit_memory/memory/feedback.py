@@ -62,6 +62,12 @@ def reject(store: Store, writer: Writer, edit_id: str, text: str, vector: Vector
     writer.change("reject", before, store.snapshot(edit_id))
 
 
+def note_fired(store: Store, writer: Writer, *, fired: bool | None) -> None:
+    """Notes with feedback that changed something whether the edit had answered the question."""
+    if writer.began and fired is not None:
+        store.connection.execute("UPDATE operations SET fired = ? WHERE seq = ?", (fired, writer.operation))
+
+
 def _active(store: Store, edit_id: str) -> Snapshot:
     snapshot = store.snapshot(edit_id)
     if snapshot.edit.status is not Status.ACTIVE:

@@ -44,6 +44,8 @@ class Stats:
     namespaces: dict[str, int]  # of active edits
     keys: int  # that questions are compared with; rejected ones find nothing
     operations: int
+    fires_confirmed: int  # answers of edits that somebody said were right, and did not take back
+    fires_rejected: int  # those that somebody said were not
     encoder: str | None
     encoder_revision: str | None
     dimension: int | None
@@ -57,6 +59,8 @@ def stats(store: Rows) -> Stats:
     namespaces = store.query(
         "SELECT namespace, count(*) FROM edits WHERE status = 'active' GROUP BY namespace ORDER BY 1"
     )
+    feedback = store.query("SELECT verb, count(*) FROM operations WHERE fired AND undone_by IS NULL GROUP BY verb")
+    judged = {row[0]: row[1] for row in feedback}
     dimension = store.meta("dimension")
     return Stats(
         path=str(store.path),
@@ -65,6 +69,8 @@ def stats(store: Rows) -> Stats:
         namespaces={row[0]: row[1] for row in namespaces},
         keys=_counts(store)[1],
         operations=store.last_sequence(),
+        fires_confirmed=judged.get("confirm", 0),
+        fires_rejected=judged.get("reject", 0),
         encoder=store.meta("encoder"),
         encoder_revision=store.meta("encoder_revision"),
         dimension=None if dimension is None else int(dimension),

@@ -388,28 +388,31 @@ class EditMemory:
 
     delete = retract
 
-    def confirm(self, edit_id: str, question: str, *, namespace: str | None = None) -> Edit:
+    def confirm(self, edit_id: str, question: str, *, fired: bool | None = None, namespace: str | None = None) -> Edit:
         """The edit, which from now on covers the question: its wording becomes one of the edit's keys.
 
-        Takes a rejection of the same wording away. Confirming twice changes nothing.
+        Takes a rejection of the same wording away. Confirming twice changes nothing. `fired` says whether the edit had
+        answered the question, where that is known: `stats` counts such feedback.
 
         Raises:
             ConflictError: another active edit, of another slot, is asked in these words.
             InvalidInputError: the edit is not active, or the question is not allowed.
             NotFoundError: there is no such edit.
         """
-        return self._feedback("confirm", feedback.confirm, self.get(edit_id, namespace=namespace), question)
+        return self._feedback(
+            "confirm", feedback.confirm, self.get(edit_id, namespace=namespace), question, fired=fired
+        )
 
-    def reject(self, edit_id: str, question: str, *, namespace: str | None = None) -> Edit:
+    def reject(self, edit_id: str, question: str, *, fired: bool | None = None, namespace: str | None = None) -> Edit:
         """The edit, which from now on leaves the question alone, and others that lie nearest to it.
 
-        Takes a confirmation of the same wording away. Rejecting twice changes nothing.
+        Takes a confirmation of the same wording away. Rejecting twice changes nothing. `fired` as in `confirm`.
 
         Raises:
             InvalidInputError: the edit is not active, or the question is its prompt or not allowed.
             NotFoundError: there is no such edit.
         """
-        return self._feedback("reject", feedback.reject, self.get(edit_id, namespace=namespace), question)
+        return self._feedback("reject", feedback.reject, self.get(edit_id, namespace=namespace), question, fired=fired)
 
     def undo(self, edit_id: str | None = None, *, namespace: str | None = None) -> Revisions:
         """Takes back the newest operation that still stands, or the newest on one edit; its revisions, now undone.
@@ -795,13 +798,14 @@ class EditMemory:
             _LOG.warning("passed over: %s: %s", one.where, one.refusal)
         return [one.edit for one in done.outcomes if one.edit]
 
-    def _feedback(self, verb: str, give: feedback.Feedback, edit: Edit, question: str) -> Edit:
+    def _feedback(self, verb: str, give: feedback.Feedback, edit: Edit, question: str, *, fired: bool | None) -> Edit:
         """The edit after somebody said whether a question asks for it; saying so again changes nothing."""
         text = clean(question, "question")
         vectors, made_by = self._encoding.encode([text])
         with self._operation(verb, edit.namespace) as writer:
             self._encoding.record(made_by)
             give(self._store, writer, edit.id, text, vectors[text])
+            feedback.note_fired(self._store, writer, fired=fired)
             return self._store.edit(edit.id)
 
     @contextmanager

@@ -201,7 +201,19 @@ UPDATE edits SET checksum = checksum_of(
 CREATE INDEX edits_unnamed ON edits (namespace) WHERE unnamed AND holds;
 {WORDS}"""
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)  # the n-th leads from format n - 1 to n
+# Whether the edit had answered the question that feedback is about; NULL where nobody said.
+_SIXTH = """
+ALTER TABLE operations ADD COLUMN fired INTEGER;
+"""
+
+MIGRATIONS: tuple[str, ...] = (
+    _FIRST,
+    _SECOND,
+    _THIRD,
+    _FOURTH,
+    _FIFTH,
+    _SIXTH,
+)  # the n-th leads from format n - 1 to n
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -72,6 +72,11 @@ class Writer:
         self._replaced = np.empty(0, np.int64)  # keys whose committed selves count no more
 
     @property
+    def began(self) -> bool:
+        """Whether anything was changed so far."""
+        return self._operation is not None
+
+    @property
     def operation(self) -> int:
         """The number of the operation, noted when it first changes something."""
         if self._operation is None:

@@ -37,7 +37,7 @@ class Scope:
         background: beside the store's, names that are known, so that the longer name wins.
         verifier: weighs the edits that a question may mean; by default the shipped one, with the store's thresholds.
         how: one of `SCOPES`; see `RouterConfig.scope`.
-        unsure: asks the model where `how` is `model`.
+        unsure: asks the model where `how` is `model`; needed there alone.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Scope:
         *,
         verifier: ScopeVerifier | None,
         how: str,
-        unsure: Unsure,
+        unsure: Unsure | None = None,
     ) -> None:
         self.memory = memory
         self.how = how
@@ -96,9 +96,9 @@ class Scope:
         how = VERIFIED if self.verifies else RADIUS
         return Scope(memory, self._background, verifier=self.pair_verifier, how=how, unsure=self.unsure)
 
-    def threshold(self, weighed: Weighed) -> float:
-        """The score from which a candidate answers."""
-        return self.verifier.threshold(weighed.candidate.stratum) if self.verifies else 1.0
+    def threshold(self, question: Question) -> float:
+        """The score from which the best candidate of a question answers."""
+        return self.verifier.threshold(question.stratum) if self.verifies else 1.0
 
     def linker(self, reader: Reader) -> Linker:
         """Finds the names of the background, and those of the edits that a reader sees."""
