@@ -111,7 +111,7 @@ def preview(
     today = _judged(scope, [asked for asked, _ in firing])
     gone = {edit.id, *(one.id for one in rehearsal.giving_way)}
     fires = [
-        _fired(one, now, gone, asked=asked, times=logged[asked.text, asked.turns], threshold=scope.threshold(one.best))
+        _fired(one, now, gone, asked=asked, times=logged[asked.text, asked.turns], threshold=scope.threshold(one))
         for (asked, one), now in zip(firing, today, strict=True)
         if not _is_longer(one, now)
     ]

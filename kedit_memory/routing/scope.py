@@ -113,14 +113,14 @@ class Scope:
         linked = self.link([one for group in read for one in group])
         verified = iter(self.verify(self.recall(linked, near=near)))
         judged = [preferred([next(verified) for _ in group]) for group in read]
-        return [self._said_by_model(one) if self.how == MODEL else one for one in judged]
+        return judged if self.unsure is None or self.how != MODEL else [self._said_by(self.unsure, one) for one in judged]
 
-    def _said_by_model(self, question: Question) -> Question:
+    def _said_by(self, unsure: Unsure, question: Question) -> Question:
         """The question, which fires where the model says so of a best candidate that nearly does."""
         if question.fires or not question.weighed or not self.verifier.unsure(question.best, question.stratum):
             return question
         started = perf_counter()
-        says = self.unsure.answers(question.text, question.turns, question.best.edit)
+        says = unsure.answers(question.text, question.turns, question.best.edit)
         return replace(question, fires=says, model_says=says).timed("ask", perf_counter() - started)
 
     def _readings(self, messages: Sequence[Question]) -> list[list[Question]]:
