@@ -232,7 +232,7 @@ def _fired(
         times=times,
         score=best.score,
         threshold=threshold,
-        stratum=best.candidate.stratum,
+        stratum=one.stratum,
         now=now.best.edit.id if answers else None,
         keeps=answers and now.best.edit.id not in gone and now.best.score >= best.score,
     )

@@ -113,7 +113,9 @@ class Scope:
         linked = self.link([one for group in read for one in group])
         verified = iter(self.verify(self.recall(linked, near=near)))
         judged = [preferred([next(verified) for _ in group]) for group in read]
-        return judged if self.unsure is None or self.how != MODEL else [self._said_by(self.unsure, one) for one in judged]
+        if self.unsure is None or self.how != MODEL:
+            return judged
+        return [self._said_by(self.unsure, one) for one in judged]
 
     def _said_by(self, unsure: Unsure, question: Question) -> Question:
         """The question, which fires where the model says so of a best candidate that nearly does."""
