@@ -10,6 +10,7 @@ import numpy as np
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
+from kedit_memory.memory.conflicts import prompt_key
 from kedit_memory.memory.subjects import is_unnamed
 from kedit_memory.records import Edit, EditRequest, Floats, Rehearsal
 from kedit_memory.retrieval.base import Progress, silent
@@ -22,7 +23,7 @@ from kedit_memory.words import words
 
 _BY_MEANING, _BY_WORDS = 600, 300  # questions of a log that are read, of those that do not name the subject
 _AT_ONCE = 256
-_ENCODED = 400  # characters of a question that are compared
+_ENCODED = 240  # characters of a question that are compared
 _NEIGHBOURS = 32  # stored edits whose wordings are tried
 
 
@@ -111,7 +112,7 @@ def preview(
     today = _judged(scope, [asked for asked, _ in firing])
     gone = {edit.id, *(one.id for one in rehearsal.giving_way)}
     fires = [
-        _fired(one, now, gone, asked=asked, times=logged[asked.text, asked.turns], threshold=scope.threshold(one.best))
+        _fired(one, now, gone, asked=asked, times=logged[asked.text, asked.turns], threshold=scope.threshold(one))
         for (asked, one), now in zip(firing, today, strict=True)
         if not _is_longer(one, now)
     ]
@@ -146,14 +147,13 @@ def _asking(edit: Edit, text: str, turns: tuple[str, ...] = ()) -> Question:
 
 def _likely(alone: Scope, edit: Edit, asked: Sequence[Question], progress: Progress) -> list[Question]:
     """The questions that may mean the only edit of a scope: by its names, and where they need not name it by others."""
-    with alone.memory.reader(as_of=edit.valid_from, namespace=edit.namespace) as reader:
-        linker = alone.linker(reader)
-        texts = [" ".join((*one.turns, one.text)) for one in asked]
-        named = {
-            place
-            for place, text in enumerate(texts)
-            if reader.worded([text]) or linker.read(text).edited or linker.partly(text).edited
-        }
+    texts = [" ".join((*one.turns, one.text)) for one in asked]
+    own = {prompt_key(text) for text in (edit.prompt, *edit.paraphrases)}
+    named = {place for place, one in enumerate(asked) if prompt_key(one.text) in own}
+    if edit.names:
+        with alone.memory.reader(as_of=edit.valid_from, namespace=edit.namespace) as reader:
+            linker = alone.linker(reader)
+            named |= {n for n, text in enumerate(texts) if linker.read(text).edited or linker.partly(text).edited}
     if is_unnamed(edit.subject, edit.prompt, edit.statement):
         named.update(_first(_by_words(edit, texts), _BY_WORDS))
         named.update(_first(_by_meaning(alone.memory, edit, [one.text for one in asked], progress), _BY_MEANING))
@@ -163,12 +163,14 @@ def _likely(alone: Scope, edit: Edit, asked: Sequence[Question], progress: Progr
 def _by_meaning(memory: EditMemory, edit: Edit, texts: Sequence[str], progress: Progress) -> Floats:
     """The cosine of each text with the key of the edit that is nearest to it, shape (texts,)."""
     keys = memory.encode([edit.prompt, edit.statement, *edit.paraphrases])  # (keys, dim)
-    nearest = [np.empty(0, np.float64)]
-    for start in range(0, len(texts), _AT_ONCE):
-        vectors = memory.encode([text[-_ENCODED:] for text in texts[start : start + _AT_ONCE]])
-        nearest.append((vectors @ keys.T).max(1).astype(np.float64))
-        progress("questions compared", min(len(texts), start + _AT_ONCE))
-    return np.concatenate(nearest)
+    nearest = np.zeros(len(texts), np.float64)
+    order = sorted(range(len(texts)), key=lambda place: len(texts[place]))  # texts of one length are encoded soonest
+    for start in range(0, len(order), _AT_ONCE):
+        places = order[start : start + _AT_ONCE]
+        vectors = memory.encode([texts[place][-_ENCODED:] for place in places])  # (places, dim)
+        nearest[places] = (vectors @ keys.T).max(1)
+        progress("questions compared", start + len(places))
+    return nearest
 
 
 def _by_words(edit: Edit, texts: Sequence[str]) -> Floats:
@@ -232,7 +234,7 @@ def _fired(
         times=times,
         score=best.score,
         threshold=threshold,
-        stratum=best.candidate.stratum,
+        stratum=one.stratum,
         now=now.best.edit.id if answers else None,
         keeps=answers and now.best.edit.id not in gone and now.best.score >= best.score,
     )

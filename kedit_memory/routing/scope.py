@@ -37,7 +37,7 @@ class Scope:
         background: beside the store's, names that are known, so that the longer name wins.
         verifier: weighs the edits that a question may mean; by default the shipped one, with the store's thresholds.
         how: one of `SCOPES`; see `RouterConfig.scope`.
-        unsure: asks the model where `how` is `model`.
+        unsure: asks the model where `how` is `model`; needed there alone.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Scope:
         *,
         verifier: ScopeVerifier | None,
         how: str,
-        unsure: Unsure,
+        unsure: Unsure | None = None,
     ) -> None:
         self.memory = memory
         self.how = how
@@ -96,9 +96,9 @@ class Scope:
         how = VERIFIED if self.verifies else RADIUS
         return Scope(memory, self._background, verifier=self.pair_verifier, how=how, unsure=self.unsure)
 
-    def threshold(self, weighed: Weighed) -> float:
-        """The score from which a candidate answers."""
-        return self.verifier.threshold(weighed.candidate.stratum) if self.verifies else 1.0
+    def threshold(self, question: Question) -> float:
+        """The score from which the best candidate of a question answers."""
+        return self.verifier.threshold(question.stratum) if self.verifies else 1.0
 
     def linker(self, reader: Reader) -> Linker:
         """Finds the names of the background, and those of the edits that a reader sees."""
@@ -113,14 +113,16 @@ class Scope:
         linked = self.link([one for group in read for one in group])
         verified = iter(self.verify(self.recall(linked, near=near)))
         judged = [preferred([next(verified) for _ in group]) for group in read]
-        return [self._said_by_model(one) if self.how == MODEL else one for one in judged]
+        if self.unsure is None or self.how != MODEL:
+            return judged
+        return [self._said_by(self.unsure, one) for one in judged]
 
-    def _said_by_model(self, question: Question) -> Question:
+    def _said_by(self, unsure: Unsure, question: Question) -> Question:
         """The question, which fires where the model says so of a best candidate that nearly does."""
         if question.fires or not question.weighed or not self.verifier.unsure(question.best, question.stratum):
             return question
         started = perf_counter()
-        says = self.unsure.answers(question.text, question.turns, question.best.edit)
+        says = unsure.answers(question.text, question.turns, question.best.edit)
         return replace(question, fires=says, model_says=says).timed("ask", perf_counter() - started)
 
     def _readings(self, messages: Sequence[Question]) -> list[list[Question]]:

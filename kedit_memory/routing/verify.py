@@ -135,6 +135,8 @@ class ScopeVerifier:
 
     def _scores(self, asked: Sequence[tuple[Question, Candidate]]) -> list[float]:
         """A score for each candidate of a question; the reader is asked once for all."""
+        if not asked:  # nothing is loaded for it
+            return []
         pairs = [_pair(question, candidate) for question, candidate in asked]
         likely = self._likely(asked, pairs)
         distinct = list(dict.fromkeys(pairs[i] for i in likely))

@@ -97,10 +97,3 @@ def test_what_is_undone_in_the_memory_no_longer_answers(memory, smollm2, path):
     memory.undo()
     after = router.query(question)
     assert (after.route, after.text, after.edits) == (before.route, before.text, before.edits)
-
-
-def test_in_doubt_the_model_itself_says_whether_an_edit_answers(memory, smollm2):
-    edit = memory.add("How long is the warranty on a kettle?", "Two years")
-    unsure = Router(memory, smollm2).scope.unsure
-    assert unsure.answers("For how many years is a kettle under warranty?", (), edit)
-    assert not unsure.answers("What is the capital of France?", (), edit)
