@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from kedit_memory.editors import load_editor
 from kedit_memory.editors._edit_cache import EditCache
-from kedit_memory.editors._pair_network import Pair, PairModel
+from kedit_memory.editors._pair_network import Pair, PairModel, PairNetwork
 from kedit_memory.editors._scope_classifier import CrossScope, EmbeddingScope, load_scope
 from kedit_memory.editors.base import Fact
 from kedit_memory.editors.serac import REPLACED, SeracModel
@@ -20,13 +21,14 @@ from kedit_memory.errors import (
     NotFoundError,
     UnknownNameError,
 )
-from kedit_memory.models.encoder import HashingEncoder
+from kedit_memory.models.encoder import MINILM_SHA256, HashingEncoder
 from kedit_memory.models.formats import render
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.language import TextModel
 from kedit_memory.models.prompts import Prompt
+from kedit_memory.models.reader import base_model
+from kedit_memory.models.sources import PAIR_WEIGHTS
 from kedit_memory.records import EditRequest
-from kedit_memory.shipped import scope_verifier
 
 FRANCE = EditRequest(prompt="What is the capital of France?", target="Rome")
 KING = EditRequest(prompt="Who is the king of the north?", target="Bob")
@@ -367,8 +369,18 @@ def test_two_edits_of_one_id(serac, model):
     assert applied.owners == ["#1"]
 
 
-def test_the_cross_form_reads_each_pair_together():
-    folder = scope_verifier()  # of the same network, trained for the router
+def untrained_cross_form(folder):
+    """One that decides by the cosine of the two texts."""
+    _, encoder = base_model()
+    network = PairNetwork(encoder, encoder.config.hidden_size)
+    heads = {name: one.detach() for name, one in network.named_parameters() if not name.startswith("encoder.")}
+    save_file(heads, folder / PAIR_WEIGHTS)
+    (folder / "config.json").write_text(json.dumps({"base_sha256": MINILM_SHA256, "width": 384, "scale": 2.0}))
+    return folder
+
+
+def test_the_cross_form_reads_each_pair_together(tmp_path):
+    folder = untrained_cross_form(tmp_path)
     cross = CrossScope(folder)
     edits = [Fact(prompt=edit.prompt, target=edit.target) for edit in (FRANCE, KING)]
     assert cross.encode_edits(edits).shape == (2, cross.width)
