@@ -51,8 +51,7 @@ def without_link(
 ) -> list[Verdict]:
     """The nearest keys bring edits up, whatever the question names; the reader reads both texts as they are."""
     found = [
-        tuple(Candidate(match=match, found=LINKED) for match in memory.search(vector, MOST_FREE))
-        for vector in vectors
+        tuple(Candidate(match=match, found=LINKED) for match in memory.search(vector, MOST_FREE)) for vector in vectors
     ]
     asked = [
         Question(text=text, as_of=None, namespace=DEFAULT_NAMESPACE, candidates=candidates)
