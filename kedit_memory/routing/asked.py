@@ -26,6 +26,7 @@ def _words(text: str) -> frozenset[str]:
 _CODE = re.compile(r"^\s*(```|~~~).*?(?:^\s*\1|\Z)", re.MULTILINE | re.DOTALL)
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _MARK = re.compile("[?？؟]")
+_SEVERAL = re.compile(r"[.!?…](?=\s+\S)|[。！？؟](?=.)")  # where a text may have more than one sentence
 _WISH = re.compile(
     r"\b(?:i|we)(?:'d| would| will|'ll)? ?(?:also |just |really )?(?:want|need|like|wish|wonder|have to know)\b|"
     r"\b(?:looking for|wondering|curious|please|let me know|would like|interested in)\b|"
@@ -126,16 +127,22 @@ def called_for(text: str, candidate: Candidate) -> bool:
 def asking_parts(message: str) -> list[tuple[str, str]]:
     """The parts of a message that may be questions, in normal form, each with the sentence before it, if any.
 
-    A short message is one part. Of a longer one they are the sentences that ask, at most twelve; where none does, those
-    that state something, and the last one, which may leave its end open.
+    A short message is one part, and so is each sentence in it that asks. Of a longer one they are the sentences that
+    ask, at most twelve; where none does, those that state something, and the last one, which may leave its end open.
 
     Raises:
         InvalidInputError: the message is empty, no text, or longer than `LONGEST_MESSAGE`.
     """
     text = clean(message, "question", LONGEST_MESSAGE)
-    if len(text) <= SHORT:
+    short = len(text) <= SHORT
+    if short and not _SEVERAL.search(text):
         return [(text, "")]
     said = [(one, act_of(one)) for one in _sentences(text)]
+    if short and len(said) < 2:
+        return [(text, "")]
+    if short:
+        asking = [place for place, (one, act) in enumerate(said) if act is Act.ASKS and not _is_open(one)]
+        return [(text, ""), *((said[place][0], said[place - 1][0] if place else "") for place in asking)]
     if not said:
         return [(text[-_READ:], "")]
     asking = [place for place, (one, act) in enumerate(said) if act is Act.ASKS and not _is_open(one)]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kedit_memory.models.encoder import HashingEncoder, minilm_folder
 from kedit_memory.models.sources import pair_fingerprint
 from kedit_memory.records import Encoder, Match
+from kedit_memory.routing.bare import bare
 from kedit_memory.routing.calibration import Calibration
 from kedit_memory.routing.once import Once
 from kedit_memory.routing.question import EXACT, UNLINKED, Candidate, Question, Weighed
@@ -180,4 +181,5 @@ def _pair(question: Question, candidate: Candidate) -> "Pair":
 
     edit, wording = candidate.match.edit, candidate.wording
     answer = "" if edit.target in (None, wording) else edit.target
-    return Pair(question.text, wording, answer, tuple(dict.fromkeys((*edit.names, *candidate.names))), question.turns)
+    names = tuple(dict.fromkeys((*edit.names, *candidate.names)))
+    return Pair(bare(question.text, names), bare(wording, names), answer, names, question.turns)
