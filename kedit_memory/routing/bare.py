@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from kedit_memory.questions import core
 
 _TITLES = (
-    r"(?:(?:(?:the )?late|mr|mrs|ms|mx|miss|dr|prof|professor|doctor|sir|dame|lord|lady|madam|rev|reverend|hon|herr|frau|"
-    r"monsieur|madame|señor|señora|don|doña)\.? )+"
+    r"(?:(?:(?:the )?late|mr|mrs|ms|mx|miss|dr|prof|professor|doctor|sir|dame|lord|lady|madam|rev|reverend|hon|"
+    r"herr|frau|monsieur|madame|señor|señora|don|doña)\.? )+"
 )
 _OPENING, _CLOSING = r"[\"'“”‘’«»„‹›`*_(\[]+", r"[\"'“”‘’«»„“‹›`*_)\]]+"
 
