@@ -5,7 +5,6 @@ reads them together and corrects it. Only adapter and head are saved; the encode
 """
 
 import copy
-import json
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -16,14 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from kedit_memory.errors import ModelError
-from kedit_memory.models.encoder import MINILM_SHA256
 from kedit_memory.models.faults import one_line
-from kedit_memory.models.reader import base_model
+from kedit_memory.models.reader import base_model, trained
 from kedit_memory.models.sources import PAIR_WEIGHTS, pair_fingerprint
 
 CONFIG = "config.json"
@@ -135,17 +131,7 @@ class PairModel:
             MissingDependencyError: the encoder's package is not installed.
             ModelError: the folder holds no adapter, or one made for another encoder.
         """
-        try:
-            config = json.loads((folder / CONFIG).read_text("utf-8"))
-            weights = load_file(folder / WEIGHTS)
-        except (OSError, ValueError, RecursionError, SafetensorError) as error:
-            raise ModelError(f"no scope classifier in {folder} ({error}); name its folder, or train one") from error
-        told = config if isinstance(config, dict) else {}
-        if told.get("base_sha256") != MINILM_SHA256:
-            raise ModelError(
-                f"the scope classifier in {folder} was made for another encoder ({told.get('base')}); "
-                "train one with scripts/train_serac.py"
-            )
+        told, weights = trained(folder, "scope classifier", "scripts/train_serac.py")
         tokenizer, encoder = base_model()
         with one_line(f"use the scope classifier in {folder}"):
             network = PairNetwork(copy.deepcopy(encoder), int(told["width"]))

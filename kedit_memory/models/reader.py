@@ -101,6 +101,25 @@ def base_model() -> tuple[Any, nn.Module]:
     return tokenizer, encoder
 
 
+def trained(folder: Path, what: str, script: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Configuration and weights of a folder that a script trained for all-MiniLM-L6-v2.
+
+    Raises:
+        ModelError: the folder holds none, or some that were made for another encoder.
+    """
+    try:
+        config = json.loads((folder / CONFIG).read_text("utf-8"))
+        weights = load_file(folder / WEIGHTS)
+    except (OSError, ValueError, RecursionError, SafetensorError) as error:
+        raise ModelError(f"no {what} in {folder} ({error}); name its folder, or train one") from error
+    told = config if isinstance(config, dict) else {}
+    if told.get("base_sha256") != MINILM_SHA256:
+        raise ModelError(
+            f"the {what} in {folder} was made for another encoder ({told.get('base')}); train one with {script}"
+        )
+    return told, weights
+
+
 class ReaderNetwork(nn.Module):
     """The upper layers with a head over their means, added to a small network over cosines and overlap."""
 
@@ -249,9 +268,7 @@ def _plain(text: str, part: int) -> str:
 
 def batch_of(pairs: Sequence[Pair], texts: Texts) -> Batch:
     """Pairs as the network takes them."""
-    both = [sides(pair) for pair in pairs]
-    flat = texts.of([side for one in both for side in one])
-    rows = [_row(pair, asked, edit) for pair, asked, edit in zip(pairs, flat[::2], flat[1::2], strict=True)]
+    rows = _rows(pairs, texts)
     lengths = torch.tensor([len(row.parts) for row in rows])
     return Batch(
         states=pad_sequence([row.states for row in rows], batch_first=True).float(),
@@ -269,6 +286,11 @@ class _Row(NamedTuple):
     shared: list[int]
     named: list[int]
     features: torch.Tensor
+
+
+def _rows(pairs: Sequence[Pair], texts: "Texts") -> list[_Row]:
+    read = texts.of([side for pair in pairs for side in sides(pair)])
+    return [_row(pair, asked, edit) for pair, asked, edit in zip(pairs, read[::2], read[1::2], strict=True)]
 
 
 def _row(pair: Pair, asked: Read, edit: Read) -> _Row:
@@ -354,17 +376,7 @@ class ScopeReader:
             MissingDependencyError: the encoder's package is not installed.
             ModelError: the folder holds no reader, or one made for another encoder.
         """
-        try:
-            config = json.loads((folder / CONFIG).read_text("utf-8"))
-            weights = load_file(folder / WEIGHTS)
-        except (OSError, ValueError, RecursionError, SafetensorError) as error:
-            raise ModelError(f"no scope verifier in {folder} ({error}); name its folder, or train one") from error
-        told = config if isinstance(config, dict) else {}
-        if told.get("base_sha256") != MINILM_SHA256:
-            raise ModelError(
-                f"the scope verifier in {folder} was made for another encoder ({told.get('base')}); "
-                "train one with scripts/train_scope_verifier.py"
-            )
+        told, weights = trained(folder, "scope verifier", "scripts/train_scope_verifier.py")
         tokenizer, encoder = base_model()
         with one_line(f"use the scope verifier in {folder}"):
             network = ReaderNetwork(upper_layers(encoder), int(told["width"]))
@@ -373,12 +385,7 @@ class ScopeReader:
 
     def likeness(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """For each pair the plain encoder's cosine of its texts without their subject, shape (pairs,)."""
-        if not pairs:
-            return np.empty(0, np.float32)
-        both = [sides(pair) for pair in pairs]
-        flat = self._texts.of([side for one in both for side in one])
-        rows = [_row(pair, asked, edit) for pair, asked, edit in zip(pairs, flat[::2], flat[1::2], strict=True)]
-        return np.array([float(row.features[0]) for row in rows], np.float32)
+        return np.array([float(row.features[0]) for row in _rows(pairs, self._texts)], np.float32)
 
     def scores(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """For each pair the probability that the edit answers the question; shape (pairs,)."""

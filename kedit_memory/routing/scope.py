@@ -81,14 +81,14 @@ class Scope:
 
     @property
     def verifies(self) -> bool:
-        """Whether the pair model decides about scope, rather than the radius."""
+        """Whether the reader decides about scope, rather than the radius."""
         if self.how != AUTO:
             return self.how in (VERIFIED, MODEL)
         return self._given is not None or ScopeVerifier.serves(self.memory.encoder)
 
     @property
     def pair_verifier(self) -> ScopeVerifier | None:
-        """The verifier, where the pair model decides."""
+        """The verifier, where the reader decides."""
         return self.verifier if self.verifies else None
 
     def beside(self, memory: EditMemory) -> "Scope":

@@ -49,7 +49,7 @@ class PairScorer(Protocol):
 
 
 class ScopeVerifier:
-    """A pair model with the thresholds of its strata: by default the shipped one with those it is shipped with.
+    """A reader with the thresholds of its strata: by default the shipped one with those it is shipped with.
 
     Thresholds that a store was calibrated for take their place. `unfit` says why nothing is promised for a store, which
     then has the strictest of the thresholds for all strata.
@@ -61,7 +61,7 @@ class ScopeVerifier:
         self._given = model
         self._unfit = unfit
         self._model = Once(self._load)
-        self._reading = threading.RLock()  # a pair model remembers texts, so one thread at a time asks it
+        self._reading = threading.RLock()  # a reader remembers texts, so one thread at a time asks it
         self.calibration = calibration or (_shipped_calibration() if model is None else None)
 
     @classmethod
@@ -74,7 +74,7 @@ class ScopeVerifier:
 
     @property
     def model(self) -> PairScorer:
-        """The pair model, loaded now if it was not."""
+        """The reader, loaded now if it was not."""
         return self._model()
 
     def _load(self) -> PairScorer:

@@ -39,9 +39,7 @@ def test_it_is_listed_and_named_on_the_command_line(smollm2_here, tmp_path):
     assert {model["name"]: model["here"] for model in listed}[smollm2_here]
     store = tmp_path / "store"
     assert kedit("add", "Who leads Acme?", "Ann Berg", "--subject", "Acme", "--store", store).returncode == 0
-    asked = kedit(
-        "ask", "Who leads Acme?", "--path", "context", "--model", smollm2_here, "--store", store, "--json"
-    )
+    asked = kedit("ask", "Who leads Acme?", "--path", "context", "--model", smollm2_here, "--store", store, "--json")
     assert asked.returncode == 0, asked.stderr
     assert "Berg" in json.loads(asked.stdout)["answer"]
     assert asked.stderr == ""
