@@ -34,7 +34,7 @@ def test_a_machine_reads_rows_and_how_they_were_made(kedit: Kedit, tmp_path: Pat
     meta = document["meta"]
     assert meta["command"].startswith("kedit evaluate scope --dataset world --edits 60")
     assert meta["note"] == "no open questions were asked: the public sets were not found"
-    assert set(meta["curves"]) == {"kedit", "cosine", "bm25"}
+    assert set(meta["curves"]) == {"router", "cosine", "bm25"}
     assert meta["plan"]["scope"] == "radius"
     assert picture.stat().st_size > 5000
 
@@ -68,7 +68,7 @@ def test_open_questions_come_from_the_folder_that_is_named(
     monkeypatch.setenv("KEDIT_DATA", str(tmp_path / "sets"))
     document = json.loads(evaluate(kedit, "--dataset", "world", *FEW, "--json").out)
     rows = {(row["method"], row["kind"]): row["n"] for row in document["rows"]}
-    assert rows["kedit-radius", "open_question"] == 1  # the other half is for fitting
+    assert rows["router-radius", "open_question"] == 1  # the other half is for fitting
     assert document["meta"]["note"] is None
 
 

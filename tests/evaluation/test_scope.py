@@ -100,7 +100,7 @@ def measured(stored: Stored, oracle: Oracle) -> ScopeReport:
     return measure(stored, oracle, run=describe_run("scope", "firms"), plan=PLAN)
 
 
-def values(rows: Sequence[Row], method: str = "kedit") -> dict[str, float]:
+def values(rows: Sequence[Row], method: str = "router") -> dict[str, float]:
     return {f"{row.metric}/{row.kind}": row.value for row in rows if row.method == method}
 
 
@@ -122,7 +122,7 @@ def test_a_perfect_router_has_perfect_rows(stored: Stored) -> None:
     assert found["seconds/p50/total"] == pytest.approx(0.004)
     assert found["seconds/p99/verify"] == 0.003
     assert (report.operating, report.wrong) == (Point(false=0.0, coverage=1.0), ())
-    assert report.curves["kedit"] == (Point(false=0.0, coverage=1.0), Point(false=40 / 42, coverage=1.0))
+    assert report.curves["router"] == (Point(false=0.0, coverage=1.0), Point(false=40 / 42, coverage=1.0))
     row = report.rows[0]
     assert (row.run.task, row.run.dataset, row.n, row.edits, row.seed, row.unit) == (
         "scope",
@@ -293,7 +293,7 @@ def test_the_real_router_by_radius() -> None:
     lines: list[str] = []
     plan = ScopePlan(dataset="world", edits=60, questions=10, scope="radius")
     report = run_scope(plan, None, encoder="hashing", progress=lines.append)
-    found = values(report.rows, "kedit-radius")
+    found = values(report.rows, "router-radius")
     assert found["reliability/prompt"] == 1.0
     assert "false_fire/open_question" not in found  # there are no public sets to take them from
     assert lines[:2] == ["reading world", "stored 60 of 60 edits"]
@@ -321,16 +321,27 @@ def test_a_picture_that_cannot_be_drawn_is_refused(monkeypatch: pytest.MonkeyPat
         save_picture(report, tmp_path / "a.png")
 
 
+def test_an_invariance_is_held_against_the_plain_question() -> None:
+    shared = {"dataset": "invariance", "method": "router", "metric": "generalization"}
+    rows = [
+        {**shared, "kind": kind, "value": value} for kind, value in (("plain", 0.9), ("title", 0.87), ("case", 0.89))
+    ]
+    one = scope_report.Measurement(command="", rows=rows)
+    assert [scope_report.verdict(one, row) for row in rows] == [("", True), ("≥ 0.88", False), ("≥ 0.88", True)]
+
+
 def test_the_report_is_made_from_rows(stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     oracle = Oracle(stored.drawn, stored.ids)
     oracle.best["Where is Firm6?"] = (stored.ids[6], True)
     rows = [row.flat() for row in measured(stored, oracle).rows]
-    curves = {"kedit": [[0.0, 0.5], [0.002, 0.7], [0.02, 0.9]]}
+    pytest.importorskip("matplotlib")
+    curves = {"router": [[0.0, 0.5], [0.002, 0.7], [0.02, 0.9]]}
     wrong = {"kind": "same_subject", "question": "Where | is it?", "best": "Firm6 is in", "wanted": None}
     worst = [{**wrong, "fired": True, "score": score} for score in (0.9, 0.8, 0.7)]
     command = "kedit evaluate scope --dataset firms --json"
     meta = {"command": command, "note": "a note", "curves": curves, "worst": worst}
     monkeypatch.setattr(scope_report, "OWN_DATA", {"firms"})
+    monkeypatch.setitem(scope_report.GROUPS, "facts", ("firms",))
     (tmp_path / "one.jsonl").write_text(json.dumps({"rows": rows, "meta": meta}), "utf-8")
     (tmp_path / "bare.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n", "utf-8")
     target = tmp_path / "results" / "scope.md"
@@ -338,17 +349,19 @@ def test_the_report_is_made_from_rows(stored: Stored, tmp_path: Path, monkeypatc
     monkeypatch.setattr(sys, "argv", ["scope_report.py", *words])
     scope_report.main()
     text = target.read_text("utf-8")
-    assert text.count("## firms: 40 edits, method kedit") == 2
-    assert "Made by `kedit evaluate scope --dataset firms --json`" in text
+    assert text.count("### firms: 40 edits, method router") == 2
+    assert "`kedit evaluate scope --dataset firms --json`; commit" in text
     assert "; a note." in text
-    assert "Made by `kedit evaluate scope --dataset firms --seed 1 --json`" in text
+    assert "`kedit evaluate scope --dataset firms --seed 1 --json`" in text
     low, high = wilson(1, 40)
-    assert f"| false_fire/same_subject | ≤ 0.01 | 0.0250 | {low:.4f} to {high:.4f} | 40 | **missed** |" in text
-    assert "| reliability/prompt | ≥ 0.995 | 1.0000 |" in text
-    assert "| seconds/p50/total | 4.00 ms | 162 |" in text
-    assert "| kedit | 0.5000 | 0.7000 | 0.7000 | 0.9000 |" in text  # at 0.001, 0.003, 0.01 and 0.03
+    missed = f"| facts | firms | false_fire/same_subject | ≤ 0.01 | 0.025 | {low:.3f} to {high:.3f} | 40 | **missed** |"
+    assert text.count(missed) == 2
+    assert "| facts | firms | reliability/prompt | ≥ 1 | 1.000 |" in text
+    assert "seconds/p50/total 4.00 ms (n 162)" in text
     assert text.count("| same_subject | fired | 0.") == 2  # no more of a kind, and none of bare rows
     assert "| 0.900 | Where \\| is it? | Firm6 is in |" in text
+    assert "(scope-facts.png)" in text
+    assert (target.parent / "scope-facts.png").stat().st_size > 5000
     monkeypatch.setattr(scope_report, "OWN_DATA", set[str]())
     scope_report.main()
     assert "Where" not in target.read_text("utf-8")

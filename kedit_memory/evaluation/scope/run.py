@@ -28,7 +28,7 @@ from kedit_memory.routing.question import EXACT, Judged
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.verify import ScopeVerifier
 
-METHOD = "kedit"
+METHOD = "router"
 PARTS = (TEST, CALIBRATING)  # what may be asked; the training part is what the verifier has seen
 _BATCH = 1000  # edits stored, and questions asked, between two lines of progress
 
@@ -171,8 +171,8 @@ def run_scope(
         model = router.scope.verifier.fingerprint if router.scope.verifies else memory.encoder.name
         run = describe_run("scope", plan.dataset, config=config, data=sources_of(plan.dataset, data), model=model)
         stored = Stored(memory=memory, drawn=drawn, ids=remember(memory, drawn.edits, progress))
-        parts = partial(_without_parts, stored, router, progress=progress) if plan.ablations else None
-        return measure(stored, router.judge_many, run=run, plan=plan, parts=parts, progress=progress)
+        beside = partial(_beside, stored, router, ablations=plan.ablations, progress=progress)
+        return measure(stored, router.judge_many, run=run, plan=plan, beside=beside, progress=progress)
 
 
 def draw(
@@ -253,10 +253,10 @@ def measure(
     *,
     run: Run,
     plan: ScopePlan,
-    parts: Callable[[Sequence[str], Vectors], Methods] | None = None,
+    beside: Callable[[Sequence[str], Vectors], Methods] | None = None,
     progress: Progress = lambda _: None,
 ) -> ScopeReport:
-    """Ask every question and count, for the router, for what it is compared with, and for it without its `parts`.
+    """Ask every question and count, for the router and for what it is compared with; `beside` makes more of these.
 
     The others stand at the threshold that lets as many of the questions for fitting through as the router does.
     """
@@ -273,7 +273,7 @@ def measure(
     outside = [not question.covered for question in drawn.fitting or drawn.questions]
     rate = sum(v.fires for v, out in zip(verdicts[fit], outside, strict=True) if out) / max(1, sum(outside))
     methods = {name: own, "own_radius": simple["cosine"][fitted:]} | _controls(expected)
-    for method, found in (simple | (parts(texts, vectors) if parts else {})).items():
+    for method, found in (simple | (beside(texts, vectors) if beside else {})).items():
         bound = controls.threshold(found[fit], outside, rate)
         methods[method] = found[fitted:] if method in ABLE else controls.above(found[fitted:], bound)
     table = Table(run=run, questions=drawn.questions, expected=expected, edits=len(stored.memory), seed=plan.seed)
@@ -357,20 +357,25 @@ def _baselines(stored: Stored, texts: Sequence[str], vectors: Vectors, progress:
     }
 
 
-def _without_parts(
-    stored: Stored, router: Router, texts: Sequence[str], vectors: Vectors, *, progress: Progress
+def _beside(
+    stored: Stored, router: Router, texts: Sequence[str], vectors: Vectors, *, ablations: bool, progress: Progress
 ) -> Methods:
-    """The router with one part taken out, by the part."""
-    from kedit_memory.evaluation.scope import ablations  # loads torch
+    """The cross-encoder without names, where the router has one; with `ablations` the router without each part."""
+    from kedit_memory.evaluation.scope import ablations as without  # loads torch
 
-    prompts = [edit.prompt for edit in stored.drawn.edits]
-    progress("without the cross-encoder, without the verifier, without the link, with one key")
-    return {
-        "no_cross_encoder": ablations.without_cross_encoder(router, texts),
-        "no_verifier": ablations.without_verifier(router, texts),
-        "no_link": ablations.without_link(stored.memory, router.scope.verifier, texts, vectors),
-        "one_key": ablations.with_one_key(stored.memory, prompts, stored.ids, vectors),
-    }
+    found: Methods = {}
+    if router.scope.verifies:
+        progress("the cross-encoder without names")
+        found["cross_encoder"] = without.without_link(stored.memory, router.scope.verifier, texts, vectors)
+    if ablations:
+        prompts = [edit.prompt for edit in stored.drawn.edits]
+        progress("without the cross-encoder, without the verifier, with one key")
+        found |= {
+            "no_cross_encoder": without.without_cross_encoder(router, texts),
+            "no_verifier": without.without_verifier(router, texts),
+            "one_key": without.with_one_key(stored.memory, prompts, stored.ids, vectors),
+        }
+    return found
 
 
 def _controls(expected: Sequence[str | None]) -> dict[str, list[Verdict]]:
