@@ -13,8 +13,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from kedit_memory.evaluation.pictures import save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 OWN = "router"
 OTHERS = ("cosine", "own_radius", "bm25", "cross_encoder")
@@ -109,7 +115,7 @@ class Measurement:
         """What kind of thing is stored in it."""
         return next((name for name, sets in GROUPS.items() if self.dataset in sets), REST)
 
-    @property
+    @cached_property
     def values(self) -> dict[tuple[str, str, str], float]:
         """Every figure, by method, metric and kind."""
         return {(row["method"], row["metric"], row["kind"]): row["value"] for row in self.rows}
@@ -207,12 +213,12 @@ def draw(measurements: Iterable[Measurement], folder: Path) -> dict[str, Path]:
     drawn = {}
     for group in sorted(groups, key=[*GROUPS, REST].index):
         path = folder / f"scope-{group.replace(' ', '-')}.png"
-        _draw(groups[group], group, path)
+        save_figure(partial(_figure_of, groups[group], group), path)
         drawn[group] = path
     return drawn
 
 
-def _draw(sets: Sequence[Measurement], group: str, path: Path) -> None:
+def _figure_of(sets: Sequence[Measurement], group: str) -> "Figure":
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
@@ -235,7 +241,7 @@ def _draw(sets: Sequence[Measurement], group: str, path: Path) -> None:
     )  # fmt: skip
     axes.grid(alpha=0.3)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    figure.savefig(path, dpi=110)
+    return figure
 
 
 def _section(one: Measurement) -> list[str]:

@@ -86,7 +86,7 @@ class Read(NamedTuple):
 
 
 def in_half_precision() -> AbstractContextManager[Any]:
-    """Matrix products in bfloat16 where the processor has them, in half the time; elsewhere as they are."""
+    """Matrix products in bfloat16 where the processor has them; elsewhere as they are."""
     able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # not in older releases
     return torch.autocast("cpu", torch.bfloat16, enabled=bool(able.get("avx512_bf16") or able.get("amx_bf16")))
 

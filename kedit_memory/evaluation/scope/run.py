@@ -171,7 +171,8 @@ def run_scope(
         model = router.scope.verifier.fingerprint if router.scope.verifies else memory.encoder.name
         run = describe_run("scope", plan.dataset, config=config, data=sources_of(plan.dataset, data), model=model)
         stored = Stored(memory=memory, drawn=drawn, ids=remember(memory, drawn.edits, progress))
-        beside = partial(_beside, stored, router, ablations=plan.ablations, progress=progress)
+        more = router.scope.verifies or plan.ablations
+        beside = partial(_beside, stored, router, ablations=plan.ablations, progress=progress) if more else None
         return measure(stored, router.judge_many, run=run, plan=plan, beside=beside, progress=progress)
 
 
