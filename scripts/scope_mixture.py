@@ -22,12 +22,13 @@ from kedit_memory.evaluation.scope.sets import SETS
 from kedit_memory.evaluation.scope.statements import sentence_examples
 from kedit_memory.models.encoder import minilm
 from kedit_memory.models.reader import Pair
+from kedit_memory.records import Vectors
 
 Labelled = tuple[Pair, float]
 
-FACTS, MADE, SENTENCES = "facts", "made", "sentences"
+FACTS, MADE, SENTENCES, STRANGERS = "facts", "made", "sentences", "strangers"
 SHARES = {
-    FACTS: 0.36, MADE: 0.20, SENTENCES: 0.12, "qamr": 0.03, "policies": 0.01, "long_answers": 0.05,
+    FACTS: 0.30, MADE: 0.18, SENTENCES: 0.16, STRANGERS: 0.06, "qamr": 0.03, "policies": 0.01, "long_answers": 0.05,
     "followups": 0.05, "hwu64": 0.03, "banking77": 0.06, "bitext": 0.01, "dstc9_faq": 0.07, "gptcache": 0.01,
 }  # fmt: skip
 STATED = 0.25  # of the facts whose prompt is the beginning of a sentence are stored as the sentence
@@ -38,15 +39,18 @@ STRANGE_TURNS = 0.06  # of questions that stand alone come after turns about som
 UNMARKED = 0.15  # of examples with a subject leave it unmarked
 WITHOUT_ANSWER = 0.2  # of edits are shown without their answer, as an erasure is
 _BEGINS = re.compile(r"\b(is|was|are|were|by|in|of|to|a|the|at|as|from|on)$")  # as a sentence that an answer ends
+STRANGERS_OF, STRANGE_NEAR = 1200, 4  # questions of a set put beside edits of other sets, and how many beside each
 NEAR = 12  # edits beside each that are alike and cover none of its questions
 
 
 def pairs(data: Path, seed: int) -> Iterator[Labelled]:
     """Pairs and labels without end, by the shares."""
     rng = random.Random(seed)
-    sources = {name: _of_set(SETS[name](data), random.Random(f"{name}:{seed}")) for name in SHARES if name in SETS}
+    sets = {name: SETS[name](data) for name in SHARES if name in SETS}
+    sources = {name: _of_set(one, random.Random(f"{name}:{seed}")) for name, one in sets.items()}
     sources[MADE] = made_examples(random.Random(seed))
-    sources[SENTENCES] = sentence_examples(data, random.Random(seed))
+    sources[SENTENCES] = sentence_examples(data, random.Random(seed), _nearest_texts)
+    sources[STRANGERS] = _strangers(list(sets.values()), random.Random(seed))
     turns = [example.turns for example in islice(sources["followups"], 2000) if example.turns]
     facts = scope_pairs.pairs(data, seed)
     names = list(SHARES)
@@ -78,6 +82,39 @@ def _near(one: ScopeSet) -> Mapping[int, Sequence[int]]:
     vectors = np.zeros((len(one.edits), minilm().dimension), np.float32)
     vectors[places] = minilm().encode([one.edits[place].prompt for place in places])
     return near_edits(one, vectors, NEAR)
+
+
+def _strangers(many: Sequence[ScopeSet], rng: random.Random) -> Iterator[Example]:
+    """Questions beside the edits of other sets that mean nearly what they ask, without end."""
+    edits = [(one.name, edit) for one in many for edit in one.edits if edit.part == TRAINING]
+    held = minilm().encode([edit.prompt for _, edit in edits])
+    found = []
+    for one in many:
+        others = np.array([place for place, (name, _) in enumerate(edits) if name != one.name])
+        cases = [case for case in one.cases if case.part == TRAINING and case.covered]
+        chosen = rng.sample(cases, min(len(cases), STRANGERS_OF))
+        near = _nearest(minilm().encode([case.question for case in chosen]), held[others])
+        for case, places in zip(chosen, near, strict=True):
+            for _, edit in (edits[others[place]] for place in places[:STRANGE_NEAR]):
+                answer = "" if edit.target == edit.prompt else edit.target
+                found.append(
+                    Example(question=case.question, turns=case.turns, wording=edit.prompt, answer=answer, covered=False)
+                )
+    while True:
+        yield rng.choice(found)
+
+
+def _nearest(asked: Vectors, held: Vectors) -> list[list[int]]:
+    """For each vector of `asked` the places of the nearest of `held`, nearest first, at most `NEAR`."""
+    found: list[list[int]] = []
+    for start in range(0, len(asked), 512):
+        near = asked[start : start + 512] @ held.T
+        found += np.argsort(-near, axis=1, kind="stable")[:, :NEAR].tolist()
+    return found
+
+
+def _nearest_texts(questions: Sequence[str], texts: Sequence[str]) -> list[list[int]]:
+    return _nearest(minilm().encode(questions), minilm().encode(texts))
 
 
 def _changed(example: Example, rng: random.Random) -> Example:

@@ -2,16 +2,20 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from kedit_memory.evaluation.public import folder_of, read_json
 from kedit_memory.evaluation.scope.cases import TRAINING, ScopeEdit, ScopeSet, SetBuilder, part_by_hash
 from kedit_memory.evaluation.scope.examples import Example
 from kedit_memory.evaluation.scope.paragraphs import Asked, alike, answering, cut, holds, names_it, stands_alone
 
+NearTexts: TypeAlias = Callable[[Sequence[str], Sequence[str]], Sequence[Sequence[int]]]
+
+_NEAREST = 4  # sentences of other paragraphs beside a question
 _STORED = 2  # sentences of a paragraph at most, and never all that answer a question
 
 
@@ -121,19 +125,21 @@ def _elsewhere(builder: SetBuilder, one: _Kept, free: Sequence[tuple[str, Asked]
         builder.case("other_article", edit, builder.rng.choice(strange), covered=False)
 
 
-def sentence_examples(data: Path, rng: random.Random) -> Iterator[Example]:
-    """Questions beside sentences of their paragraph, of the training part, without end.
+def sentence_examples(data: Path, rng: random.Random, nearest: NearTexts) -> Iterator[Example]:
+    """Questions beside sentences of the training part, without end.
 
     As many examples as a set gives with one or two sentences of a paragraph stored are too few to learn reading from:
-    here every sentence is an edit that answers some of the questions and not the others.
+    here every sentence is an edit that answers some of the questions and not the others, be they about its paragraph
+    or any other. `nearest` finds for each question the sentences that mean nearly what it asks.
     """
     answered: list[tuple[str, str]] = []  # question and sentence
     others: list[tuple[str, str]] = []
     impossible: list[tuple[str, str]] = []
-    for one in _paragraphs(data):
-        if part_by_hash(one.article, trains=True) != TRAINING:
-            continue
+    stored: list[str] = []
+    paragraphs = [one for one in _paragraphs(data) if part_by_hash(one.article, trains=True) == TRAINING]
+    for one in paragraphs:
         usable = [place for place, sentence in enumerate(one.found) if stands_alone(sentence)]
+        stored += [one.found[place] for place in usable]
         for asked in one.asked:
             place = answering(asked, one.found)
             if place in usable and names_it(asked.question, one.found[place]):
@@ -143,7 +149,22 @@ def sentence_examples(data: Path, rng: random.Random) -> Iterator[Example]:
             if near and (place is not None or not asked.answers):
                 kind = others if asked.answers else impossible
                 kind += [(asked.question, one.found[other]) for other in near]
+    elsewhere = _nearest_of_all(paragraphs, stored, nearest)
     while True:
-        kind = rng.choices((answered, others, impossible), (0.42, 0.33, 0.25))[0]
+        kind = rng.choices((answered, others, impossible, elsewhere), (0.42, 0.22, 0.2, 0.16))[0]
         question, sentence = rng.choice(kind)
         yield Example(question=question, wording=sentence, answer="", covered=kind is answered)
+
+
+def _nearest_of_all(
+    paragraphs: Sequence[_Paragraph], stored: Sequence[str], nearest: NearTexts
+) -> list[tuple[str, str]]:
+    """Each question beside the sentences of all paragraphs that are nearest to it and hold none of its answers."""
+    asked = [asked for one in paragraphs for asked in one.asked]
+    own = [set(one.found) for one in paragraphs for _ in one.asked]
+    found = []
+    for question, paragraph, near in zip(asked, own, nearest([one.question for one in asked], stored), strict=True):
+        texts = [stored[place] for place in near]
+        strange = [text for text in texts if text not in paragraph and not holds(text, question.answers)]
+        found += [(question.question, text) for text in strange[:_NEAREST]]
+    return found
