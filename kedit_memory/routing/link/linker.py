@@ -7,7 +7,7 @@ from itertools import accumulate
 from kedit_memory.memory.names import Name, Names
 from kedit_memory.records import Mention
 from kedit_memory.routing.link.given import GivenNames
-from kedit_memory.routing.link.longer import goes_on
+from kedit_memory.routing.link.longer import begins_longer
 from kedit_memory.routing.link.ordinary import is_ordinary, is_spelt
 from kedit_memory.routing.link.pieces import best_in_pieces, pairs_in
 from kedit_memory.routing.link.spelling import is_inflected, likeness
@@ -180,7 +180,7 @@ def _longest(text: LinkedText, hits: Hits) -> Hits:
 
 def _spelt(text: LinkedText, place: Place, names: Sequence[Name]) -> list[Name]:
     """Those of the names at a place that the text writes as names, and not as the beginning of a longer one."""
-    if goes_on(text, *place):
+    if begins_longer(text, place[1]):
         return []
     if not is_ordinary(text.between(*place)):
         return list(names)

@@ -17,13 +17,9 @@ _WORDS = """
 _HEADS = frozenset(_WORDS.split())
 
 
-def goes_on(text: LinkedText, first: int, last: int) -> bool:
-    """Whether the capitalised tokens [first, last) are the beginning of a longer name, which a head noun ends."""
-    if last >= len(text.tokens) or text.tokens[last] not in _HEADS or not text.blank_before(last):
+def begins_longer(text: LinkedText, end: int) -> bool:
+    """Whether a name before the token at `end` is the beginning of a longer one, which that token makes of it."""
+    if end >= len(text.tokens) or text.tokens[end] not in _HEADS or not text.blank_before(end):
         return False
-    return all(text.text[text.span(place, place + 1)[0]].isupper() for place in (last - 1, last)) and _cased(text)
-
-
-def _cased(text: LinkedText) -> bool:
-    """Whether the writer uses capitals for some words only, so that they tell something."""
-    return any(map(str.islower, text.text))
+    capital = all(text.text[text.span(place, place + 1)[0]].isupper() for place in (end - 1, end))
+    return capital and any(map(str.islower, text.text))  # where all is in capitals they tell nothing
