@@ -45,6 +45,7 @@ from kedit_memory.shipped import scope_verifier
 
 SLIPPING = frozenset({"rephrasing", "same_subject", "negation", "mention", "prefix"})  # their label survives a slip
 BEGUN, DONE = "<!-- thresholds -->", "<!-- end of thresholds -->"  # what of the card this script writes
+IN_DIALOGUE = 0.1  # of the questions that stand alone are asked in a dialogue, too
 BATCH = 500  # questions judged between two lines of progress
 
 
@@ -86,12 +87,13 @@ def judged_sets(arguments: argparse.Namespace, model: ScopeReader) -> tuple[list
     """The judged questions of all sets, and how many edits their stores held together."""
     cases: list[Scored] = []
     edits = 0
+    dialogues = dialogues_of(arguments.data, arguments.seed)
     for place, name in enumerate(arguments.sets):
         started = time.perf_counter()
         one = SETS[name](arguments.data, seed=arguments.seed)
         if not any(case.part == CALIBRATING for case in one.cases):
             continue
-        found, stored = judged(_drawn(one, name, place, arguments), model, name)
+        found, stored = judged(_drawn(one, name, place, dialogues, arguments), model, name)
         cases, edits = cases + found, edits + stored
         took = time.perf_counter() - started
         _say(f"{name}: {len(found):,} questions of {stored:,} edits in {took:.0f} s; {len(cases):,} so far")
@@ -168,6 +170,23 @@ def with_slips(drawn: Drawn, seed: int) -> Drawn:
     return replace(drawn, questions=(*drawn.questions, *again))
 
 
+def in_dialogues(drawn: Drawn, dialogues: Sequence[tuple[str, ...]], seed: int) -> Drawn:
+    """The questions, and some of those that stand alone again after the turns of a dialogue about something else."""
+    rng = random.Random(seed)
+    alone = [question for question in drawn.questions if not question.turns]
+    again = rng.sample(alone, round(IN_DIALOGUE * len(alone))) if dialogues else []
+    return replace(
+        drawn,
+        questions=(*drawn.questions, *(replace(question, turns=rng.choice(dialogues)) for question in again)),
+    )
+
+
+def dialogues_of(data: Path, seed: int) -> list[tuple[str, ...]]:
+    """What was said before the follow-ups of the calibration part."""
+    cases = SETS["followups"](data, seed=seed).cases
+    return [case.turns for case in cases if case.part == CALIBRATING and case.turns]
+
+
 def counted(cases: Iterable[Scored], kept: Iterable[Scored]) -> list[str]:
     """How many questions of each stratum there were, were kept, and are out of scope."""
     all_of, of_kept = Counter(one.stratum for one in cases), list(kept)
@@ -234,13 +253,15 @@ def read_cases(path: Path, fingerprint: str) -> tuple[list[Scored], int]:
     return [Scored(**row | {"outcome": Outcome(row["outcome"])}) for row in rows], head["edits"]
 
 
-def _drawn(one: ScopeSet, name: str, place: int, arguments: argparse.Namespace) -> Drawn:
-    """The set's questions for thresholds, with slips, and strangers of its own."""
+def _drawn(
+    one: ScopeSet, name: str, place: int, dialogues: Sequence[tuple[str, ...]], arguments: argparse.Namespace
+) -> Drawn:
+    """The set's questions for thresholds, with slips, in dialogues, and strangers of its own."""
     plan = ScopePlan(
         dataset=name, edits=arguments.edits, questions=arguments.questions, part=CALIBRATING, seed=arguments.seed
     )
     strangers = open_questions(arguments.data, arguments.open, 1000 * arguments.seed + place)
-    return with_slips(draw(one, plan, strangers), arguments.seed)
+    return in_dialogues(with_slips(draw(one, plan, strangers), arguments.seed), dialogues, arguments.seed + place)
 
 
 def _basis(model: ScopeReader, edits: int) -> Basis:

@@ -5,6 +5,8 @@ from collections import Counter
 import calibrate_scope_verifier as script
 import pytest
 
+from kedit_memory.evaluation.scope.rows import Question
+from kedit_memory.evaluation.scope.run import Drawn
 from kedit_memory.routing.calibration import Basis
 from kedit_memory.routing.certify import certify
 from kedit_memory.routing.labelled import Outcome, Scored
@@ -40,6 +42,17 @@ def test_a_set_does_not_have_most_of_a_stratum():
     assert kept["big", True] == 40
     assert {kept[name, True] for name in "abcd"} == {30}
     assert kept["big", False] == 13
+
+
+def test_questions_that_stand_alone_are_asked_in_dialogues_too():
+    asked = tuple(Question(text=f"Question {n}?", kind="open", edit=None, covered=False) for n in range(20))
+    after = Question(text="And then?", kind="follow_up", edit=None, covered=False, turns=("What was first?",))
+    drawn = Drawn(edits=(), questions=(*asked, after))
+    again = script.in_dialogues(drawn, [("Who is it?", "Ann.")], 1).questions
+    assert again[:21] == drawn.questions
+    assert [one.turns for one in again[21:]] == [("Who is it?", "Ann.")] * 2
+    assert {one.text for one in again[21:]} < {one.text for one in asked}
+    assert script.in_dialogues(drawn, [], 1) == drawn
 
 
 def test_what_was_judged_is_read_as_it_was_written(tmp_path):
