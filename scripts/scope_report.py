@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedit_memory.evaluation.pictures import save_figure
+from kedit_memory.evaluation.scope.figures import draw_curve, frame_curves
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -225,21 +226,12 @@ def _figure_of(sets: Sequence[Measurement], group: str) -> "Figure":
     axes = figure.subplots()
     for place, one in enumerate(sets):
         for method, style in ((OWN, "-"), ("cosine", ":")):
-            points = one.curves.get(method, ())
-            axes.plot(
-                [max(false, 1e-4) for false, _ in points],
-                [covered for _, covered in points],
-                style,
-                color=f"C{place}",
-                label=one.dataset if method == OWN else None,
-                drawstyle="steps-post",
-            )
-    axes.set(
-        title=f"{group}: router (lines), cosine (dots)", xscale="log", xlim=(1e-4, 1), ylim=(0, 1.02),
-        xlabel="questions outside every scope for which an edit fires (none: 0.0001)",
-        ylabel="covered questions, right edit fires",
-    )  # fmt: skip
-    axes.grid(alpha=0.3)
+            if points := one.curves.get(method):
+                draw_curve(
+                    axes, points, color=f"C{place}", linestyle=style, label=one.dataset if method == OWN else None
+                )
+    frame_curves(axes)
+    axes.set_title(f"{group}: router (lines), cosine (dots)")
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     return figure
 

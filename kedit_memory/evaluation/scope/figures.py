@@ -1,5 +1,6 @@
 """The picture of a scope report: coverage against false fires, and how far a score can be believed."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,15 +36,14 @@ def _figure(report: ScopeReport) -> "Figure":
     return figure
 
 
-def _draw_curves(axes: Any, report: ScopeReport) -> None:
-    for name, points in report.curves.items():
-        shares = [max(point.false, _LEFT) for point in points]
-        axes.plot(shares, [p.coverage for p in points], color=_COLOURS.get(name), label=name, drawstyle="steps-post")
-    at = report.operating
-    axes.plot([max(at.false, _LEFT)], [at.coverage], "o", color=_COLOURS[METHOD], label=f"{METHOD}, as it is set")
-    top = report.top_one
-    axes.plot([max(top.false, _LEFT)], [top.coverage], "s", color=_COLOURS["cosine"], label="nearest key, own radius")
-    axes.plot([_LEFT], [1.0], "*", color="#333333", markersize=11, label="oracle", clip_on=False)
+def draw_curve(axes: Any, points: Iterable[Sequence[float]], **style: Any) -> None:
+    """A line through the points of a curve, each a share of false fires and a coverage, in matplotlib's style."""
+    shares, coverages = zip(*((max(false, _LEFT), coverage) for false, coverage in points), strict=True)
+    axes.plot(shares, coverages, drawstyle="steps-post", **style)
+
+
+def frame_curves(axes: Any) -> None:
+    """The axes of coverage against false fires."""
     axes.set(
         xscale="log",
         xlim=(_LEFT, 1),
@@ -52,6 +52,17 @@ def _draw_curves(axes: Any, report: ScopeReport) -> None:
         ylabel="covered questions for which the right edit fires",
     )
     axes.grid(alpha=0.3)
+
+
+def _draw_curves(axes: Any, report: ScopeReport) -> None:
+    for name, points in report.curves.items():
+        draw_curve(axes, [(point.false, point.coverage) for point in points], color=_COLOURS.get(name), label=name)
+    at = report.operating
+    axes.plot([max(at.false, _LEFT)], [at.coverage], "o", color=_COLOURS[METHOD], label=f"{METHOD}, as it is set")
+    top = report.top_one
+    axes.plot([max(top.false, _LEFT)], [top.coverage], "s", color=_COLOURS["cosine"], label="nearest key, own radius")
+    axes.plot([_LEFT], [1.0], "*", color="#333333", markersize=11, label="oracle", clip_on=False)
+    frame_curves(axes)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, frameon=False)  # a curve may lie anywhere
 
 
