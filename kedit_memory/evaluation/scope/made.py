@@ -5,6 +5,7 @@ Only templates and words of the training part are used.
 
 import random
 import re
+from calendar import day_name, month_name
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +19,11 @@ from kedit_memory.evaluation.templates import Filled, Template, templates
 _COVERED, _CONTRAST = 0.45, 0.40  # shares of examples; the rest ask something else about the same subject
 _STATED = 0.35  # of the edits that have a sentence are stored as that sentence
 _VARIED = 0.25  # of the made examples come in other clothes
+_NARROWED = 0.2  # of the made examples are narrowed down to the same year, place or version on both sides
+_NARROWING = (
+    "in {year}", "in {year}", "as of {year}", "on {weekday}s", "since {month} {year}", "in {month}", "in version {few}",
+    "for {few} people", "for a team of {many}", "within {many} days", "under contract {many}", "at gate {few}",
+)  # fmt: skip
 _ALIKE = 0.34  # of their words two templates may share, to be sure that they ask for two things
 _COMMON = frozenset(
     {
@@ -33,6 +39,7 @@ _COMMON = frozenset(
 _IN_ONE = frozenset({"voice", "direction", "standing", "negation", "attribute", "interrogative"})
 _MORE_SENTENCES = re.compile(r"[.?!] \S")
 _NEARLY = 0.5  # of the words of the shorter text
+_ENDS = re.compile(r"[.?!]?$")
 _SHORT = 90  # characters of a text of which each word counts
 _WHERE_EACH_COUNTS = frozenset({"owner", "modality"})
 _IN_PASSING = frozenset({"politeness", "before", "after", "brackets"})  # what no one stores
@@ -49,6 +56,8 @@ def made_examples(rng: random.Random) -> Iterator[Example]:
     while True:
         template = rng.choice(kinds[rng.choice(tuple(kinds))])
         example = _made(template, about, rng)
+        if example is not None and rng.random() < _NARROWED:
+            example = _narrowed(example, rng)
         if example is not None:
             yield varied_example(example, rng) if rng.random() < _VARIED else example
 
@@ -71,6 +80,19 @@ def _made(template: Template, about: Mapping[str, Sequence[Template]], rng: rand
     texts = f"{question} {wording}"
     names = (filled.subject,) if filled.subject and filled.subject.casefold() in texts.casefold() else ()
     return Example(question=question, wording=wording, answer=answer, names=names, covered=roll < _COVERED)
+
+
+def _narrowed(example: Example, rng: random.Random) -> Example:
+    """The example with the same value added to both texts: that they agree in it does not make them ask the same."""
+    made = rng.choice(_NARROWING).format(
+        year=rng.randrange(1960, 2031),
+        month=rng.choice(month_name[1:]),
+        weekday=rng.choice(day_name),
+        few=rng.randrange(2, 10),
+        many=rng.randrange(10, 100),
+    )
+    question, wording = (_ENDS.sub(rf" {made}\g<0>", text, count=1) for text in (example.question, example.wording))
+    return replace(example, question=question, wording=wording)
 
 
 def _stored(filled: Filled, value: int, question: str, rng: random.Random) -> tuple[str, str]:
