@@ -8,7 +8,7 @@ import random
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from kedit_memory.routing.verify import ScopeVerifier
 
 METHOD = "router"
 PARTS = (TEST, CALIBRATING)  # what may be asked; the training part is what the verifier has seen
+_FITTING = 150  # questions of a kind that simple methods get their threshold on, at most
 _BATCH = 1000  # edits stored, and questions asked, between two lines of progress
 
 ABLE = ("no_verifier",)  # of the methods beside the router, those that have a threshold of their own
@@ -195,7 +196,8 @@ def draw(
     questions = _sampled(one, plan.part, places, plan, rng)
     if not questions:
         raise InvalidInputError(f"{one.name} has no {plan.part} questions about {len(places)} edits; store more")
-    fitting = [] if plan.part == CALIBRATING else _sampled(one, CALIBRATING, places, plan, rng)
+    fewer = replace(plan, questions=min(plan.questions, _FITTING))
+    fitting = [] if plan.part == CALIBRATING else _sampled(one, CALIBRATING, places, fewer, rng)
     questions += _open(strangers, edits)
     fitting += _open(for_fitting, edits) if fitting else []
     return Drawn(edits=edits, questions=tuple(questions), fitting=tuple(fitting))

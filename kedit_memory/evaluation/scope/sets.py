@@ -36,11 +36,12 @@ from kedit_memory.evaluation.scope.intents import INTENTS
 from kedit_memory.evaluation.scope.invariances import invariance_set
 from kedit_memory.evaluation.scope.languages import languages_set
 from kedit_memory.evaluation.scope.long_answers import long_answers_set
+from kedit_memory.evaluation.scope.mixed import mixed_set
 from kedit_memory.evaluation.scope.policies import policies_set
 from kedit_memory.evaluation.scope.qamr import qamr_set
 from kedit_memory.evaluation.scope.same_question import PAIRS
 from kedit_memory.evaluation.scope.statements import statements_set
-from kedit_memory.evaluation.scope.support import SUPPORT
+from kedit_memory.evaluation.scope.support import SUPPORT, support_set
 from kedit_memory.words import words
 from kedit_memory.world import World, load_world
 
@@ -494,6 +495,7 @@ FACTS: Mapping[str, Callable[..., ScopeSet]] = {
     "world": world_set,
 }
 _MINED = (statements_set, qamr_set, counterfact_set, zsre_set, dstc9_faq_set)
+_MIXED = (counterfact_set, pararel_set, lre_set, statements_set, qamr_set, policies_set, support_set)
 SETS: Mapping[str, Callable[..., ScopeSet]] = {
     **FACTS,
     "statements": statements_set,
@@ -508,6 +510,7 @@ SETS: Mapping[str, Callable[..., ScopeSet]] = {
     **PAIRS,
     "contrast": partial(contrast_set, mined=_MINED),
     "invariance": partial(invariance_set, mined=_MINED),
+    "mixed": partial(mixed_set, of=_MIXED),
 }
 
 
