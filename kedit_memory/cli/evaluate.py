@@ -36,7 +36,12 @@ def evaluate() -> None:
 
 @app.command()
 def scope(
-    dataset: Annotated[str, typer.Option("--dataset", help="counterfact, zsre, pararel, lre or world.")],
+    dataset: Annotated[
+        str,
+        typer.Option(
+            "--dataset", help="Such as counterfact, statements, support, contrast, followups; another name lists all."
+        ),
+    ],
     path: o.PublicSets = None,
     edits: Annotated[
         int | None, typer.Option("--edits", help="How many edits are stored; else all of the set.")

@@ -28,7 +28,7 @@ def _difference(question: Question, one: Weighed) -> str | None:
         question.text,
         (edit.prompt, *edit.paraphrases, *confirmed),
         statement=edit.prompt if edit.prompt == edit.target else None,
-        names=(*edit.names, *one.candidate.names),
+        names=one.candidate.called,
         turns=question.turns,
     )
     return str(found) if found else None

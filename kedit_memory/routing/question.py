@@ -31,6 +31,11 @@ class Candidate:
         """The edit's text nearest to the question: its prompt, statement, a paraphrase or a confirmed question."""
         return self.match.key
 
+    @property
+    def called(self) -> tuple[str, ...]:
+        """Every name of the edit's subject: those that it was given, and those of the question."""
+        return tuple(dict.fromkeys((*self.match.edit.names, *self.names)))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Weighed:

@@ -46,7 +46,7 @@ def _fitting(question: Question, candidate: Candidate) -> Iterator[str]:
         yield DIALOGUE
     if candidate.found == FUZZY:
         yield FUZZY
-    if any(values_in(text, candidate.names) for text in (question.text, candidate.wording)):
+    if any(values_in(text, candidate.called) for text in (question.text, candidate.wording)):
         yield VALUES
     if candidate.found == LINKED:
         yield LINKED

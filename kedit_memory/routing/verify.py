@@ -181,5 +181,5 @@ def _pair(question: Question, candidate: Candidate) -> "Pair":
 
     edit, wording = candidate.match.edit, candidate.wording
     answer = "" if edit.target in (None, wording) else edit.target
-    names = tuple(dict.fromkeys((*edit.names, *candidate.names)))
+    names = candidate.called
     return Pair(bare(question.text, names), bare(wording, names), answer, names, question.turns)
