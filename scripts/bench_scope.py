@@ -1,12 +1,13 @@
-"""Measures how long the decision about scope takes in a store of 100,000 edits, on one core and without the encoder.
+"""Measures how long the decision about scope takes in a store of 100,000 edits, on one core, encoder included.
 
     python scripts/bench_scope.py --json
     python scripts/bench_scope.py --edits 10000
     python scripts/bench_scope.py --growth --json
 
-Questions of four kinds, each asked alone: nothing in it is linked to an edit; its invented name is spelt so like one of
-an edit that edits are weighed; it asks for an edit in other words; or about another relation of an edit's subject.
-Names are invented; each subject has four edits.
+Questions of five kinds, each asked alone: nothing in it is linked to an edit; its invented name is spelt so like one of
+an edit that edits are weighed; it asks for an edit in other words; about another relation of an edit's subject; or for
+what a statement says. Names are invented; each subject has four edits. One edit of five is a statement, which words and
+meaning find, so that every question is read with something; with `--statements 0` only names lead to edits.
 
 With `--growth` in stores of 1,000, 10,000 and 100,000 edits instead: a question about a subject that all of them are
 about (`hub_question`), an edit and a question in turn (`add_then_ask`: the question's share), a question of 200 words
@@ -28,10 +29,12 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from bench_memory import PreparedEncoder, questions
+from bench_memory import questions
 
 from kedit_memory.evaluation.report import table
 from kedit_memory.evaluation.rows import Row, Run, describe_run, document
+from kedit_memory.evaluation.scope.cases import TEST
+from kedit_memory.evaluation.templates import templates
 from kedit_memory.memory.encoding import load_by_name
 from kedit_memory.memory.memory import EditMemory
 from kedit_memory.memory.store import Rows
@@ -45,7 +48,7 @@ STORED = (
     ("What is the phone number of {}?", "Under which number can I call {}?"),
 )
 OTHER = ("How many people work for {}?", "What does {} sell?", "Which bank does {} use?", "Who is suing {} now?")
-STEPS = ("link", "recall", "verify")  # of the decision; the encoder's time is its own affair
+STEPS = ("link", "encode", "recall", "verify")  # of the decision
 STRANGERS = "nothing_linked"
 ALIKE = "name_alike"  # what becomes of a stranger whose name might be a misspelt one
 _BATCH = 5000
@@ -65,6 +68,7 @@ def main() -> None:
     """Fill the store, ask, print rows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--edits", type=int, default=100_000)
+    parser.add_argument("--statements", type=float, default=0.2, help="share of the edits that have no subject")
     parser.add_argument("--asked", type=int, default=500, help="questions of each kind")
     parser.add_argument("--encoder", default="minilm")
     parser.add_argument("--threads", type=int, default=1)
@@ -80,20 +84,32 @@ def main() -> None:
 
 def _steps(run: Run, arguments: argparse.Namespace) -> Iterator[Row]:
     """The steps of the decision about questions of each kind, in one store."""
-    names = [
-        subject for _, subject in islice(questions(arguments.edits), arguments.edits // len(STORED) + arguments.asked)
-    ]
-    stored, strangers = names[: -arguments.asked], names[-arguments.asked :]
-    asked = dict(_questions(stored[:: max(1, len(stored) // arguments.asked)][: arguments.asked], strangers))
-    encoder = PreparedEncoder(load_by_name(arguments.encoder))
-    encoder.prepare([text for texts in asked.values() for text in texts])
-    with tempfile.TemporaryDirectory() as aside:
-        with EditMemory.open(Path(aside) / "store", load_by_name(arguments.encoder)) as memory:
-            _fill(memory, stored)
-        with EditMemory.open(Path(aside) / "store", encoder) as memory:
-            for asked_as, texts in asked.items():
-                for kind, step, percent, value, n in _timed(memory, asked_as, texts):
-                    yield _seconds(run, f"p{percent}/{kind}/{step}", value, n, len(memory))
+    statements = dict(_stated(round(arguments.statements * arguments.edits)))
+    facts = (arguments.edits - len(statements)) // len(STORED)
+    names = [subject for _, subject in questions(facts + arguments.asked)]
+    stored, strangers = names[:facts], names[facts:]
+    some = stored[:: max(1, facts // arguments.asked)][: arguments.asked]
+    asked = dict(_questions(some, strangers)) | {"statement": list(statements.values())[: arguments.asked]}
+    with tempfile.TemporaryDirectory() as aside, _opened(aside, arguments.encoder) as memory:
+        _fill(memory, stored)
+        _add(memory, ({"statement": text} for text in statements), len(memory) + len(statements))
+        for asked_as, texts in asked.items():
+            for kind, step, percent, value, n in _timed(memory, asked_as, texts):
+                place = kind if statements else f"names_only/{kind}"
+                yield _seconds(run, f"p{percent}/{place}/{step}", value, n, len(memory))
+
+
+def _stated(count: int) -> Iterator[tuple[str, str]]:
+    """Statements of templates, about invented things, each with a question that it answers."""
+    rng = random.Random(1)
+    stating = [one for one in templates(TEST) if any(text.startswith("= ") for text in one.wordings)]
+    told: set[str] = set()
+    while len(told) < count:
+        filled = rng.choice(stating).fill(rng, TEST)
+        text = filled.statements[0][0]
+        if text not in told:
+            told.add(text)
+            yield text, filled.questions[0][0]
 
 
 def _growth(run: Run, arguments: argparse.Namespace) -> Iterator[Row]:
@@ -212,7 +228,7 @@ def _timed(memory: EditMemory, asked_as: str, texts: Sequence[str]) -> Iterator[
         kind = ALIKE if asked_as == STRANGERS and judged.edit_id else asked_as
         for step in STEPS:
             spent.setdefault((kind, step), []).append(judged.timings.get(step, 0.0))
-        spent.setdefault((kind, "decision"), []).append(whole - judged.timings.get("encode", 0.0))
+        spent.setdefault((kind, "decision"), []).append(whole)
     for (kind, step), seconds in spent.items():
         for percent in (50, 99):
             yield kind, step, percent, float(np.percentile(seconds, percent)), len(seconds)

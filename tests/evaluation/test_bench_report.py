@@ -35,13 +35,13 @@ def test_each_script_has_its_section_and_each_promise_its_verdict(tmp_path, monk
         [row("retrieval", "build", 1900.0, dataset="zipf_1000000"), row("retrieval", "peak_query", 2e9, unit="B")],
         [
             row("scope_speed", "p99/nothing_linked/decision", 0.004, edits=100_000),
-            row("scope_speed", "p99/nothing_linked/decision", 0.006, edits=10_000),
+            row("scope_speed", "p99/nothing_linked/decision", 0.070, edits=10_000),
         ],
     )
     assert text.index("## The decision about scope") < text.index("## Passages")
     lines = [line for line in text.splitlines() if line.startswith("| ")]
-    assert "| kedit, 100,000 | seconds/p99/nothing_linked/decision | 4.00 ms |  | 9 | ≤ 5.00 ms | reached |" in lines
-    assert "| kedit, 10,000 | seconds/p99/nothing_linked/decision | 6.00 ms |  | 9 |  |  |" in lines  # of 100,000 alone
+    assert "| kedit, 100,000 | seconds/p99/nothing_linked/decision | 4.00 ms |  | 9 | ≤ 60.00 ms | reached |" in lines
+    assert "| kedit, 10,000 | seconds/p99/nothing_linked/decision | 70.00 ms |  | 9 |  |  |" in lines  # of 100,000 alone
     assert "| zipf_1000000 | seconds/build | 1,900 s |  | 9 | ≤ 1,800 s | **missed** |" in lines
     assert "2,000 MB" in text
 
