@@ -1,4 +1,4 @@
-"""Train `data/models/kedit-scope`: the upper layers and the head of the reader that judges whether an edit answers.
+"""Train `data/models/kedit-scope`: the upper layers and the heads of the reader that judges whether an edit answers.
 
     python scripts/train_scope_verifier.py --data ../shared/data --minutes 90
 
@@ -28,6 +28,7 @@ from kedit_memory.shipped import scope_verifier
 
 BATCH = 64
 REMEMBERED = 200_000  # texts, some 30 kB each
+_TOLD = ("seed", "learning_rate", "pairs", "seconds", "averaged_with", "glance_pairs")  # of an earlier training
 AVERAGE = 0.999  # how much of the running mean of the weights stays at each step; the mean is what is saved
 
 
@@ -36,8 +37,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the public sets")
     parser.add_argument("--output", type=Path, default=scope_verifier())
-    parser.add_argument("--minutes", type=float, default=90.0)
+    parser.add_argument("--minutes", type=float, default=90.0, help="0 to teach the glance alone")
     parser.add_argument("--learning-rate", type=float, default=2e-4)
+    parser.add_argument("--average", type=Path, help="folder of a trained one whose weights and these are averaged")
+    parser.add_argument("--glances", type=int, default=600, help="steps that teach which pairs need no reading")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=21)
     parser.add_argument("--start", type=Path, help="folder of a trained one to go on from")
@@ -49,13 +52,26 @@ def main() -> None:
     encoder.eval()  # dropout would double the time of a step
     network = ReaderNetwork(upper_layers(encoder), encoder.config.hidden_size)
     if arguments.start:
-        network.load_state_dict({k: v.float() for k, v in load_file(arguments.start / WEIGHTS).items()})
-    texts = Texts(tokenizer, encoder.to(torch.bfloat16), remembered=REMEMBERED)
-    train(network, texts, pairs(arguments.data, arguments.seed), arguments)
+        found = network.load_state_dict(
+            {k: v.float() for k, v in load_file(arguments.start / WEIGHTS).items()}, strict=False
+        )
+        if any(not name.startswith("glance") for name in (*found.missing_keys, *found.unexpected_keys)):
+            parser.error(f"{arguments.start} holds another network: {found}")
+    texts = Texts(tokenizer, encoder, remembered=REMEMBERED)
+    stream = pairs(arguments.data, arguments.seed)
+    record: dict[str, Any] = {}
+    if arguments.minutes:
+        network, record = train(network, texts, stream, arguments)
+    if arguments.average:
+        record["averaged_with"] = average(network, arguments.average)
+    record |= glance(network, texts, stream, arguments.glances)
+    save(network, arguments, record)
 
 
-def train(network: ReaderNetwork, texts: Texts, stream: Iterator[Labelled], arguments: argparse.Namespace) -> None:
-    """Run to the end of the time, in bfloat16 where it may be, and save the running mean of the weights."""
+def train(
+    network: ReaderNetwork, texts: Texts, stream: Iterator[Labelled], arguments: argparse.Namespace
+) -> tuple[ReaderNetwork, dict[str, Any]]:
+    """Run to the end of the time, in bfloat16 where it may be: the running mean of the weights, and what was done."""
     network.eval()
     mean = copy.deepcopy(network)
     weights = list(network.parameters())
@@ -84,7 +100,43 @@ def train(network: ReaderNetwork, texts: Texts, stream: Iterator[Labelled], argu
         chosen = next(batches)
         if step % 500 == 0:
             save(mean, arguments, {"pairs": seen, "seconds": round(time.monotonic() - started), "loss": running})
-    save(mean, arguments, {"pairs": seen, "seconds": round(time.monotonic() - started), "loss": running})
+    return mean, {"pairs": seen, "seconds": round(time.monotonic() - started), "loss": running}
+
+
+def glance(network: ReaderNetwork, texts: Texts, stream: Iterator[Labelled], steps: int) -> dict[str, Any]:
+    """Teach the head after the first upper layers to say what the whole reader will; nothing else changes."""
+    head = [*network.glance_hidden.parameters(), *network.glance_score.parameters()]
+    optimizer = torch.optim.AdamW(head, lr=2e-3, weight_decay=0.01)
+    batches = _batches(stream)
+    running = 0.5
+    for step in range(steps):
+        batch = batch_of([pair for pair, _ in next(batches)], texts)
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            begun = network.begun(batch)
+            taught = network.finished(batch, begun).float().sigmoid()
+        loss = functional.binary_cross_entropy_with_logits(network.glance(batch, begun), taught)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        for group in optimizer.param_groups:
+            group["lr"] = 2e-3 * (1 - step / steps)
+        running = 0.99 * running + 0.01 * loss.item()
+        if step % 50 == 0:
+            print(f"glance {step} loss {running:.4f}", flush=True)
+    return {"glance_pairs": steps * BATCH, "glance_loss": running}
+
+
+@torch.no_grad()
+def average(network: ReaderNetwork, folder: Path) -> str:
+    """Put the mean of a network and of a trained one in its place (Wortsman et al. 2022); the other one's hash.
+
+    Of two stages of one training the mean judges what is unlike the training pairs better than either.
+    """
+    others = load_file(folder / WEIGHTS)
+    for name, weight in network.state_dict().items():
+        if name in others:
+            weight.copy_((weight + others[name].float()) / 2)
+    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
 
 
 @torch.no_grad()
@@ -132,7 +184,7 @@ def save(network: ReaderNetwork, arguments: argparse.Namespace, record: dict[str
 def _runs(folder: Path) -> list[dict[str, Any]]:
     """The trainings that made a folder, the first one first."""
     made = json.loads((folder / CONFIG).read_text())
-    return [*made.get("earlier", []), {name: made[name] for name in ("seed", "learning_rate", "pairs", "seconds")}]
+    return [*made.get("earlier", []), {name: made[name] for name in _TOLD if name in made}]
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ import copy
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -35,13 +36,17 @@ CONFIG = "config.json"
 WEIGHTS = PAIR_WEIGHTS
 LOWER = 2  # layers that read a text alone
 TURNS, QUESTION, WORDING, ANSWER = range(4)  # what a token belongs to
+GIVEN_UP = 0.05  # the chance at a glance below which a pair is not read on, and has that chance as its score
 LENGTHS = {TURNS: 64, QUESTION: 64, WORDING: 96, ANSWER: 32}  # tokens that are read of each
 _FROM_ITS_END = (TURNS, QUESTION)  # where a longer text is read from its end, which asks
 _CHARACTERS = 8  # of a token at most that are tokenized of a long text
 _CONTROL = re.compile(r"\[(MASK|SEP|CLS|PAD|UNK)\]")  # what the encoder's tokenizer would not read as words
 _BATCH = 64
 _REMEMBERED = 3_000  # texts, some 30 kB each
-_FEATURES = 6
+_COSINES, _OVERLAP = 2, 4
+_FEATURES = _COSINES + _OVERLAP
+_FIRST = 2  # upper layers after which a pair is given up that has no chance
+_GLANCE = 64  # hidden units that judge it
 
 
 class Pair(NamedTuple):
@@ -58,6 +63,7 @@ class Pair(NamedTuple):
     turns: tuple[str, ...] = ()
 
 
+Item = TypeVar("Item")
 Side: TypeAlias = tuple[tuple[int, str], ...]  # the texts on one side of a pair, each with the part that it is
 
 
@@ -77,12 +83,16 @@ class Text(NamedTuple):
     raw: dict[int, str]
 
 
-class Read(NamedTuple):
-    """A text with its states after the lower layers and after all, each of shape (tokens, width), in half precision."""
+@dataclass
+class Read:
+    """A text with its states after the lower layers, of shape (tokens, width), in half precision.
+
+    `last` are those after all layers, which only the cosines need; None until they are asked for.
+    """
 
     text: Text
     states: torch.Tensor
-    last: torch.Tensor
+    last: torch.Tensor | None = None
 
 
 def in_half_precision() -> AbstractContextManager[Any]:
@@ -141,10 +151,12 @@ class ReaderNetwork(nn.Module):
         self.plain_hidden = nn.Linear(_FEATURES, 16)
         self.plain = nn.Linear(16, 1)
         self.cosine = nn.Linear(1, 1)
-        with torch.no_grad():  # training begins as the cosine alone, with the slope that fits it
+        self.glance_hidden = nn.Linear(3 * width + _OVERLAP, _GLANCE)
+        self.glance_score = nn.Linear(_GLANCE, 1)
+        with torch.no_grad():  # training begins as the cosine alone, with the slope that fits it, and gives up nothing
             for one in (self.part, self.shared, self.named):
                 one.weight.zero_()
-            for zeroed in (self.score, self.plain):
+            for zeroed in (self.score, self.plain, self.glance_score):
                 zeroed.weight.zero_()
                 zeroed.bias.zero_()
             self.cosine.weight.fill_(10.0)
@@ -152,27 +164,50 @@ class ReaderNetwork(nn.Module):
 
     def forward(self, batch: "Batch") -> torch.Tensor:
         """Logits of shape (pairs,)."""
+        return self.finished(batch, self.begun(batch))
+
+    def begun(self, batch: "Batch") -> torch.Tensor:
+        """The states after the first of the upper layers, shape (pairs, tokens, width)."""
         states = batch.states + self.part(batch.parts.clamp(min=0)) * (batch.parts >= 0).unsqueeze(-1)
         states = states + self.shared(batch.shared) + self.named(batch.named)
-        bias = (1.0 - batch.mask[:, None, None, :].to(states.dtype)) * torch.finfo(torch.float32).min / 2
-        for layer in self.upper:
-            states = layer(states, bias)
-        with torch.autocast("cpu", enabled=False):  # in half precision the sum would be told in steps of 1%
-            return self._judged(batch, states.float())
+        return _passed(self.upper[:_FIRST], states, batch.mask)
 
-    def _judged(self, batch: "Batch", states: torch.Tensor) -> torch.Tensor:
-        means = [
-            (states * chosen).sum(1) / chosen.sum(1).clamp(min=1)
-            for chosen in (
-                (batch.parts == QUESTION).unsqueeze(-1).to(states.dtype),
-                (batch.parts == WORDING).unsqueeze(-1).to(states.dtype),
-                batch.mask.unsqueeze(-1).to(states.dtype),
-            )
-        ]
-        read = self.score(torch.tanh(self.hidden(torch.cat(means, dim=1))))
-        plain = self.plain(torch.relu(self.plain_hidden(batch.features))) + self.cosine(batch.features[:, :1])
-        logits: torch.Tensor = (read + plain).squeeze(-1)
-        return logits
+    def glance(self, batch: "Batch", begun: torch.Tensor) -> torch.Tensor:
+        """Logits of shape (pairs,) from the first upper layers alone, without cosines: which pairs are not read on."""
+        with torch.autocast("cpu", enabled=False):
+            told = torch.cat([*_means(batch, begun.float()), batch.overlap], dim=1)
+            logits: torch.Tensor = self.glance_score(torch.tanh(self.glance_hidden(told))).squeeze(-1)
+            return logits
+
+    def finished(self, batch: "Batch", begun: torch.Tensor) -> torch.Tensor:
+        """Logits of shape (pairs,), from the states after the first upper layers."""
+        states = _passed(self.upper[_FIRST:], begun, batch.mask)
+        with torch.autocast("cpu", enabled=False):  # in half precision the sum would be told in steps of 1%
+            read = self.score(torch.tanh(self.hidden(torch.cat(_means(batch, states.float()), dim=1))))
+            features = torch.cat([batch.cosines, batch.overlap], dim=1)
+            plain = self.plain(torch.relu(self.plain_hidden(features))) + self.cosine(batch.cosines[:, :1])
+            logits: torch.Tensor = (read + plain).squeeze(-1)
+            return logits
+
+
+def _passed(layers: Iterable[nn.Module], states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """States, shape (texts, tokens, width), after some layers; `mask` is where there is a token."""
+    bias = (1.0 - mask[:, None, None, :].to(states.dtype)) * torch.finfo(torch.float32).min / 2
+    for layer in layers:
+        states = layer(states, bias)
+    return states
+
+
+def _means(batch: "Batch", states: torch.Tensor) -> list[torch.Tensor]:
+    """The mean state of the question, of the wording and of all tokens, each of shape (pairs, width)."""
+    return [
+        (states * chosen).sum(1) / chosen.sum(1).clamp(min=1)
+        for chosen in (
+            (batch.parts == QUESTION).unsqueeze(-1).to(states.dtype),
+            (batch.parts == WORDING).unsqueeze(-1).to(states.dtype),
+            batch.mask.unsqueeze(-1).to(states.dtype),
+        )
+    ]
 
 
 class Batch(NamedTuple):
@@ -184,8 +219,9 @@ class Batch(NamedTuple):
         shared: 1 where the other text has the token, too, shape (pairs, tokens).
         named: 1 where the token is part of the subject's name, shape (pairs, tokens).
         mask: where there is a token, shape (pairs, tokens).
-        features: shape (pairs, 6): cosine without the subject, cosine, shares of the question's and of the wording's
-            tokens that the other has, whether both name the subject, whether turns came before.
+        overlap: shape (pairs, 4): shares of the question's and of the wording's tokens that the other has, whether both
+            name the subject, whether turns came before.
+        cosines: of the texts without the subject, and whole, shape (pairs, 2); zeros where they are not known yet.
     """
 
     states: torch.Tensor
@@ -193,7 +229,21 @@ class Batch(NamedTuple):
     shared: torch.Tensor
     named: torch.Tensor
     mask: torch.Tensor
-    features: torch.Tensor
+    overlap: torch.Tensor
+    cosines: torch.Tensor
+
+    def only(self, rows: torch.Tensor) -> "Batch":
+        """Some of the pairs, no longer than the longest of them."""
+        width = int(self.mask[rows].sum(1).max())
+        return Batch(
+            states=self.states[rows, :width],
+            parts=self.parts[rows, :width],
+            shared=self.shared[rows, :width],
+            named=self.named[rows, :width],
+            mask=self.mask[rows, :width],
+            overlap=self.overlap[rows],
+            cosines=self.cosines[rows],
+        )
 
 
 class Texts:
@@ -236,31 +286,39 @@ class Texts:
             result.append(Text(tuple(ids), tuple(parts), tuple(spans), dict(side)))
         return result
 
+    def last(self, reads: Sequence[Read]) -> list[torch.Tensor]:
+        """The states of each text after all layers, shape (tokens, width), in half precision."""
+        waiting = list({id(read): read for read in reads if read.last is None}.values())
+        for group in _groups(waiting, lambda read: len(read.text.ids)):
+            states = pad_sequence([read.states for read in group], batch_first=True).float()
+            last = self._through(states, [len(read.text.ids) for read in group], slice(LOWER, None))
+            for row, read in enumerate(group):
+                read.last = last[row, : len(read.text.ids)].clone()
+        return [read.last for read in reads if read.last is not None]
+
+    @torch.no_grad()
     def _read(self, texts: Sequence[Text]) -> list[Read]:
         result: dict[int, Read] = {}
-        order = sorted(range(len(texts)), key=lambda place: len(texts[place].ids))
-        for start in range(0, len(order), _BATCH):
-            places = order[start : start + _BATCH]
-            states, last = self._through([texts[place].ids for place in places])
-            for row, place in enumerate(places):
-                length = len(texts[place].ids)
-                result[place] = Read(texts[place], states[row, :length].clone(), last[row, :length].clone())
+        for group in _groups(range(len(texts)), lambda place: len(texts[place].ids)):
+            ids = pad_sequence([torch.tensor(texts[place].ids) for place in group], batch_first=True)
+            states = self._encoder.embeddings(input_ids=ids)  # type: ignore[operator]
+            lower = self._through(states, [len(texts[place].ids) for place in group], slice(LOWER))
+            for row, place in enumerate(group):
+                result[place] = Read(texts[place], lower[row, : len(texts[place].ids)].clone())
         return [result[place] for place in range(len(texts))]
 
     @torch.no_grad()
-    def _through(self, many: Sequence[tuple[int, ...]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """States after the lower layers and after all, shape (texts, tokens, width), in half precision."""
-        ids = pad_sequence([torch.tensor(one) for one in many], batch_first=True)
-        mask = pad_sequence([torch.ones(len(one)) for one in many], batch_first=True)
+    def _through(self, states: torch.Tensor, lengths: Sequence[int], layers: slice) -> torch.Tensor:
+        """States of padded texts after some layers, shape (texts, tokens, width), in half precision."""
+        mask = torch.arange(states.shape[1])[None] < torch.tensor(lengths)[:, None]
         with in_half_precision():
-            states = self._encoder.embeddings(input_ids=ids)  # type: ignore[operator]
-            bias = ((1.0 - mask) * torch.finfo(torch.float32).min / 2)[:, None, None, :].to(states.dtype)
-            middle = states
-            for place, layer in enumerate(self._encoder.encoder.layer):  # type: ignore[union-attr,arg-type]
-                states = layer(states, bias)
-                if place + 1 == LOWER:
-                    middle = states
-        return middle.half(), states.half()
+            return _passed(self._encoder.encoder.layer[layers], states, mask).half()  # type: ignore[union-attr,index]
+
+
+def _groups(items: Iterable[Item], length: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """The items in groups of like length, so that little is padded."""
+    ordered = sorted(items, key=length)
+    return (ordered[start : start + _BATCH] for start in range(0, len(ordered), _BATCH))
 
 
 def sides(pair: Pair) -> tuple[Side, Side]:
@@ -278,28 +336,22 @@ def _plain(text: str, part: int) -> str:
 
 
 def batch_of(pairs: Sequence[Pair], texts: Texts) -> Batch:
-    """Pairs as the network takes them."""
+    """Pairs as the network takes them, all of it."""
     rows = _rows(pairs, texts)
-    lengths = torch.tensor([len(row.parts) for row in rows])
-    return Batch(
-        states=pad_sequence([row.states for row in rows], batch_first=True).float(),
-        parts=pad_sequence([torch.tensor(row.parts) for row in rows], batch_first=True, padding_value=-1),
-        shared=pad_sequence([torch.tensor(row.shared) for row in rows], batch_first=True),
-        named=pad_sequence([torch.tensor(row.named) for row in rows], batch_first=True),
-        mask=torch.arange(int(lengths.max()))[None] < lengths[:, None],
-        features=torch.stack([row.features for row in rows]),
-    )
+    return _batch(rows)._replace(cosines=_cosines(rows, texts))
 
 
 class _Row(NamedTuple):
-    states: torch.Tensor
-    parts: tuple[int, ...]
+    """A pair as it is read: both texts, and for each token of both what `Batch` says of it."""
+
+    asked: Read
+    edit: Read
     shared: list[int]
-    named: list[int]
-    features: torch.Tensor
+    named: list[list[int]]
+    overlap: list[float]
 
 
-def _rows(pairs: Sequence[Pair], texts: "Texts") -> list[_Row]:
+def _rows(pairs: Sequence[Pair], texts: Texts) -> list[_Row]:
     read = texts.of([side for pair in pairs for side in sides(pair)])
     return [_row(pair, asked, edit) for pair, asked, edit in zip(pairs, read[::2], read[1::2], strict=True)]
 
@@ -310,25 +362,43 @@ def _row(pair: Pair, asked: Read, edit: Read) -> _Row:
     if not both_named:
         named = [[0] * len(one) for one in named]
     shared = [_shared(asked.text, edit.text), _shared(edit.text, asked.text)]
-    whole = _mean(asked, QUESTION) @ _mean(edit, WORDING)
-    rest = _mean(asked, QUESTION, named[0]) @ _mean(edit, WORDING, named[1]) if both_named else whole
-    features = torch.tensor(
-        [
-            float(rest),
-            float(whole),
-            _share(asked.text, QUESTION, shared[0]),
-            _share(edit.text, WORDING, shared[1]),
-            float(both_named),
-            float(TURNS in asked.text.raw),
-        ]
+    overlap = [
+        _share(asked.text, QUESTION, shared[0]),
+        _share(edit.text, WORDING, shared[1]),
+        float(both_named),
+        float(TURNS in asked.text.raw),
+    ]
+    return _Row(asked, edit, shared[0] + shared[1], named, overlap)
+
+
+def _batch(rows: Sequence[_Row]) -> Batch:
+    """The rows side by side; their cosines are not known yet."""
+    parts = [row.asked.text.parts + row.edit.text.parts for row in rows]
+    lengths = torch.tensor([len(one) for one in parts])
+    states = [torch.cat([row.asked.states, row.edit.states]) for row in rows]
+    return Batch(
+        states=pad_sequence(states, batch_first=True).float(),
+        parts=pad_sequence([torch.tensor(one) for one in parts], batch_first=True, padding_value=-1),
+        shared=pad_sequence([torch.tensor(row.shared) for row in rows], batch_first=True),
+        named=pad_sequence([torch.tensor(row.named[0] + row.named[1]) for row in rows], batch_first=True),
+        mask=torch.arange(int(lengths.max()))[None] < lengths[:, None],
+        overlap=torch.tensor([row.overlap for row in rows]),
+        cosines=torch.zeros(len(rows), _COSINES),
     )
-    return _Row(
-        states=torch.cat([asked.states, edit.states]),
-        parts=asked.text.parts + edit.text.parts,
-        shared=shared[0] + shared[1],
-        named=named[0] + named[1],
-        features=features,
-    )
+
+
+def _cosines(rows: Sequence[_Row], texts: Texts) -> torch.Tensor:
+    """The cosines of each pair's texts, without their subject and whole, shape (pairs, 2)."""
+    last = texts.last([read for row in rows for read in (row.asked, row.edit)])
+    found = []
+    for row, asked, edit in zip(rows, last[::2], last[1::2], strict=True):
+        whole = _mean(row.asked.text, asked, QUESTION) @ _mean(row.edit.text, edit, WORDING)
+        rest = whole
+        if any(row.named[0]):
+            first = _mean(row.asked.text, asked, QUESTION, row.named[0])
+            rest = first @ _mean(row.edit.text, edit, WORDING, row.named[1])
+        found.append([float(rest), float(whole)])
+    return torch.tensor(found).reshape(-1, _COSINES)
 
 
 def _named(text: Text, names: Sequence[str]) -> list[int]:
@@ -359,11 +429,11 @@ def _share(text: Text, part: int, shared: Sequence[int]) -> float:
     return sum(chosen) / max(1, len(chosen))
 
 
-def _mean(read: Read, part: int, marks: Sequence[int] = ()) -> torch.Tensor:
+def _mean(text: Text, last: torch.Tensor, part: int, marks: Sequence[int] = ()) -> torch.Tensor:
     """The mean of the last states of a part, without what is marked unless all is; of length 1, shape (width,)."""
-    whole = [place for place, one in enumerate(read.text.parts) if one == part] or [0]
+    whole = [place for place, one in enumerate(text.parts) if one == part] or [0]
     rest = [place for place in whole if not marks[place]] if marks else whole
-    return nn.functional.normalize(read.last[rest or whole].float().mean(0), dim=0)
+    return nn.functional.normalize(last[rest or whole].float().mean(0), dim=0)
 
 
 def upper_layers(encoder: nn.Module) -> nn.ModuleList:
@@ -396,20 +466,32 @@ class ScopeReader:
 
     def likeness(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """For each pair the plain encoder's cosine of its texts without their subject, shape (pairs,)."""
-        return np.array([float(row.features[0]) for row in _rows(pairs, self._texts)], np.float32)
+        with torch.inference_mode():
+            return _cosines(_rows(pairs, self._texts), self._texts)[:, 0].numpy().astype(np.float32)
 
     def scores(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """For each pair the probability that the edit answers the question; shape (pairs,)."""
         result = np.empty(len(pairs), np.float32)
-        order = sorted(range(len(pairs)), key=lambda place: len(pairs[place].question) + len(pairs[place].wording))
         with torch.inference_mode():
-            for start in range(0, len(order), _BATCH):
-                places = order[start : start + _BATCH]
-                batch = batch_of([pairs[place] for place in places], self._texts)
-                with in_half_precision():
-                    logits = self._network(batch)
-                result[places] = logits.sigmoid().numpy()
+            for places in _groups(range(len(pairs)), lambda place: len(pairs[place].question + pairs[place].wording)):
+                result[places] = self._read([pairs[place] for place in places]).numpy()
         return result
+
+    def _read(self, pairs: Sequence[Pair]) -> torch.Tensor:
+        """Probabilities of shape (pairs,); most pairs of a search have no chance, and are not read to the end."""
+        rows = _rows(pairs, self._texts)
+        batch = _batch(rows)
+        with in_half_precision():
+            begun = self._network.begun(batch)
+        scores: torch.Tensor = self._network.glance(batch, begun).sigmoid()
+        likely = (scores >= GIVEN_UP).nonzero().squeeze(1)
+        if len(likely):
+            cosines = _cosines([rows[place] for place in likely.tolist()], self._texts)
+            left = batch.only(likely)._replace(cosines=cosines)
+            with in_half_precision():
+                logits = self._network.finished(left, begun[likely, : left.mask.shape[1]])
+            scores[likely] = logits.sigmoid()
+        return scores
 
 
 def _fill(network: ReaderNetwork, weights: dict[str, torch.Tensor]) -> None:

@@ -41,7 +41,9 @@ def test_each_script_has_its_section_and_each_promise_its_verdict(tmp_path, monk
     assert text.index("## The decision about scope") < text.index("## Passages")
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     assert "| kedit, 100,000 | seconds/p99/nothing_linked/decision | 4.00 ms |  | 9 | ≤ 60.00 ms | reached |" in lines
-    assert "| kedit, 10,000 | seconds/p99/nothing_linked/decision | 70.00 ms |  | 9 |  |  |" in lines  # promised of others
+    assert (
+        "| kedit, 10,000 | seconds/p99/nothing_linked/decision | 70.00 ms |  | 9 |  |  |" in lines
+    )  # promised of others
     assert "| zipf_1000000 | seconds/build | 1,900 s |  | 9 | ≤ 1,800 s | **missed** |" in lines
     assert "2,000 MB" in text
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from kedit_memory.errors import ModelError
+from kedit_memory.models import reader
 from kedit_memory.models.reader import (
     QUESTION,
     TURNS,
@@ -78,7 +79,7 @@ def test_turns_are_read_before_the_question_and_do_not_count_as_its_words(texts:
     assert len(read(texts, pair, TURNS, "named")) > 0
     assert sum(read(texts, pair, TURNS, "named")) > 0
     alone = batch_of([pair._replace(turns=())], texts)
-    assert torch.equal(batch_of([pair], texts).features[0, 2], alone.features[0, 2])
+    assert torch.equal(batch_of([pair], texts).overlap[0, 0], alone.overlap[0, 0])
 
 
 def test_a_long_question_keeps_its_end_and_a_long_statement_its_beginning(texts: Texts) -> None:
@@ -90,7 +91,7 @@ def test_a_long_question_keeps_its_end_and_a_long_statement_its_beginning(texts:
 @settings(max_examples=30, deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60), st.lists(st.text(min_size=1, max_size=8), max_size=3))
 def test_any_texts_and_any_names_can_be_read(texts: Texts, one: str, other: str, names: list[str]) -> None:
-    assert torch.isfinite(batch_of([Pair(one, other, names=tuple(names))], texts).features).all()
+    assert torch.isfinite(batch_of([Pair(one, other, names=tuple(names))], texts).cosines).all()
 
 
 def test_untrained_it_is_the_cosine(texts: Texts) -> None:
@@ -98,7 +99,7 @@ def test_untrained_it_is_the_cosine(texts: Texts) -> None:
     network = ReaderNetwork(upper_layers(encoder), encoder.config.hidden_size).eval()
     batch = batch_of([Pair("Who wrote Emma?", "By whom is Emma?"), Pair("Who wrote Emma?", "Where is Oslo?")], texts)
     with torch.no_grad():
-        assert torch.allclose(network(batch), 10 * batch.features[:, 0] - 7, atol=1e-5)
+        assert torch.allclose(network(batch), 10 * batch.cosines[:, 0] - 7, atol=1e-5)
 
 
 def test_paraphrases_score_above_other_relations(shipped: ScopeReader) -> None:
@@ -119,6 +120,26 @@ def test_a_score_does_not_depend_on_its_company(shipped: ScopeReader) -> None:
     together = shipped.scores(pairs)
     assert together == pytest.approx([shipped.scores([pair])[0] for pair in pairs], abs=1e-3)
     assert shipped.scores([]).shape == (0,)
+
+
+def test_what_is_given_up_at_a_glance_had_no_chance(shipped: ScopeReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ("Who penned Emma?", "How long is Emma?", "Can I bring my dog?", "What is the rent?", "Who sells tea?")
+    stored = ("Who wrote Emma?", "Dogs stay for 20 euros a night.", "Tea is sold by Ann Berg.", "Where is Oslo?")
+    pairs = [Pair(one, other) for one in asked for other in stored]
+    quick = shipped.scores(pairs)
+    given_up = quick < reader.GIVEN_UP
+    monkeypatch.setattr(reader, "GIVEN_UP", 0.0)
+    whole = shipped.scores(pairs)
+    assert 4 < given_up.sum() < len(pairs) - 2
+    assert whole[given_up].max() < 0.2
+    assert quick[~given_up] == pytest.approx(whole[~given_up], abs=1e-3)
+
+
+def test_before_it_has_learnt_to_glance_it_gives_nothing_up(texts: Texts) -> None:
+    _, encoder = base_model()
+    network = ReaderNetwork(upper_layers(encoder), encoder.config.hidden_size).eval()
+    batch = batch_of([Pair("Who wrote Emma?", "Where is Oslo?")], texts)
+    assert float(network.glance(batch, network.begun(batch)).sigmoid()) > reader.GIVEN_UP
 
 
 def write(folder: Path, config: dict[str, object], weights: dict[str, torch.Tensor]) -> Path:

@@ -30,7 +30,7 @@ from kedit_memory.routing.verify import ScopeVerifier
 
 METHOD = "router"
 PARTS = (TEST, CALIBRATING)  # what may be asked; the training part is what the verifier has seen
-_FITTING = 150  # questions of a kind that simple methods get their threshold on, at most
+_FITTING = 60  # questions of a kind that simple methods get their threshold on, at most
 _BATCH = 1000  # edits stored, and questions asked, between two lines of progress
 
 ABLE = ("no_verifier",)  # of the methods beside the router, those that have a threshold of their own
