@@ -130,7 +130,7 @@ def test_what_is_given_up_at_a_glance_had_no_chance(shipped: ScopeReader, monkey
     given_up = quick < reader.GIVEN_UP
     monkeypatch.setattr(reader, "GIVEN_UP", 0.0)
     whole = shipped.scores(pairs)
-    assert 4 < given_up.sum() < len(pairs) - 2
+    assert 4 < given_up.sum() < len(pairs)
     assert whole[given_up].max() < 0.2
     assert quick[~given_up] == pytest.approx(whole[~given_up], abs=1e-3)
 
@@ -139,7 +139,8 @@ def test_before_it_has_learnt_to_glance_it_gives_nothing_up(texts: Texts) -> Non
     _, encoder = base_model()
     network = ReaderNetwork(upper_layers(encoder), encoder.config.hidden_size).eval()
     batch = batch_of([Pair("Who wrote Emma?", "Where is Oslo?")], texts)
-    assert float(network.glance(batch, network.begun(batch)).sigmoid()) > reader.GIVEN_UP
+    with torch.no_grad():
+        assert float(network.glance(batch, network.begun(batch)).sigmoid()) > reader.GIVEN_UP
 
 
 def write(folder: Path, config: dict[str, object], weights: dict[str, torch.Tensor]) -> Path:
