@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import scope_pairs
 
+from kedit_memory.evaluation.everyday import everyday_examples
 from kedit_memory.evaluation.scope.cases import TRAINING, ScopeSet
 from kedit_memory.evaluation.scope.examples import Example, examples_of
 from kedit_memory.evaluation.scope.made import contrasted, made_examples, varied_example
@@ -26,10 +27,11 @@ from kedit_memory.records import Vectors
 
 Labelled = tuple[Pair, float]
 
-FACTS, MADE, SENTENCES, STRANGERS = "facts", "made", "sentences", "strangers"
+FACTS, MADE, EVERYDAY, SENTENCES, STRANGERS = "facts", "made", "everyday", "sentences", "strangers"
 SHARES = {
-    FACTS: 0.30, MADE: 0.18, SENTENCES: 0.16, STRANGERS: 0.06, "qamr": 0.03, "policies": 0.01, "long_answers": 0.05,
-    "followups": 0.05, "hwu64": 0.03, "banking77": 0.06, "bitext": 0.01, "dstc9_faq": 0.07, "gptcache": 0.01,
+    FACTS: 0.30, MADE: 0.15, EVERYDAY: 0.08, SENTENCES: 0.16, STRANGERS: 0.06, "qamr": 0.03, "policies": 0.01,
+    "long_answers": 0.05, "followups": 0.05, "hwu64": 0.03, "banking77": 0.06, "bitext": 0.01,
+    "dstc9_faq": 0.07, "gptcache": 0.01,
 }  # fmt: skip
 STATED = 0.25  # of the facts whose prompt is the beginning of a sentence are stored as the sentence
 STRANGE = 0.04  # of examples put a question beside the edit of another one
@@ -49,6 +51,7 @@ def pairs(data: Path, seed: int) -> Iterator[Labelled]:
     sets = {name: SETS[name](data) for name in SHARES if name in SETS}
     sources = {name: _of_set(one, random.Random(f"{name}:{seed}")) for name, one in sets.items()}
     sources[MADE] = made_examples(random.Random(seed))
+    sources[EVERYDAY] = everyday_examples(random.Random(seed), TRAINING)
     sources[SENTENCES] = sentence_examples(data, random.Random(seed), _nearest_texts)
     sources[STRANGERS] = _strangers(list(sets.values()), random.Random(seed))
     turns = [example.turns for example in islice(sources["followups"], 2000) if example.turns]

@@ -55,12 +55,12 @@ class Template:
     @property
     def about(self) -> str:
         """The type of name that it has, "" where it has none."""
-        slots = (slot for wording in self.wordings for slot in _SLOT.findall(wording))
-        return next((slot for slot in slots if slot in invented.TYPES), "")
+        every = (slot for wording in self.wordings for slot in slots(wording))
+        return next((slot for slot in every if slot in invented.TYPES), "")
 
     def fill(self, rng: random.Random, part: str, *, named: str | None = None) -> Filled:
         """The template with invented names and sampled values; `named` is the name of its subject, if that is given."""
-        filler = _Filler(rng, part)
+        filler = Filler(rng, part)
         if named is not None and self.about:
             filler.known[self.about] = named
         values = self._values(filler)
@@ -79,7 +79,7 @@ class Template:
             statements=tuple(tuple(t for t, s in zip(row, states, strict=True) if s) for row in texts),
         )
 
-    def _values(self, filler: "_Filler") -> list[str]:
+    def _values(self, filler: "Filler") -> list[str]:
         if self.values.startswith("["):
             return self.values[1:-1].split("|")
         if " | " in self.values:
@@ -88,8 +88,14 @@ class Template:
         return list(dict.fromkeys(drawn))[:_VALUES]
 
 
-class _Filler:
-    """Fills slots, the same one with the same text within one filled template."""
+def slots(text: str) -> list[str]:
+    """The slots of a text, in order."""
+    found: list[str] = _SLOT.findall(text)
+    return found
+
+
+class Filler:
+    """Fills slots, the same one with the same text; `known` are those that it has filled."""
 
     def __init__(self, rng: random.Random, part: str) -> None:
         self.rng, self.part = rng, part
