@@ -1,6 +1,6 @@
 """Matters of everyday life that people store, each with wordings that ask for it and with questions that only seem to.
 
-The file of `data/everyday` holds them; it is for training, so no report reads it.
+The file of `data/everyday` holds them; it is for training: no report reads it.
 """
 
 import random
