@@ -109,6 +109,35 @@ def test_statements_are_sentences_that_can_stand_alone(tmp_path: Path) -> None:
     assert one == statements_set(tmp_path)
 
 
+def test_what_is_elsewhere_is_asked_of_an_article_of_which_nothing_is_stored(tmp_path: Path) -> None:
+    titles = [name for n in range(1000) if part_by_hash(name := f"Unit {n}", trains=True) == TEST][:3]
+
+    def article(title: str, what: str) -> dict[str, Any]:
+        text = f"The {what} of Ashby Manor was built in 1932. The {what} of Ashby Manor burned down in a storm."
+        question = {"question": f"When was the {what} of Ashby Manor built?", "answers": [{"text": "1932"}]}
+        return {"title": title, "paragraphs": [{"context": text, "qas": [question]}]}
+
+    data = [article(title, what) for title, what in zip(titles, ("gate", "chapel", "tower"), strict=True)]
+    write(tmp_path / "squad" / "squad1.1_dev_from_explorer.json", {"data": data})
+    write(tmp_path / "squad2_dev" / "squad2.0_dev_from_explorer.json", {"data": []})
+    one = statements_set(tmp_path)
+    assert not any("tower" in edit.prompt for edit in one.edits)
+    assert {question for question, _ in asked(one, "other_article")} == {"When was the tower of Ashby Manor built?"}
+
+
+def test_a_question_that_another_stored_sentence_may_answer_is_left_out(tmp_path: Path) -> None:
+    garden(tmp_path, named(TEST))
+    path = tmp_path / "squad" / "squad1.1_dev_from_explorer.json"
+    told = json.loads(path.read_text("utf-8"))
+    text = "The gate of the walled garden was forged by Dora Wick."
+    again = {"context": text, "qas": [{"question": "Whose work is the gate?", "answers": [{"text": "Dora Wick"}]}]}
+    told["data"][0]["paragraphs"].append(again)
+    write(path, told)
+    one = statements_set(tmp_path)
+    assert text in {edit.prompt for edit in one.edits}
+    assert not asked(one, "same_paragraph")
+
+
 def test_a_question_that_does_not_say_what_it_is_about_is_not_trained_on(tmp_path: Path) -> None:
     garden(tmp_path, named(TRAINING))
     one = statements_set(tmp_path)

@@ -448,7 +448,7 @@ def outside(asked: Sequence[OpenQuestion], edits: Iterable[ScopeEdit]) -> list[O
 
     An edit covers one that names its subject and whose answer was the edit's own before it was made: "in what year was
     Nikola Tesla born", of 1856, where a birth year of Nikola Tesla is stored. A statement may cover one whose answer
-    and half of whose words are in it.
+    and two of whose words, or half of them, are in it.
     """
     truths: dict[str, set[str]] = defaultdict(set)
     statements: dict[str, list[tuple[str, frozenset[str]]]] = defaultdict(list)  # by each of their words
@@ -468,11 +468,13 @@ def outside(asked: Sequence[OpenQuestion], edits: Iterable[ScopeEdit]) -> list[O
 
 
 def _stated(asked: OpenQuestion, statements: Mapping[str, Sequence[tuple[str, frozenset[str]]]]) -> bool:
-    """Whether a statement holds an answer and half of the words of the question."""
+    """Whether a statement holds an answer and two of the words of the question, or half of them."""
     own = frozenset(words(asked.text))
     answers = [f" {normalise(answer)} " for answer in asked.answers]
     near = {one for word in own for one in statements.get(word, ())}
-    return any(2 * len(own & held) >= len(own) and any(answer in text for answer in answers) for text, held in near)
+    return any(
+        len(own & held) >= min(2, len(own) / 2) and any(answer in text for answer in answers) for text, held in near
+    )
 
 
 def _same_answer(asked: OpenQuestion, truths: Iterable[str]) -> bool:

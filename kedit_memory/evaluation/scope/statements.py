@@ -16,6 +16,8 @@ from kedit_memory.evaluation.scope.paragraphs import Asked, alike, answering, cu
 NearTexts: TypeAlias = Callable[[Sequence[str], Sequence[str]], Sequence[Sequence[int]]]
 
 _NEAREST = 4  # sentences of other paragraphs beside a question
+_ASIDE = 6  # of so many articles one is left out of the store
+_TWO = 2  # words that a question shares with a sentence that may answer it
 _STORED = 2  # sentences of a paragraph at most, and never all that answer a question
 
 
@@ -31,19 +33,33 @@ class _Paragraph:
 def statements_set(data: Path, *, seed: int = 1) -> ScopeSet:
     """Sentences of SQuAD (Rajpurkar et al. 2016) and the questions of SQuAD 2.0 (Rajpurkar, Jia and Liang 2018).
 
-    One or two sentences of a paragraph are stored, so that its other questions have no edit. A question whose names are
-    not in its sentence ("When did it open?" is not what was asked) is of a kind of its own, and not trained on.
+    One or two sentences of a paragraph are stored, so that its other questions have no edit; of some articles none. A
+    question whose names are not in its sentence ("When did it open?" is not what was asked) is of a kind of its own,
+    and not trained on.
     """
     builder = SetBuilder("statements", seed)
-    kept = [_stored(builder, one) for one in _paragraphs(data)]
-    free: dict[str, list[tuple[str, Asked]]] = defaultdict(list)  # by part, articles and questions without an edit
+    paragraphs = _paragraphs(data)
+    aside = _articles_aside(paragraphs)
+    kept = [_stored(builder, one) for one in paragraphs if one.article not in aside]
+    strange: dict[str, list[Asked]] = defaultdict(list)  # by part, the questions of articles of which nothing is stored
+    for left in (one for one in paragraphs if one.article in aside):
+        strange[part_by_hash(left.article, trains=True)] += [asked for asked in left.asked if asked.answers]
+    told: dict[str, list[str]] = defaultdict(list)  # what is stored of each article
     for one in kept:
-        free[one.part] += [(one.paragraph.article, asked) for asked in one.free()]
+        told[one.paragraph.article] += one.stored()
     for one in kept:
         _covered(builder, one)
-        _not_covered(builder, one)
-        _elsewhere(builder, one, free[one.part])
+        _not_covered(builder, one, told[one.paragraph.article])
+        _elsewhere(builder, one, strange[one.part])
     return builder.finished()
+
+
+def _articles_aside(paragraphs: Sequence[_Paragraph]) -> set[str]:
+    """Of each part the third article and every sixth after it, of which nothing is stored."""
+    by_part: dict[str, list[str]] = defaultdict(list)
+    for article in dict.fromkeys(one.article for one in paragraphs):
+        by_part[part_by_hash(article, trains=True)].append(article)
+    return {article for articles in by_part.values() for article in articles[2::_ASIDE]}
 
 
 def _paragraphs(data: Path) -> list[_Paragraph]:
@@ -72,11 +88,13 @@ class _Kept:
     def part(self) -> str:
         return part_by_hash(self.paragraph.article, trains=True)
 
+    def stored(self) -> list[str]:
+        """The sentences that are edits."""
+        return [self.paragraph.found[place] for place in self.edits]
+
     def free(self) -> list[Asked]:
         """The questions that only sentences answer which are not stored."""
-        stored = [self.paragraph.found[place] for place in self.edits]
-        others = (asked for place, found in self.answered.items() if place not in self.edits for asked in found)
-        return [asked for asked in others if not any(holds(sentence, asked.answers) for sentence in stored)]
+        return [asked for place, found in self.answered.items() if place not in self.edits for asked in found]
 
 
 def _stored(builder: SetBuilder, one: _Paragraph) -> _Kept:
@@ -104,11 +122,12 @@ def _covered(builder: SetBuilder, one: _Kept) -> None:
                 builder.case("question" if clear else "question_unnamed", edit, asked.question, covered=True)
 
 
-def _not_covered(builder: SetBuilder, one: _Kept) -> None:
-    """The paragraph's other questions, each of the stored sentence that is most like it."""
+def _not_covered(builder: SetBuilder, one: _Kept, told: Sequence[str]) -> None:
+    """Other questions, which nothing stored of the article answers, each of the stored sentence that is likest."""
     found = one.paragraph.found
     others = [("unanswerable", asked) for asked in one.paragraph.asked if not asked.answers]
-    for kind, asked in (*others, *(("same_paragraph", asked) for asked in one.free())):
+    others += [("same_paragraph", asked) for asked in one.free() if not any(_may_answer(each, asked) for each in told)]
+    for kind, asked in others:
         nearest = max(one.edits, key=partial(_alike, found, asked.question), default=None)
         if nearest is not None and alike(asked.question, found[nearest]):
             builder.case(kind, one.edits[nearest], asked.question, covered=False)
@@ -118,11 +137,15 @@ def _alike(found: Sequence[str], question: str, place: int) -> int:
     return alike(question, found[place])
 
 
-def _elsewhere(builder: SetBuilder, one: _Kept, free: Sequence[tuple[str, Asked]]) -> None:
-    """A question about another article for each edit."""
-    strange = [asked.question for article, asked in free if article != one.paragraph.article]
+def _may_answer(sentence: str, asked: Asked) -> bool:
+    """Whether an answer stands in a sentence, with two words of the question."""
+    return alike(asked.question, sentence) >= _TWO and holds(sentence, asked.answers)
+
+
+def _elsewhere(builder: SetBuilder, one: _Kept, strange: Sequence[Asked]) -> None:
+    """A question about an article of which nothing is stored, for each edit."""
     for edit in one.edits.values() if strange else ():
-        builder.case("other_article", edit, builder.rng.choice(strange), covered=False)
+        builder.case("other_article", edit, builder.rng.choice(strange).question, covered=False)
 
 
 def sentence_examples(data: Path, rng: random.Random, nearest: NearTexts) -> Iterator[Example]:
