@@ -20,6 +20,16 @@ def is_name(subject: str, *texts: str) -> bool:
     return plain == subject or not any(_has_plain(text, plain) for text in texts)
 
 
+def may_be_name(subject: str, prompt: str) -> bool:
+    """Whether a subject that is no name for certain is written as one may be: "Life is a Dream", "Vidas robadas".
+
+    A word but its first has a capital, or it stands with its own within a sentence of the prompt.
+    """
+    later = _WORD.findall(subject)[1:]
+    within = re.search(rf"(?<=[\w,'] ){re.escape(subject)}(?!\w)", prompt)
+    return any(letter.isupper() for word in later for letter in word) or bool(within and subject[:1].isupper())
+
+
 def is_unnamed(subject: str | None, *texts: str) -> bool:
     """Whether a question may mean an edit without naming its subject: there is none, or it is no name."""
     return not subject or not is_name(subject, *texts)

@@ -3,11 +3,13 @@
 A stratum is what can be seen of the two without a model that judges: how the edit was found, and what the texts hold.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from kedit_memory.memory.subjects import may_be_name
 from kedit_memory.routing.foreign import is_foreign
 from kedit_memory.routing.guard.values import values_in
 from kedit_memory.routing.question import EXACT, FUZZY, LINKED, UNLINKED, Candidate, Question
+from kedit_memory.words import words
 
 FOREIGN = "foreign"
 DIALOGUE = "dialogue"
@@ -33,8 +35,22 @@ def stratum_of(question: Question, candidate: Candidate) -> str:
 
 
 def may_answer(question: Question, candidate: Candidate) -> bool:
-    """Whether a score counts at all: what reads English judges no question in another language by its meaning alone."""
-    return candidate.found != UNLINKED or not is_foreign(question.text)
+    """Whether a score counts at all.
+
+    What reads English judges no question in another language by its meaning alone. And where an edit is about what may
+    be a name, a question about it has a word of that.
+    """
+    if candidate.found != UNLINKED:
+        return True
+    edit = candidate.match.edit
+    if edit.subject and may_be_name(edit.subject, edit.prompt) and not _calls(question, edit.names):
+        return False
+    return not is_foreign(question.text)
+
+
+def _calls(question: Question, names: Iterable[str]) -> bool:
+    said = {word for text in (question.text, *question.turns) for word in words(text)}
+    return any(word in said for name in names for word in words(name))
 
 
 def _fitting(question: Question, candidate: Candidate) -> Iterator[str]:

@@ -47,9 +47,9 @@ FOREIGN = [
 ]
 
 
-def candidate(found=LINKED, *, prompt="Who leads Acme?", target="Ann Berg", key=None):
+def candidate(found=LINKED, *, prompt="Who leads Acme?", target="Ann Berg", key=None, subject="Acme"):
     edit = Edit(
-        id="e1", kind=Kind.INSERTION, prompt=prompt, target=target, statement=target, subject="Acme", radius=0.6,
+        id="e1", kind=Kind.INSERTION, prompt=prompt, target=target, statement=target, subject=subject, radius=0.6,
         created_at="2026-01-01",
     )  # fmt: skip
     return Candidate(match=Match(edit=edit, key=key or prompt, distance=0.5, radius=0.6), found=found)
@@ -98,3 +98,21 @@ def test_of_a_foreign_question_only_what_it_names_counts():
     foreign = replace(QUESTION, text="Wer leitet Acme heute?")
     assert [may_answer(foreign, candidate(found)) for found in (EXACT, LINKED, FUZZY, UNLINKED)] == [True] * 3 + [False]
     assert may_answer(QUESTION, candidate(UNLINKED))
+
+
+@pytest.mark.parametrize(
+    ("subject", "prompt", "counts"),
+    [
+        ("Life is a Dream", "The original language of Life is a Dream is", False),
+        ("Vidas robadas", "The language of Vidas robadas is", False),
+        ("Vidas robadas", "Vidas robadas, written in", True),
+        ("parental leave", "How long is parental leave?", True),
+        ("The language of rivers", "The language of rivers is", True),
+    ],
+)
+def test_a_question_has_a_word_of_what_may_be_a_name(subject, prompt, counts):
+    found = candidate(UNLINKED, subject=subject, prompt=prompt)
+    asked = replace(QUESTION, text="What is the language of Stolen Hours?")
+    assert may_answer(asked, found) is counts
+    assert may_answer(replace(asked, turns=(f"Tell me about {subject}.",)), found)
+    assert may_answer(replace(asked, text=f"Where does one read {subject.split()[-1]}?"), found)
