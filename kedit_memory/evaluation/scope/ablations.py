@@ -13,7 +13,7 @@ from kedit_memory.routing.question import LINKED, Candidate, Judged, Question
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.verify import MOST_FREE, PairScorer, ScopeVerifier
 
-_NEAR = 256  # rows of questions multiplied at once
+_NEAR = 256  # questions at once
 
 
 class LightTier:
@@ -57,7 +57,10 @@ def without_link(
         Question(text=text, as_of=None, namespace=DEFAULT_NAMESPACE, candidates=candidates)
         for text, candidates in zip(questions, found, strict=True)
     ]
-    best = [weighed[0] if weighed else None for weighed in verifier.weigh(asked)]
+    weighed = [
+        one for start in range(0, len(asked), _NEAR) for one in verifier.weigh(asked[start : start + _NEAR])
+    ]  # some at a time: the reader remembers few texts
+    best = [one[0] if one else None for one in weighed]
     return [
         Verdict(edit=one.match.edit.id, score=one.score, fires=False)
         if one
