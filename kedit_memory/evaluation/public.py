@@ -37,6 +37,8 @@ _FOLDERS = {
         "bitext_customer_support",
         "dstc9_knowledge",
     ),
+    "contrast": ("squad", "squad2_dev", "qamr", "counterfact", "zsre", "dstc9_knowledge"),
+    "invariance": ("squad", "squad2_dev", "qamr", "counterfact", "zsre", "dstc9_knowledge"),
     "policies": ("or_sharc", "conditionalqa"),
     "long_answers": ("selqa", "boolq", "lfrqa_sample", "medquad_sample"),
     "followups": ("canard_dev", "trec_cast", "gecor_camrest"),
