@@ -11,6 +11,7 @@ import scope_wordings
 
 from kedit_memory.errors import InvalidInputError, NotFoundError
 from kedit_memory.evaluation import negatives
+from kedit_memory.evaluation.public import sources_of
 from kedit_memory.evaluation.scope.cases import (
     CALIBRATING,
     TEST,
@@ -377,3 +378,15 @@ def test_a_unit_is_always_of_the_same_part() -> None:
     assert TRAINING not in measured
     assert abs(measured[CALIBRATING] / 4000 - 0.4) < 0.03
     assert part_by_hash("Harbour rules", trains=True) == part_by_hash("harbour RULES", trains=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "of"),
+    [
+        ("contrast", ("statements", "qamr", "counterfact", "zsre", "dstc9_faq")),
+        ("invariance", ("statements", "qamr", "counterfact", "zsre", "dstc9_faq")),
+        ("mixed", ("counterfact", "pararel", "lre", "statements", "qamr", "policies", "support")),
+    ],
+)
+def test_the_data_of_a_set_of_sets_are_those_of_all(name, of, tmp_path):
+    assert set(sources_of(name, tmp_path)) == {folder for one in of for folder in sources_of(one, tmp_path)}
