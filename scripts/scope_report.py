@@ -41,6 +41,7 @@ GROUPS = {
     "invariance": ("invariance",),
     "dialogue": ("followups",),
     "languages": ("languages", "covid_faq_de"),
+    "mixed": ("mixed",),
 }  # fmt: skip
 REST = "other"
 
