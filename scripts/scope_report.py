@@ -210,7 +210,7 @@ def draw(measurements: Iterable[Measurement], folder: Path) -> dict[str, Path]:
     """A picture of each group whose runs hold curves: coverage against false fires, router and cosine of each set."""
     groups: dict[str, list[Measurement]] = {}
     for one in measurements:
-        if one.curves:
+        if any(coverage for _, coverage in one.curves.get(OWN, ())):  # a set may be asked in its own words alone
             groups.setdefault(one.group, []).append(one)
     drawn = {}
     for group in sorted(groups, key=[*GROUPS, REST].index):

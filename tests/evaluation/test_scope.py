@@ -367,6 +367,12 @@ def test_the_report_is_made_from_rows(stored: Stored, tmp_path: Path, monkeypatc
     assert "Where" not in target.read_text("utf-8")
 
 
+def test_a_set_that_is_asked_in_its_own_words_alone_has_no_picture(tmp_path: Path) -> None:
+    one = scope_report.Measurement(command="", rows=[{"dataset": "mixed"}], curves={"router": [[0.0, 0.0], [0.1, 0.0]]})
+    assert scope_report.draw([one], tmp_path) == {}
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_broken_line_of_rows_is_named(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text('{"task": "x"}\n{', "utf-8")
     with pytest.raises(SystemExit, match=r"rows\.jsonl, line 2: no JSON"):
