@@ -34,7 +34,7 @@ from bench_memory import questions
 from kedit_memory.evaluation.report import table
 from kedit_memory.evaluation.rows import Row, Run, describe_run, document
 from kedit_memory.evaluation.scope.cases import TEST
-from kedit_memory.evaluation.templates import templates
+from kedit_memory.evaluation.templates import STATES, templates
 from kedit_memory.memory.encoding import load_by_name
 from kedit_memory.memory.memory import EditMemory
 from kedit_memory.memory.store import Rows
@@ -102,7 +102,7 @@ def _steps(run: Run, arguments: argparse.Namespace) -> Iterator[Row]:
 def _stated(count: int) -> Iterator[tuple[str, str]]:
     """Statements of templates, about invented things, each with a question that it answers."""
     rng = random.Random(1)
-    stating = [one for one in templates(TEST) if any(text.startswith("= ") for text in one.wordings)]
+    stating = [one for one in templates(TEST) if any(text.startswith(STATES) for text in one.wordings)]
     told: set[str] = set()
     while len(told) < count:
         filled = rng.choice(stating).fill(rng, TEST)

@@ -18,7 +18,7 @@ from kedit_memory.evaluation.everyday import everyday_examples
 from kedit_memory.evaluation.scope.cases import TRAINING, ScopeSet
 from kedit_memory.evaluation.scope.examples import Example, examples_of
 from kedit_memory.evaluation.scope.made import contrasted, made_examples, varied_example
-from kedit_memory.evaluation.scope.nearest import near_edits
+from kedit_memory.evaluation.scope.nearest import near_edits, nearest_first
 from kedit_memory.evaluation.scope.sets import SETS
 from kedit_memory.evaluation.scope.statements import sentence_examples
 from kedit_memory.models.encoder import minilm
@@ -109,11 +109,7 @@ def _strangers(many: Sequence[ScopeSet], rng: random.Random) -> Iterator[Example
 
 def _nearest(asked: Vectors, held: Vectors) -> list[list[int]]:
     """For each vector of `asked` the places of the nearest of `held`, nearest first, at most `NEAR`."""
-    found: list[list[int]] = []
-    for start in range(0, len(asked), 512):
-        near = asked[start : start + 512] @ held.T
-        found += np.argsort(-near, axis=1, kind="stable")[:, :NEAR].tolist()
-    return found
+    return [row[:NEAR].tolist() for row in nearest_first(asked, held)]
 
 
 def _nearest_texts(questions: Sequence[str], texts: Sequence[str]) -> list[list[int]]:

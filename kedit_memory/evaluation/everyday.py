@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from functools import cache
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation import invented
 from kedit_memory.evaluation.scope.examples import Example
-from kedit_memory.evaluation.templates import Filler, slots
+from kedit_memory.evaluation.templates import STATES, Filler, blocks, type_named
 from kedit_memory.shipped import data_folder
 
 _COVERED = 0.45  # of the examples
 _STATED = 0.4  # of the edits are stored as a sentence
-_STATES, _OTHER = "= ", "! "
+_OTHER = "! "  # what a question begins with that asks for something else
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +30,7 @@ class Matter:
     @property
     def about(self) -> str:
         """The type of name that all wordings have; "" where they have none."""
-        return next((slot for slot in slots(self.wordings[0]) if slot in invented.TYPES), "")
+        return type_named(self.wordings[:1])
 
 
 def everyday_examples(rng: random.Random, part: str) -> Iterator[Example]:
@@ -62,12 +61,7 @@ def matters() -> tuple[Matter, ...]:
     Raises:
         InvalidInputError: a block cannot be read.
     """
-    file = data_folder() / "everyday" / "training.txt"
-    blocks = (
-        [line.strip() for line in block.splitlines() if line.strip() and not line.startswith("#")]
-        for block in file.read_text("utf-8").split("\n\n")
-    )
-    return tuple(_read(lines) for lines in blocks if lines)
+    return tuple(map(_read, blocks(data_folder() / "everyday" / "training.txt")))
 
 
 def _read(lines: list[str]) -> Matter:
@@ -76,13 +70,13 @@ def _read(lines: list[str]) -> Matter:
 
     matter = Matter(
         answers=tuple(one.strip() for one in lines[0].removeprefix("=>").split(" | ")),
-        wordings=tuple(line for line in lines[1:] if not line.startswith((_STATES, _OTHER))),
-        stated=begun(_STATES),
+        wordings=tuple(line for line in lines[1:] if not line.startswith((STATES, _OTHER))),
+        stated=begun(STATES),
         others=begun(_OTHER),
     )
     if not lines[0].startswith("=>") or len(matter.wordings) < 2 or not (matter.stated and matter.others):
         raise InvalidInputError(
             f"no matter: {' / '.join(lines)!r}; the first line is `=> answers`, then come two or more wordings, one or "
-            f"more sentences that begin with {_STATES!r}, and one or more other questions that begin with {_OTHER!r}"
+            f"more sentences that begin with {STATES!r}, and one or more other questions that begin with {_OTHER!r}"
         )
     return matter

@@ -23,26 +23,19 @@ _FOLDERS = {
     "gptcache": ("gptcache_mock",),
     "quora": ("quora_question_pairs",),
     "statements": ("squad", "squad2_dev"),
-    "mixed": (
-        "counterfact",
-        "pararel",
-        "relations_lre",
-        "squad",
-        "squad2_dev",
-        "qamr",
-        "or_sharc",
-        "conditionalqa",
-        "hwu64",
-        "banking77_train",
-        "bitext_customer_support",
-        "dstc9_knowledge",
-    ),
-    "contrast": ("squad", "squad2_dev", "qamr", "counterfact", "zsre", "dstc9_knowledge"),
-    "invariance": ("squad", "squad2_dev", "qamr", "counterfact", "zsre", "dstc9_knowledge"),
     "policies": ("or_sharc", "conditionalqa"),
     "long_answers": ("selqa", "boolq", "lfrqa_sample", "medquad_sample"),
     "followups": ("canard_dev", "trec_cast", "gecor_camrest"),
     "languages": ("squad", "xquad_ml", "mlake", "mzsre", "mintaka_dev", "qald9_plus", "parakqc"),
+}
+
+
+_MINED = ("statements", "qamr", "counterfact", "zsre", "dstc9_faq")
+# Sets that are made of others.
+_MADE_OF = {
+    "contrast": _MINED,
+    "invariance": _MINED,
+    "mixed": ("counterfact", "pararel", "lre", "statements", "qamr", "policies", "support"),
 }
 
 
@@ -105,4 +98,5 @@ def sources_of(dataset: str, data: Path | None) -> tuple[Path, ...]:
     if dataset == WORLD or data is None:
         return (world_folder(),)
     name = dataset.removesuffix("_one_wording")
-    return tuple(data / folder for folder in _FOLDERS.get(name, (name,)))
+    folders = (folder for one in _MADE_OF.get(name, (name,)) for folder in _FOLDERS.get(one, (one,)))
+    return tuple(data / folder for folder in folders)

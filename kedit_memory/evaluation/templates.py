@@ -6,9 +6,10 @@ same; with two values they do not, however alike they look. The files of `data/c
 
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation import invented, lexicons
@@ -19,7 +20,7 @@ _SLOT = re.compile(r"\{([^{}]+)\}")
 _NUMBERS = re.compile(r"(\d+)\.\.(\d+)(?:/(\d+))?")
 _AN = re.compile(r"\b([Aa]) (?=8|11\b|18\b|1[18],)")
 _TWICE = re.compile(r"\b(my|his|her|your|our|their|the) the ", re.IGNORECASE)
-_STATES = "= "  # what a wording begins with that is a statement
+STATES = "= "  # what a wording begins with that is a statement
 _VALUES = 3  # drawn for a template whose values are not written out
 
 
@@ -55,8 +56,7 @@ class Template:
     @property
     def about(self) -> str:
         """The type of name that it has, "" where it has none."""
-        every = (slot for wording in self.wordings for slot in slots(wording))
-        return next((slot for slot in every if slot in invented.TYPES), "")
+        return type_named(self.wordings)
 
     def fill(self, rng: random.Random, part: str, *, named: str | None = None) -> Filled:
         """The template with invented names and sampled values; `named` is the name of its subject, if that is given."""
@@ -69,7 +69,7 @@ class Template:
             [filler.fill(_chosen(wording, place), {"v": value, "a": answer}) for wording in self.wordings]
             for place, (value, answer) in enumerate(zip(values, answers, strict=True))
         ]
-        states = [wording.startswith(_STATES) for wording in self.wordings]
+        states = [wording.startswith(STATES) for wording in self.wordings]
         return Filled(
             kind=self.kind,
             template=self.wordings[0],
@@ -103,7 +103,7 @@ class Filler:
 
     def fill(self, text: str, values: Mapping[str, str]) -> str:
         """A wording with its slots filled."""
-        filled = _AN.sub(r"\1n ", self.filled(text.removeprefix(_STATES), values))
+        filled = _AN.sub(r"\1n ", self.filled(text.removeprefix(STATES), values))
         filled = _TWICE.sub(r"\1 ", filled)
         return filled[:1].upper() + filled[1:]
 
@@ -185,6 +185,19 @@ def _chosen(wording: str, place: int) -> str:
     return _CHOICE.sub(lambda found: found[1].split("|")[place], wording)
 
 
+def type_named(wordings: Iterable[str]) -> str:
+    """The type of name that wordings have a slot for, the first of several; "" where they have none."""
+    every = (slot for wording in wordings for slot in slots(wording))
+    return next((slot for slot in every if slot in invented.TYPES), "")
+
+
+def blocks(file: Path) -> Iterator[list[str]]:
+    """The blocks of a file that blank lines divide, each in its lines; comments, and blocks of comments alone, are left out."""
+    for block in file.read_text("utf-8").split("\n\n"):
+        if lines := [line.strip() for line in block.splitlines() if line.strip() and not line.startswith("#")]:
+            yield lines
+
+
 @cache
 def templates(part: str) -> tuple[Template, ...]:
     """The templates of a part, `training`, `calibration` or `test`.
@@ -194,9 +207,8 @@ def templates(part: str) -> tuple[Template, ...]:
     """
     kind = ""
     found: list[Template] = []
-    for block in (data_folder() / "contrast" / f"{part}.txt").read_text("utf-8").split("\n\n"):
-        lines = [line.strip() for line in block.splitlines() if line.strip() and not line.startswith("#")]
-        if lines and lines[0].startswith("[[") and lines[0].endswith("]]"):
+    for lines in blocks(data_folder() / "contrast" / f"{part}.txt"):
+        if lines[0].startswith("[[") and lines[0].endswith("]]"):
             kind = lines.pop(0)[2:-2]
         if lines:
             found.append(_read(kind, lines))

@@ -4,12 +4,15 @@ A stratum is what can be seen of the two without a model that judges: how the ed
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from kedit_memory.memory.subjects import may_be_name
 from kedit_memory.routing.foreign import is_foreign
 from kedit_memory.routing.guard.values import values_in
 from kedit_memory.routing.question import EXACT, FUZZY, LINKED, UNLINKED, Candidate, Question
 from kedit_memory.words import words
+
+_REMEMBERED = 64  # texts: those of a question are compared with each of its candidates
 
 FOREIGN = "foreign"
 DIALOGUE = "dialogue"
@@ -49,8 +52,13 @@ def may_answer(question: Question, candidate: Candidate) -> bool:
 
 
 def _calls(question: Question, names: Iterable[str]) -> bool:
-    said = {word for text in (question.text, *question.turns) for word in words(text)}
-    return any(word in said for name in names for word in words(name))
+    said = [_words(text) for text in (question.text, *question.turns)]
+    return any(word in one for name in names for word in words(name) for one in said)
+
+
+@lru_cache(_REMEMBERED)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(words(text))
 
 
 def _fitting(question: Question, candidate: Candidate) -> Iterator[str]:

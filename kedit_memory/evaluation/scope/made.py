@@ -56,9 +56,8 @@ def made_examples(rng: random.Random) -> Iterator[Example]:
     while True:
         template = rng.choice(kinds[rng.choice(tuple(kinds))])
         example = _made(template, about, rng)
-        if example is not None and rng.random() < _NARROWED:
-            example = _narrowed(example, rng)
         if example is not None:
+            example = _narrowed(example, rng) if rng.random() < _NARROWED else example
             yield varied_example(example, rng) if rng.random() < _VARIED else example
 
 

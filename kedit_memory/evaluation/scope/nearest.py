@@ -3,9 +3,10 @@
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kedit_memory.evaluation.scope.cases import ScopeEdit, ScopeSet
 from kedit_memory.evaluation.scope.doubts import doubted
@@ -26,13 +27,17 @@ def near_edits(one: ScopeSet, vectors: Vectors, count: int) -> dict[int, list[in
     found: dict[int, list[int]] = {}
     for fellows in places.values():
         among = vectors[fellows]  # (fellows, dim)
-        for start in range(0, len(fellows), _BATCH):
-            order = np.argsort(-(vectors[fellows[start : start + _BATCH]] @ among.T), axis=1, kind="stable")
-            for place, row in zip(fellows[start : start + _BATCH], order, strict=True):
-                near = (fellows[at] for at in row.tolist())
-                others = (other for other in near if not _one_unit(one.edits[place], one.edits[other]))
-                found[place] = [other for other, _ in zip(others, range(count), strict=False)]
+        for place, row in zip(fellows, nearest_first(among, among), strict=True):
+            near = (fellows[at] for at in row.tolist())
+            others = (other for other in near if not _one_unit(one.edits[place], one.edits[other]))
+            found[place] = [other for other, _ in zip(others, range(count), strict=False)]
     return found
+
+
+def nearest_first(asked: Vectors, held: Vectors) -> Iterator[NDArray[np.intp]]:
+    """For each vector of `asked`, (asked, dim), the places of those of `held`, nearest first; all of unit length."""
+    for start in range(0, len(asked), _BATCH):
+        yield from np.argsort(-(asked[start : start + _BATCH] @ held.T), axis=1, kind="stable")
 
 
 def _one_unit(one: ScopeEdit, other: ScopeEdit) -> bool:

@@ -29,6 +29,11 @@ class _Paragraph:
     found: list[str]
     asked: tuple[Asked, ...]
 
+    @property
+    def part(self) -> str:
+        """The part of its article."""
+        return part_by_hash(self.article, trains=True)
+
 
 def statements_set(data: Path, *, seed: int = 1) -> ScopeSet:
     """Sentences of SQuAD (Rajpurkar et al. 2016) and the questions of SQuAD 2.0 (Rajpurkar, Jia and Liang 2018).
@@ -43,7 +48,7 @@ def statements_set(data: Path, *, seed: int = 1) -> ScopeSet:
     kept = [_stored(builder, one) for one in paragraphs if one.article not in aside]
     strange: dict[str, list[Asked]] = defaultdict(list)  # by part, the questions of articles of which nothing is stored
     for left in (one for one in paragraphs if one.article in aside):
-        strange[part_by_hash(left.article, trains=True)] += [asked for asked in left.asked if asked.answers]
+        strange[left.part] += [asked for asked in left.asked if asked.answers]
     told: dict[str, list[str]] = defaultdict(list)  # what is stored of each article
     for one in kept:
         told[one.paragraph.article] += one.stored()
@@ -57,8 +62,8 @@ def statements_set(data: Path, *, seed: int = 1) -> ScopeSet:
 def _articles_aside(paragraphs: Sequence[_Paragraph]) -> set[str]:
     """Of each part the third article and every sixth after it, of which nothing is stored."""
     by_part: dict[str, list[str]] = defaultdict(list)
-    for article in dict.fromkeys(one.article for one in paragraphs):
-        by_part[part_by_hash(article, trains=True)].append(article)
+    for article, part in {one.article: one.part for one in paragraphs}.items():
+        by_part[part].append(article)
     return {article for articles in by_part.values() for article in articles[2::_ASIDE]}
 
 
@@ -86,7 +91,7 @@ class _Kept:
 
     @property
     def part(self) -> str:
-        return part_by_hash(self.paragraph.article, trains=True)
+        return self.paragraph.part
 
     def stored(self) -> list[str]:
         """The sentences that are edits."""
@@ -104,11 +109,10 @@ def _stored(builder: SetBuilder, one: _Paragraph) -> _Kept:
         if place is not None:
             answered[place].append(asked)
     usable = [place for place in answered if stands_alone(one.found[place])]
-    part = part_by_hash(one.article, trains=True)
     edits: dict[int, int] = {}
     for place in builder.rng.sample(usable, min(_STORED, len(usable), max(1, len(answered) - 1))):
         sentence = one.found[place]
-        edit = builder.add(ScopeEdit(prompt=sentence, target=sentence, part=part))
+        edit = builder.add(ScopeEdit(prompt=sentence, target=sentence, part=one.part))
         if edit is not None:
             edits[place] = edit
     return _Kept(paragraph=one, answered=answered, edits=edits)
@@ -159,7 +163,7 @@ def sentence_examples(data: Path, rng: random.Random, nearest: NearTexts) -> Ite
     others: list[tuple[str, str]] = []
     impossible: list[tuple[str, str]] = []
     stored: list[str] = []
-    paragraphs = [one for one in _paragraphs(data) if part_by_hash(one.article, trains=True) == TRAINING]
+    paragraphs = [one for one in _paragraphs(data) if one.part == TRAINING]
     for one in paragraphs:
         usable = [place for place, sentence in enumerate(one.found) if stands_alone(sentence)]
         stored += [one.found[place] for place in usable]
