@@ -192,7 +192,7 @@ def type_named(wordings: Iterable[str]) -> str:
 
 
 def blocks(file: Path) -> Iterator[list[str]]:
-    """The blocks of a file that blank lines divide, each in its lines; comments, and blocks of comments alone, are left out."""
+    """The blocks of a file that blank lines divide, each in its lines; without comments, and without empty ones."""
     for block in file.read_text("utf-8").split("\n\n"):
         if lines := [line.strip() for line in block.splitlines() if line.strip() and not line.startswith("#")]:
             yield lines
