@@ -24,12 +24,10 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scope_questions import add_drawing, drawn_sets, for_stack, say, stored
+
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.negatives import misspelt
-from kedit_memory.evaluation.public import background_of
-from kedit_memory.evaluation.scope.cases import CALIBRATING, ScopeSet
-from kedit_memory.evaluation.scope.run import Drawn, ScopePlan, draw, remember
-from kedit_memory.evaluation.scope.sets import SETS, open_questions
+from kedit_memory.evaluation.scope.run import Drawn
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.reader import ScopeReader
 from kedit_memory.records import DEFAULT_NAMESPACE
@@ -38,31 +36,22 @@ from kedit_memory.routing.certify import ALPHAS, certify
 from kedit_memory.routing.dialogue import spoken
 from kedit_memory.routing.labelled import Outcome, Scored
 from kedit_memory.routing.question import Judged
-from kedit_memory.routing.router import Router, RouterConfig
+from kedit_memory.routing.stack import Stack
 from kedit_memory.routing.strata import DESCRIPTIONS, STRATA
 from kedit_memory.routing.verify import CALIBRATION, ScopeVerifier
-from kedit_memory.shipped import scope_verifier
 
-SLIPPING = frozenset({"rephrasing", "same_subject", "negation", "mention", "prefix"})  # their label survives a slip
 BEGUN, DONE = "<!-- thresholds -->", "<!-- end of thresholds -->"  # what of the card this script writes
-IN_DIALOGUE = 0.1  # of the questions that stand alone are asked in a dialogue, too
 BATCH = 500  # questions judged between two lines of progress
 
 
 def main() -> None:
     """Judge, certify, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the public sets")
-    parser.add_argument("--verifier", type=Path, default=scope_verifier())
-    parser.add_argument("--sets", nargs="+", choices=[*SETS], default=[*SETS], metavar="SET")
+    add_drawing(parser, questions=200, strangers=300, edits=1000)
     parser.add_argument("--alphas", type=float, nargs="+", default=ALPHAS, help="false-fire rates to certify")
     parser.add_argument("--wanted", nargs="*", default=[], metavar="STRATUM=ALPHA", help="else the smallest certified")
-    parser.add_argument("--questions", type=int, default=100, help="the most of one kind from one set")
-    parser.add_argument("--open", type=int, default=100, help="questions that nobody made for a set, asked of each")
     parser.add_argument("--share", type=float, default=0.25, help="of a stratum that one set may have")
-    parser.add_argument("--edits", type=int, default=2000, help="the most of a set in its store")
     parser.add_argument("--cases", type=Path, help="a file of judged questions to write, or to read if it is there")
-    parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     model = ScopeReader.load(arguments.verifier)
     if arguments.cases is None or not arguments.cases.exists():
@@ -87,36 +76,25 @@ def judged_sets(arguments: argparse.Namespace, model: ScopeReader) -> tuple[list
     """The judged questions of all sets, and how many edits their stores held together."""
     cases: list[Scored] = []
     edits = 0
-    dialogues = dialogues_of(arguments.data, arguments.seed)
-    for place, name in enumerate(arguments.sets):
+    for name, drawn in drawn_sets(arguments):
         started = time.perf_counter()
-        one = SETS[name](arguments.data, seed=arguments.seed)
-        if not any(case.part == CALIBRATING for case in one.cases):
-            continue
-        found, stored = judged(_drawn(one, name, place, dialogues, arguments), model, name)
+        of_set = replace(drawn, questions=tuple(one for one in drawn.questions if not for_stack(one.text)))
+        found, stored = judged(of_set, model, Stack.of(arguments.verifier), name)
         cases, edits = cases + found, edits + stored
         took = time.perf_counter() - started
-        _say(f"{name}: {len(found):,} questions of {stored:,} edits in {took:.0f} s; {len(cases):,} so far")
+        say(f"{name}: {len(found):,} questions of {stored:,} edits in {took:.0f} s; {len(cases):,} so far")
     return cases, edits
 
 
-def judged(drawn: Drawn, model: ScopeReader, source: str) -> tuple[list[Scored], int]:
+def judged(drawn: Drawn, model: ScopeReader, stack: Stack | None, source: str) -> tuple[list[Scored], int]:
     """What firing the best candidate of each question would be, and how many edits were stored."""
-    with tempfile.TemporaryDirectory() as aside, EditMemory.open(Path(aside) / "store") as memory:
-        ids = remember(memory, drawn.edits, _say)
-        router = Router(
-            memory,
-            background=background_of(source),
-            verifier=ScopeVerifier(model),
-            config=RouterConfig(scope="verified"),
-        )
+    with stored(drawn, source, ScopeVerifier(model, stack=stack)) as (router, wanted):
         asked = [spoken(question.text, question.turns) for question in drawn.questions]
         found: list[Judged] = []
         for start in range(0, len(asked), BATCH):
             found += router.judge_many(asked[start : start + BATCH])
-            _say(f"{source}: judged {len(found):,} of {len(asked):,} questions")
-        wanted = [ids[q.edit] if q.covered and q.edit is not None else None for q in drawn.questions]
-        return [scored(one, want, source) for one, want in zip(found, wanted, strict=True)], len(memory)
+            say(f"{source}: judged {len(found):,} of {len(asked):,} questions")
+        return [scored(one, want, source) for one, want in zip(found, wanted, strict=True)], len(router.memory)
 
 
 def scored(one: Judged, wanted: str | None, source: str) -> Scored:
@@ -154,37 +132,6 @@ def largest_share(sizes: Sequence[int], share: float) -> int:
         if most <= share * sum(min(most, size) for size in sizes):
             return most
     return descending[-1]
-
-
-def with_slips(drawn: Drawn, seed: int) -> Drawn:
-    """The questions, and those of some kinds again with a slip in the name: what is linked by likeness alone."""
-    rng = random.Random(seed)
-    again = [
-        replace(question, text=slipped)
-        for question in drawn.questions
-        if question.edit is not None
-        and question.kind in SLIPPING
-        and (subject := drawn.edits[question.edit].subject)
-        and (slipped := misspelt(question.text, subject, rng))
-    ]
-    return replace(drawn, questions=(*drawn.questions, *again))
-
-
-def in_dialogues(drawn: Drawn, dialogues: Sequence[tuple[str, ...]], seed: int) -> Drawn:
-    """The questions, and some of those that stand alone again after the turns of a dialogue about something else."""
-    rng = random.Random(seed)
-    alone = [question for question in drawn.questions if not question.turns]
-    again = rng.sample(alone, round(IN_DIALOGUE * len(alone))) if dialogues else []
-    return replace(
-        drawn,
-        questions=(*drawn.questions, *(replace(question, turns=rng.choice(dialogues)) for question in again)),
-    )
-
-
-def dialogues_of(data: Path, seed: int) -> list[tuple[str, ...]]:
-    """What was said before the follow-ups of the calibration part."""
-    cases = SETS["followups"](data, seed=seed).cases
-    return [case.turns for case in cases if case.part == CALIBRATING and case.turns]
 
 
 def counted(cases: Iterable[Scored], kept: Iterable[Scored]) -> list[str]:
@@ -253,17 +200,6 @@ def read_cases(path: Path, fingerprint: str) -> tuple[list[Scored], int]:
     return [Scored(**row | {"outcome": Outcome(row["outcome"])}) for row in rows], head["edits"]
 
 
-def _drawn(
-    one: ScopeSet, name: str, place: int, dialogues: Sequence[tuple[str, ...]], arguments: argparse.Namespace
-) -> Drawn:
-    """The set's questions for thresholds, with slips, in dialogues, and strangers of its own."""
-    plan = ScopePlan(
-        dataset=name, edits=arguments.edits, questions=arguments.questions, part=CALIBRATING, seed=arguments.seed
-    )
-    strangers = open_questions(arguments.data, arguments.open, 1000 * arguments.seed + place)
-    return in_dialogues(with_slips(draw(one, plan, strangers), arguments.seed), dialogues, arguments.seed + place)
-
-
 def _basis(model: ScopeReader, edits: int) -> Basis:
     with tempfile.TemporaryDirectory() as aside, EditMemory.open(Path(aside)) as memory:
         encoder = memory.encoder
@@ -275,10 +211,6 @@ def _basis(model: ScopeReader, edits: int) -> Basis:
             edits=edits,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import scope_pairs
 
-from kedit_memory.evaluation.everyday import everyday_examples
 from kedit_memory.evaluation.scope.cases import TRAINING, ScopeSet
+from kedit_memory.evaluation.scope.everyday import everyday_examples
 from kedit_memory.evaluation.scope.examples import Example, examples_of
 from kedit_memory.evaluation.scope.made import contrasted, made_examples, varied_example
 from kedit_memory.evaluation.scope.nearest import near_edits, nearest_first
@@ -29,9 +29,9 @@ Labelled = tuple[Pair, float]
 
 FACTS, MADE, EVERYDAY, SENTENCES, STRANGERS = "facts", "made", "everyday", "sentences", "strangers"
 SHARES = {
-    FACTS: 0.30, MADE: 0.15, EVERYDAY: 0.08, SENTENCES: 0.16, STRANGERS: 0.06, "qamr": 0.03, "policies": 0.01,
-    "long_answers": 0.05, "followups": 0.05, "hwu64": 0.03, "banking77": 0.06, "bitext": 0.01,
-    "dstc9_faq": 0.07, "gptcache": 0.01,
+    FACTS: 0.20, MADE: 0.10, EVERYDAY: 0.30, SENTENCES: 0.14, STRANGERS: 0.05, "qamr": 0.02, "policies": 0.01,
+    "long_answers": 0.04, "followups": 0.04, "hwu64": 0.02, "banking77": 0.03, "bitext": 0.01,
+    "dstc9_faq": 0.03, "gptcache": 0.01,
 }  # fmt: skip
 STATED = 0.25  # of the facts whose prompt is the beginning of a sentence are stored as the sentence
 STRANGE = 0.04  # of examples put a question beside the edit of another one
@@ -48,10 +48,10 @@ NEAR = 12  # edits beside each that are alike and cover none of its questions
 def pairs(data: Path, seed: int) -> Iterator[Labelled]:
     """Pairs and labels without end, by the shares."""
     rng = random.Random(seed)
-    sets = {name: SETS[name](data) for name in SHARES if name in SETS}
+    sets = {name: SETS[name](data) for name in SHARES if name in SETS and name != EVERYDAY}
     sources = {name: _of_set(one, random.Random(f"{name}:{seed}")) for name, one in sets.items()}
     sources[MADE] = made_examples(random.Random(seed))
-    sources[EVERYDAY] = everyday_examples(random.Random(seed), TRAINING)
+    sources[EVERYDAY] = everyday_examples(random.Random(seed), _nearest_texts)
     sources[SENTENCES] = sentence_examples(data, random.Random(seed), _nearest_texts)
     sources[STRANGERS] = _strangers(list(sets.values()), random.Random(seed))
     turns = [example.turns for example in islice(sources["followups"], 2000) if example.turns]

@@ -4,6 +4,7 @@ from collections import Counter
 
 import calibrate_scope_verifier as script
 import pytest
+import scope_questions
 
 from kedit_memory.evaluation.scope.rows import Question
 from kedit_memory.evaluation.scope.run import Drawn
@@ -48,11 +49,11 @@ def test_questions_that_stand_alone_are_asked_in_dialogues_too():
     asked = tuple(Question(text=f"Question {n}?", kind="open", edit=None, covered=False) for n in range(20))
     after = Question(text="And then?", kind="follow_up", edit=None, covered=False, turns=("What was first?",))
     drawn = Drawn(edits=(), questions=(*asked, after))
-    again = script.in_dialogues(drawn, [("Who is it?", "Ann.")], 1).questions
+    again = scope_questions.in_dialogues(drawn, [("Who is it?", "Ann.")], 1).questions
     assert again[:21] == drawn.questions
     assert [one.turns for one in again[21:]] == [("Who is it?", "Ann.")] * 2
     assert {one.text for one in again[21:]} < {one.text for one in asked}
-    assert script.in_dialogues(drawn, [], 1) == drawn
+    assert scope_questions.in_dialogues(drawn, [], 1) == drawn
 
 
 def test_what_was_judged_is_read_as_it_was_written(tmp_path):

@@ -16,6 +16,7 @@ EMBEDDED = {
 COUNTERFACTUAL = "kedit-mini-counterfactual"  # trained to read an edit and to answer from it, as SERAC wants it
 
 PAIR_WEIGHTS = "adapter.safetensors"  # of a pair model, beside its configuration
+PAIR_STACK = "stack.json"  # what weighs its scores with distances, where it has that
 
 _FINGERPRINT_DIGITS = 12
 _LOOKS_ALIKE = 0.8  # of difflib's ratio, 1 for equal names
@@ -80,13 +81,16 @@ def _check_folder(path: Path, kind: str) -> None:
 
 
 def pair_fingerprint(folder: Path) -> str:
-    """What changes whenever the pair model in a folder may score otherwise; read from its file, without loading it.
+    """What changes whenever the pair model in a folder may score otherwise; read from its files, without loading it.
 
     Raises:
         ModelError: the folder holds none.
     """
     try:
-        return sha256_of(folder / PAIR_WEIGHTS)[:_FINGERPRINT_DIGITS]
+        digest = sha256_of(folder / PAIR_WEIGHTS)
+        if (stack := folder / PAIR_STACK).is_file():
+            digest = hashlib.sha256((digest + sha256_of(stack)).encode()).hexdigest()
+        return digest[:_FINGERPRINT_DIGITS]
     except OSError as error:
         raise ModelError(f"no scope verifier in {folder} ({error}); name its folder, or train one") from error
 

@@ -23,6 +23,18 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+# How a sentence begins that takes back what was asked before it, or turns to something else.
+_TURNS_AWAY = re.compile(
+    r"(?:(?<=[.?!…;] )|(?<=\n))(?:(?:oh|no|ah|well|ok|okay|actually)\W+)*"
+    r"(?:never ?mind|forget (?:it|that|this|about (?:it|that))|scratch that|ignore that|no,? wait|"
+    r"wait,? no|on second thoughts?|that(?:'s| is) settled|"
+    r"let(?:'s| us) change the subject|but first|anyways?,|instead,)(?!\w)",
+    re.IGNORECASE,
+)
+# A dialogue that was pasted as one message: what the user said last.
+_PASTED = re.compile(
+    r"^(?:user|human|me|q): .*\b(?:assistant|ai|bot|you|a): .*\b(?:user|human|me|q): (?=\S)", re.IGNORECASE | re.DOTALL
+)
 _CODE = re.compile(r"^\s*(```|~~~).*?(?:^\s*\1|\Z)", re.MULTILINE | re.DOTALL)
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _MARK = re.compile("[?？؟]")
@@ -133,7 +145,7 @@ def asking_parts(message: str) -> list[tuple[str, str]]:
     Raises:
         InvalidInputError: the message is empty, no text, or longer than `LONGEST_MESSAGE`.
     """
-    text = clean(message, "question", LONGEST_MESSAGE)
+    text = _still_asked(clean(message, "question", LONGEST_MESSAGE))
     short = len(text) <= SHORT
     if short and not _SEVERAL.search(text):
         return [(text, "")]
@@ -150,6 +162,18 @@ def asking_parts(message: str) -> list[tuple[str, str]]:
     chosen = asking or [place for place, (_, act) in enumerate(said) if act is Act.STATES or place == last]
     chosen = [*chosen[:_FIRST], *chosen[_FIRST:][-_LAST:]]
     return [(said[place][0][-_READ:], said[place - 1][0][-_READ:] if place else "") for place in chosen]
+
+
+def _still_asked(text: str) -> str:
+    """A message without what its writer has taken back, unless what follows leans on it."""
+    pasted = _PASTED.match(text)
+    if pasted:
+        return text[pasted.end() :]
+    found = list(_TURNS_AWAY.finditer(text.replace("’", "'")))
+    rest = text[found[-1].end() :].lstrip(" .,;:!") if found else ""
+    if not found or (rest and leaning(rest) is Leaning.WHOLLY):
+        return text
+    return text[found[-1].start() :]
 
 
 def leaning(question: str) -> Leaning:

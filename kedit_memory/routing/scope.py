@@ -159,7 +159,7 @@ class Scope:
         if not self.verifies:
             return [_by_radius(one) for one in questions]
         started = perf_counter()
-        scored = self.verifier.weigh(questions)
+        scored = self.verifier.weigh(questions, self.memory.encoder)
         found = [guarded(one, weighed) for one, weighed in zip(questions, scored, strict=True)]
         share = (perf_counter() - started) / max(1, sum(bool(one.candidates) for one in questions))
         return [

@@ -16,6 +16,7 @@ from kedit_memory.routing.bare import bare
 from kedit_memory.routing.calibration import Calibration
 from kedit_memory.routing.once import Once
 from kedit_memory.routing.question import EXACT, UNLINKED, Candidate, Question, Weighed
+from kedit_memory.routing.stack import Stack
 from kedit_memory.shipped import scope_verifier
 from kedit_memory.text import fold
 
@@ -52,14 +53,20 @@ class ScopeVerifier:
     """A reader with the thresholds of its strata: by default the shipped one with those it is shipped with.
 
     Thresholds that a store was calibrated for take their place. `unfit` says why nothing is promised for a store, which
-    then has the strictest of the thresholds for all strata.
+    then has the strictest of the thresholds for all strata. `stack` weighs a given reader's estimates with distances.
     """
 
     def __init__(
-        self, model: PairScorer | None = None, calibration: Calibration | None = None, *, unfit: str = ""
+        self,
+        model: PairScorer | None = None,
+        calibration: Calibration | None = None,
+        *,
+        unfit: str = "",
+        stack: Stack | None = None,
     ) -> None:
         self._given = model
         self._unfit = unfit
+        self._stack = Stack.of(scope_verifier()) if model is None else stack
         self._model = Once(self._load)
         self._reading = threading.RLock()  # a reader remembers texts, so one thread at a time asks it
         self.calibration = calibration or (_shipped_calibration() if model is None else None)
@@ -104,15 +111,22 @@ class ScopeVerifier:
             return f"not certified: {self._unfit}"
         return self.calibration.statement(stratum) if self.calibration else "not calibrated"
 
-    def weigh(self, questions: Sequence[Question]) -> list[list[Weighed]]:
-        """The candidates of each question with their scores, best first; one that was not read has none."""
+    def weigh(self, questions: Sequence[Question], encoder: Encoder | None = None) -> list[list[Weighed]]:
+        """The candidates of each question with their scores, best first; one that was not read has none.
+
+        `encoder` is whose distances they have; the reader alone decides where it is not the one that is known.
+        """
         asked = [(one, each) for one in questions for each in one.candidates if each.found != EXACT]
         with self._reading:
-            scores = iter(self._scores(asked))
+            read = iter(self._scores(asked))
+        stack = self._stack if self._stack and encoder and self._stack.fits(encoder) else None
         result = []
         for question in questions:
+            scores = [1.0 if one.found == EXACT else next(read) for one in question.candidates]
+            if stack:
+                scores = _stacked(stack, question.candidates, scores)
             weighed = [
-                Weighed(candidate=one, score=1.0 if one.found == EXACT else next(scores)) for one in question.candidates
+                Weighed(candidate=one, score=score) for one, score in zip(question.candidates, scores, strict=True)
             ]
             result.append(sorted(weighed, key=lambda one: -one.score))
         return result
@@ -167,6 +181,13 @@ class ScopeVerifier:
 def _shipped_calibration() -> Calibration | None:
     file = scope_verifier() / CALIBRATION
     return Calibration.from_json(file.read_text("utf-8")) if file.is_file() else None
+
+
+def _stacked(stack: Stack, candidates: Sequence[Candidate], scores: Sequence[float]) -> list[float]:
+    """The scores, those of what words and meaning found weighed with the distances."""
+    free = [place for place, one in enumerate(candidates) if one.found == UNLINKED]
+    new = dict(zip(free, stack.estimates([candidates[at] for at in free], [scores[at] for at in free]), strict=True))
+    return [new.get(place, score) for place, score in enumerate(scores)]
 
 
 def own_wording(question: str, match: Match) -> bool:

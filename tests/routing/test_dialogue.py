@@ -232,3 +232,33 @@ def test_few_sentences_of_a_very_long_message_are_read_and_soon(router):
     started = time.process_time()
     assert router.explain(message + "Who is the head of Acme?").edits
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("message", "asked"),
+    [
+        ("Who leads Acme? Never mind. How long is a marathon?", "Never mind. How long is a marathon?"),
+        ("Who leads Acme? Oh, forget it; what is seven times eight?", "Oh, forget it; what is seven times eight?"),
+        (
+            "Who leads Acme?\nScratch that, write a limerick about a goat.",
+            "Scratch that, write a limerick about a goat.",
+        ),
+        ("Who leads Acme? Never mind.", "Never mind."),
+        ("User: Who leads Acme? Assistant: I told you. User: What is seven times eight?", "What is seven times eight?"),
+    ],
+)
+def test_what_was_taken_back_is_not_asked(message: str, asked: str) -> None:
+    assert asking_parts(message)[0][0] == asked
+    assert not any("Acme" in part or "Acme" in before for part, before in asking_parts(message))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Who founded Acme? No wait, who leads it now?",
+        "Never mind the price. Who leads Acme?",
+        "I forget it, who leads Acme?",
+    ],
+)
+def test_what_is_leant_on_is_not_taken_back(message: str) -> None:
+    assert asking_parts(message)[0][0] == message

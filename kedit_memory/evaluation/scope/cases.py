@@ -31,17 +31,18 @@ _TRAINED, _FITTED = 0.60, 0.15  # shares of the units of a set that training and
 _ONLY_FITTED = 0.40  # share that calibration gets where it may not
 
 
-def part_by_hash(unit: str, *, trains: bool) -> str:
+def part_by_hash(unit: str, *, trains: bool, trained: float = _TRAINED, fitted: float = _FITTED) -> str:
     """The part of a relation, template, intent, article or dialogue, by its name: the same in every set and run.
 
-    `trains` where the licence of the set lets it train weights that are shipped.
+    `trains` where the licence of the set lets it train weights that are shipped: then training gets a share `trained`
+    of the units, calibration a share `fitted`.
     """
     place = int.from_bytes(hashlib.sha256(unit.casefold().encode()).digest()[:8]) / 2**64
     if not trains:
         return CALIBRATING if place < _ONLY_FITTED else TEST
-    if place < _TRAINED:
+    if place < trained:
         return TRAINING
-    return CALIBRATING if place < _TRAINED + _FITTED else TEST
+    return CALIBRATING if place < trained + fitted else TEST
 
 
 @dataclass(frozen=True, kw_only=True)

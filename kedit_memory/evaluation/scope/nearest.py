@@ -3,7 +3,8 @@
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from kedit_memory.evaluation.scope.cases import ScopeEdit, ScopeSet
 from kedit_memory.evaluation.scope.doubts import doubted
 from kedit_memory.records import Vectors
+
+# For each of some texts the places of those among other texts that mean nearly the same, nearest first.
+NearTexts: TypeAlias = Callable[[Sequence[str], Sequence[str]], Sequence[Sequence[int]]]
 
 _BATCH = 512
 

@@ -26,6 +26,7 @@ from kedit_memory.records import EditRequest, OnConflict, Vectors
 from kedit_memory.routing.dialogue import Dialogue, spoken
 from kedit_memory.routing.question import EXACT, Judged
 from kedit_memory.routing.router import Router, RouterConfig
+from kedit_memory.routing.stack import Stack
 from kedit_memory.routing.verify import ScopeVerifier
 
 METHOD = "router"
@@ -321,7 +322,7 @@ def _verifier(folder: Path | None) -> ScopeVerifier | None:
         return None
     from kedit_memory.models.reader import ScopeReader  # loads torch
 
-    return ScopeVerifier(ScopeReader.load(folder))
+    return ScopeVerifier(ScopeReader.load(folder), stack=Stack.of(folder))
 
 
 def _line(text: str) -> str:

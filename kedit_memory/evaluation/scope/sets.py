@@ -30,6 +30,7 @@ from kedit_memory.evaluation.scope.cases import (
     with_overlapping,
 )
 from kedit_memory.evaluation.scope.contrasts import contrast_set
+from kedit_memory.evaluation.scope.everyday import everyday_set
 from kedit_memory.evaluation.scope.faq import FAQ, dstc9_faq_set
 from kedit_memory.evaluation.scope.followups import followups_set
 from kedit_memory.evaluation.scope.intents import INTENTS
@@ -505,6 +506,7 @@ SETS: Mapping[str, Callable[..., ScopeSet]] = {
     "policies": policies_set,
     "long_answers": long_answers_set,
     "followups": followups_set,
+    "everyday": everyday_set,
     "languages": languages_set,
     **SUPPORT,
     **INTENTS,

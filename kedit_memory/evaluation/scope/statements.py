@@ -2,18 +2,16 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 from kedit_memory.evaluation.public import folder_of, read_json
 from kedit_memory.evaluation.scope.cases import TRAINING, ScopeEdit, ScopeSet, SetBuilder, part_by_hash
 from kedit_memory.evaluation.scope.examples import Example
+from kedit_memory.evaluation.scope.nearest import NearTexts
 from kedit_memory.evaluation.scope.paragraphs import Asked, alike, answering, cut, holds, names_it, stands_alone
-
-NearTexts: TypeAlias = Callable[[Sequence[str], Sequence[str]], Sequence[Sequence[int]]]
 
 _NEAREST = 4  # sentences of other paragraphs beside a question
 _ASIDE = 6  # of so many articles one is left out of the store

@@ -12,9 +12,9 @@ import numpy as np
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.routing.gate.form import FEATURES
-from kedit_memory.routing.gate.logistic import Logistic, Numbers, fit_logistic
 from kedit_memory.routing.gate.policies import GateCase, Verdict, allowed
 from kedit_memory.routing.gate.signals import Signal, Signals
+from kedit_memory.routing.logistic import Logistic, Numbers, fit_logistic
 
 RIDGE = 3.0
 _OWN_ANSWER = ("sure", "log_probability", "told")  # features of the model's own answer, 0 where it does not tell

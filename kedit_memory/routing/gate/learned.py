@@ -14,9 +14,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.routing.gate.logistic import Logistic, Numbers, fit_logistic
 from kedit_memory.routing.gate.policies import WITHOUT_UNCERTAINTY, GateCase, Verdict, allowed
 from kedit_memory.routing.gate.signals import Signal, Signals
+from kedit_memory.routing.logistic import Logistic, Numbers, fit_logistic
 
 RIDGE = 3.0
 _FEWEST = 5  # cases of a relation, below which it has no weight of its own

@@ -13,8 +13,8 @@ import numpy as np
 
 from kedit_memory import registry
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.routing.gate.logistic import Numbers
 from kedit_memory.routing.gate.signals import Signal, Signals
+from kedit_memory.routing.logistic import Numbers
 
 # A name here is a policy's module and class.
 POLICIES = {

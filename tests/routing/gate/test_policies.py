@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
-from kedit_memory.routing.gate.logistic import fit_logistic
 from kedit_memory.routing.gate.policies import (
     POLICIES,
     GateCase,
@@ -21,6 +20,7 @@ from kedit_memory.routing.gate.policies import (
 )
 from kedit_memory.routing.gate.popularity_policy import PopularityPolicy
 from kedit_memory.routing.gate.signals import Signals
+from kedit_memory.routing.logistic import fit_logistic
 
 BASE = Signals(
     words=6,

@@ -26,13 +26,16 @@ class Logistic:
         return _sigmoid(features @ np.asarray(self.weights) + self.bias)
 
 
-def fit_logistic(features: Numbers, outcomes: npt.NDArray[np.bool_], *, ridge: float) -> Logistic:
+def fit_logistic(
+    features: Numbers, outcomes: npt.NDArray[np.bool_], *, ridge: float, weights: Numbers | None = None
+) -> Logistic:
     """The weights of greatest likelihood less ridge / 2 times their squared length; the bias is not shrunk.
 
     Args:
         features: of shape (cases, features), each of about unit spread, so that the ridge weighs on all alike.
         outcomes: of shape (cases,).
         ridge: more than 0, which keeps the fit finite where classes can be parted.
+        weights: by how much each case counts, of shape (cases,); all alike where none are given.
 
     Raises:
         InvalidInputError: no cases, shapes that do not match, values that are not finite, or a ridge of 0 or less.
@@ -48,7 +51,7 @@ def fit_logistic(features: Numbers, outcomes: npt.NDArray[np.bool_], *, ridge: f
     from sklearn.linear_model import LogisticRegression  # takes a second to load, which asking does not need
 
     model = LogisticRegression(C=1 / ridge, solver="newton-cholesky", tol=_CLOSE, max_iter=_STEPS).fit(
-        features, outcomes
+        features, outcomes, sample_weight=weights
     )
     return Logistic(bias=float(model.intercept_[0]), weights=tuple(map(float, model.coef_[0])))
 
