@@ -23,6 +23,8 @@ COMMANDS = {
     "chat": "kedit_memory.cli.chat:chat",
     "ingest": "kedit_memory.cli.ingest:ingest",
     "passages": "kedit_memory.cli.passages:app",
+    "serve": "kedit_memory.cli.serve:serve",
+    "keys": "kedit_memory.cli.keys:app",
     "calibrate": "kedit_memory.cli.calibrate:app",
     "evaluate": "kedit_memory.cli.evaluate:app",
     "models": "kedit_memory.cli.models:app",
@@ -56,6 +58,8 @@ _MEANT = {
     "rebuild": "reindex repair",
     "doctor": "status config version settings",
     "models": "model download pull",
+    "serve": "server proxy start listen api",
+    "keys": "key token tokens",
 }
 
 

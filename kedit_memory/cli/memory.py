@@ -6,12 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.output import counted, edit_document, edit_line, emit, revision_document, revision_line
+from kedit_memory.cli.output import counted, edit_line, emit, revision_line
 from kedit_memory.cli.progress import step
 from kedit_memory.cli.stdin import INPUT, demand_yes, text_of
 from kedit_memory.cli.store import open_store
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
+from kedit_memory.memory.documents import edit_document, revision_document
 from kedit_memory.records import Edit, EditRequest, OnConflict
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kedit_memory.cli.progress import TELLER
-from kedit_memory.memory.rows import edit_fields
+from kedit_memory.memory.documents import edit_document
 from kedit_memory.records import Edit, Match, Revision, Status
 from kedit_memory.text import shortened, visible
 
@@ -64,11 +64,6 @@ def table_console(width: int) -> "Console":
     return wide
 
 
-def edit_document(edit: Edit) -> dict[str, Any]:
-    """An edit as a JSON object."""
-    return edit_fields(edit)
-
-
 def edit_line(edit: Edit) -> str:
     """An edit in one line; of longer texts the beginning."""
     target = "(erased)" if edit.target is None else shortened(edit.target, _WIDTH)
@@ -86,30 +81,10 @@ def edit_lines(edit: Edit) -> list[str]:
     ]
 
 
-def match_document(match: Match) -> dict[str, Any]:
-    """A match as a JSON object."""
-    return {
-        "edit": edit_document(match.edit),
-        "key": match.key,
-        "key_kind": match.key_kind,
-        "distance": match.distance,
-        "radius": match.radius,
-        "in_scope": match.in_scope,
-        "rejected": match.rejected,
-        "score": match.score,
-    }
-
-
 def match_line(match: Match) -> str:
     """A match in one line."""
     mark = "in scope" if match.in_scope else "outside"
     return f"{edit_line(match.edit)}  (distance {match.distance:.3f}, radius {match.radius:.3f}, {mark})"
-
-
-def revision_document(revision: Revision) -> dict[str, Any]:
-    """A revision as a JSON object."""
-    sides = {"before": revision.before, "after": revision.after}
-    return vars(revision) | {name: edit and edit_document(edit) for name, edit in sides.items()}
 
 
 def revision_line(revision: Revision) -> str:

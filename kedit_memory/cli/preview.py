@@ -1,8 +1,8 @@
 """What `kedit add --preview` prints: what an edit would do, as a table or as JSON."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kedit_memory.cli.output import counted, edit_document, edit_line, emit, table_console
+from kedit_memory.cli.output import counted, edit_line, emit, table_console
 from kedit_memory.text import shortened, visible
 
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ _SHOWN = 50  # questions in the table
 def print_preview(preview: "Preview", *, as_json: bool) -> None:
     """Print what an edit would do."""
     if as_json:
-        emit(as_json=True, document=_document(preview), lines=())
+        from kedit_memory.routing.preview import preview_document
+
+        emit(as_json=True, document=preview_document(preview), lines=())
         return
     rehearsal = preview.rehearsal
     lines = [edit_line(rehearsal.edit)] if rehearsal.new else [f"{edit_line(rehearsal.edit).strip()} is there already"]
@@ -49,18 +51,3 @@ def _summary(preview: "Preview") -> str:
     unread = f"; {counted(preview.unread, 'row')} not read" if preview.unread else ""
     fires = f"{len(preview.fires):,} of {counted(preview.asked, 'distinct question')}"
     return f"It would answer {fires}{more}{unread}. Nothing was stored."
-
-
-def _document(preview: "Preview") -> dict[str, Any]:
-    rehearsal = preview.rehearsal
-    return {
-        "edit": edit_document(rehearsal.edit) | {"id": None if rehearsal.new else rehearsal.edit.id},
-        "new": rehearsal.new,
-        "gives_way": [one.id for one in rehearsal.giving_way],
-        "may_contradict": [one.id for one in preview.contradicts],
-        "shares": [vars(one) | {"edit": one.edit.id} for one in preview.shares],
-        "fires": [vars(one) for one in preview.fires],
-        "asked": preview.asked,
-        "read": preview.read,
-        "unread": preview.unread,
-    }

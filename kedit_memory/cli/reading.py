@@ -6,18 +6,16 @@ import typer
 
 from kedit_memory.cli import options as o
 from kedit_memory.cli.output import (
-    edit_document,
     edit_line,
     edit_lines,
     emit,
-    match_document,
     match_line,
-    revision_document,
     revision_line,
 )
 from kedit_memory.cli.stdin import text_of
 from kedit_memory.cli.store import open_store
 from kedit_memory.errors import InvalidInputError
+from kedit_memory.memory.documents import edit_document, match_document, revision_document
 from kedit_memory.records import Status
 
 

@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.conflicts import prompt_key
+from kedit_memory.memory.documents import edit_document
 from kedit_memory.memory.subjects import is_unnamed
 from kedit_memory.records import Edit, EditRequest, Floats, Rehearsal
 from kedit_memory.retrieval.base import Progress, silent
@@ -87,6 +89,22 @@ class Preview:
     asked: int
     read: int
     unread: int
+
+
+def preview_document(preview: Preview) -> dict[str, Any]:
+    """A preview as a JSON object."""
+    rehearsal = preview.rehearsal
+    return {
+        "edit": edit_document(rehearsal.edit) | {"id": None if rehearsal.new else rehearsal.edit.id},
+        "new": rehearsal.new,
+        "gives_way": [one.id for one in rehearsal.giving_way],
+        "may_contradict": [one.id for one in preview.contradicts],
+        "shares": [vars(one) | {"edit": one.edit.id} for one in preview.shares],
+        "fires": [vars(one) for one in preview.fires],
+        "asked": preview.asked,
+        "read": preview.read,
+        "unread": preview.unread,
+    }
 
 
 def preview(

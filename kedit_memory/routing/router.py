@@ -40,6 +40,7 @@ from kedit_memory.routing.once import Once
 from kedit_memory.routing.passages import Passages
 from kedit_memory.routing.preview import Preview, preview
 from kedit_memory.routing.question import Judged, Question
+from kedit_memory.routing.ruling import Ruling
 from kedit_memory.routing.scope import Scope
 from kedit_memory.routing.unsure import Unsure
 from kedit_memory.routing.verify import ScopeVerifier
@@ -148,6 +149,7 @@ class Router:
         as_of: str | None = None,
         namespace: str = DEFAULT_NAMESPACE,
         on_text: OnText | None = None,
+        max_new_tokens: int | None = None,
     ) -> Answer:
         """The answer to one question, with its route and reason.
 
@@ -159,6 +161,7 @@ class Router:
             as_of: the day (ISO 8601) whose valid edits answer.
             namespace: of the edits.
             on_text: is given the answer in pieces: as they are generated, where it need not be compared with an edit.
+            max_new_tokens: in the place of the one in `config`.
 
         Raises:
             InvalidInputError: the question is empty, too long or not text, or the messages are no dialogue.
@@ -166,7 +169,8 @@ class Router:
             ModelError: the model cannot be loaded or asked.
         """
         asked = turns_of(question, messages)
-        return self._ask(_questions([asked], as_of, namespace), [asked], on_text=on_text)[0]
+        questions = _questions([asked], as_of, namespace)
+        return self._ask(questions, [asked], on_text=on_text, max_new_tokens=max_new_tokens)[0]
 
     def query_many(
         self, questions: Sequence[str | Dialogue], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
@@ -220,6 +224,26 @@ class Router:
             for message, one in zip(asked, self.scope.judge(asked), strict=True)
         ]
 
+    def rulings(
+        self, questions: Sequence[str | Dialogue], *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE
+    ) -> list[Ruling]:
+        """For each question, or dialogue, the edit that answers it, if one does, and what no answer may tell.
+
+        For a server that stands before another program's model: nothing is generated or retrieved, and what a model of
+        ours holds in its weights does not count. Errors as in `query`.
+        """
+        worded = [asked_of(one) for one in questions]
+        judged = self.scope.judge(_questions(worded, as_of, namespace))
+        return [
+            Ruling(decision=self._ruled(one, *given), erasures=self._erasures([one]), timings=one.timings)
+            for one, given in zip(judged, worded, strict=True)
+        ]
+
+    def _ruled(self, question: Question, asked: str, turns: tuple[Message, ...]) -> Decision | None:
+        if not question.fires:
+            return None
+        return _as_asked(hit(question, self.scope.why(question), self.config.path), asked, turns)
+
     def preview(
         self,
         request: EditRequest,
@@ -254,11 +278,13 @@ class Router:
         worded: Sequence[Asked],
         *,
         on_text: OnText | None = None,
+        max_new_tokens: int | None = None,
     ) -> list[Answer]:
         """The whole way of questions of one namespace and day; models read each as it was worded, after its turns."""
         routed = self._route(self.scope.judge(questions))
         asked = [_as_asked(one, *given) for one, given in zip(routed, worded, strict=True)]
-        return self._answer(asked, self._erasures(questions), on_text)
+        limited = replace(self._speakers, max_new_tokens=max_new_tokens or self._speakers.max_new_tokens)
+        return self._answer(asked, self._erasures(questions), limited, on_text)
 
     def _route(self, questions: Sequence[Question]) -> list[Decision]:
         """Where verified questions go."""
@@ -275,10 +301,12 @@ class Router:
         why = self.scope.why(question)
         return consolidated(question, why) if held else hit(question, why, self.config.path)
 
-    def _answer(self, decisions: Sequence[Decision], erasures: Erasures, on_text: OnText | None = None) -> list[Answer]:
+    def _answer(
+        self, decisions: Sequence[Decision], erasures: Erasures, speakers: Speakers, on_text: OnText | None = None
+    ) -> list[Answer]:
         """What is said; what a model says of an erased fact is not."""
         started = perf_counter()
-        answers = answer_many(decisions, self._speakers, None if erasures.erased else on_text)
+        answers = answer_many(decisions, speakers, None if erasures.erased else on_text)
         answers = [_without_erased(one, erasures) for one in answers]
         if erasures.erased and on_text is not None:
             on_text(answers[0].text)

@@ -1,0 +1,1 @@
+"""How each API words a dialogue, a correction and a reply."""

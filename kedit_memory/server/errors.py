@@ -1,0 +1,59 @@
+"""What is said of an error: the tree of `kedit_memory.errors` as status codes, in the shape of OpenAI's API."""
+
+from collections.abc import Mapping
+
+from starlette.responses import JSONResponse
+
+from kedit_memory.errors import (
+    ConflictError,
+    InvalidInputError,
+    KeditError,
+    MissingDependencyError,
+    ModelError,
+    NotFoundError,
+    StoreError,
+)
+
+
+class Refused(Exception):  # noqa: N818 - raised as one says it: refused
+    """A request that is not carried out, with the status and the line that say why."""
+
+    def __init__(self, status: int, message: str, *, code: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code, self.headers = status, message, code, dict(headers or {})
+
+
+# The first kind that fits; a store that cannot be read is nobody's fault who asks.
+_STATUS: tuple[tuple[type[KeditError], int, str], ...] = (
+    (ConflictError, 409, "conflict"),
+    (InvalidInputError, 400, "invalid_input"),
+    (NotFoundError, 404, "not_found"),
+    (StoreError, 503, "store_unavailable"),
+    (MissingDependencyError, 501, "missing_dependency"),
+    (ModelError, 502, "model_error"),
+    (KeditError, 500, "error"),
+)
+_KINDS = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+_OURS = 500  # the first status that is no fault of the request
+
+
+def refusal(error: Refused) -> JSONResponse:
+    """The response to a request that is refused."""
+    return _response(error.status, error.message, error.code, error.headers)
+
+
+def failure(error: KeditError) -> JSONResponse:
+    """The response to a request that raised one of our errors."""
+    status, code = next((status, code) for kind, status, code in _STATUS if isinstance(error, kind))
+    return _response(status, str(error), code)
+
+
+def crash() -> JSONResponse:
+    """The response where something broke that nobody foresaw; the log tells what, not the answer."""
+    return _response(500, "the server failed to answer this request; its log says why", "internal_error")
+
+
+def _response(status: int, message: str, code: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    kind = _KINDS.get(status, "server_error" if status >= _OURS else "invalid_request_error")
+    error = {"message": message, "type": kind, "param": None, "code": code}
+    return JSONResponse({"error": error}, status, headers=headers)

@@ -1,0 +1,175 @@
+"""Keys of the server: each opens some namespaces for some rights, until it expires or is revoked.
+
+A key is shown once, when it is made; what is stored is its hash. It has 256 random bits, so that a plain hash does.
+"""
+
+import hashlib
+import json
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from kedit_memory.errors import InvalidInputError, NotFoundError
+from kedit_memory.sqlite import connect, migrate, refuse_foreign, translated
+from kedit_memory.text import LONGEST_NAME, clean_line
+
+FILE = "keys.sqlite"  # in the folder of the store
+_OWNER = 0x4B454459  # "KEDY"
+_MIGRATIONS = (
+    """
+    CREATE TABLE key (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        hash TEXT NOT NULL UNIQUE,
+        namespaces TEXT NOT NULL,
+        rights TEXT NOT NULL,
+        created TEXT NOT NULL,
+        expires TEXT,
+        revoked TEXT
+    )
+    """,
+)
+_PREFIX = "kedit-"
+EVERY = "*"  # in the place of namespaces: all of them
+
+
+class Right(StrEnum):
+    """What a key may do: ask and read, change the memory of its namespaces, see what all of them did."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """A key without its secret; times are ISO 8601."""
+
+    name: str
+    namespaces: tuple[str, ...]
+    rights: frozenset[Right]
+    created: str
+    expires: str | None = None
+    revoked: str | None = None
+
+    def opens(self, now: datetime) -> bool:
+        """Whether it may be used at a time."""
+        return self.revoked is None and (self.expires is None or now < datetime.fromisoformat(self.expires))
+
+
+class KeyRing:
+    """The keys of a store; every call reads its file, so that a key that is revoked elsewhere opens nothing here."""
+
+    def __init__(self, store: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._file = store / FILE
+        self._clock = clock
+
+    def make(
+        self,
+        name: str,
+        *,
+        namespaces: Sequence[str],
+        rights: Sequence[str] = (Right.READ,),
+        days: int | None = None,
+    ) -> str:
+        """A new key, which is told here and never again.
+
+        Args:
+            name: by which it is listed and revoked.
+            namespaces: that it opens; the first is that of requests which name none. `EVERY` alone opens all.
+            rights: some of `Right`; to write is to read, too, and an admin may do both.
+            days: after which it opens nothing; None for never.
+
+        Raises:
+            InvalidInputError: a value that is not allowed, or a name that is taken.
+            StoreError: the file cannot be written.
+        """
+        name = clean_line(name, "the key's name", LONGEST_NAME)
+        opened = tuple(dict.fromkeys(clean_line(one, "namespace", LONGEST_NAME) for one in namespaces))
+        if not opened or (EVERY in opened and len(opened) > 1):
+            raise InvalidInputError(f"a key opens one or more namespaces, or {EVERY!r} alone for all; name them")
+        if unknown := sorted(set(rights) - set(Right)):
+            raise InvalidInputError(f"no right {unknown[0]!r}; choose of {', '.join(Right)}")
+        if days is not None and days < 1:
+            raise InvalidInputError(f"{days} days are no time for a key; give 1 or more, or none for no end")
+        now = self._clock()
+        secret = _PREFIX + secrets.token_urlsafe(32)
+        expires = None if days is None else (now + timedelta(days=days)).isoformat(timespec="seconds")
+        row = (name, _hash(secret), json.dumps(opened), json.dumps(sorted(_implied(rights))),
+               now.isoformat(timespec="seconds"), expires)  # fmt: skip
+        with self._open() as connection:
+            try:
+                connection.execute(
+                    "INSERT INTO key (name, hash, namespaces, rights, created, expires) VALUES (?, ?, ?, ?, ?, ?)", row
+                )
+            except sqlite3.IntegrityError as error:
+                raise InvalidInputError(f"there is a key {name!r} already; choose another name") from error
+        return secret
+
+    def revoke(self, name: str) -> None:
+        """Take a key's rights away, from the next request on.
+
+        Raises:
+            NotFoundError: no key of that name is in use.
+            StoreError: the file cannot be written.
+        """
+        with self._open() as connection:
+            done = connection.execute(
+                "UPDATE key SET revoked = ? WHERE name = ? AND revoked IS NULL",
+                (self._clock().isoformat(timespec="seconds"), name),
+            )
+            if not done.rowcount:
+                raise NotFoundError(f"no key {name!r} is in use; `kedit keys list` names them")
+
+    def all(self) -> list[Key]:
+        """The keys, oldest first, those that open nothing any more among them."""
+        with self._open() as connection:
+            return [_key(row) for row in connection.execute("SELECT * FROM key ORDER BY id")]
+
+    def any(self) -> bool:
+        """Whether there is a key that opens something."""
+        return self._file.is_file() and any(one.opens(self._clock()) for one in self.all())
+
+    def opened_by(self, secret: str) -> Key | None:
+        """The key with this secret; None where there is none that opens anything."""
+        if not self._file.is_file():
+            return None
+        with self._open() as connection:
+            row = connection.execute("SELECT * FROM key WHERE hash = ?", (_hash(secret),)).fetchone()
+        key = None if row is None else _key(row)
+        return key if key and key.opens(self._clock()) else None
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        with translated(self._file):
+            refuse_foreign(self._file, [_OWNER])
+            with closing(connect(self._file)) as connection:
+                migrate(connection, self._file, _MIGRATIONS, _OWNER)
+                yield connection
+
+
+def _implied(rights: Sequence[str]) -> set[str]:
+    """The rights with those that they hold."""
+    ladder = list(Right)
+    highest = max((ladder.index(Right(one)) for one in rights), default=0)
+    return set(ladder[: highest + 1])
+
+
+def _key(row: sqlite3.Row) -> Key:
+    return Key(
+        name=row["name"],
+        namespaces=tuple(json.loads(row["namespaces"])),
+        rights=frozenset(Right(one) for one in json.loads(row["rights"])),
+        created=row["created"],
+        expires=row["expires"],
+        revoked=row["revoked"],
+    )
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,38 @@
+"""Questions over HTTP: answered, explained, and the edits near a text."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from kedit_memory.memory.documents import match_document
+from kedit_memory.routing.provenance import to_dict
+from kedit_memory.server.errors import Refused
+from kedit_memory.server.forms import Asked, Searched
+from kedit_memory.server.parts import Here, Reader
+
+Document = dict[str, Any]
+
+routes = APIRouter(tags=["questions"])
+
+
+@routes.post("/query")
+def answered(here: Here, caller: Reader, asked: Asked) -> Document:
+    """The answer of a model of this machine, with its route, reason and edits."""
+    name = asked.model or next(iter(here.models.names), None)
+    if name is None or not here.models.has(name):
+        known = ", ".join(here.models.names) or "none: name one when the server is started"
+        raise Refused(404, f"no model {name!r} on this machine; there is {known}", code="model_not_found")
+    return to_dict(here.models.router(name).query(**asked.given(), namespace=caller.namespace))
+
+
+@routes.post("/explain")
+def explained(here: Here, caller: Reader, asked: Asked) -> Document:
+    """Where a question would go and why; nothing is generated."""
+    return to_dict(here.router.explain(**asked.given(), namespace=caller.namespace))
+
+
+@routes.post("/search")
+def found(here: Here, caller: Reader, given: Searched) -> Document:
+    """The edits nearest to a text, in scope or not."""
+    matches = here.memory.search(given.query, given.limit, as_of=given.as_of, namespace=caller.namespace)
+    return {"matches": [match_document(one) for one in matches]}

@@ -1,0 +1,51 @@
+"""Starting the server: what must hold before anything listens, and stopping without cutting an answer short."""
+
+from collections.abc import Callable
+
+import uvicorn
+
+from kedit_memory.errors import InvalidInputError
+from kedit_memory.server.access import is_loopback
+from kedit_memory.server.app import create_app
+from kedit_memory.server.keys import KeyRing
+from kedit_memory.server.settings import Settings
+
+_GRACE = 30  # seconds that answers under way have when the server stops
+
+
+def run(settings: Settings, say: Callable[[str], None]) -> None:
+    """Serve until the process is told to stop.
+
+    Raises:
+        InvalidInputError: there is nothing to stand in front of, or the server would be open to others without a key.
+        KeditError: as `create_app`.
+    """
+    if not settings.upstreams and not settings.models:
+        raise InvalidInputError("nothing to stand in front of; give --upstream URL, or --model NAME, or both")
+    if not is_loopback(settings.host) and not KeyRing(settings.store).any():
+        raise InvalidInputError(
+            f"on {settings.host} others could ask, and there is no key yet; make one with `kedit keys add NAME`, or "
+            "leave --host out to listen on this machine alone"
+        )
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False,
+        date_header=False, timeout_graceful_shutdown=_GRACE, ws="none",
+    )  # fmt: skip
+    server = _Telling(config, say)
+    server.run()
+
+
+class _Telling(uvicorn.Server):
+    """One that says where it listens when it does."""
+
+    def __init__(self, config: uvicorn.Config, say: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._say = say
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        """Listen."""
+        await super().startup(sockets)  # type: ignore[arg-type]
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            self._say(f"listening on http://{host}:{port}/v1; stop with Ctrl-C")

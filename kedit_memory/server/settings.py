@@ -1,0 +1,127 @@
+"""What the server goes by: options and a file, checked once, before anything listens."""
+
+import fnmatch
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from kedit_memory.errors import InvalidInputError
+
+_ANSWERS = ("auto", "context", "direct")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upstream:
+    """An endpoint behind the server.
+
+    Attributes:
+        url: the base URL, which `/chat/completions` follows.
+        models: patterns of the names that it serves, such as `gpt-*`.
+        key_variable: the environment variable that holds its key; without one the caller's own is passed on.
+        connect_seconds: to wait for a connection.
+        read_seconds: to wait for the next bytes.
+    """
+
+    url: str
+    models: tuple[str, ...] = ("*",)
+    key_variable: str | None = None
+    connect_seconds: float = 5.0
+    read_seconds: float = 600.0
+
+    def __post_init__(self) -> None:
+        try:
+            url = httpx.URL(self.url)
+        except httpx.InvalidURL as error:
+            raise InvalidInputError(f"the upstream {self.url!r} is no URL: {error}") from error
+        if url.scheme not in {"http", "https"} or not url.host or url.userinfo or url.query:
+            raise InvalidInputError(
+                f"the upstream {self.url!r} is no base URL; write http://HOST:PORT/v1 or https://HOST/v1, and its key "
+                "into a variable that key_variable names"
+            )
+        if self.key_variable and not os.environ.get(self.key_variable):
+            raise InvalidInputError(
+                f"the upstream {self.url} takes its key from {self.key_variable}, which is not set; set it, or leave "
+                "key_variable out to pass on the callers' own"
+            )
+        if min(self.connect_seconds, self.read_seconds) <= 0:
+            raise InvalidInputError(f"the upstream {self.url} is given no time; seconds must be more than 0")
+
+    def serves(self, model: str) -> bool:
+        """Whether it is asked for a model of this name."""
+        return any(fnmatch.fnmatchcase(model, pattern) for pattern in self.models)
+
+    @property
+    def key(self) -> str | None:
+        """Its own key; None where the caller's is passed on."""
+        return os.environ[self.key_variable] if self.key_variable else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All that the server goes by.
+
+    Attributes:
+        store: the folder of the memory.
+        upstreams: where questions go; the first that serves a request's model is asked.
+        models: names of models of this machine, see `load_model`; a request for another goes to an upstream.
+        answer: how an edit in scope answers: `context`, the model reads it; `direct`, its target is the reply; `auto`,
+            its target to its own wording, else the model reads it.
+        host: where it listens.
+        port: see `host`.
+        body_bytes: the largest request.
+        waiting: questions that may wait for a decision before further ones are refused for a while.
+        per_minute: requests of one key a minute; 0 for no limit.
+    """
+
+    store: Path
+    upstreams: tuple[Upstream, ...] = ()
+    models: tuple[str, ...] = ()
+    answer: str = "auto"
+    host: str = "127.0.0.1"
+    port: int = 8321
+    body_bytes: int = 10_000_000
+    waiting: int = 256
+    per_minute: int = 0
+
+    def __post_init__(self) -> None:
+        if self.answer not in _ANSWERS:
+            raise InvalidInputError(f"no way to answer {self.answer!r}; choose one of {', '.join(_ANSWERS)}")
+        if not 0 <= self.port < 65536:
+            raise InvalidInputError(f"port {self.port} is not allowed; give 1 to 65535, or 0 for a free one")
+        if min(self.body_bytes, self.waiting) < 1 or self.per_minute < 0:
+            raise InvalidInputError("body_bytes and waiting must be 1 or more, per_minute 0 or more")
+
+
+def read_file(file: Path) -> dict[str, Any]:
+    """The settings in a TOML file, upstreams as tables `[[upstream]]`; a relative store lies beside the file.
+
+    Raises:
+        InvalidInputError: it cannot be read, or sets what is not known.
+    """
+    try:
+        told = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(f"{file} cannot be read ({error}); mend it, or name another file") from error
+    upstreams = told.pop("upstream", [])
+    known = {one.name for one in fields(Settings)} - {"upstreams"}
+    if unknown := sorted(told.keys() - known):
+        raise InvalidInputError(f"{file} sets {unknown[0]!r}; it may set {', '.join(sorted(known))} and [[upstream]]")
+    if "store" in told:
+        told["store"] = file.parent / Path(told["store"]).expanduser()
+    if "models" in told:
+        told["models"] = tuple(told["models"])
+    return told | {"upstreams": tuple(_upstream(file, one) for one in upstreams)}
+
+
+def _upstream(file: Path, told: Mapping[str, Any]) -> Upstream:
+    known = {one.name for one in fields(Upstream)}
+    if unknown := sorted(told.keys() - known):
+        raise InvalidInputError(f"{file} sets {unknown[0]!r} of an upstream; it may set {', '.join(sorted(known))}")
+    if "url" not in told:
+        raise InvalidInputError(f"{file} has an upstream without a url; give its base URL")
+    return Upstream(**(dict(told) | ({"models": tuple(told["models"])} if "models" in told else {})))
