@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kedit_memory.errors import KeditError
@@ -27,7 +28,7 @@ from kedit_memory.server.dialects.chat import Chat
 from kedit_memory.server.dialects.completions import Completions
 from kedit_memory.server.dialects.messages import Messages
 from kedit_memory.server.dialects.responses import Responses
-from kedit_memory.server.errors import Refused, crash, failure, refusal
+from kedit_memory.server.errors import DOCUMENTED, Refused, crash, failure, refusal
 from kedit_memory.server.keys import KeyRing
 from kedit_memory.server.local import LocalModels
 from kedit_memory.server.measures import Measures
@@ -39,6 +40,7 @@ from kedit_memory.server.settings import Settings
 _LOG = logging.getLogger(__name__)
 
 DIALECTS: tuple[Dialect, ...] = (Chat(), Completions(), Responses(), Messages())
+_WRONG_METHOD = 405
 _EVERY = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"]
 
 
@@ -67,9 +69,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.parts = Parts(
         memory=memory, router=ruling, models=models, access=access, audit=Audit(settings.store), measures=measures
     )
-    app.include_router(edits.routes)
-    app.include_router(questions.routes)
-    app.include_router(health.routes)
+    for routes in (edits.routes, questions.routes, health.routes):
+        app.include_router(routes, responses=DOCUMENTED)
     for dialect in DIALECTS:
         app.add_route(f"/v1/{dialect.path}", _asking(proxy, dialect), methods=["POST"], include_in_schema=False)
     app.add_route("/v1/models", proxy.models, methods=["GET"], include_in_schema=False)
@@ -112,6 +113,12 @@ def _asking(proxy: Proxy, dialect: Dialect) -> Callable[[Request], Awaitable[Res
     return asked
 
 
+def _allowed(app: FastAPI, request: Request) -> str:
+    """The methods of a path, of all routes that it has."""
+    found = [route for route in app.routes if isinstance(route, Route) and route.path_regex.match(request.url.path)]
+    return ", ".join(sorted({method for route in found for method in route.methods or ()}))
+
+
 def _add_errors(app: FastAPI) -> None:
     """All errors in one shape."""
 
@@ -130,7 +137,8 @@ def _add_errors(app: FastAPI) -> None:
         if not isinstance(error, HTTPException):
             return crash()
         said = f"{request.method} {request.url.path}: {error.detail}"
-        return refusal(Refused(error.status_code, said, code="no_route", headers=error.headers))
+        headers = {"Allow": _allowed(app, request)} if error.status_code == _WRONG_METHOD else error.headers
+        return refusal(Refused(error.status_code, said, code="no_route", headers=headers))
 
     async def crashed(request: Request, error: Exception) -> JSONResponse:
         _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)

@@ -1,7 +1,9 @@
 """What is said of an error: the tree of `kedit_memory.errors` as status codes, in the shape of OpenAI's API."""
 
 from collections.abc import Mapping
+from typing import Any
 
+from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
 from kedit_memory.errors import (
@@ -13,6 +15,21 @@ from kedit_memory.errors import (
     NotFoundError,
     StoreError,
 )
+
+
+class Told(BaseModel):
+    """What is said of an error."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+
+
+class ErrorBody(BaseModel):
+    """Every response to a request that is not carried out."""
+
+    error: Told
 
 
 class Refused(Exception):  # noqa: N818 - raised as one says it: refused
@@ -33,6 +50,22 @@ _STATUS: tuple[tuple[type[KeditError], int, str], ...] = (
     (ModelError, 502, "model_error"),
     (KeditError, 500, "error"),
 )
+# For OpenAPI: what every route may say.
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorBody, "description": words}
+    for status, words in {
+        400: "A value is not allowed",
+        401: "No key, or one that opens nothing",
+        403: "The key has no right to this",
+        404: "There is no such thing",
+        409: "Another answer or edit stands against it",
+        413: "The request is too large",
+        422: "The request is not of this form",
+        429: "Too many requests wait",
+        500: "The server failed",
+        503: "The store cannot be read or written",
+    }.items()
+}
 _KINDS = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 _OURS = 500  # the first status that is no fault of the request
 

@@ -47,7 +47,9 @@ def test_whatever_else_stands_below_the_base_url_goes_through(
     served: httpx.Client, behind: Behind, body: bytes
 ) -> None:
     response = served.post("/v1/files/7?part=2", content=body, headers={"content-type": "text/odd"})
-    direct = httpx.post(f"{behind.url}/files/7?part=2", content=body, headers={"content-type": "text/odd"}, trust_env=False)
+    direct = httpx.post(
+        f"{behind.url}/files/7?part=2", content=body, headers={"content-type": "text/odd"}, trust_env=False
+    )
     assert (response.content, response.headers.raw) == (direct.content, direct.headers.raw)
     assert behind.sent[0][2] == body
     assert served.delete("/v1/files/7").content == b"files/7"
@@ -116,9 +118,7 @@ def test_a_call_of_a_tool_is_no_reply_to_compare(served: httpx.Client, behind: B
 
 
 @pytest.mark.parametrize("reply", [b"<html>", b"[]", b'{"choices": []}', b'{"choices": [{"message": 7}]}', b"\xff"])
-def test_a_reply_in_another_dialect_is_passed_back_as_it_is(
-    served: httpx.Client, behind: Behind, reply: bytes
-) -> None:
+def test_a_reply_in_another_dialect_is_passed_back_as_it_is(served: httpx.Client, behind: Behind, reply: bytes) -> None:
     from starlette.responses import Response
 
     behind.raw = lambda: Response(reply)
@@ -176,7 +176,9 @@ def test_what_is_erased_is_refused_and_no_reply_tells_it(served: httpx.Client, b
     told = served.post(CHAT, json=asking("What do you know about the career of Ann Berg?"))
     assert "told to forget it" in said(told)
     behind.says = lambda _: "She sells rockets."
-    assert said(served.post(CHAT, json=asking("What do you know about the career of Ann Berg?"))) == "She sells rockets."
+    assert (
+        said(served.post(CHAT, json=asking("What do you know about the career of Ann Berg?"))) == "She sells rockets."
+    )
 
 
 def test_a_request_may_ask_to_be_told_why(served: httpx.Client, behind: Behind) -> None:

@@ -1,0 +1,27 @@
+"""Requests that the OpenAPI document allows, and others, made up by schemathesis: its checks hold."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from kedit_memory.server.app import create_app
+from kedit_memory.server.settings import Settings, Upstream
+from tests.server.conftest import listening, stored
+
+# What a schema does not say: that a fact needs a prompt or a subject, what text may hold, that a date is one.
+BEYOND_A_SCHEMA = "positive_data_acceptance"
+
+
+def test_all_checks_hold(tmp_path: Path) -> None:
+    app = create_app(Settings(store=stored(tmp_path / "store"), upstreams=(Upstream(url="http://127.0.0.1:9/v1"),)))
+    with listening(app) as url:
+        done = subprocess.run(
+            [
+                sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--checks", "all",
+                "--exclude-checks", BEYOND_A_SCHEMA, "--max-examples", "5", "--no-color",
+                "--generation-database", "none",
+                "--phases", "examples,coverage,fuzzing",
+            ],
+            check=False, capture_output=True, text=True, cwd=tmp_path,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
