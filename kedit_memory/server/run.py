@@ -1,6 +1,7 @@
 """Starting the server: what must hold before anything listens, and stopping without cutting an answer short."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 
@@ -32,8 +33,8 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
         app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False,
         date_header=False, timeout_graceful_shutdown=_GRACE, ws="none",
     )  # fmt: skip
-    server = _Telling(config, say)
-    server.run()
+    with suppress(KeyboardInterrupt):  # which uvicorn raises again once all is stopped
+        _Telling(config, say).run()
 
 
 class _Telling(uvicorn.Server):
