@@ -1,5 +1,6 @@
 """`kedit keys`: who may ask the server, and for which namespaces."""
 
+from contextlib import closing
 from typing import Annotated, Any
 
 import typer
@@ -34,8 +35,8 @@ def add(
     """Make a key. It is shown now and never again: what is stored is its hash."""
     from kedit_memory.server.keys import KeyRing
 
-    with open_store(store, create=False) as memory:
-        secret = KeyRing(memory.path).make(name, namespaces=opens or [namespace], rights=[right], days=days)
+    with open_store(store, create=False) as memory, closing(KeyRing(memory.path)) as ring:
+        secret = ring.make(name, namespaces=opens or [namespace], rights=[right], days=days)
     emit(as_json=as_json, document={"name": name, "key": secret}, lines=[secret])
 
 
@@ -44,8 +45,8 @@ def list_(store: o.ExistingStore = o.STORE, as_json: o.Json = False) -> None:
     """List keys, oldest first, without their secrets."""
     from kedit_memory.server.keys import KeyRing
 
-    with open_store(store, create=False) as memory:
-        keys = KeyRing(memory.path).all()
+    with open_store(store, create=False) as memory, closing(KeyRing(memory.path)) as ring:
+        keys = ring.all()
     documents: list[dict[str, Any]] = [
         vars(key) | {"rights": sorted(key.rights), "namespaces": list(key.namespaces)} for key in keys
     ]
@@ -63,6 +64,6 @@ def revoke(name: Name, store: o.ExistingStore = o.STORE, as_json: o.Json = False
     """Take a key's rights away, from the next request on."""
     from kedit_memory.server.keys import KeyRing
 
-    with open_store(store, create=False) as memory:
-        KeyRing(memory.path).revoke(name)
+    with open_store(store, create=False) as memory, closing(KeyRing(memory.path)) as ring:
+        ring.revoke(name)
     emit(as_json=as_json, document={"revoked": name}, lines=[f"{name} opens nothing any more"])

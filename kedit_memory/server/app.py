@@ -54,7 +54,8 @@ def create_app(settings: Settings) -> FastAPI:
     config = RouterConfig(path=settings.answer)
     ruling = Router(memory, config=config)
     models = LocalModels({name: Router(memory, name, config=config) for name in settings.models})
-    access = Access(KeyRing(settings.store), open_here=is_loopback(settings.host))
+    ring = KeyRing(settings.store)
+    access = Access(ring, open_here=is_loopback(settings.host))
     deciding, relay, measures = Deciding(ruling, most=settings.waiting), Relay(), Measures()
     proxy = Proxy(settings, access, deciding, relay, models, measures)
 
@@ -63,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
         yield
         await relay.close()
         await asyncio.to_thread(deciding.close)
+        ring.close()
         memory.close()
 
     app = FastAPI(title="kedit", lifespan=running, docs_url=None, redoc_url=None, openapi_url="/openapi.json")

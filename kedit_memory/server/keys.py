@@ -7,8 +7,9 @@ import hashlib
 import json
 import secrets
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -63,11 +64,23 @@ class Key:
 
 
 class KeyRing:
-    """The keys of a store; every call reads its file, so that a key that is revoked elsewhere opens nothing here."""
+    """The keys of a store; every call reads its file, so that a key that is revoked elsewhere opens nothing here.
+
+    Threads may share it; whoever made it closes it.
+    """
 
     def __init__(self, store: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._file = store / FILE
         self._clock = clock
+        self._connection: sqlite3.Connection | None = None  # opened once there is a file: every request asks
+        self._lock = threading.RLock()
+
+    def close(self) -> None:
+        """Closes the file."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
     def make(
         self,
@@ -128,29 +141,36 @@ class KeyRing:
 
     def all(self) -> list[Key]:
         """The keys, oldest first, those that open nothing any more among them."""
-        with self._open() as connection:
-            return [_key(row) for row in connection.execute("SELECT * FROM key ORDER BY id")]
+        return self._keys("SELECT * FROM key ORDER BY id")
 
     def any(self) -> bool:
         """Whether there is a key that opens something."""
-        return self._file.is_file() and any(one.opens(self._clock()) for one in self.all())
+        return any(one.opens(self._clock()) for one in self._keys("SELECT * FROM key WHERE revoked IS NULL"))
 
     def opened_by(self, secret: str) -> Key | None:
         """The key with this secret; None where there is none that opens anything."""
-        if not self._file.is_file():
-            return None
+        found = self._keys("SELECT * FROM key WHERE hash = ?", _hash(secret))
+        return next((one for one in found if one.opens(self._clock())), None)
+
+    def _keys(self, query: str, *values: str) -> list[Key]:
+        if self._connection is None and not self._file.is_file():
+            return []
         with self._open() as connection:
-            row = connection.execute("SELECT * FROM key WHERE hash = ?", (_hash(secret),)).fetchone()
-        key = None if row is None else _key(row)
-        return key if key and key.opens(self._clock()) else None
+            return [_key(row) for row in connection.execute(query, values)]
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        with translated(self._file):
-            refuse_foreign(self._file, [_OWNER])
-            with closing(connect(self._file)) as connection:
-                migrate(connection, self._file, _MIGRATIONS, _OWNER)
-                yield connection
+        with self._lock, translated(self._file):
+            if self._connection is None:
+                refuse_foreign(self._file, [_OWNER])
+                connection = connect(self._file)
+                try:
+                    migrate(connection, self._file, _MIGRATIONS, _OWNER)
+                except BaseException:
+                    connection.close()
+                    raise
+                self._connection = connection
+            yield self._connection
 
 
 def _implied(rights: Sequence[str]) -> set[str]:

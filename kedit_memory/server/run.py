@@ -1,7 +1,7 @@
 """Starting the server: what must hold before anything listens, and stopping without cutting an answer short."""
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import uvicorn
 
@@ -23,7 +23,9 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
     """
     if not settings.upstreams and not settings.models:
         raise InvalidInputError("nothing to stand in front of; give --upstream URL, or --model NAME, or both")
-    if not is_loopback(settings.host) and not KeyRing(settings.store).any():
+    with closing(KeyRing(settings.store)) as ring:
+        keyed = ring.any()
+    if not is_loopback(settings.host) and not keyed:
         raise InvalidInputError(
             f"on {settings.host} others could ask, and there is no key yet; make one with `kedit keys add NAME`, or "
             "leave --host out to listen on this machine alone"

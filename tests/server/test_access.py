@@ -1,6 +1,7 @@
 """Who may ask what: keys, namespaces, rights, and this machine alone."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -25,12 +26,12 @@ def secrets() -> dict[str, str]:
 def guarded(one_behind: Behind, secrets: dict[str, str], tmp_path_factory) -> Iterator[httpx.Client]:
     """A server with keys, which passes the callers' own bearer tokens on."""
     store = stored(tmp_path_factory.mktemp("guarded") / "store")
-    ring = KeyRing(store)
-    secrets["reader"] = ring.make("reader", namespaces=["default"])
-    secrets["other"] = ring.make("other", namespaces=["other", "third"], rights=["write"])
-    secrets["admin"] = ring.make("admin", namespaces=["*"], rights=["admin"])
-    secrets["gone"] = ring.make("gone", namespaces=["*"])
-    ring.revoke("gone")
+    with closing(KeyRing(store)) as ring:
+        secrets["reader"] = ring.make("reader", namespaces=["default"])
+        secrets["other"] = ring.make("other", namespaces=["other", "third"], rights=["write"])
+        secrets["admin"] = ring.make("admin", namespaces=["*"], rights=["admin"])
+        secrets["gone"] = ring.make("gone", namespaces=["*"])
+        ring.revoke("gone")
     settings = Settings(store=store, upstreams=(Upstream(url=one_behind.url),))
     with listening(create_app(settings)) as url, httpx.Client(base_url=url, timeout=20, trust_env=False) as client:
         yield client
@@ -91,7 +92,8 @@ def test_our_key_never_goes_upstream(guarded: httpx.Client, secrets, behind: Beh
     assert secrets["reader"] not in str(behind.sent)
     monkeypatch.setenv("KEDIT_TEST_UPSTREAM", "sk-held")
     store = stored(tmp_path / "store")
-    secret = KeyRing(store).make("desk", namespaces=["default"])
+    with closing(KeyRing(store)) as ring:
+        secret = ring.make("desk", namespaces=["default"])
     holding = Upstream(url=behind.url, key_variable="KEDIT_TEST_UPSTREAM")
     with listening(create_app(Settings(store=store, upstreams=(holding,)))) as url:
         for name in ("authorization", "x-kedit-key"):

@@ -1,5 +1,7 @@
 """Keys: what each opens, until when, and that its secret is nowhere."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,8 +26,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def ring(tmp_path: Path, clock: Clock) -> KeyRing:
-    return KeyRing(tmp_path, clock)
+def ring(tmp_path: Path, clock: Clock) -> Iterator[KeyRing]:
+    with closing(KeyRing(tmp_path, clock)) as ring:
+        yield ring
 
 
 def test_a_key_opens_what_it_was_made_for(ring: KeyRing) -> None:
@@ -62,9 +65,10 @@ def test_a_key_expires_and_is_revoked(ring: KeyRing, clock: Clock) -> None:
 
 def test_a_ring_sees_what_another_one_does(ring: KeyRing, tmp_path: Path) -> None:
     assert not ring.any()
-    secret = KeyRing(tmp_path).make("desk", namespaces=["a"])
-    assert ring.opened_by(secret)
-    KeyRing(tmp_path).revoke("desk")
+    with closing(KeyRing(tmp_path)) as elsewhere:
+        secret = elsewhere.make("desk", namespaces=["a"])
+        assert ring.opened_by(secret)
+        elsewhere.revoke("desk")
     assert ring.opened_by(secret) is None
 
 
