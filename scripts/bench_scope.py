@@ -84,7 +84,7 @@ def main() -> None:
 
 def _steps(run: Run, arguments: argparse.Namespace) -> Iterator[Row]:
     """The steps of the decision about questions of each kind, in one store."""
-    statements = dict(_stated(round(arguments.statements * arguments.edits)))
+    statements = dict(stated(round(arguments.statements * arguments.edits)))
     facts = (arguments.edits - len(statements)) // len(STORED)
     names = [subject for _, subject in questions(facts + arguments.asked)]
     stored, strangers = names[:facts], names[facts:]
@@ -92,14 +92,14 @@ def _steps(run: Run, arguments: argparse.Namespace) -> Iterator[Row]:
     asked = dict(_questions(some, strangers)) | {"statement": list(statements.values())[: arguments.asked]}
     with tempfile.TemporaryDirectory() as aside, _opened(aside, arguments.encoder) as memory:
         _fill(memory, stored)
-        _add(memory, ({"statement": text} for text in statements), len(memory) + len(statements))
+        add_many(memory, ({"statement": text} for text in statements), len(memory) + len(statements))
         for asked_as, texts in asked.items():
             for kind, step, percent, value, n in _timed(memory, asked_as, texts):
                 place = kind if statements else f"names_only/{kind}"
                 yield _seconds(run, f"p{percent}/{place}/{step}", value, n, len(memory))
 
 
-def _stated(count: int) -> Iterator[tuple[str, str]]:
+def stated(count: int) -> Iterator[tuple[str, str]]:
     """Statements of templates, about invented things, each with a question that it answers."""
     rng = random.Random(1)
     stating = [one for one in templates(TEST) if any(text.startswith(STATES) for text in one.wordings)]
@@ -116,13 +116,13 @@ def _growth(run: Run, arguments: argparse.Namespace) -> Iterator[Row]:
     """What one question costs as the store grows."""
     for size in arguments.sizes:
         with tempfile.TemporaryDirectory() as aside, _opened(aside, arguments.encoder) as memory:
-            _add(memory, ({"prompt": f"What is item {n} of mine?", "target": f"value {n}", "subject": "me"}
+            add_many(memory, ({"prompt": f"What is item {n} of mine?", "target": f"value {n}", "subject": "me"}
                           for n in range(size)), size)  # fmt: skip
             texts = [f"Tell me, what was item {n * size // _ASKED}, the one of mine?" for n in range(_ASKED)]
             yield from _of_each(run, "hub_question", (_decision(memory, text) for text in texts), size)
         with tempfile.TemporaryDirectory() as aside, _opened(aside, arguments.encoder) as memory:
             names = [name for _, name in islice(questions(size + _ASKED), size + _ASKED)]
-            _add(
+            add_many(
                 memory, ({"prompt": f"Who runs {name}?", "target": "x", "subject": name} for name in names[:size]), size
             )
             yield from _of_each(run, "add_then_ask", _in_turn(memory, names[size:]), size)
@@ -205,10 +205,11 @@ def _fill(memory: EditMemory, subjects: Sequence[str]) -> None:
         for n, subject in enumerate(subjects)
         for prompt, _ in STORED
     ]
-    _add(memory, rows, len(rows))
+    add_many(memory, rows, len(rows))
 
 
-def _add(memory: EditMemory, rows: Iterable[dict[str, str]], count: int) -> None:
+def add_many(memory: EditMemory, rows: Iterable[dict[str, str]], count: int) -> None:
+    """Store rows, some thousands at a time."""
     waiting = iter(rows)
     while batch := list(islice(waiting, _BATCH)):
         memory.add_many(batch)
