@@ -13,7 +13,7 @@ from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.models.reader import Pair
 from kedit_memory.records import Message
 from kedit_memory.routing.asked import Act, Leaning, act_of, asking_parts, leaning
-from kedit_memory.routing.dialogue import CHARACTERS, readings, turns_of, window
+from kedit_memory.routing.dialogue import CHARACTERS, readings, spoken_by, turns_of, window
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.verify import ScopeVerifier
 
@@ -232,3 +232,13 @@ def test_few_sentences_of_a_very_long_message_are_read_and_soon(router):
     started = time.process_time()
     assert router.explain(message + "Who is the head of Acme?").edits
     assert time.process_time() - started < 1
+
+
+def test_the_texts_of_one_speaker():
+    parts = [{"type": "text", "text": "two"}, {"type": "image_url", "image_url": {}}]
+    messages = [Message("user", "one"), {"role": "assistant", "content": "no"}, {"role": "user", "content": parts}]
+    assert spoken_by("user", messages) == ["one", "two"]
+    assert spoken_by("assistant", messages) == ["no"]
+    assert spoken_by("user", []) == []
+    with pytest.raises(InvalidInputError, match="messages must be a list"):
+        spoken_by("user", "one")
