@@ -35,6 +35,7 @@ _PACKAGES = {
     "pypdf": "documents",
     "pyarrow": "popularity",
     "langchain-core": "langchain",
+    "langgraph-checkpoint": "langgraph",
     "llama-index-core": "llamaindex",
 }
 

@@ -26,7 +26,7 @@ from kedit_memory.words import words_asked
 
 ERASING = 32  # erasures that a question is held against
 WEIGHED = 4000  # edits that the words of a question bring up, rare words first; commoner ones tell little
-HUB = 512  # keys of some subjects beyond which the index is searched instead of all of them
+HUB = 512  # keys of some subjects, or of a namespace, beyond which the index is searched instead of all of them
 
 # CROSS JOIN keeps the order: from the few keys to their edits, never through all edits of a namespace.
 _SELECT_KEYS = (
@@ -39,6 +39,10 @@ _ABOUT = (
     "FROM json_each(?3) subject CROSS JOIN edits e ON e.subject_key = subject.value "
     f"CROSS JOIN keys k ON k.edit_id = e.id WHERE {SEARCHED} AND {HOLDS}"
 )
+# And from a namespace to its edits.
+_OF_NAMESPACE = f"FROM edits e CROSS JOIN keys k ON k.edit_id = e.id WHERE {SEARCHED} AND {HOLDS}"
+_COUNT_OF_NAMESPACE = f"SELECT count(*) FROM (SELECT 1 {_OF_NAMESPACE} LIMIT ?3)"
+_SELECT_OF_NAMESPACE = f"SELECT k.id, k.kind, k.text, k.edit_id, k.radius, k.vector {_OF_NAMESPACE}"
 _SELECT_ABOUT = f"SELECT k.id, k.kind, k.text, k.edit_id, k.radius, k.vector {_ABOUT} LIMIT ?4"
 _SELECT_KNOWN = (
     "SELECT id, edits FROM words WHERE namespace = ? AND word IN (SELECT value FROM json_each(?)) ORDER BY edits, id"
@@ -135,8 +139,20 @@ class Reader:
         return self._matches(query, best, self._wanted(subjects, subjectless=True), limit=limit)
 
     def nearest(self, query: Vectors, count: int) -> list[Match]:
-        """The `count` edits with the nearest keys, whatever their radius, nearest first."""
-        return self._nearest_in_index(query, count, self._wanted(None), _Allowed(rejected=True))
+        """The `count` edits with the nearest keys, whatever their radius, nearest first.
+
+        The few keys of a small namespace are compared as they are: in the index many others may lie before them.
+        """
+        held = self._rows.once(_COUNT_OF_NAMESPACE, lambda rows: int(rows[0][0]), self._namespace, self._day, HUB + 1)
+        if held > HUB:
+            return self._nearest_in_index(query, count, self._wanted(None), _Allowed(rejected=True))
+        keys = self._rows.query(_SELECT_OF_NAMESPACE, self._namespace, self._day)
+        found = _nearest(self._rows, query, keys)[:count] if keys else []
+        numbers = [row["edit_id"] for row, _ in found]
+        edits, out = self._edits(numbers), self._rejecting(query, numbers)
+        return [
+            _match(edits[row["edit_id"]], row, gap, row["radius"], rejected=row["edit_id"] in out) for row, gap in found
+        ]
 
     def by_meaning(self, query: Vectors, limit: int) -> list[Match]:
         """Of the edits that a question need not name, those with the nearest keys, nearest first; rejected ones never.

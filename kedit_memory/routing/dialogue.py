@@ -34,6 +34,14 @@ def turns_of(question: str | None, messages: Dialogue | None) -> tuple[str, tupl
     return turns[-1].content, tuple(one for one in turns[:-1] if one.content.strip())
 
 
+def spoken_by(role: str, messages: Dialogue) -> list[str]:
+    """The texts of one speaker in a dialogue; errors as in `turns_of`, but any turn may be the last."""
+    if not isinstance(messages, (list, tuple)):
+        raise InvalidInputError("messages must be a list of turns, such as [{'role': 'user', 'content': 'Who leads?'}]")
+    turns = [_message(one, place) for place, one in enumerate(messages)]
+    return [turn.content for turn in turns if turn.role == role]
+
+
 def asked_of(asked: str | Dialogue) -> tuple[str, tuple[Message, ...]]:
     """The question and the turns before it, from either; errors as in `turns_of`."""
     return turns_of(asked, None) if isinstance(asked, str) else turns_of(None, asked)

@@ -587,3 +587,20 @@ def test_a_question_without_its_answer_is_refused(memory: EditMemory) -> None:
     with pytest.raises(InvalidInputError, match="without its answer"):
         memory.add("Who leads Acme?")
     assert len(memory) == 0
+
+
+def test_a_small_namespace_is_searched_as_a_large_one(
+    open_memory: Callable[..., EditMemory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = open_memory()
+    for n in range(12):
+        memory.add(f"Who leads unit {n % 6}?", f"Ann {n}", paraphrases=[f"the head of {n}"], on_conflict="keep_both")
+        memory.add(f"Who leads unit {n}?", "Bo", namespace="other")
+    memory.reject("e1", "Whose is unit 0 now?")
+    memory.add("Who leads unit 7?", "Cy", valid_until="2020")
+    compared = [memory.search("Who leads unit 3?", 5), memory.search("Whose is unit 0 now?", 40)]
+    monkeypatch.setattr("kedit_memory.memory.read.HUB", 0)
+    assert [memory.search("Who leads unit 3?", 5), memory.search("Whose is unit 0 now?", 40)] == compared
+    assert [len(found) for found in compared] == [5, 12]
+    assert [match.rejected for match in compared[1] if match.edit.id == "e1"] == [True]
+    assert memory.search("Who leads unit 3?", namespace="nobody") == []

@@ -13,7 +13,7 @@ from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.models.reader import Pair
 from kedit_memory.records import Message
 from kedit_memory.routing.asked import Act, Leaning, act_of, asking_parts, leaning
-from kedit_memory.routing.dialogue import CHARACTERS, readings, turns_of, window
+from kedit_memory.routing.dialogue import CHARACTERS, readings, spoken_by, turns_of, window
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.verify import ScopeVerifier
 
@@ -262,3 +262,13 @@ def test_what_was_taken_back_is_not_asked(message: str, asked: str) -> None:
 )
 def test_what_is_leant_on_is_not_taken_back(message: str) -> None:
     assert asking_parts(message)[0][0] == message
+
+
+def test_the_texts_of_one_speaker():
+    parts = [{"type": "text", "text": "two"}, {"type": "image_url", "image_url": {}}]
+    messages = [Message("user", "one"), {"role": "assistant", "content": "no"}, {"role": "user", "content": parts}]
+    assert spoken_by("user", messages) == ["one", "two"]
+    assert spoken_by("assistant", messages) == ["no"]
+    assert spoken_by("user", []) == []
+    with pytest.raises(InvalidInputError, match="messages must be a list"):
+        spoken_by("user", "one")

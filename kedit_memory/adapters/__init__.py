@@ -1,0 +1,1 @@
+"""The memory in the interfaces of others: parse, call, format."""
