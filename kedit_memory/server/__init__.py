@@ -1,0 +1,1 @@
+"""The server: the memory and the router for other programs."""
