@@ -36,6 +36,7 @@ _PACKAGES = {
     "pyarrow": "popularity",
     "langchain-core": "langchain",
     "llama-index-core": "llamaindex",
+    "mcp": "mcp",
 }
 
 
