@@ -48,8 +48,8 @@ class EditTool(Tool):
                 raise ToolError(_in_a_line(self._faults(cause))) from cause
             if isinstance(cause, KeditError):
                 raise ToolError(_in_a_line(str(cause))) from cause
-            _LOG.error("%s crashed: %r", self.name, cause)
-            raise
+            _LOG.error("%s crashed: %r", self.name, cause, exc_info=cause)
+            raise ToolError(f"{self.name} crashed; the log of the server says more") from cause
 
     def _faults(self, error: ValidationError) -> str:
         """What is wrong with each argument; what was given is left out, as it may be long."""

@@ -27,9 +27,13 @@ def command(store: Path, *words: str) -> list[str]:
 
 
 class Served:
-    """One running server, or how a client starts one."""
+    """One running server, or one that a client starts.
 
-    def __init__(self, place: Any) -> None:
+    Args:
+        place: gives what a client connects to.
+    """
+
+    def __init__(self, place: Callable[[], Any]) -> None:
         self.place = place
 
     def talk(self, work: Callable[[Any], Awaitable[Any]], mode: str = "auto") -> Any:
@@ -38,7 +42,7 @@ class Served:
         from mcp import Client
 
         async def run() -> Any:
-            async with Client(self.place, mode=mode, read_timeout_seconds=PATIENCE) as client:
+            async with Client(self.place(), mode=mode, read_timeout_seconds=PATIENCE) as client:
                 return await work(client)
 
         return anyio.run(run)
@@ -83,10 +87,11 @@ def serve(store: Path) -> Iterator[Callable[..., Served]]:
 
         def start(transport: str = "stdio", *words: str) -> Served:
             if transport == "http":
-                return Served(running.enter_context(over_http(store, *words))[0])
-            from mcp.client.stdio import StdioServerParameters
+                url, _ = running.enter_context(over_http(store, *words))
+                return Served(lambda: url)
+            from mcp.client.stdio import StdioServerParameters, stdio_client
 
             first, *rest = command(store, *words)
-            return Served(StdioServerParameters(command=first, args=rest, env=ENVIRONMENT))
+            return Served(lambda: stdio_client(StdioServerParameters(command=first, args=rest, env=ENVIRONMENT)))
 
         yield start
