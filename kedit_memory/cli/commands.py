@@ -32,6 +32,7 @@ COMMANDS = {
     "consolidate": "kedit_memory.cli.consolidate:consolidate",
     "compare": "kedit_memory.cli.compare:compare",
     "trace": "kedit_memory.cli.trace:trace",
+    "mcp": "kedit_memory.cli.mcp:mcp",
     "stats": "kedit_memory.cli.stats:stats",
     "verify": "kedit_memory.cli.check:verify",
     "rebuild": "kedit_memory.cli.check:rebuild",

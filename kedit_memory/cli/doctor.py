@@ -37,6 +37,7 @@ _PACKAGES = {
     "langchain-core": "langchain",
     "langgraph-checkpoint": "langgraph",
     "llama-index-core": "llamaindex",
+    "mcp": "mcp",
 }
 
 
