@@ -48,7 +48,7 @@ def mcp(
         raise InvalidInputError("--host and --port are given without --transport http; add it, or leave them out")
     if transport is Transport.STDIO and (sys.stdin is None or sys.stdout is None):
         raise InvalidInputError("standard input or output is closed; let an MCP client start this command")
-    from kedit_memory.server.mcp import listen, make_server, serve_http, serve_stdio, url_of
+    from kedit_memory.server.mcp.serving import listen, make_server, serve_http, serve_stdio, url_of
 
     with open_store(store, create=not read_only) as memory:
         server = make_server(

@@ -14,7 +14,7 @@ from mcp import Client
 from kedit_memory.errors import MissingDependencyError
 from kedit_memory.memory import EditMemory
 from kedit_memory.routing.router import Router
-from kedit_memory.server.mcp import make_server
+from kedit_memory.server.mcp.serving import make_server
 
 READING = {"ask_question", "explain_question", "list_edits", "preview_edit", "search_edits", "show_history"}
 DESTRUCTIVE = {"update_edit", "retract_edit", "undo_change"}

@@ -52,8 +52,8 @@ def make_server(
         from mcp_types import ToolAnnotations
     except ModuleNotFoundError as error:
         raise MissingDependencyError("mcp 2 is not installed; run: pip install 'kedit-memory[mcp]'") from error
-    from kedit_memory.server.mcp_calls import EditTool
-    from kedit_memory.server.mcp_tools import EditTools
+    from kedit_memory.server.mcp.calls import EditTool
+    from kedit_memory.server.mcp.tools import EditTools
 
     def hints(
         *, reads: bool = False, destroys: bool = False, again: bool = True, leaves: bool = False

@@ -1,0 +1,1 @@
+"""The memory as tools of the Model Context Protocol, for other programs' models."""
