@@ -3,9 +3,9 @@
     python scripts/bench_serve.py --json
 
 The server holds edits with invented names; questions come at a steady rate, each also sent straight to the upstream.
-Some ask nothing that an edit could answer (`nothing`), the others have to be read (`read`). What is added is the time to
-the first byte through the server, less the median straight to the upstream. Replies of both ways are compared byte for
-byte, streamed ones too. `bytes/growth` is what the server's memory grows by after the first tenth of the requests.
+Some ask nothing that an edit could answer (`nothing`), the others have to be read (`read`). What is added is the time
+to the first byte through the server, less the median straight to the upstream. Replies of both ways are compared byte
+for byte, streamed ones too. `bytes/growth` is what the server's memory grows by after the first tenth of the requests.
 """
 
 import argparse

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from kedit_memory.adapters.vector_search import search_vector_store
 from kedit_memory.memory.documents import match_document
 from kedit_memory.routing.provenance import to_dict
 from kedit_memory.server.errors import Refused
@@ -36,3 +37,9 @@ def found(here: Here, caller: Reader, given: Searched) -> Document:
     """The edits nearest to a text, in scope or not."""
     matches = here.memory.search(given.query, given.limit, as_of=given.as_of, namespace=caller.namespace)
     return {"matches": [match_document(one) for one in matches]}
+
+
+@routes.post("/v1/vector_stores/kedit/search")
+def searched(here: Here, caller: Reader, asked: dict[str, Any]) -> Document:
+    """The edits nearest to a text, as OpenAI's vector stores give what they hold; this one is named `kedit`."""
+    return dict(search_vector_store(here.memory, asked, namespace=caller.namespace))

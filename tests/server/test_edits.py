@@ -100,6 +100,10 @@ def test_questions_are_answered_and_searched(client: httpx.Client) -> None:
     found = client.post("/search", json={"query": "the leader of Acme", "limit": 1}).json()["matches"]
     assert found[0]["edit"]["id"] == "e1"
     assert client.post("/query", json={"question": "a b", "model": "no-such"}).status_code == 404
+    results = client.post("/v1/vector_stores/kedit/search", json={"query": "the leader of Acme"}).json()
+    assert results["object"] == "vector_store.search_results.page"
+    assert "Ann Berg" in results["data"][0]["content"][0]["text"]
+    assert client.post("/v1/vector_stores/kedit/search", json={"query": 7}).status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -63,19 +63,18 @@ class Responses:
         place = {"item_id": item["id"], "output_index": 0, "content_index": 0}
         begun = item | {"status": "in_progress", "content": []}
         part: dict[str, Any] = item["content"][0]
-        for number, event in enumerate(
-            (
-                {"type": "response.created", "response": _document(stamp, "in_progress", [])},
-                {"type": "response.in_progress", "response": _document(stamp, "in_progress", [])},
-                {"type": "response.output_item.added", "output_index": 0, "item": begun},
-                {"type": "response.content_part.added", **place, "part": part | {"text": ""}},
-                {"type": "response.output_text.delta", **place, "delta": text, "logprobs": []},
-                {"type": "response.output_text.done", **place, "text": text, "logprobs": []},
-                {"type": "response.content_part.done", **place, "part": part},
-                {"type": "response.output_item.done", "output_index": 0, "item": item},
-                {"type": "response.completed", "response": self.reply(text, stamp)},
-            )
-        ):
+        told: tuple[dict[str, Any], ...] = (
+            {"type": "response.created", "response": _document(stamp, "in_progress", [])},
+            {"type": "response.in_progress", "response": _document(stamp, "in_progress", [])},
+            {"type": "response.output_item.added", "output_index": 0, "item": begun},
+            {"type": "response.content_part.added", **place, "part": part | {"text": ""}},
+            {"type": "response.output_text.delta", **place, "delta": text, "logprobs": []},
+            {"type": "response.output_text.done", **place, "text": text, "logprobs": []},
+            {"type": "response.content_part.done", **place, "part": part},
+            {"type": "response.output_item.done", "output_index": 0, "item": item},
+            {"type": "response.completed", "response": self.reply(text, stamp)},
+        )
+        for number, event in enumerate(told):
             yield server_sent({**event, "sequence_number": number}, str(event["type"]))
 
 

@@ -7,7 +7,7 @@ from kedit_memory.memory import EditMemory
 from kedit_memory.records import Edit, EditRequest, Kind
 from kedit_memory.routing.provenance import to_dict
 from kedit_memory.routing.router import Router
-from kedit_memory.server import mcp_arguments as a
+from kedit_memory.server.mcp import arguments as a
 from kedit_memory.server.mcp.results import Answered, Changes, Effects, Explanation, Matches, Page
 from kedit_memory.text import shortened
 
