@@ -40,6 +40,7 @@ GROUPS = {
     "contrast": ("contrast",),
     "invariance": ("invariance",),
     "dialogue": ("followups",),
+    "everyday": ("everyday",),
     "languages": ("languages", "covid_faq_de"),
     "mixed": ("mixed",),
 }  # fmt: skip
@@ -92,7 +93,7 @@ The target of an invariance is the share of plain questions less {within:g}. {mi
 """
 
 SHOWN = 2  # wrong cases of a kind
-OWN_DATA = frozenset({"world"})  # sets whose questions are the project's own
+OWN_DATA = frozenset({"world", "everyday"})  # sets whose questions are the project's own
 
 Row = Mapping[str, Any]
 

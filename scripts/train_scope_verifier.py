@@ -28,7 +28,15 @@ from kedit_memory.shipped import scope_verifier
 
 BATCH = 64
 REMEMBERED = 200_000  # texts, some 30 kB each
-_TOLD = ("seed", "learning_rate", "pairs", "seconds", "averaged_with", "glance_pairs")  # of an earlier training
+_TOLD = (
+    "seed",
+    "learning_rate",
+    "pairs",
+    "seconds",
+    "averaged_with",
+    "averaged_share",
+    "glance_pairs",
+)  # of an earlier training
 AVERAGE = 0.999  # how much of the running mean of the weights stays at each step; the mean is what is saved
 
 
@@ -40,6 +48,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=90.0, help="0 to teach the glance alone")
     parser.add_argument("--learning-rate", type=float, default=2e-4)
     parser.add_argument("--average", type=Path, help="folder of a trained one whose weights and these are averaged")
+    parser.add_argument("--share", type=float, default=0.5, help="that the other one has in the average")
     parser.add_argument("--glances", type=int, default=600, help="steps that teach which pairs need no reading")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=21)
@@ -63,7 +72,10 @@ def main() -> None:
     if arguments.minutes:
         network, record = train(network, texts, stream, arguments)
     if arguments.average:
-        record["averaged_with"] = average(network, arguments.average)
+        record |= {
+            "averaged_with": average(network, arguments.average, arguments.share),
+            "averaged_share": arguments.share,
+        }
     record |= glance(network, texts, stream, arguments.glances)
     save(network, arguments, record)
 
@@ -127,7 +139,7 @@ def glance(network: ReaderNetwork, texts: Texts, stream: Iterator[Labelled], ste
 
 
 @torch.no_grad()
-def average(network: ReaderNetwork, folder: Path) -> str:
+def average(network: ReaderNetwork, folder: Path, share: float) -> str:
     """Put the mean of a network and of a trained one in its place (Wortsman et al. 2022); the other one's hash.
 
     Of two stages of one training the mean judges what is unlike the training pairs better than either.
@@ -135,7 +147,7 @@ def average(network: ReaderNetwork, folder: Path) -> str:
     others = load_file(folder / WEIGHTS)
     for name, weight in network.state_dict().items():
         if name in others:
-            weight.copy_((weight + others[name].float()) / 2)
+            weight.lerp_(others[name].float(), share)
     return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
 
 
