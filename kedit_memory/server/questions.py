@@ -39,7 +39,7 @@ def found(here: Here, caller: Reader, given: Searched) -> Document:
     return {"matches": [match_document(one) for one in matches]}
 
 
-@routes.post("/v1/vector_stores/kedit/search")
+@routes.post("/v1/vector_stores/kedit/search", include_in_schema=False)
 def searched(here: Here, caller: Reader, asked: dict[str, Any]) -> Document:
     """The edits nearest to a text, as OpenAI's vector stores give what they hold; this one is named `kedit`."""
     return dict(search_vector_store(here.memory, asked, namespace=caller.namespace))
