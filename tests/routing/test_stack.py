@@ -8,13 +8,14 @@ import pytest
 
 from kedit_memory.errors import ModelError
 from kedit_memory.memory import EditMemory
-from kedit_memory.models.encoder import HashingEncoder
+from kedit_memory.models.encoder import HashingEncoder, minilm
 from kedit_memory.models.sources import PAIR_STACK
 from kedit_memory.records import Match
 from kedit_memory.routing.question import UNLINKED, Candidate
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.stack import Stack, features
 from kedit_memory.routing.verify import ScopeVerifier
+from kedit_memory.shipped import scope_verifier
 
 EVEN = Stack(encoder="hashing", encoder_revision="1", bias=0.0, weights=(1.0, 0.0, 0.0))
 BY_DISTANCE = replace(EVEN, bias=5.0, weights=(0.0, -10.0, 0.0))
@@ -95,6 +96,16 @@ def test_a_damaged_one_is_refused_in_one_line(tmp_path: Path, content: str) -> N
     ) as told:
         Stack.of(tmp_path)
     assert "\n" not in str(told.value)
+
+
+def test_the_shipped_one_fits_the_encoder_that_ships() -> None:
+    stack = Stack.of(scope_verifier())
+    assert stack is not None
+    assert stack.fits(minilm())
+    assert not stack.fits(HashingEncoder())
+    logit, distance, margin = stack.weights
+    assert logit > 0 > distance
+    assert margin > 0
 
 
 def test_thresholds_know_which_stack_they_were_chosen_with(tmp_path: Path) -> None:
