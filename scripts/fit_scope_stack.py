@@ -47,9 +47,9 @@ def main() -> None:
     held = np.concatenate(seen)
     fitted = fit_logistic(held, np.array(covers), ridge=RIDGE, weights=weights * len(weights) / weights.sum())
     encoder = minilm()
-    logit, distance, margin = fitted.weights
+    logit, distance, behind = fitted.weights
     Stack(
-        encoder=encoder.name, encoder_revision=encoder.revision, bias=fitted.bias, weights=(logit, distance, margin)
+        encoder=encoder.name, encoder_revision=encoder.revision, bias=fitted.bias, weights=(logit, distance, behind)
     ).write(arguments.verifier)
     print(f"{len(held):,} candidates, {sum(covers):,} of them right: {fitted}")
 

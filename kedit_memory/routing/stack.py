@@ -20,7 +20,7 @@ from kedit_memory.routing.logistic import Logistic, Numbers
 from kedit_memory.routing.question import Candidate
 
 _SURE = 1e-4  # how near to 0 and 1 an estimate counts
-_CLEAR = 0.3  # by which an edit is nearer than the next one, beyond which more says nothing
+_FAR = 0.3  # by which an edit stands behind the nearest one, beyond which more says nothing
 _SCRIPT = "scripts/fit_scope_stack.py"
 
 
@@ -43,15 +43,15 @@ class Stack:
         file = folder / PAIR_STACK
         try:
             told = json.loads(file.read_text("utf-8"))
-            bias, logit, distance, margin = map(float, (told["bias"], *told["weights"]))
+            bias, logit, distance, behind = map(float, (told["bias"], *told["weights"]))
             encoder, revision = str(told["encoder"]), str(told["encoder_revision"])
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise ModelError(f"{file} is no stack ({error}); fit one with {_SCRIPT}") from error
-        if not all(map(math.isfinite, (bias, logit, distance, margin))):
+        if not all(map(math.isfinite, (bias, logit, distance, behind))):
             raise ModelError(f"{file} is no stack (its numbers are not finite); fit one with {_SCRIPT}")
-        return cls(encoder=encoder, encoder_revision=revision, bias=bias, weights=(logit, distance, margin))
+        return cls(encoder=encoder, encoder_revision=revision, bias=bias, weights=(logit, distance, behind))
 
     def write(self, folder: Path) -> None:
         """Put it into a reader's folder."""
@@ -72,13 +72,13 @@ class Stack:
 def features(candidates: Sequence[Candidate], scores: Sequence[float]) -> Numbers:
     """What the regression sees of each candidate of a question, shape (candidates, 3).
 
-    The logit of the reader's estimate, the distance, and by how much the edit is nearer than the nearest other one.
+    The logit of the reader's estimate, the distance, and by how much the nearest edit is nearer. How far the next one
+    is behind the nearest does not count: in a small store that is far.
     """
-    distances = [one.match.distance for one in candidates]
-    first, second = (*sorted(distances), math.inf)[:2]
+    nearest = min((one.match.distance for one in candidates), default=0.0)
     rows = []
-    for distance, score in zip(distances, scores, strict=True):
+    for one, score in zip(candidates, scores, strict=True):
         chance = min(max(score, _SURE), 1 - _SURE)
-        margin = (second if distance == first else first) - distance
-        rows.append([math.log(chance / (1 - chance)), distance, min(max(margin, -_CLEAR), _CLEAR)])
+        behind = min(one.match.distance - nearest, _FAR)
+        rows.append([math.log(chance / (1 - chance)), one.match.distance, behind])
     return np.array(rows, dtype=np.float64)

@@ -46,12 +46,17 @@ def at(match: Match, *distances: float) -> list[Candidate]:
     return [Candidate(match=replace(match, distance=distance), found=UNLINKED) for distance in distances]
 
 
-def test_it_sees_logit_distance_and_margin(match: Match) -> None:
+def test_it_sees_logit_distance_and_what_is_nearer(match: Match) -> None:
     rows = features(at(match, 0.4, 0.6, 1.4), [0.5, 1.0, 0.0])
     assert rows[:, 0].tolist() == pytest.approx([0.0, 9.2102, -9.2102], abs=1e-3)
     assert rows[:, 1].tolist() == [0.4, 0.6, 1.4]
-    assert rows[:, 2].tolist() == pytest.approx([0.2, -0.2, -0.3])
-    assert features(at(match, 0.4), [0.5])[0, 2] == pytest.approx(0.3)
+    assert rows[:, 2].tolist() == pytest.approx([0.0, 0.2, 0.3])
+
+
+def test_a_lone_edit_is_judged_as_one_among_far_ones(match: Match) -> None:
+    (alone,) = BY_DISTANCE.estimates(at(match, 0.4), [0.5])
+    first, *_ = BY_DISTANCE.estimates(at(match, 0.4, 1.3, 1.4), [0.5, 0.1, 0.1])
+    assert alone == first
 
 
 def test_one_that_sees_the_logit_alone_changes_nothing(match: Match) -> None:
@@ -103,9 +108,9 @@ def test_the_shipped_one_fits_the_encoder_that_ships() -> None:
     assert stack is not None
     assert stack.fits(minilm())
     assert not stack.fits(HashingEncoder())
-    logit, distance, margin = stack.weights
+    logit, distance, behind = stack.weights
     assert logit > 0 > distance
-    assert margin > 0
+    assert behind < 0
 
 
 def test_thresholds_know_which_stack_they_were_chosen_with(tmp_path: Path) -> None:
