@@ -75,7 +75,6 @@ class Settings:
         port: see `host`.
         body_bytes: the largest request.
         waiting: questions that may wait for a decision before further ones are refused for a while.
-        per_minute: requests of one key a minute; 0 for no limit.
     """
 
     store: Path
@@ -86,15 +85,14 @@ class Settings:
     port: int = 8321
     body_bytes: int = 10_000_000
     waiting: int = 256
-    per_minute: int = 0
 
     def __post_init__(self) -> None:
         if self.answer not in _ANSWERS:
             raise InvalidInputError(f"no way to answer {self.answer!r}; choose one of {', '.join(_ANSWERS)}")
         if not 0 <= self.port < 65536:
             raise InvalidInputError(f"port {self.port} is not allowed; give 1 to 65535, or 0 for a free one")
-        if min(self.body_bytes, self.waiting) < 1 or self.per_minute < 0:
-            raise InvalidInputError("body_bytes and waiting must be 1 or more, per_minute 0 or more")
+        if min(self.body_bytes, self.waiting) < 1:
+            raise InvalidInputError("body_bytes and waiting must be 1 or more")
 
 
 def read_file(file: Path) -> dict[str, Any]:
