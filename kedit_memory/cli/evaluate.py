@@ -77,6 +77,7 @@ def scope(
 ) -> None:
     """Measure which questions an edit answers: held-out ones, by kind, with all edits of a set in one store."""
     from kedit_memory.evaluation.pictures import check_picture
+    from kedit_memory.evaluation.public import OWN
     from kedit_memory.evaluation.scope.figures import save_picture
     from kedit_memory.evaluation.scope.run import ScopePlan, run_scope
 
@@ -86,7 +87,7 @@ def scope(
     )  # fmt: skip
     if picture:
         check_picture(picture)
-    data = public_sets(path, needed=dataset != "world")
+    data = public_sets(path, needed=dataset not in OWN)
     note = "no open questions were asked: the public sets were not found" if data is None and open_questions else None
     report = run_scope(plan, data, encoder=encoder, verifier=verifier, progress=say)
     if picture:

@@ -7,9 +7,12 @@ from typing import Any
 
 from kedit_memory.errors import InvalidInputError, NotFoundError
 from kedit_memory.routing.background import Background
+from kedit_memory.shipped import data_folder
 from kedit_memory.world import background, world_folder
 
 WORLD = "world"
+EVERYDAY = "everyday"
+OWN = (WORLD, EVERYDAY)  # what ships: nothing has to be fetched for it
 # Of the sets whose folder has another name, or that are made of several.
 _FOLDERS = {
     "lre": ("relations_lre",),
@@ -95,6 +98,8 @@ def background_of(dataset: str) -> Background | None:
 
 def sources_of(dataset: str, data: Path | None) -> tuple[Path, ...]:
     """The folders whose bytes name the data of a run."""
+    if dataset == EVERYDAY:
+        return (data_folder() / EVERYDAY,)
     if dataset == WORLD or data is None:
         return (world_folder(),)
     name = dataset.removesuffix("_one_wording")

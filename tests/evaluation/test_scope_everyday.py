@@ -2,10 +2,12 @@
 
 import random
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
 from kedit_memory.errors import InvalidInputError
+from kedit_memory.evaluation.public import sources_of
 from kedit_memory.evaluation.scope import everyday
 from kedit_memory.evaluation.scope.cases import CALIBRATING, TEST
 from kedit_memory.evaluation.templates import slots
@@ -55,6 +57,12 @@ def test_the_set_asks_what_is_not_trained_on():
         "near_miss": False, "leads_away": False, "namesake": False,
     }  # fmt: skip
     assert one == everyday.everyday_set()
+
+
+@pytest.mark.parametrize("data", [None, Path("/nowhere")])
+def test_it_needs_no_public_data(data):
+    (folder,) = sources_of("everyday", data)
+    assert any(folder.glob("*.txt"))
 
 
 @pytest.mark.parametrize(
