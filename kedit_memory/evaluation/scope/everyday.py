@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError
@@ -114,10 +115,11 @@ def everyday_examples(rng: random.Random, nearest: NearTexts) -> Iterator[Exampl
 def _neighbours(known: Sequence[Matter], nearest: NearTexts) -> list[list[Matter]]:
     """For each matter those of its file that ask for something like it."""
     texts = [matter.wordings[0] for matter in known]
-    return [
-        [known[at] for at in row if known[at].file == matter.file and known[at] is not matter][:_NEIGHBOURS]
-        for matter, row in zip(known, nearest(texts, texts), strict=True)
-    ]
+    found = []
+    for matter, row in zip(known, nearest(texts, texts), strict=True):
+        alike = (known[at] for at in row if known[at].file == matter.file and known[at] is not matter)
+        found.append(list(islice(alike, _NEIGHBOURS)))
+    return found
 
 
 def _example(matter: Matter, neighbours: Sequence[Matter], rng: random.Random) -> Example:
