@@ -54,6 +54,11 @@ def create_app(settings: Settings) -> FastAPI:
     config = RouterConfig(path=settings.answer)
     ruling = Router(memory, config=config)
     models = LocalModels({name: Router(memory, name, config=config) for name in settings.models})
+    try:
+        models.load()
+    except BaseException:
+        memory.close()
+        raise
     ring = KeyRing(settings.store)
     access = Access(ring, open_here=is_loopback(settings.host))
     deciding, relay, measures = Deciding(ruling, most=settings.waiting), Relay(), Measures()

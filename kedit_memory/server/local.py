@@ -38,6 +38,15 @@ class LocalModels:
         """The models, in the order of the settings."""
         return tuple(self._routers)
 
+    def load(self) -> None:
+        """Loads them all: a name that stands for nothing is told before anybody asks.
+
+        Raises:
+            ModelError: one cannot be loaded.
+        """
+        for router in self._routers.values():
+            router.model  # noqa: B018 - loads it
+
     def has(self, model: str) -> bool:
         """Whether a model is one of these."""
         return model in self._routers

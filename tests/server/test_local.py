@@ -13,6 +13,7 @@ import httpx
 import openai
 import pytest
 
+from kedit_memory.errors import KeditError
 from kedit_memory.server.app import create_app
 from kedit_memory.server.settings import Settings
 from tests.server.conftest import asking, listening, stored
@@ -76,6 +77,14 @@ def test_what_it_cannot_do_is_said(local: httpx.Client, more: dict, message: str
     response = ask(local, "Who leads Acme?", **more)
     assert response.status_code == 400
     assert message in response.json()["error"]["message"]
+
+
+def test_a_name_that_stands_for_nothing_is_told_at_the_start(tmp_path: Path) -> None:
+    store = stored(tmp_path / "store")
+    with pytest.raises(KeditError) as told:
+        create_app(Settings(store=store, models=(str(tmp_path / "nothing"),)))
+    assert "nothing" in str(told.value)
+    assert "\n" not in str(told.value)
 
 
 def test_another_model_is_not_known(local: httpx.Client) -> None:
