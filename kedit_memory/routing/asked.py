@@ -31,10 +31,8 @@ _TURNS_AWAY = re.compile(
     r"let(?:'s| us) change the subject|but first|anyways?,|instead,)(?!\w)",
     re.IGNORECASE,
 )
-# A dialogue that was pasted as one message: what the user said last.
-_PASTED = re.compile(
-    r"^(?:user|human|me|q): .*\b(?:assistant|ai|bot|you|a): .*\b(?:user|human|me|q): (?=\S)", re.IGNORECASE | re.DOTALL
-)
+# Who speaks next in a dialogue that was pasted as one message; the user where the group is found.
+_SPEAKER = re.compile(r"\b(?:(user|human|me|q)|assistant|ai|bot|you|a): ", re.IGNORECASE)
 _CODE = re.compile(r"^\s*(```|~~~).*?(?:^\s*\1|\Z)", re.MULTILINE | re.DOTALL)
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _MARK = re.compile("[?？؟]")
@@ -166,14 +164,23 @@ def asking_parts(message: str) -> list[tuple[str, str]]:
 
 def _still_asked(text: str) -> str:
     """A message without what its writer has taken back, unless what follows leans on it."""
-    pasted = _PASTED.match(text)
-    if pasted:
-        return text[pasted.end() :]
+    if pasted := _last_said(text):
+        return pasted
     found = list(_TURNS_AWAY.finditer(text.replace("’", "'")))
     rest = text[found[-1].end() :].lstrip(" .,;:!") if found else ""
     if not found or (rest and leaning(rest) is Leaning.WHOLLY):
         return text
     return text[found[-1].start() :]
+
+
+def _last_said(text: str) -> str:
+    """What the user said last in a dialogue that was pasted as one message; "" where it is none."""
+    marks = list(_SPEAKER.finditer(text))
+    if not marks or marks[0].start() or not marks[0][1]:
+        return ""
+    answered = next((place for place, mark in enumerate(marks) if not mark[1]), len(marks))
+    said = (text[mark.end() :] for mark in reversed(marks[answered:]) if mark[1])
+    return next((rest for rest in said if rest and not rest[0].isspace()), "")
 
 
 def leaning(question: str) -> Leaning:

@@ -272,3 +272,10 @@ def test_the_texts_of_one_speaker():
     assert spoken_by("user", []) == []
     with pytest.raises(InvalidInputError, match="messages must be a list"):
         spoken_by("user", "one")
+
+
+def test_a_hostile_pasted_dialogue_takes_no_longer_than_it_is() -> None:
+    started = time.process_time()
+    asking_parts("User: " + "a: " * 60_000)
+    asking_parts("User: " + "A: no. User: " * 15_000)
+    assert time.process_time() - started < 3
