@@ -18,7 +18,7 @@ from pathlib import Path
 from kedit_memory.evaluation.negatives import misspelt
 from kedit_memory.evaluation.public import background_of
 from kedit_memory.evaluation.scope.cases import CALIBRATING, ScopeSet
-from kedit_memory.evaluation.scope.run import Drawn, ScopePlan, draw, remember
+from kedit_memory.evaluation.scope.run import Drawn, ScopePlan, Stored, draw, remember
 from kedit_memory.evaluation.scope.sets import SETS, open_questions
 from kedit_memory.memory import EditMemory
 from kedit_memory.routing.router import Router, RouterConfig
@@ -64,7 +64,7 @@ def stored(drawn: Drawn, source: str, verifier: ScopeVerifier) -> Iterator[tuple
         ids = remember(memory, drawn.edits, say)
         config = RouterConfig(scope="verified")
         router = Router(memory, background=background_of(source), verifier=verifier, config=config)
-        yield router, [ids[q.edit] if q.covered and q.edit is not None else None for q in drawn.questions]
+        yield router, Stored(memory=memory, drawn=drawn, ids=ids).expected
 
 
 def with_slips(drawn: Drawn, seed: int) -> Drawn:

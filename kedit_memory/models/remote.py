@@ -82,7 +82,9 @@ class OpenAIModel(AnswersOne):
         self._key = _checked_key(api_key)
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         # A proxy named by the environment is for the outside; it cannot reach this machine's own ports.
-        self._client = httpx.Client(timeout=timeout, headers=headers, trust_env=not _is_loopback(self.url))
+        self._client = httpx.Client(
+            timeout=timeout, headers=headers, trust_env=not is_loopback(httpx.URL(self.url).host)
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -312,9 +314,9 @@ def _checked_key(key: str | None) -> str | None:
     return key
 
 
-def _is_loopback(url: str) -> bool:
-    host = httpx.URL(url).host
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, seen from itself."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"

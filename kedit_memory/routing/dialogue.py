@@ -12,6 +12,7 @@ Dialogue: TypeAlias = Sequence[Message | Mapping[str, Any]]
 ASKED, TOLD = "user", "assistant"  # whose turns a question may lean on
 ROLES = ("system", "developer", ASKED, TOLD, "tool", "function")
 TURNS = 2  # of each of the two that are read before a question
+_NO_TURNS = "messages must be a list of turns, such as [{'role': 'user', 'content': 'Who leads?'}]"
 CHARACTERS = 400  # of a turn that are read: the end of what was asked, the beginning of what was told
 
 
@@ -27,7 +28,7 @@ def turns_of(question: str | None, messages: Dialogue | None) -> tuple[str, tupl
     if messages is None:
         return question or "", ()
     if not isinstance(messages, (list, tuple)) or not messages:
-        raise InvalidInputError("messages must be a list of turns, such as [{'role': 'user', 'content': 'Who leads?'}]")
+        raise InvalidInputError(_NO_TURNS)
     turns = tuple(_message(one, place) for place, one in enumerate(messages))
     if turns[-1].role != ASKED:
         raise InvalidInputError(f"the last message is the {turns[-1].role}'s: it must be the user's, which is answered")
@@ -37,7 +38,7 @@ def turns_of(question: str | None, messages: Dialogue | None) -> tuple[str, tupl
 def spoken_by(role: str, messages: Dialogue) -> list[str]:
     """The texts of one speaker in a dialogue; errors as in `turns_of`, but any turn may be the last."""
     if not isinstance(messages, (list, tuple)):
-        raise InvalidInputError("messages must be a list of turns, such as [{'role': 'user', 'content': 'Who leads?'}]")
+        raise InvalidInputError(_NO_TURNS)
     turns = [_message(one, place) for place, one in enumerate(messages)]
     return [turn.content for turn in turns if turn.role == role]
 

@@ -4,12 +4,12 @@ A key comes in `x-kedit-key`, or as a bearer token where that is not the upstrea
 alone while no key was made.
 """
 
-import ipaddress
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
 from kedit_memory.errors import InvalidInputError
+from kedit_memory.models.remote import is_loopback
 from kedit_memory.records import DEFAULT_NAMESPACE
 from kedit_memory.server.errors import Refused
 from kedit_memory.server.keys import EVERY, KeyRing, Right
@@ -17,7 +17,6 @@ from kedit_memory.text import LONGEST_NAME, clean_line
 
 KEY, NAMESPACE = "x-kedit-key", "x-kedit-namespace"
 _BEARER = "bearer "
-_LOCAL_NAMES = frozenset({"localhost", "testserver"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +60,6 @@ class Access:
         if not is_loopback(request.url.hostname or ""):  # a page that was led here by a name of its own
             raise Refused(403, "without a key this server is asked as localhost or 127.0.0.1 alone", code="no_key")
         return Caller(name="local", namespace=_namespace(request) or DEFAULT_NAMESPACE, rights=frozenset(Right))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, seen from itself."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host in _LOCAL_NAMES
 
 
 def _token(request: Request) -> str | None:

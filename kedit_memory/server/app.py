@@ -17,10 +17,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kedit_memory.errors import KeditError
 from kedit_memory.memory import EditMemory
+from kedit_memory.models.remote import is_loopback
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.server import audit as auditing
 from kedit_memory.server import edits, health, questions
-from kedit_memory.server.access import Access, is_loopback
+from kedit_memory.server.access import Access
 from kedit_memory.server.audit import Audit
 from kedit_memory.server.deciding import Deciding
 from kedit_memory.server.dialects.base import Dialect

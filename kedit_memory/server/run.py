@@ -6,7 +6,7 @@ from contextlib import closing, suppress
 import uvicorn
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.server.access import is_loopback
+from kedit_memory.models.remote import is_loopback
 from kedit_memory.server.app import create_app
 from kedit_memory.server.keys import KeyRing
 from kedit_memory.server.settings import Settings

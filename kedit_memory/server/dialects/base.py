@@ -84,3 +84,10 @@ def joined(texts: object) -> str:
     parts = texts if isinstance(texts, list) else []
     said = (part.get("text") for part in parts if isinstance(part, Mapping))
     return "\n".join(text for text in said if isinstance(text, str))
+
+
+def appended(content: object, text: str) -> str | list[Any]:
+    """A content, a text or its parts, with a text behind it; none is the text alone."""
+    if isinstance(content, list):
+        return [*content, {"type": "text", "text": text}]
+    return f"{content}\n\n{text}" if content else text

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kedit_memory.records import Message
-from kedit_memory.server.dialects.base import Body, Stamp, joined, readable, server_sent
+from kedit_memory.server.dialects.base import Body, Stamp, appended, joined, readable, server_sent
 
 _DONE = b"data: [DONE]\n\n"
 _INSTRUCTING = ("system", "developer")
@@ -25,7 +25,7 @@ class Chat:
         """As `Dialect` says."""
         first, *others = body["messages"]
         if first["role"] in _INSTRUCTING and isinstance(first.get("content"), (str, list)):
-            return {**body, "messages": [first | {"content": _appended(first["content"], correction)}, *others]}
+            return {**body, "messages": [first | {"content": appended(first["content"], correction)}, *others]}
         return {**body, "messages": [{"role": "system", "content": correction}, first, *others]}
 
     def texts(self, reply: Body) -> list[str] | None:
@@ -80,9 +80,3 @@ def _head(stamp: Stamp, kind: str) -> dict[str, Any]:
 def _chunk(stamp: Stamp, delta: Mapping[str, str], finish: str | None = None) -> dict[str, Any]:
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
     return _head(stamp, "chat.completion.chunk") | {"choices": [choice]}
-
-
-def _appended(content: str | list[Any], text: str) -> str | list[Any]:
-    if isinstance(content, str):
-        return f"{content}\n\n{text}" if content else text
-    return [*content, {"type": "text", "text": text}]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kedit_memory.records import Message
-from kedit_memory.server.dialects.base import Body, Stamp, joined, readable, server_sent
+from kedit_memory.server.dialects.base import Body, Stamp, appended, joined, readable, server_sent
 
 _TEXTUAL = ("text", "thinking", "redacted_thinking")
 
@@ -26,10 +26,7 @@ class Messages:
 
     def told(self, body: Body, correction: str) -> Body:
         """As `Dialect` says."""
-        system = body.get("system")
-        if isinstance(system, list):
-            return {**body, "system": [*system, {"type": "text", "text": correction}]}
-        return {**body, "system": f"{system}\n\n{correction}" if system else correction}
+        return {**body, "system": appended(body.get("system"), correction)}
 
     def texts(self, reply: Body) -> list[str] | None:
         """As `Dialect` says."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from kedit_memory.records import Message
 from kedit_memory.routing.asked import Leaning, leaning
-from kedit_memory.server.dialects.base import Body, Stamp, joined, readable, server_sent
+from kedit_memory.server.dialects.base import Body, Stamp, appended, joined, readable, server_sent
 
 _KEPT_UPSTREAM = ("previous_response_id", "conversation")
 
@@ -31,8 +31,7 @@ class Responses:
 
     def told(self, body: Body, correction: str) -> Body:
         """As `Dialect` says."""
-        given = body.get("instructions")
-        return {**body, "instructions": f"{given}\n\n{correction}" if given else correction}
+        return {**body, "instructions": appended(body.get("instructions"), correction)}
 
     def texts(self, reply: Body) -> list[str] | None:
         """As `Dialect` says."""
