@@ -48,7 +48,8 @@ def mcp(
         raise InvalidInputError("--host and --port are given without --transport http; add it, or leave them out")
     if transport is Transport.STDIO and (sys.stdin is None or sys.stdout is None):
         raise InvalidInputError("standard input or output is closed; let an MCP client start this command")
-    from kedit_memory.server.mcp.serving import listen, make_server, serve_http, serve_stdio, url_of
+    from kedit_memory.server.listening import url_of
+    from kedit_memory.server.mcp.serving import PATH, listen_here, make_server, serve_http, serve_stdio
 
     with open_store(store, create=not read_only) as memory:
         server = make_server(
@@ -65,6 +66,6 @@ def mcp(
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # a thread that waits for input would outlast an interrupt
             serve_stdio(server)
             return
-        with listen(host or _HOST, _PORT if port is None else port) as listening:
-            say(f"MCP tools at {url_of(host or _HOST, listening)}; Ctrl-C ends this")
+        with listen_here(host or _HOST, _PORT if port is None else port) as listening:
+            say(f"MCP tools at {url_of(host or _HOST, listening, PATH)}; Ctrl-C ends this")
             serve_http(server, host or _HOST, listening)

@@ -9,6 +9,8 @@ from kedit_memory.errors import InvalidInputError
 from kedit_memory.models.remote import is_loopback
 from kedit_memory.server.app import create_app
 from kedit_memory.server.keys import KeyRing
+from kedit_memory.server.listening import listen, url_of
+from kedit_memory.server.proxy import BASE
 from kedit_memory.server.settings import Settings
 
 _GRACE = 30  # seconds that answers under way have when the server stops
@@ -30,25 +32,12 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
             f"on {settings.host} others could ask, and there is no key yet; make one with `kedit keys add NAME`, or "
             "leave --host out to listen on this machine alone"
         )
-    app = create_app(settings)
-    config = uvicorn.Config(
-        app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False,
-        date_header=False, timeout_graceful_shutdown=_GRACE, ws="none",
-    )  # fmt: skip
-    with suppress(KeyboardInterrupt):  # which uvicorn raises again once all is stopped
-        _Telling(config, say).run()
-
-
-class _Telling(uvicorn.Server):
-    """One that says where it listens when it does."""
-
-    def __init__(self, config: uvicorn.Config, say: Callable[[str], None]) -> None:
-        super().__init__(config)
-        self._say = say
-
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        """Listen."""
-        await super().startup(sockets)  # type: ignore[arg-type]
-        if self.started:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
-            self._say(f"listening on http://{host}:{port}/v1; stop with Ctrl-C")
+    with listen(settings.host, settings.port) as listening:
+        app = create_app(settings)
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, server_header=False, date_header=False,
+            timeout_graceful_shutdown=_GRACE, ws="none",
+        )  # fmt: skip
+        say(f"listening on {url_of(settings.host, listening, BASE.rstrip('/'))}; stop with Ctrl-C")
+        with suppress(KeyboardInterrupt):  # which uvicorn raises again once all is stopped
+            uvicorn.Server(config).run(sockets=[listening])

@@ -10,6 +10,7 @@ import pytest
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.server.app import create_app
 from kedit_memory.server.keys import KeyRing
+from kedit_memory.server.listening import listen
 from kedit_memory.server.run import run
 from kedit_memory.server.settings import Settings, Upstream
 from tests.server.conftest import Behind, asking, listening, stored
@@ -119,3 +120,9 @@ def test_nothing_is_open_to_others_before_there_is_a_key(tmp_path: Path) -> None
         run(Settings(store=store, upstreams=(Upstream(url="http://127.0.0.1:9/v1"),), host="192.0.2.7"), print)
     with pytest.raises(InvalidInputError, match="nothing to stand in front of"):
         run(Settings(store=store), print)
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
+    upstream = Upstream(url="http://127.0.0.1:9/v1")
+    with listen("127.0.0.1", 0) as taken, pytest.raises(InvalidInputError, match="cannot be used"):
+        run(Settings(store=tmp_path / "store", upstreams=(upstream,), port=taken.getsockname()[1]), print)

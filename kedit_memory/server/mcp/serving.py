@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kedit_memory.errors import InvalidInputError, MissingDependencyError
 from kedit_memory.memory import EditMemory
 from kedit_memory.routing.router import Router
+from kedit_memory.server.listening import listen
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -96,31 +97,22 @@ def serve_stdio(server: "MCPServer") -> None:
         _LOG.warning("the client went away before it was answered")
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket on this machine alone, on a free port where `port` is 0.
+def listen_here(host: str, port: int) -> socket.socket:
+    """A socket on this machine alone; see `listen`.
 
     Raises:
-        InvalidInputError: the host is not of this machine, or the port is taken.
+        InvalidInputError: the host can be reached by others, or as in `listen`.
     """
     if host not in LOOPBACK:
         raise InvalidInputError(
             f"host {host!r} could be reached by others, and there are no keys that would keep them out; "
             f"choose one of {', '.join(LOOPBACK)}"
         )
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise InvalidInputError(f"port {port} of {host} cannot be used ({error.strerror}); choose another") from error
-
-
-def url_of(host: str, listening: socket.socket) -> str:
-    """The address that clients are given."""
-    name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{listening.getsockname()[1]}{PATH}"
+    return listen(host, port)
 
 
 def serve_http(server: "MCPServer", host: str, listening: socket.socket) -> None:
-    """Serve many clients on a socket of `listen`, until the process is told to end."""
+    """Serve many clients on a socket of `listen_here`, until the process is told to end."""
     import uvicorn
 
     app = server.streamable_http_app(streamable_http_path=PATH, host=host)
