@@ -2,8 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from kedit_memory.memory.rows import Made, Rows
 from kedit_memory.memory.store import Store
 from kedit_memory.records import Encoder, Vectors
 from kedit_memory.registry import load
+
+Encode: TypeAlias = Callable[[Sequence[str]], Vectors]
 
 _LOG = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ class Encoding:
         with self._store.reading() as rows:
             return self._load(rows)
 
-    def encode(self, texts: Sequence[str]) -> Encoded:
+    def encode(self, texts: Sequence[str], by: Encode | None = None) -> Encoded:
         """The vectors of texts, from the stored keys where the words are the same; nobody waits for it but encoders."""
         with self._store.reading() as rows:
             made_by = rows.encoder()
@@ -61,14 +63,15 @@ class Encoding:
             encoder = self._load(rows) if unknown else None
         if encoder is not None:
             with self._lock:
-                known.update(zip(unknown, encode_all(encoder, unknown), strict=True))
+                vectors = encode_all(encoder, unknown) if by is None else by(unknown)
+            known.update(zip(unknown, vectors, strict=True))
         return Encoded(known, made_by)
 
-    def array(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of shape (texts, dimension)."""
+    def array(self, texts: Sequence[str], by: Encode | None = None) -> Vectors:
+        """Vectors of shape (texts, dimension); what is no key is encoded `by` something else than the encoder."""
         if not texts:
             return np.empty((0, self.encoder.dimension), np.float32)
-        vectors = self.encode(texts).vectors
+        vectors = self.encode(texts, by).vectors
         return np.stack([vectors[text] for text in texts])
 
     def record(self, made_by: Made) -> None:

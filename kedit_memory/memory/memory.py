@@ -14,7 +14,7 @@ from kedit_memory.memory import arguments, consolidation, feedback, maintenance,
 from kedit_memory.memory.arguments import conflict_rule, file_path, namespace_name, vector_of_numbers, whole_number
 from kedit_memory.memory.batch import Batch, named, store_rows
 from kedit_memory.memory.conflicts import standing_against
-from kedit_memory.memory.encoding import Encoding
+from kedit_memory.memory.encoding import Encode, Encoding
 from kedit_memory.memory.formats import NamedRow, read_rows
 from kedit_memory.memory.history import answers_to, purgeable, revisions_of, undo_last
 from kedit_memory.memory.index.cached import CachedIndex
@@ -122,9 +122,12 @@ class EditMemory:
         with self._store.reading() as rows:
             return rows.active()
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """The vectors of texts, of shape (texts, dimension): unit length, as keys are stored."""
-        return self._encoding.array(arguments.texts(texts, "texts"))
+    def encode(self, texts: Sequence[str], *, by: Encode | None = None) -> Vectors:
+        """The vectors of texts, of shape (texts, dimension): unit length, as keys are stored.
+
+        A text that is a key has the vector that is stored; others are encoded by the encoder, or `by` what is quicker.
+        """
+        return self._encoding.array(arguments.texts(texts, "texts"), by)
 
     def add(
         self,

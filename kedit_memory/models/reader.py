@@ -12,7 +12,6 @@ import json
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -27,10 +26,12 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModel, AutoTokenizer
 
 from kedit_memory.errors import MissingDependencyError, ModelError
+from kedit_memory.models import eight_bits
 from kedit_memory.models.encoder import MINILM_SHA256, minilm_folder
 from kedit_memory.models.faults import one_line
 from kedit_memory.models.loading import quiet
 from kedit_memory.models.sources import PAIR_WEIGHTS, pair_fingerprint
+from kedit_memory.records import Vectors
 
 CONFIG = "config.json"
 WEIGHTS = PAIR_WEIGHTS
@@ -40,7 +41,7 @@ GIVEN_UP = 0.05  # the chance at a glance below which a pair is not read on, and
 LENGTHS = {TURNS: 64, QUESTION: 64, WORDING: 96, ANSWER: 32}  # tokens that are read of each
 _FROM_ITS_END = (TURNS, QUESTION)  # where a longer text is read from its end, which asks
 _CHARACTERS = 8  # of a token at most that are tokenized of a long text
-_CONTROL = re.compile(r"\[(MASK|SEP|CLS|PAD|UNK)\]")  # what the encoder's tokenizer would not read as words
+_ENCODED = 254  # tokens of a text that the plain encoder reads
 _BATCH = 64
 _REMEMBERED = 3_000  # texts, some 30 kB each
 _COSINES, _OVERLAP = 2, 4
@@ -62,6 +63,16 @@ class Pair(NamedTuple):
     names: tuple[str, ...] = ()
     turns: tuple[str, ...] = ()
 
+
+# What layers see before they are rounded: texts of several kinds and lengths.
+_SHOWN = (
+    Pair("How long is the warranty of the lamp?", "What warranty does the lamp have?", "Two years."),
+    Pair("who runs acme these days", "Who is the chief executive of Acme?", "Ann Berg", ("Acme",)),
+    Pair("When did the mill at Kvam close?", "The mill at Kvam, opened in 1873, was shut in the autumn of 1954."),
+    Pair("And for 20 kg?", "What is the dose of Verol for 10 kg?", "4 ml", (), ("How much Verol does she need?",)),
+    Pair("i want to send back the shoes!!", "Returns are free for 30 days; after that, they cost $4.90."),
+    Pair("Is the pool open on Sundays?", "What is the capital of Norway?", "Oslo"),
+)
 
 Item = TypeVar("Item")
 Side: TypeAlias = tuple[tuple[int, str], ...]  # the texts on one side of a pair, each with the part that it is
@@ -93,12 +104,6 @@ class Read:
     text: Text
     states: torch.Tensor
     last: torch.Tensor | None = None
-
-
-def in_half_precision() -> AbstractContextManager[Any]:
-    """Matrix products in bfloat16 where the processor has them; elsewhere as they are."""
-    able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # not in older releases
-    return torch.autocast("cpu", torch.bfloat16, enabled=bool(able.get("avx512_bf16") or able.get("amx_bf16")))
 
 
 def base_model() -> tuple[Any, nn.Module]:
@@ -192,6 +197,9 @@ class ReaderNetwork(nn.Module):
 
 def _passed(layers: Iterable[nn.Module], states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """States, shape (texts, tokens, width), after some layers; `mask` is where there is a token."""
+    layers = list(layers)
+    if isinstance(layers[0], eight_bits.EightBitLayer):
+        return eight_bits.passed(layers, states, mask)
     bias = (1.0 - mask[:, None, None, :].to(states.dtype)) * torch.finfo(torch.float32).min / 2
     for layer in layers:
         states = layer(states, bias)
@@ -253,6 +261,7 @@ class Texts:
         self._tokenizer = tokenizer.backend_tokenizer
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
+        self._tokenizer.encode_special_tokens = True  # "[SEP]" in a text is no mark, but letters
         self._encoder = encoder
         self._first, self._between = tokenizer.cls_token_id, tokenizer.sep_token_id
         self._known: OrderedDict[Side, Read] = OrderedDict()
@@ -270,6 +279,20 @@ class Texts:
         while len(self._known) > self._remembered:
             self._known.popitem(last=False)
         return [found[side] for side in wanted]
+
+    def vectors(self, texts: Sequence[str]) -> torch.Tensor:
+        """The plain encoder's vectors, shape (texts, width); a text that is read whole as a question is remembered."""
+        read = self.of([((QUESTION, _plain(text, QUESTION)),) for text in texts])
+        cut = [place for place, text in enumerate(texts) if not _is_whole(read[place].text, text)]
+        for place, one in zip(cut, self._read([self._longer(texts[place]) for place in cut]), strict=True):
+            read[place] = one
+        return torch.stack([nn.functional.normalize(last.float().mean(0), dim=0) for last in self.last(read)])
+
+    def _longer(self, text: str) -> Text:
+        """A text as the plain encoder reads it, from its beginning."""
+        one = self._tokenizer.encode(text, add_special_tokens=False)
+        ids = (self._first, *one.ids[:_ENCODED], self._between)
+        return Text(ids, (QUESTION,) * len(ids), ((0, 0),) * len(ids), {QUESTION: text})
 
     def _tokenized(self, sides: Sequence[Side]) -> list[Text]:
         flat = [text for side in sides for _, text in side]
@@ -311,8 +334,12 @@ class Texts:
     def _through(self, states: torch.Tensor, lengths: Sequence[int], layers: slice) -> torch.Tensor:
         """States of padded texts after some layers, shape (texts, tokens, width), in half precision."""
         mask = torch.arange(states.shape[1])[None] < torch.tensor(lengths)[:, None]
-        with in_half_precision():
-            return _passed(self._encoder.encoder.layer[layers], states, mask).half()  # type: ignore[union-attr,index]
+        return _passed(self._encoder.encoder.layer[layers], states, mask).half()  # type: ignore[union-attr,index]
+
+
+def _is_whole(read: Text, text: str) -> bool:
+    """Whether a question was read as it stands, nothing cut off its beginning."""
+    return read.raw[QUESTION] == text and (len(read.ids) < LENGTHS[QUESTION] + 2 or read.spans[1][0] == 0)
 
 
 def _groups(items: Iterable[Item], length: Callable[[Item], int]) -> Iterator[list[Item]]:
@@ -330,9 +357,9 @@ def sides(pair: Pair) -> tuple[Side, Side]:
 
 
 def _plain(text: str, part: int) -> str:
-    """The text without control tokens; of a long one what can be read."""
+    """What can be read of a text, however long it is."""
     most = LENGTHS[part] * _CHARACTERS
-    return _CONTROL.sub(r"(\1)", text[-most:] if part in _FROM_ITS_END else text[:most])
+    return text[-most:] if part in _FROM_ITS_END else text[:most]
 
 
 def batch_of(pairs: Sequence[Pair], texts: Texts) -> Batch:
@@ -462,7 +489,14 @@ class ScopeReader:
         with one_line(f"use the scope verifier in {folder}"):
             network = ReaderNetwork(upper_layers(encoder), int(told["width"]))
             _fill(network, weights)
+        if eight_bits.able():
+            _round(network.eval(), tokenizer, encoder.eval())
         return cls(network, Texts(tokenizer, encoder.eval()), pair_fingerprint(folder))
+
+    def vectors(self, texts: Sequence[str]) -> Vectors:
+        """What all-MiniLM-L6-v2 makes of texts, shape (texts, 384), of unit length; quicker where it is rounded."""
+        with torch.inference_mode():
+            return self._texts.vectors(texts).numpy().astype(np.float32)
 
     def likeness(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """For each pair the plain encoder's cosine of its texts without their subject, shape (pairs,)."""
@@ -481,17 +515,24 @@ class ScopeReader:
         """Probabilities of shape (pairs,); most pairs of a search have no chance, and are not read to the end."""
         rows = _rows(pairs, self._texts)
         batch = _batch(rows)
-        with in_half_precision():
-            begun = self._network.begun(batch)
+        begun = self._network.begun(batch)
         scores: torch.Tensor = self._network.glance(batch, begun).sigmoid()
         likely = (scores >= GIVEN_UP).nonzero().squeeze(1)
         if len(likely):
             cosines = _cosines([rows[place] for place in likely.tolist()], self._texts)
             left = batch.only(likely)._replace(cosines=cosines)
-            with in_half_precision():
-                logits = self._network.finished(left, begun[likely, : left.mask.shape[1]])
-            scores[likely] = logits.sigmoid()
+            scores[likely] = self._network.finished(left, begun[likely, : left.mask.shape[1]]).sigmoid()
         return scores
+
+
+def _round(network: ReaderNetwork, tokenizer: Any, encoder: nn.Module) -> None:
+    """Turn the layers of both into some of eight bits, which follow what they see in a few pairs."""
+    lower: Any = encoder.encoder
+    network.upper, lower.layer = eight_bits.layers(network.upper), eight_bits.layers(lower.layer)
+    with torch.inference_mode():
+        network(batch_of(_SHOWN, Texts(tokenizer, encoder)))
+    for layer in (*network.upper, *lower.layer):
+        layer.round()
 
 
 def _fill(network: ReaderNetwork, weights: dict[str, torch.Tensor]) -> None:

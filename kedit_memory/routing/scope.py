@@ -196,7 +196,8 @@ class Scope:
             return list(questions)
         started = perf_counter()
         texts = [[one.text, *(f"{turn} {one.text}" for turn in one.turns[-1:])] for one in needing]
-        vectors = iter(self.memory.encode([text for one in texts for text in one]))  # (texts, dim)
+        quick = self.verifier.encodes(self.memory.encoder) if self.verifies else None
+        vectors = iter(self.memory.encode([text for one in texts for text in one], by=quick))  # (texts, dim)
         share = (perf_counter() - started) / len(needing)
         encoded = {
             id(one): replace(one, vector=next(vectors), after_turn=next(vectors) if one.turns else None).timed(

@@ -150,20 +150,6 @@ def write(folder: Path, config: dict[str, object], weights: dict[str, torch.Tens
     return folder
 
 
-def test_half_precision_is_used_where_there_is_one_and_hardly_moves_a_score(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = ("Who penned Emma?", "How long is Emma?", "Can I bring my dog?", "Is there a charge for pets?")
-    pairs = [Pair(one, other) for one in asked for other in ("Who wrote Emma?", "Dogs stay for 20 euros a night.")]
-
-    def scores(**able: bool) -> list[float]:
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
-        return ScopeReader.load(scope_verifier()).scores(pairs).tolist()
-
-    single = scores(avx2=True)
-    for half in (scores(avx512_bf16=True), scores(amx_bf16=True)):
-        assert half != single
-        assert half == pytest.approx(single, abs=0.02)
-
-
 def test_one_of_another_encoder_is_refused(tmp_path: Path) -> None:
     folder = write(tmp_path / "v", {"base": "other", "base_sha256": "0", "width": 384}, {})
     with pytest.raises(ModelError, match=r"made for another encoder \(other\)"):
