@@ -23,7 +23,17 @@ from scope_mixture import Labelled, pairs
 from torch.nn import functional
 
 from kedit_memory.models.encoder import MINILM_SHA256
-from kedit_memory.models.reader import CONFIG, LOWER, WEIGHTS, ReaderNetwork, Texts, base_model, batch_of, upper_layers
+from kedit_memory.models.reader import (
+    CONFIG,
+    LOWER,
+    WEIGHTS,
+    ReaderNetwork,
+    Texts,
+    base_model,
+    batch_of,
+    round_layers,
+    upper_layers,
+)
 from kedit_memory.shipped import scope_verifier
 
 BATCH = 64
@@ -76,7 +86,7 @@ def main() -> None:
             "averaged_with": average(network, arguments.average, arguments.share),
             "averaged_share": arguments.share,
         }
-    record |= glance(network, texts, stream, arguments.glances)
+    record |= glance(network, tokenizer, encoder, stream, arguments.glances)
     save(network, arguments, record)
 
 
@@ -115,18 +125,27 @@ def train(
     return mean, {"pairs": seen, "seconds": round(time.monotonic() - started), "loss": running}
 
 
-def glance(network: ReaderNetwork, texts: Texts, stream: Iterator[Labelled], steps: int) -> dict[str, Any]:
-    """Teach the head after the first upper layers to say what the whole reader will; nothing else changes."""
+def glance(
+    network: ReaderNetwork, tokenizer: Any, encoder: Any, stream: Iterator[Labelled], steps: int
+) -> dict[str, Any]:
+    """Teach the head after the first upper layers to say what the whole reader will; nothing else changes.
+
+    It is taught on layers as they are when they serve: in eight bits.
+    """
+    served = copy.deepcopy(network)
+    served.glance_hidden, served.glance_score = network.glance_hidden, network.glance_score
+    round_layers(served, tokenizer, encoder)
+    texts = Texts(tokenizer, encoder, remembered=REMEMBERED)
     head = [*network.glance_hidden.parameters(), *network.glance_score.parameters()]
     optimizer = torch.optim.AdamW(head, lr=2e-3, weight_decay=0.01)
     batches = _batches(stream)
     running = 0.5
     for step in range(steps):
         batch = batch_of([pair for pair, _ in next(batches)], texts)
-        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-            begun = network.begun(batch)
-            taught = network.finished(batch, begun).float().sigmoid()
-        loss = functional.binary_cross_entropy_with_logits(network.glance(batch, begun), taught)
+        with torch.no_grad():
+            begun = served.begun(batch)
+            taught = served.finished(batch, begun).sigmoid()
+        loss = functional.binary_cross_entropy_with_logits(served.glance(batch, begun), taught)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

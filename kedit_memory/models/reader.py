@@ -288,6 +288,13 @@ class Texts:
             read[place] = one
         return torch.stack([nn.functional.normalize(last.float().mean(0), dim=0) for last in self.last(read)])
 
+    def _encoded(self, texts: Sequence[str]) -> list[Any]:
+        if len(texts) > _BATCH:
+            batch: list[Any] = self._tokenizer.encode_batch(texts, add_special_tokens=False)
+            return batch
+        # Of few texts the tokenizer's threads take longer to wake than to read.
+        return [self._tokenizer.encode(text, add_special_tokens=False) for text in texts]
+
     def _longer(self, text: str) -> Text:
         """A text as the plain encoder reads it, from its beginning."""
         one = self._tokenizer.encode(text, add_special_tokens=False)
@@ -296,7 +303,7 @@ class Texts:
 
     def _tokenized(self, sides: Sequence[Side]) -> list[Text]:
         flat = [text for side in sides for _, text in side]
-        encoded = iter(self._tokenizer.encode_batch(flat, add_special_tokens=False))
+        encoded = iter(self._encoded(flat))
         result = []
         for side in sides:
             ids, parts, spans = [self._first], [-1], [(0, 0)]
@@ -489,8 +496,7 @@ class ScopeReader:
         with one_line(f"use the scope verifier in {folder}"):
             network = ReaderNetwork(upper_layers(encoder), int(told["width"]))
             _fill(network, weights)
-        if eight_bits.able():
-            _round(network.eval(), tokenizer, encoder.eval())
+        round_layers(network.eval(), tokenizer, encoder.eval())
         return cls(network, Texts(tokenizer, encoder.eval()), pair_fingerprint(folder))
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
@@ -525,8 +531,10 @@ class ScopeReader:
         return scores
 
 
-def _round(network: ReaderNetwork, tokenizer: Any, encoder: nn.Module) -> None:
-    """Turn the layers of both into some of eight bits, which follow what they see in a few pairs."""
+def round_layers(network: ReaderNetwork, tokenizer: Any, encoder: nn.Module) -> None:
+    """Turn the layers of both into some of eight bits, which follow what they see in a few pairs, where they may be."""
+    if not eight_bits.able():
+        return
     lower: Any = encoder.encoder
     network.upper, lower.layer = eight_bits.layers(network.upper), eight_bits.layers(lower.layer)
     with torch.inference_mode():

@@ -5,7 +5,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,13 @@ class PairScorer(Protocol):
     def scores(self, pairs: "Sequence[Pair]") -> NDArray[np.float32]:
         """Estimates, 0 to 1, that the edit answers the question, shape (pairs,)."""
         ...
+
+
+@runtime_checkable
+class _MakesVectors(Protocol):
+    """A reader that makes vectors, too."""
+
+    def vectors(self, texts: Sequence[str]) -> Vectors: ...
 
 
 class ScopeVerifier:
@@ -126,12 +133,16 @@ class ScopeVerifier:
         return result
 
     def encodes(self, encoder: Encoder) -> Encode | None:
-        """What makes an encoder's vectors quicker than it does: the shipped reader, of the one that it is built on."""
-        return self._vectors if self._given is None and encoder.revision == MINILM_REVISION else None
+        """What makes an encoder's vectors quicker than it does: the reader, of the one that it is built on."""
+        given = self._given
+        if encoder.revision != MINILM_REVISION or not (given is None or isinstance(given, _MakesVectors)):
+            return None
 
-    def _vectors(self, texts: Sequence[str]) -> Vectors:
-        with self._reading:
-            return self._shipped().vectors(texts)
+        def vectors(texts: Sequence[str]) -> Vectors:
+            with self._reading:
+                return (given or self._shipped()).vectors(texts)
+
+        return vectors
 
     def answering(self, prompt: str, texts: Sequence[tuple[str, str]], names: Sequence[str]) -> list[float]:
         """Estimates, 0 to 1, that texts answer a prompt; each with what it says, or is answered with."""

@@ -8,7 +8,7 @@ import pytest
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
-from kedit_memory.models.encoder import HashingEncoder
+from kedit_memory.models.encoder import HashingEncoder, load_encoder
 from kedit_memory.models.reader import Pair
 from kedit_memory.records import Route
 from kedit_memory.routing.calibration import NOTE, Basis
@@ -16,7 +16,7 @@ from kedit_memory.routing.certify import certify
 from kedit_memory.routing.labelled import Outcome, Scored
 from kedit_memory.routing.question import NONE
 from kedit_memory.routing.router import Router, RouterConfig
-from kedit_memory.routing.verify import ScopeVerifier
+from kedit_memory.routing.verify import ScopeVerifier, _in_turn
 
 
 class WordModel:
@@ -193,3 +193,38 @@ def test_of_many_edits_about_a_subject_the_likeliest_few_are_read(memory, router
     decision = router.explain("Today, who is the head of Acme?")
     assert [match.edit.id for match in decision.edits] == [asked.id]
     assert len(words.asked) <= 16
+
+
+def test_of_what_words_and_meaning_found_few_are_read_the_nearest_among_them(memory, router, words):
+    for number in range(30):
+        memory.add(f"the blue lamp of room {number} is by the door and never goes out", "yes")
+    router.explain("where is the blue lamp")
+    assert len(words.asked) == 4
+
+
+def test_the_first_in_two_orders_come_in_turn() -> None:
+    assert _in_turn([1, 2, 3, 4], [4, 2, 1, 3]) == [1, 4, 2, 3]
+
+
+def test_vectors_of_questions_are_made_by_the_reader_of_the_same_encoder_alone() -> None:
+    shipped = ScopeVerifier()
+    assert shipped.encodes(HashingEncoder()) is None
+    assert ScopeVerifier(WordModel()).encodes(load_encoder("minilm")) is None
+    by = shipped.encodes(load_encoder("minilm"))
+    assert by is not None
+    exact = load_encoder("minilm").encode(["Who runs Acme?"])
+    assert by(["Who runs Acme?"]) == pytest.approx(exact, abs=0.02)
+
+
+def test_a_question_that_is_a_key_has_its_stored_vector(tmp_path: Path) -> None:
+    with EditMemory.open(tmp_path / "store") as memory:
+        memory.add("Who runs Acme?", "Ann Berg")
+        calls: list[Sequence[str]] = []
+
+        def by(texts: Sequence[str]) -> np.ndarray:
+            calls.append(texts)
+            return np.eye(1, 384, dtype=np.float32)
+
+        vectors = memory.encode(["Who runs Acme?", "Is it raining?"], by=by)
+        assert calls == [["Is it raining?"]]
+        assert memory.search(vectors[0], 1)[0].distance == pytest.approx(0, abs=1e-3)
