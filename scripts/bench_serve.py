@@ -88,13 +88,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as aside:
         store = Path(aside) / "store"
         fill(store, arguments.edits)
-        with listening([sys.executable, "-c", UPSTREAM]) as (upstream, _):
-            with listening(serving(store, "--upstream", upstream, "--port", "0")) as (server, process):
-                asyncio.run(ask(server, upstream, 20, 5.0))  # weights are loaded
-                first = asyncio.run(ask(server, upstream, arguments.requests // 10, arguments.rate))
-                before = resident(process)
-                rest = asyncio.run(ask(server, upstream, arguments.requests - len(first), arguments.rate))
-                grown = resident(process) - before
+        with (
+            listening([sys.executable, "-c", UPSTREAM]) as (upstream, _),
+            listening(serving(store, "--upstream", upstream, "--port", "0")) as (server, process),
+        ):
+            asyncio.run(ask(server, upstream, 20, 5.0))  # weights are loaded
+            first = asyncio.run(ask(server, upstream, arguments.requests // 10, arguments.rate))
+            before = resident(process)
+            rest = asyncio.run(ask(server, upstream, arguments.requests - len(first), arguments.rate))
+            grown = resident(process) - before
         attacked = injected(Path(aside))
     for line in attacked.wrong.values():
         print(line, file=sys.stderr)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -42,12 +42,13 @@ class Sent:
 class Behind:
     """An upstream of all dialects; `says` words the reply to a body, or breaks the connection by raising OSError.
 
-    With `status` it answers with that and no reply.
+    It answers with `status`, and with what `spoils` leaves of the bytes that it has announced.
     """
 
     says: Callable[[dict[str, Any]], str] = lambda _: _NOTED
     status: int = 200
-    sent: list[Sent] = field(default_factory=list)
+    spoils: Callable[[bytes], bytes] = lambda content: content
+    sent: MutableSequence[Sent] = field(default_factory=list)
     url: str = ""
 
     def reply(self, path: str, body: bytes) -> tuple[str, list[bytes]]:
@@ -77,12 +78,14 @@ def upstream(behind: Behind) -> Iterator[Behind]:
             try:
                 kind, pieces = behind.reply(self.path.removeprefix("/v1/").partition("?")[0], body)
                 content = b"".join(pieces)
+                left = behind.spoils(content)
                 self.send_response_only(behind.status)
                 self.send_header("content-type", kind)
                 self.send_header("content-length", str(len(content)))
                 self.end_headers()
-                for piece in pieces:
+                for piece in pieces if left == content else [left]:
                     self.wfile.write(piece)
+                self.close_connection |= len(left) < len(content)
             except OSError:  # whoever asked has left, or is to be left in the middle
                 self.close_connection = True
 
