@@ -17,6 +17,7 @@ LONGEST_KEY = 32  # tokens of a name by which it is looked up
 
 _BLANK_START = re.compile(r"\A(?:[^\S\n]*\n)+")  # blank lines before the first one that holds something
 # What moves the cursor or the direction of what follows: C0, C1, and the bidirectional embeddings, overrides, isolates.
+_UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # what no text may hold: see `_checked`
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -32,6 +33,12 @@ def clean(value: object, name: str, limit: int = LONGEST_TEXT) -> str:
 def clean_line(value: object, name: str, limit: int = LONGEST_LINE) -> str:
     """Text of one line, such as a name, in normal form; errors as in `clean`."""
     return _checked(unicodedata.normalize("NFC", _text(value, name)).strip(), name, limit, lines=False)
+
+
+def legible(text: str, limit: int) -> str:
+    """What `clean` takes of any text at all: without the characters that it refuses, and of a very long one the end."""
+    plain = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
+    return _UNREADABLE.sub(lambda found: " " if found[0].isspace() else "", plain)[-limit:]
 
 
 def verbatim(value: object, name: str) -> str:

@@ -6,19 +6,18 @@ The server holds edits with invented names; questions come at a steady rate, eac
 Some ask nothing that an edit could answer (`nothing`), the others have to be read (`read`). What is added is the time
 to the first byte through the server, less the median straight to the upstream. Replies of both ways are compared byte
 for byte, streamed ones too. `bytes/growth` is what the server's memory grows by after the first tenth of the requests.
+
+`count/injection` are the texts of `serve_injections` that got their way with another server, each told on standard
+error; `recall/injected_question` is the share of its covered questions that still found their edit beside an attack.
 """
 
 import argparse
 import asyncio
 import json
-import os
 import random
-import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -27,6 +26,9 @@ import httpx
 import numpy as np
 from bench_memory import questions
 from bench_scope import STORED, add_many, stated
+from serve_injections import Attacked, attack, filled
+from served import Behind, listening, resident, serving
+from served import upstream as listening_upstream
 
 from kedit_memory.evaluation.report import table
 from kedit_memory.evaluation.rows import Row, describe_run, document
@@ -86,15 +88,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as aside:
         store = Path(aside) / "store"
         fill(store, arguments.edits)
-        with listening([sys.executable, "-c", UPSTREAM]) as (upstream, _):
-            command = [sys.executable, "-m", "kedit_memory.cli.main", "serve", "--upstream", upstream, "--port", "0"]
-            with listening([*command, "--store", str(store)]) as (server, process):
-                asyncio.run(ask(server, upstream, 20, 5.0))  # weights are loaded
-                first = asyncio.run(ask(server, upstream, arguments.requests // 10, arguments.rate))
-                before = resident(process)
-                rest = asyncio.run(ask(server, upstream, arguments.requests - len(first), arguments.rate))
-                grown = resident(process) - before
-    rows = list(rows_of([*first, *rest], grown, arguments))
+        with (
+            listening([sys.executable, "-c", UPSTREAM]) as (upstream, _),
+            listening(serving(store, "--upstream", upstream, "--port", "0")) as (server, process),
+        ):
+            asyncio.run(ask(server, upstream, 20, 5.0))  # weights are loaded
+            first = asyncio.run(ask(server, upstream, arguments.requests // 10, arguments.rate))
+            before = resident(process)
+            rest = asyncio.run(ask(server, upstream, arguments.requests - len(first), arguments.rate))
+            grown = resident(process) - before
+        attacked = injected(Path(aside))
+    for line in attacked.wrong.values():
+        print(line, file=sys.stderr)
+    rows = list(rows_of([*first, *rest], grown, attacked, arguments))
     print(document(rows) if arguments.json else table(rows))
 
 
@@ -110,17 +116,6 @@ def fill(store: Path, count: int) -> None:
             for prompt, _ in STORED
         ]
         add_many(memory, [*rows, *({"statement": text} for text in statements)], count)
-
-
-@contextmanager
-def listening(command: Sequence[str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The base URL of a server that says where it listens, and its process."""
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - ours
-        try:
-            told = (re.search(r"listening on (http://\S+/v1)", line) for line in process.stderr or ())
-            yield next(found[1] for found in told if found), process
-        finally:
-            process.terminate()
 
 
 async def ask(server: str, upstream: str, count: int, rate: float) -> list[Timed]:
@@ -157,13 +152,20 @@ async def first_byte(client: httpx.AsyncClient, url: str, body: dict[str, object
     return seconds, (response.status_code, response.headers.raw, content)
 
 
-def resident(process: "subprocess.Popen[str]") -> int:
-    """Bytes of memory that a process holds; Linux alone tells."""
-    pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+def injected(folder: Path) -> Attacked:
+    """What becomes of a server with a store of its own, under attack."""
+    keys = filled(folder / "store", "minilm")
+    config = folder / "serve.toml"
+    with listening_upstream(Behind()) as behind:
+        config.write_text(f'answer = "context"\nport = 0\n[[upstream]]\nurl = "{behind.url}"\n')
+        with listening(serving(folder / "store", "--config", str(config))) as (server, process):
+            found = attack(server, keys, behind)
+            if process.poll() is not None:
+                found.wrong["all"] = "the server has ended"
+    return found
 
 
-def rows_of(timed: Sequence[Timed], grown: int, arguments: argparse.Namespace) -> Iterator[Row]:
+def rows_of(timed: Sequence[Timed], grown: int, attacked: Attacked, arguments: argparse.Namespace) -> Iterator[Row]:
     """Percentiles of what is added, by kind, and what was the same."""
     run = describe_run("serve", "templates", config=vars(arguments), model="minilm")
     straight = float(np.median([one.straight for one in timed]))
@@ -181,6 +183,8 @@ def rows_of(timed: Sequence[Timed], grown: int, arguments: argparse.Namespace) -
     yield row("seconds", "first_byte_straight_p50", straight, len(timed), "s")
     yield row("ratio", "miss_identical", float(np.mean([one.same for one in timed])), len(timed), "share")
     yield row("bytes", "growth", float(grown), len(timed), "bytes")
+    yield row("count", "injection", len(attacked.wrong), attacked.tried + attacked.asked, "texts")
+    yield row("recall", "injected_question", attacked.hits / attacked.covered, attacked.covered, "share")
 
 
 if __name__ == "__main__":

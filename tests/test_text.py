@@ -15,6 +15,7 @@ from kedit_memory.text import (
     clean_line,
     fold,
     fold_with_offsets,
+    legible,
     name_key,
     shortened,
     tokens,
@@ -24,6 +25,16 @@ from kedit_memory.text import (
 
 CONTROLS = [chr(code) for code in (*range(9), *range(11, 32), *range(127, 160))]
 LINES = st.text(st.characters(exclude_categories=("Cc", "Cs")) | st.sampled_from("\n\t "), max_size=60)
+
+
+@given(st.text(st.characters() | st.sampled_from([*CONTROLS, "\ud800", "\u0958"]), max_size=60))
+def test_whatever_is_read_of_any_text_is_accepted(text: str) -> None:
+    read = legible(text, 50)
+    assert len(read) <= 50
+    if read.strip():
+        assert clean(read, "x", 50) == read.strip()
+    if not set(text) & {*CONTROLS, "\r"} and len(text) <= 25 and text.isprintable():
+        assert read == unicodedata.normalize("NFC", text)
 
 
 @given(LINES)

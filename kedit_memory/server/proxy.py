@@ -23,7 +23,7 @@ from kedit_memory.server.errors import Refused
 from kedit_memory.server.keys import Right
 from kedit_memory.server.local import LocalModels
 from kedit_memory.server.measures import Measures
-from kedit_memory.server.relay import Relay, as_it_came, body_of, decoded, encoded, events_of
+from kedit_memory.server.relay import Relay, as_it_came, body_of, decoded, encoded, events_of, path_of
 from kedit_memory.server.settings import Settings, Upstream
 
 BASE = "/v1/"
@@ -74,7 +74,7 @@ class Proxy:
 
     async def passed(self, request: Request) -> Response:
         """The response to any other request, which the first upstream gets as it came, or the one of its model."""
-        path = request.url.path.removeprefix(BASE)
+        path = path_of(request, BASE)
         raw = await body_of(request, self._settings.body_bytes)
         upstream = self._upstream(_model(raw))
         self._access.caller(request, Right.READ, bearer=upstream.key is not None)

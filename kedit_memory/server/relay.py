@@ -1,9 +1,11 @@
 """Requests passed on to an upstream and replies passed back, byte for byte."""
 
 import json
+import re
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
+from urllib.parse import quote, unquote
 
 import httpx
 from starlette.requests import Request
@@ -22,6 +24,8 @@ _OF_CONNECTION = frozenset(
     }
 )  # fmt: skip
 _OURS = frozenset({KEY.encode(), NAMESPACE.encode(), b"x-kedit-explain", b"host", b"content-length"})
+_AS_IT_IS = "".join(map(chr, range(0x21, 0x7F)))  # what a target may hold
+_BETWEEN_SEGMENTS = re.compile(r"[/\\]")
 _OF_CODING = frozenset({b"content-encoding", b"content-length"})
 
 Headers = list[tuple[bytes, bytes]]
@@ -78,13 +82,34 @@ class Relay:
     async def _sent(
         self, request: Request, body: bytes, upstream: Upstream, path: str, headers: Headers
     ) -> httpx.Response:
-        url = httpx.URL(f"{upstream.url.rstrip('/')}/{path}").copy_with(query=request.url.query.encode() or None)
+        url = httpx.URL(upstream.url)
         timeout = httpx.Timeout(upstream.read_seconds, connect=upstream.connect_seconds)
-        sent = self._client.build_request(request.method, url, headers=headers, content=body, timeout=timeout)
+        sent = self._client.build_request(
+            request.method, url, headers=headers, content=body, timeout=timeout,
+            extensions={"target": _target(url, path, request.scope["query_string"])},
+        )  # fmt: skip
         try:
             return await self._client.send(sent, stream=True)
         except httpx.HTTPError as error:
             raise _unreachable(upstream, error) from error
+
+
+def path_of(request: Request, base: str) -> str:
+    """What of a request's path is below a base, as it was sent.
+
+    Raises:
+        Refused: it has a segment that leads out of the base, or on another way to what is below it.
+    """
+    sent = quote(request.scope["raw_path"], safe=_AS_IT_IS).removeprefix(base)
+    if {".", ".."} & set(_BETWEEN_SEGMENTS.split(unquote(sent))):
+        raise Refused(400, f"the path {sent!r} has a segment that is '.' or '..'; leave it out", code="invalid_path")
+    return sent
+
+
+def _target(base: httpx.URL, path: str, query: bytes) -> bytes:
+    """The target of a request, which a URL would write its own way."""
+    asked = quote(query, safe=_AS_IT_IS)
+    return base.raw_path.rstrip(b"/") + f"/{path}{'?' if asked else ''}{asked}".encode()
 
 
 def headers_of(request: Request, upstream: Upstream) -> Headers:
@@ -161,8 +186,8 @@ def decoded(body: bytes, coding: str, most: int) -> bytes:
 def events_of(content: bytes) -> list[dict[str, Any]] | None:
     """The JSON objects of server-sent events; None where the content is none."""
     found = []
-    for line in content.decode("utf-8", "replace").splitlines():
-        data = line[5:].strip() if line.startswith("data:") else ""
+    for line in content.splitlines():  # of bytes: of a text it would split at U+2028, too, which JSON may hold
+        data = line[5:].strip().decode("utf-8", "replace") if line.startswith(b"data:") else ""
         if data and data != "[DONE]":
             try:
                 event = json.loads(data)

@@ -46,6 +46,7 @@ class Behind:
     url: str = ""
     says: Callable[[str], str] = lambda text: f"I read {len(text)} characters."
     sent: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
     raw: Callable[[], Response] | None = None
 
     def app(self) -> Starlette:
@@ -56,6 +57,8 @@ class Behind:
         """A chat completion, whole or streamed, or the body itself."""
         body = await request.body()
         self.sent.append((request.method, dict(request.headers), body))
+        query = request.scope["query_string"].decode()
+        self.targets.append(request.scope["raw_path"].decode() + (f"?{query}" if query else ""))
         if self.raw is not None:
             return self.raw()
         path = request.path_params["path"]
@@ -95,6 +98,7 @@ def one_behind() -> Iterator[Behind]:
 @pytest.fixture
 def behind(one_behind: Behind) -> Behind:
     one_behind.sent.clear()
+    one_behind.targets.clear()
     one_behind.raw, one_behind.says = None, Behind.says
     return one_behind
 

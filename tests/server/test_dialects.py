@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from kedit_memory.records import Message
+from kedit_memory.routing.asked import LONGEST_MESSAGE
 from kedit_memory.server.dialects.base import Dialect, Stamp
 from kedit_memory.server.dialects.chat import Chat
 from kedit_memory.server.dialects.completions import Completions
 from kedit_memory.server.dialects.messages import Messages
 from kedit_memory.server.dialects.responses import Responses
+from kedit_memory.server.relay import events_of
 
 DIALECTS = (Chat(), Completions(), Responses(), Messages())
 EVERY = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.path)
@@ -53,7 +55,7 @@ def test_a_correction_is_told_and_the_rest_stays(dialect: Dialect) -> None:
 
 
 @EVERY
-@pytest.mark.parametrize("text", ["Ann Berg", "", 'a "quoted"\nline — ü', "data: [DONE]\n\n"])
+@pytest.mark.parametrize("text", ["Ann Berg", "", 'a "quoted"\nline — ü', "data: [DONE]\n\n", "a\u2028b\x85c"])
 def test_our_own_reply_says_what_it_should(dialect: Dialect, text: str) -> None:
     stamp = Stamp(model="m", prefix=dialect.prefix)
     assert dialect.texts(dialect.reply(text, stamp)) == [text]
@@ -87,6 +89,43 @@ def test_a_response_whose_dialogue_is_kept_upstream() -> None:
     assert responses.dialogue({"input": "Who leads Acme?", **kept}) is not None
     assert responses.dialogue({"input": "And who was it before her?", **kept}) is None
     assert responses.dialogue({"input": "Who leads Acme?", "background": True}) is None
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        7,
+        {"role": "stranger", "content": "Hello"},
+        {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "assistant", "content": None, "refusal": "No."},
+        {"role": "tool", "tool_call_id": "1", "content": [{"type": "text", "text": 7}]},
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]},
+    ],
+)
+def test_no_turn_before_a_question_hides_it(turn: object) -> None:
+    body = {"messages": [turn, *ASKED["chat/completions"]["messages"]]}
+    assert Chat().dialogue(body) == [Message("user", "Who leads Acme?")]
+    assert Chat().told(body, "X leads.")["messages"][1:] == body["messages"]
+
+
+@EVERY
+@pytest.mark.parametrize("text", ["Who leads\x1b Ac\x00me?", "Who leads\x0bAcme?", "Who leads Acme\ud800?"])
+def test_characters_that_are_not_read_do_not_hide_a_question(dialect: Dialect, text: str) -> None:
+    body = json.loads(json.dumps(ASKED[dialect.path]).replace("Who leads Acme?", json.dumps(text)[1:-1]))
+    assert dialect.dialogue(body) == [Message("user", "Who leads Acme?")]
+
+
+def test_of_a_very_long_question_the_end_is_read() -> None:
+    text = "x" * 300_000 + " Who leads Acme?"
+    found = Completions().dialogue({"prompt": text})
+    assert found is not None
+    assert found[0].content == text[-LONGEST_MESSAGE:]
+
+
+def test_events_end_where_lines_do() -> None:
+    """JSON may hold what Unicode, too, counts as the end of a line."""
+    raw = 'data: {"a": "b\u2028c\x85d"}\r\n\r\ndata: {"a": "e"}\n\ndata: [DONE]\n\n'.encode()
+    assert events_of(raw) == [{"a": "b\u2028c\x85d"}, {"a": "e"}]
 
 
 def test_calls_of_tools_are_no_text() -> None:

@@ -55,6 +55,31 @@ def test_whatever_else_stands_below_the_base_url_goes_through(
     assert served.delete("/v1/files/7").content == b"files/7"
 
 
+@pytest.mark.parametrize("target", ["/v1/files/a%2Fb%20c?q=%5B[1]'", '/v1/files/"{x}|y^z"?', "/v1/files//7/"])
+def test_a_path_is_passed_on_as_it_was_sent(served: httpx.Client, behind: Behind, target: str) -> None:
+    request = served.build_request("GET", "/v1/files", extensions={"target": target.encode()})
+    direct = httpx.Request("GET", f"{behind.url}/files", extensions={"target": target.encode()})
+    with httpx.Client(trust_env=False) as straight:
+        assert served.send(request).content == straight.send(direct).content
+    assert behind.targets[0] == behind.targets[1] == target.rstrip("?")
+
+
+@pytest.mark.parametrize(
+    "path", ["../admin", "%2e%2e/admin", "files/..%2f..%2fadmin", "x/..\\admin", "./chat/completions"]
+)
+def test_no_path_leads_out_of_the_base_url(served: httpx.Client, behind: Behind, path: str) -> None:
+    request = served.build_request("GET", "/v1/files", extensions={"target": f"/v1/{path}".encode()})
+    response = served.send(request)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_path")
+    assert not behind.sent
+
+
+def test_characters_that_are_not_read_go_through(served: httpx.Client, behind: Behind) -> None:
+    body = json.dumps(asking("What is \x1b[1mthe tallest\x1b[0m tree\ud800\x00?")).encode()
+    assert served.post(CHAT, content=body).status_code == 200
+    assert behind.sent[0][2] == body
+
+
 def test_the_own_wording_of_an_edit_is_answered_by_its_target(served: httpx.Client, behind: Behind) -> None:
     response = served.post(CHAT, json=asking("who leads acme"))
     assert said(response) == "Ann Berg"

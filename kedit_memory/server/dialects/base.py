@@ -9,7 +9,9 @@ from typing import Any, Protocol, TypeAlias
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.records import Message
-from kedit_memory.routing.dialogue import turns_of
+from kedit_memory.routing.asked import LONGEST_MESSAGE
+from kedit_memory.routing.dialogue import ROLES, turns_of
+from kedit_memory.text import legible
 
 Body: TypeAlias = Mapping[str, Any]
 
@@ -61,20 +63,27 @@ class Dialect(Protocol):
 
 
 def readable(messages: object) -> list[Message] | None:
-    """The turns of a dialogue that ends with a question of the user; None where it is none, or nothing is asked."""
-    if not isinstance(messages, list):
+    """The turns of a dialogue that ends with a question of the user; None where it is none, or nothing is asked.
+
+    No turn before the last one keeps it from being read: what is no text in them is left out. So are characters that
+    the memory does not take, and the beginning of a very long question.
+    """
+    if not isinstance(messages, list) or not messages:
         return None
+    told = [one for one in messages[:-1] if isinstance(one, Mapping) and one.get("role") in ROLES]
+    before = [{"role": one["role"], "content": joined(one.get("content"))} for one in told]
     try:
-        question, turns = turns_of(None, messages)
+        question, turns = turns_of(None, [*before, messages[-1]])
     except InvalidInputError:
         return None  # what cannot be read is for the model behind to read, or to refuse
+    question = legible(question, LONGEST_MESSAGE)
     return [*turns, Message("user", question)] if question.strip() else None
 
 
 def server_sent(data: Body, name: str | None = None) -> bytes:
-    """One server-sent event."""
+    """One server-sent event, in ASCII: some clients take other characters, such as U+2028, for the end of a line."""
     head = f"event: {name}\n" if name else ""
-    return f"{head}data: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
+    return f"{head}data: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
 
 
 def joined(texts: object) -> str:

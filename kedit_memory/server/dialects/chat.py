@@ -24,7 +24,8 @@ class Chat:
     def told(self, body: Body, correction: str) -> Body:
         """As `Dialect` says."""
         first, *others = body["messages"]
-        if first["role"] in _INSTRUCTING and isinstance(first.get("content"), (str, list)):
+        instructs = isinstance(first, Mapping) and first.get("role") in _INSTRUCTING
+        if instructs and isinstance(first.get("content"), (str, list)):
             return {**body, "messages": [first | {"content": appended(first["content"], correction)}, *others]}
         return {**body, "messages": [{"role": "system", "content": correction}, first, *others]}
 

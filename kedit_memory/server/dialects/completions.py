@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kedit_memory.records import Message
-from kedit_memory.server.dialects.base import Body, Stamp, server_sent
+from kedit_memory.server.dialects.base import Body, Stamp, readable, server_sent
 
 
 class Completions:
@@ -17,7 +17,7 @@ class Completions:
     def dialogue(self, body: Body) -> list[Message] | None:
         """As `Dialect` says; of several prompts nothing is asked, since one reply would have to answer all."""
         prompt = body.get("prompt")
-        return [Message("user", prompt)] if isinstance(prompt, str) and prompt.strip() else None
+        return readable([{"role": "user", "content": prompt}]) if isinstance(prompt, str) else None
 
     def told(self, body: Body, correction: str) -> Body:
         """As `Dialect` says."""
