@@ -92,7 +92,8 @@ class Wanted(StrEnum):
 _BY_WORDS = (
     (
         re.compile(
-            r"^(?:at|on|in|by|since|until|from)? ?(?:when\b|wh(?:at|ich) (?:year|day|date|month|time|century|decade)\b)"
+            r"^(?:at|on|in|by|since|until|from)? ?"
+            r"(?:when\b|how (?:early|late|soon)\b|wh(?:at|ich) (?:year|day|date|month|time|century|decade|hour|weekday)\b)"
         ),
         Wanted.TIME,
     ),

@@ -69,6 +69,8 @@ def test_a_whole_sentence_is_neither(text):
         ("By whom was it written?", Wanted.PERSON),
         ("Where is the key?", Wanted.PLACE),
         ("In what year was it built?", Wanted.TIME),
+        ("How early can guests check in?", Wanted.TIME),
+        ("how soon is it ready", Wanted.TIME),
         ("How many seats are there?", Wanted.AMOUNT),
         ("How do I reset the lamp?", Wanted.MANNER),
         ("Why is it closed?", Wanted.MANNER),
