@@ -93,7 +93,8 @@ _BY_WORDS = (
     (
         re.compile(
             r"^(?:at|on|in|by|since|until|from)? ?"
-            r"(?:when\b|how (?:early|late|soon)\b|wh(?:at|ich) (?:year|day|date|month|time|century|decade|hour|weekday)\b)"
+            r"(?:when\b|how (?:early|late|soon)\b|"
+            r"wh(?:at|ich) (?:year|day|date|month|time|century|decade|hour|weekday)\b)"
         ),
         Wanted.TIME,
     ),
