@@ -7,7 +7,6 @@ python scripts/reliability_report.py --rows build/soak.json --output docs/result
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -23,54 +22,68 @@ written but not flushed stays, as it does when a process dies. After each, `veri
 there, nothing that was refused is, and the store takes a new edit. A flipped bit, or a file that is cut or ends in
 zeros, is told unless the tables are what they were; what is told of a cache was mended by a rebuild. A full disk and a
 read-only one are file systems of their own where that is allowed, else a limit on the size of files.
-
-`{command}`: {seconds:,.0f} s, {cpu_seconds:,.0f} s of processor time in the parent; commit {commit}, {machine}.
 """
 OUTCOMES = ("survived", "told", "lost")
 
 Row = Mapping[str, Any]
+Document = Mapping[str, Any]  # rows, and what was run
 
 
 def main() -> None:
     """Read the document, write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=Path, required=True, help="what tests/faults/soak.py printed with --json")
+    parser.add_argument("--rows", type=Path, nargs="+", required=True, help="what tests/faults/soak.py printed")
     parser.add_argument("--output", type=Path, required=True, help="the Markdown file to write")
     arguments = parser.parse_args()
-    try:
-        given = json.loads(arguments.rows.read_text("utf-8"))
-        text = report(given["rows"], given["meta"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SystemExit(f"{arguments.rows} is no document of rows ({error!r}); give what soak.py printed") from None
+    text = report([read(path) for path in arguments.rows])
     arguments.output.write_text(text, "utf-8")
 
 
-def report(rows: Sequence[Row], meta: Mapping[str, Any]) -> str:
-    """The page: a line a fault, then what was lost."""
-    table = [_cells(fault, {row["kind"]: row for row in mine}) for fault, mine in _by_fault(rows)]
-    totals = {name: sum(round(row["value"] * row["n"]) for row in rows if row["kind"] == name) for name in OUTCOMES}
-    head = HEAD.format(
-        **meta, **totals, tried=sum(totals.values()), commit=rows[0]["commit"], machine=rows[0]["machine"]
-    )
+def read(path: Path) -> Document:
+    """What one run printed."""
+    try:
+        given: Document = json.loads(path.read_text("utf-8"))
+        if given["rows"] and given["meta"]["command"]:
+            return given
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SystemExit(f"{path} is no document of rows ({error!r}); give what soak.py printed with --json") from None
+    raise SystemExit(f"{path} holds no row; give what soak.py printed with --json")
+
+
+def report(runs: Sequence[Document]) -> str:
+    """The page: a line a fault, then what was lost; a fault of several runs counts as in the last of them."""
+    last = {row["dataset"]: run for run in runs for row in run["rows"]}
+    rows = {fault: [row for row in run["rows"] if row["dataset"] == fault] for fault, run in last.items()}
+    kinds = {fault: {row["kind"]: row for row in mine} for fault, mine in rows.items()}
+    totals = {name: sum(_count(one[name]) for one in kinds.values()) for name in OUTCOMES}
+    lost = [one for fault, run in last.items() for one in run["meta"]["lost"] if one.startswith(f"{fault}: ")]
     lines = [
-        head,
+        HEAD.format(**totals, tried=sum(totals.values())),
+        *map(_made_by, runs),
+        "",
         "| fault | tried | survived | told | lost | lost, 95% interval |",
         "| --- | --- | --- | --- | --- | --- |",
-        *(f"| {' | '.join(cells)} |" for cells in table),
+        *(f"| {' | '.join(_cells(fault, one))} |" for fault, one in kinds.items()),
         "",
-        *(["Lost:", "", *(f"- {one}" for one in meta["lost"]), ""] if meta["lost"] else []),
-        *([f"Not tried on this machine: {', '.join(meta['not_tried'])}.", ""] if meta["not_tried"] else []),
+        *(["Lost:", "", *(f"- {' '.join(one.split())}" for one in lost), ""] if lost else []),
     ]
+    if missing := runs[-1]["meta"]["not_tried"]:
+        lines += [f"Not tried on this machine: {', '.join(missing)}.", ""]
     return "\n".join(lines)
 
 
-def _by_fault(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
-    return [(fault, list(mine)) for fault, mine in groupby(rows, key=lambda row: str(row["dataset"]))]
+def _made_by(run: Document) -> str:
+    meta, row = run["meta"], run["rows"][0]
+    return f"`{meta['command']}`: {meta['seconds']:,.0f} s; commit {row['commit']}, {row['machine']}.\n"
+
+
+def _count(row: Row) -> int:
+    return round(row["value"] * row["n"])
 
 
 def _cells(fault: str, kinds: Mapping[str, Row]) -> list[str]:
     lost = kinds["lost"]
-    counts = [f"{round(kinds[name]['value'] * lost['n']):,}" for name in OUTCOMES]
+    counts = [f"{_count(kinds[name]):,}" for name in OUTCOMES]
     return [fault, f"{lost['n']:,}", *counts, f"{lost['low']:.3f} to {lost['high']:.3f}"]
 
 

@@ -58,6 +58,7 @@ def _copy(store: Path, to: Path) -> None:
 
 def _made(folder: Path, fill: Callable[[Path], None]) -> Path:
     """A folder that appears, by one rename, once all is in it and on the disk."""
+    folder = folder.absolute()
     try:
         if folder.exists() and any(folder.iterdir()):
             raise StoreError(f"{folder} already holds something; name an empty or a new folder")
@@ -67,7 +68,7 @@ def _made(folder: Path, fill: Callable[[Path], None]) -> Path:
                 flush(file)
             flush(aside)
             aside.replace(folder)
-            flush(folder.absolute().parent)
+            flush(folder.parent)
     except OSError as error:
         raise StoreError(f"{folder} cannot be written ({error}); name another folder") from error
     return folder
@@ -83,7 +84,7 @@ def _aside(folder: Path) -> Iterator[Path]:
     own = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{8}}")
     for left in [one for one in folder.parent.iterdir() if own.fullmatch(one.name) and not one.is_symlink()]:
         with _locked(left) as alone:
-            if alone:
+            if alone:  # nobody writes there any more
                 shutil.rmtree(left)
     aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     aside.mkdir()

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kedit_memory.errors import InvalidInputError
+from kedit_memory.errors import InvalidInputError, StoreError
 from kedit_memory.memory import consolidation
 from kedit_memory.memory.encoding import Encoding
 from kedit_memory.memory.rows import Key, Snapshot, id_of, snapshot_from, to_json
@@ -17,7 +17,8 @@ _LOG = logging.getLogger(__name__)
 
 _TOUCHED = "SELECT DISTINCT edit_id FROM changes WHERE operation > ?1"  # by what was done later
 _EARLIER = (
-    f"SELECT edit_id, verb, before, after FROM changes WHERE operation <= ?1 AND edit_id IN ({_TOUCHED}) ORDER BY id"
+    "SELECT edit_id, verb, before, after, checksum = checksum_of(verb, edit_id, before, after) AS whole FROM changes "
+    f"WHERE operation <= ?1 AND edit_id IN ({_TOUCHED}) ORDER BY id"
 )
 _PURGED = "SELECT 1 FROM operations WHERE verb = 'purge' AND seq > ? LIMIT 1"
 _HELD = (
@@ -53,6 +54,7 @@ def rewind(store: Store, encoding: Encoding, operation: int) -> None:
 
     Raises:
         InvalidInputError: there was no such operation yet.
+        StoreError: what is noted of an edit was altered since.
     """
     last = store.last_sequence()
     if operation > last:
@@ -61,6 +63,8 @@ def rewind(store: Store, encoding: Encoding, operation: int) -> None:
         _LOG.warning("edits were purged after operation %s; those are not brought back", operation)
     then: dict[int, _Then] = {row["edit_id"]: _Then() for row in store.query(_TOUCHED, operation)}
     for row in store.query(_EARLIER, operation):
+        if not row["whole"]:
+            raise StoreError(f"the history of {id_of(row['edit_id'])} is damaged, so {store.path} stays as it is")
         then[row["edit_id"]].follow(row["verb"], snapshot_from(row["before"]), snapshot_from(row["after"]))
     present = {row["id"] for row in store.query("SELECT id FROM keys")}
     texts = {key.text for one in then.values() if one.edit for key in one.keys.values() if key.id not in present}

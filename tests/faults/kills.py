@@ -9,6 +9,8 @@ from faults.stores import WORKS, Work, faulty, said, unfinished_purge
 from faults.tracing import Acknowledge, halved, spread, trace
 from faults.trials import SURVIVED, TOLD, Trial, lost
 
+from kedit_memory.errors import KeditError
+
 
 def kills(name: str, folder: Path, most: int, seed: int = 0) -> Iterator[Trial]:
     """Up to `most` kills of one work: before steps and in the middle of writes, spread over all of them."""
@@ -42,9 +44,11 @@ def _killed(fault: str, work: Work, folder: Path, states: Sequence[str], kill_at
         if traced.failure:
             return lost(fault, f"{where}: {traced.failure}")
         allowed = set(states[traced.acknowledged : traced.acknowledged + 2])
-        unfinished = unfinished_purge(place)
-        wrong = work.after(place, 0) if unfinished else ""
-        wrong = wrong or faulty(place, allowed) or work.after(place, traced.acknowledged)
+        try:
+            unfinished = unfinished_purge(place)
+            wrong = work.after(place, 0 if unfinished else traced.acknowledged) or faulty(place, allowed)
+        except KeditError as error:
+            return lost(fault, f"{where}: {error}")
         if wrong:
             return lost(fault, f"{where}: {wrong}")
         return Trial(fault=fault, outcome=TOLD if unfinished else SURVIVED)

@@ -3,9 +3,9 @@
 import os
 import random
 import resource
+import select
 import shutil
 import signal
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -327,7 +327,7 @@ def _replaced(place: Path, how: int, before: int) -> str:
 
 
 def _started(work: Callable[[Callable[[str], object]], None]) -> tuple[int, int]:
-    """A process that works and says lines; it is ready when this returns."""
+    """A process that works and says lines; it has said one when this returns."""
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
@@ -339,13 +339,13 @@ def _started(work: Callable[[Callable[[str], object]], None]) -> tuple[int, int]
             status = 1
         os._exit(status)
     os.close(writer)
+    select.select([reader], [], [])
     return child, reader
 
 
 def _ended(child: int, reader: int, *, end: bool = False) -> list[str]:
     """The lines that a process has said, at its end or when it is to `end`."""
     if end:
-        time.sleep(0.01)
         os.kill(child, signal.SIGKILL)
     with os.fdopen(reader, "rb") as stream:
         lines = stream.read().decode().split("\n")

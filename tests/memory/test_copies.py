@@ -121,6 +121,27 @@ def test_what_cannot_be_restored(open_memory: OpenMemory, tmp_path: Path) -> Non
     assert [one.name for one in tmp_path.iterdir()] == ["store"]
 
 
+def test_a_damaged_history_is_not_gone_back_to(open_memory: OpenMemory, tmp_path: Path) -> None:
+    memory = open_memory()
+    memory.add("Who leads Acme?", "Ann")
+    memory.update("e1", target="Bo")
+    memory._store.connection.execute("UPDATE changes SET after = replace(after, 'Ann', 'Amn') WHERE operation = 1")
+    with pytest.raises(StoreError, match="the history of e1 is damaged"):
+        EditMemory.restore(memory.path, tmp_path / "then", at=1)
+    assert [one.name for one in tmp_path.iterdir()] == ["store"]
+
+
+def test_a_backup_goes_into_this_folder(
+    open_memory: OpenMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = open_memory()
+    memory.add("Who leads Acme?", "Ann")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    memory.backup(".")
+    assert (tmp_path / "here" / "store.db").is_file()
+
+
 def test_a_backup_while_others_write_is_of_one_moment(open_memory: OpenMemory, tmp_path: Path) -> None:
     memory = open_memory()
     memory.add("Who is 0?", "x", namespace="pairs")
