@@ -60,7 +60,6 @@ def report(runs: Sequence[Document]) -> str:
     lines = [
         HEAD.format(**totals, tried=sum(totals.values())),
         *map(_made_by, runs),
-        "",
         "| fault | tried | survived | told | lost | lost, 95% interval |",
         "| --- | --- | --- | --- | --- | --- |",
         *(f"| {' | '.join(_cells(fault, one))} |" for fault, one in kinds.items()),
