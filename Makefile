@@ -8,7 +8,7 @@ EXTRAS := offline,dev,wikipedia
 NEWEST := .venv-newest
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test real newest lock check slow bench evaluate compare clean
+.PHONY: demo test real newest lock check slow soak bench evaluate compare clean
 
 demo: $(STAMP)
 	$(BIN)/kedit demo
@@ -39,6 +39,13 @@ check: $(STAMP)
 
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
+
+# Faults of every kind, 1,000 kills among them, then long runs of verbs and of broken inputs: about an hour on two cores.
+soak: $(STAMP)
+	mkdir -p build
+	$(BIN)/python tests/faults/soak.py --kills 1000 --others 200 --json > build/soak.json; status=$$?; \
+		$(BIN)/python scripts/reliability_report.py --rows build/soak.json --output docs/results/reliability.md && exit $$status
+	$(BIN)/python -m pytest -m soak tests/faults
 
 bench: $(STAMP)
 	$(BIN)/python scripts/bench_memory.py --json

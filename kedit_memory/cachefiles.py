@@ -49,7 +49,7 @@ def write_cache(
     """
     if cache.is_symlink():
         raise OSError(f"{cache} is a symbolic link, which is not followed")
-    cache.mkdir(parents=True, exist_ok=True)
+    cache.mkdir(exist_ok=True)  # never what it is a cache of, which may have been removed
     try:
         with FileLock(cache / LOCK, timeout=0):
             _write(cache, cache / f"index-{sequence}-{uuid.uuid4().hex[:8]}", write, publish)
@@ -72,7 +72,7 @@ def _write(
         for file in sorted(folder.rglob("*")):
             flush(file)
             if file.is_file():
-                checksums[file.relative_to(folder).as_posix()] = _checksum(file)
+                checksums[file.relative_to(folder).as_posix()] = checksum_of_file(file)
         written = {"folder": folder.name, "checksums": checksums, "made_from": made_from}
         aside.write_text(json.dumps(written, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         flush(aside)
@@ -105,7 +105,7 @@ def damage(cache: Path, manifest: Manifest) -> str | None:
         folder = cache / manifest.folder
         file = folder / name
         try:
-            if not file.resolve().is_relative_to(folder.resolve()) or _checksum(file) != expected:
+            if not file.resolve().is_relative_to(folder.resolve()) or checksum_of_file(file) != expected:
                 return f"cache file {file} is damaged"
         except OSError:
             return f"cache file {file} is missing"
@@ -148,6 +148,7 @@ def _discard(cache: Path, chosen: Callable[[str], bool]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _checksum(file: Path) -> str:
+def checksum_of_file(file: Path) -> str:
+    """The SHA-256 of what a file holds."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

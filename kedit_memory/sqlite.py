@@ -7,18 +7,22 @@ import os
 import sqlite3
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from kedit_memory.errors import StoreError
 
 BUSY_SECONDS = 10.0
-_HEADER, _MAGIC, _OWNER = 100, b"SQLite format 3\0", slice(68, 72)  # where a database says whose it is
+_HEADER, _MAGIC, _OWNER = 105, b"SQLite format 3\0", slice(68, 72)  # where a database says whose it is
+_NO_TABLE = b"\r\0\0\0\0"  # what follows where it has none: a first page without a row
 
+_RESTORE = "the file is damaged, restore a backup (see kedit restore)"
 _ADVICE: tuple[tuple[str, str], ...] = (
     ("not a database", "restore a backup, or name another folder as the store"),
-    ("malformed", "the file is damaged, restore a backup (see kedit backup)"),
+    ("malformed", _RESTORE),
+    ("decode", _RESTORE),  # bytes that are no text
+    ("user-defined function", _RESTORE),  # which met such a value
     ("disk I/O", "check the disk, then run kedit verify"),
     ("disk is full", "nothing was changed, free some space and try again"),
     ("readonly", "make the folder writable, or name another store"),
@@ -26,9 +30,13 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     ("locked", "another process is writing, try again when it has finished"),
 )
 
+FAILURES = (sqlite3.Error, UnicodeDecodeError)  # the latter where a message of SQLite quotes a damaged file
+
 
 def refuse_foreign(file: Path, owners: Sequence[int]) -> None:
     """Looks into a file before a connection changes its header; one that is open in another process is looked at later.
+
+    One without a table is nobody's: it was left when a store was about to be made.
 
     Raises:
         StoreError: it is the database of another program.
@@ -37,7 +45,8 @@ def refuse_foreign(file: Path, owners: Sequence[int]) -> None:
         return
     with file.open("rb") as stream:
         header = stream.read(_HEADER)
-    if header.startswith(_MAGIC) and int.from_bytes(header[_OWNER], "big") not in owners:
+    mine = int.from_bytes(header[_OWNER], "big") in owners or header.endswith(_NO_TABLE)
+    if header.startswith(_MAGIC) and not mine:
         raise foreign(file)
 
 
@@ -93,15 +102,34 @@ def migrate(connection: sqlite3.Connection, file: Path, migrations: Sequence[str
         raise StoreError(f"{file} is of an older format and cannot be changed here; copy it to a writable folder")
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for script in migrations[_version(connection, file, newest, owner) :]:  # another process may have been quicker
-            for statement in filter(str.strip, script.split(";\n")):
-                connection.execute(statement)
+        run(
+            connection, migrations[_version(connection, file, newest, owner) :]
+        )  # another process may have been quicker
         connection.execute(f"PRAGMA application_id = {owner}")
         connection.execute(f"PRAGMA user_version = {newest}")
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def run(connection: sqlite3.Connection, scripts: Iterable[str]) -> None:
+    """Runs the statements of scripts, each of which ends with its line."""
+    for script in scripts:
+        for statement in filter(str.strip, script.split(";\n")):
+            connection.execute(statement)
+
+
+def made_of(connection: sqlite3.Connection) -> dict[str, str]:
+    """The statement that made each table, index and trigger, without what versions of SQLite write differently."""
+    rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    return {name: " ".join(sql.replace('"', "").split()) for name, sql in rows}
+
+
+def altered(connection: sqlite3.Connection, made: Mapping[str, str]) -> list[str]:
+    """The names of what is missing in a database, or not as these statements make it."""
+    found = made_of(connection)
+    return [name for name, sql in made.items() if found.get(name) != sql]
 
 
 def _version(connection: sqlite3.Connection, file: Path, newest: int, owner: int) -> int:
@@ -139,12 +167,12 @@ def translated(file: Path) -> Iterator[None]:
     """Turns SQLite's errors into one line that says what to do."""
     try:
         yield
-    except sqlite3.Error as error:
+    except FAILURES as error:
         raise failure(file, error) from error
 
 
-def failure(file: Path, error: sqlite3.Error) -> StoreError:
-    """One of SQLite's errors with what to do about it."""
+def failure(file: Path, error: Exception) -> StoreError:
+    """One of SQLite's `FAILURES` with what to do about it."""
     advice = next((say for sign, say in _ADVICE if sign in str(error)), "run kedit verify")
     return StoreError(f"{file}: {error}; {advice}")
 

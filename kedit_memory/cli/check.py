@@ -1,7 +1,8 @@
 """Commands that look after a store."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,25 +10,16 @@ from kedit_memory.cli import options as o
 from kedit_memory.cli.output import counted, emit
 from kedit_memory.cli.store import open_store
 
+if TYPE_CHECKING:
+    from kedit_memory.memory.maintenance import Verification
+
 
 def verify(store: o.ExistingStore = o.STORE, as_json: o.Json = False) -> None:
     """Check a store; exit status 1 on a fault.
 
     Looked at: every row in the index and back, checksums, the databases of edits and of passages.
     """
-    from kedit_memory.retrieval.checking import verify_corpus
-
-    with open_store(store, create=False) as memory:
-        report = memory.verify()
-        problems = [*report.problems, *verify_corpus(memory.path)]
-    sound = f"{counted(report.edits, 'edit')}, {counted(report.keys, 'key')}: sound"
-    emit(
-        as_json=as_json,
-        document={"ok": not problems, "edits": report.edits, "keys": report.keys, "problems": problems},
-        lines=[*problems, "FAULTY"] if problems else [sound],
-    )
-    if problems:
-        raise typer.Exit(1)
+    _tell(_checked(store), {}, [], as_json=as_json)
 
 
 def rebuild(store: o.ExistingStore = o.STORE, encoder: o.Encoder = None, as_json: o.Json = False) -> None:
@@ -45,10 +37,62 @@ def rebuild(store: o.ExistingStore = o.STORE, encoder: o.Encoder = None, as_json
 
 def backup(
     folder: Annotated[Path, typer.Argument(help="A new folder for the copy.")],
+    check: Annotated[
+        bool, typer.Option("--verify", help="Read the copy, as kedit verify does; exit status 1 on a fault.")
+    ] = False,
     store: o.ExistingStore = o.STORE,
     as_json: o.Json = False,
 ) -> None:
     """Copy the store, passages included, while it stays in use."""
     with open_store(store, create=False) as memory:
         memory.backup(folder)
-    emit(as_json=as_json, document={"backup": str(folder)}, lines=[f"copied to {folder}"])
+    document, lines = {"backup": str(folder)}, [f"copied to {folder}"]
+    if check:
+        _tell(_checked(folder), document, lines, as_json=as_json)
+    else:
+        emit(as_json=as_json, document=document, lines=lines)
+
+
+def restore(
+    backup: Annotated[Path, typer.Argument(metavar="FILE", help="What kedit backup has made, or a store.")],
+    at: Annotated[
+        int | None,
+        typer.Option("--at", metavar="<operation>", help="As it was after this operation; kedit history numbers them."),
+    ] = None,
+    store: o.Store = o.STORE,
+    encoder: o.Encoder = None,
+    as_json: o.Json = False,
+) -> None:
+    """Make a store from a backup, in the new folder that --store names, and check it; exit status 1 on a fault.
+
+    With --at its edits, history and consolidations are those of that moment. What was purged since stays gone, and
+    passages, which have no history, are those of the backup. The backup itself is not changed.
+    """
+    from kedit_memory.memory import EditMemory
+
+    EditMemory.restore(backup, store, at=at, encoder=encoder)
+    moment = "" if at is None else f" as of operation {at}"
+    document = {"store": str(store), "backup": str(backup), "at": at}
+    _tell(_checked(store), document, [f"restored to {store}{moment}"], as_json=as_json)
+
+
+def _checked(store: Path) -> "Verification":
+    """What there is in a store, with its passages, and what is wrong with it."""
+    from kedit_memory.retrieval.checking import verify_corpus
+
+    with open_store(store, create=False) as memory:
+        report = memory.verify()
+        return replace(report, problems=(*report.problems, *verify_corpus(memory.path)))
+
+
+def _tell(report: "Verification", document: dict[str, Any], lines: list[str], *, as_json: bool) -> None:
+    """Print what was done and found, and end with status 1 where there is a fault."""
+    sound = f"{counted(report.edits, 'edit')}, {counted(report.keys, 'key')}: sound"
+    found = {"ok": report.ok, "edits": report.edits, "keys": report.keys, "problems": list(report.problems)}
+    emit(
+        as_json=as_json,
+        document=document | found,
+        lines=[*lines, *([sound] if report.ok else [*report.problems, "FAULTY"])],
+    )
+    if not report.ok:
+        raise typer.Exit(1)

@@ -4,7 +4,7 @@
 
 from collections.abc import Sequence
 
-from kedit_memory.errors import ConflictError, NotFoundError
+from kedit_memory.errors import ConflictError, NotFoundError, StoreError
 from kedit_memory.memory.conflicts import contradicts, question_of, same_question
 from kedit_memory.memory.rows import Rows, Snapshot, id_of, number_of, snapshot_from, to_json
 from kedit_memory.memory.store import Store
@@ -20,6 +20,10 @@ _SELECT_LAST = (
 _SELECT_LAST_OF_EDIT = (
     f"SELECT o.seq FROM changes c JOIN operations o ON o.seq = c.operation WHERE c.edit_id = ? AND {_STANDING} "
     "AND c.verb <> 'radius' ORDER BY o.seq DESC LIMIT 1"
+)
+_SELECT_UNDONE = (
+    "SELECT before, after, checksum = checksum_of(verb, edit_id, before, after) AS whole FROM changes "
+    "WHERE operation = ? ORDER BY id DESC"
 )
 # What was done after an operation to some edits, and still stands.
 _SELECT_LATER = (
@@ -128,6 +132,7 @@ def undo_last(store: Store, writer: Writer, namespace: str | None, edit_id: str 
     Raises:
         ConflictError: what was done since rests on it.
         NotFoundError: there is nothing to undo.
+        StoreError: what is noted of the operation was altered since.
     """
     chosen = (_SELECT_LAST, namespace) if edit_id is None else (_SELECT_LAST_OF_EDIT, number_of(edit_id))
     rows = store.query(*chosen)
@@ -135,7 +140,9 @@ def undo_last(store: Store, writer: Writer, namespace: str | None, edit_id: str 
         where = f" of {edit_id}" if edit_id else "" if namespace is None else f" in namespace {namespace!r}"
         raise NotFoundError(f"nothing to undo{where} in {store.path}; see `kedit history`")
     undone = int(rows[0]["seq"])
-    changes = store.query("SELECT before, after FROM changes WHERE operation = ? ORDER BY id DESC", undone)
+    changes = store.query(_SELECT_UNDONE, undone)
+    if any(not row["whole"] for row in changes):
+        raise StoreError(f"the history of operation {undone} is damaged, nothing was changed; restore a backup")
     pairs = [(snapshot_from(row["before"]), snapshot_from(row["after"])) for row in changes]
     _refuse_overtaken(store, undone, pairs)
     for before, after in pairs:

@@ -1,22 +1,21 @@
-"""Checks of a whole store, and the rare operations on it: purge and backup."""
+"""Checks of a whole store, and its purge."""
 
 # ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
 
 import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from kedit_memory.cachefiles import flush
 from kedit_memory.errors import StoreError
 from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.rows import CHECKED, SEARCHED, Rows, number_of
+from kedit_memory.memory.schema import tables
 from kedit_memory.memory.store import LEARNED, VALUES, Store, Traces
 from kedit_memory.records import Kind, Status
-from kedit_memory.sqlite import copy_database
+from kedit_memory.sqlite import FAILURES, altered, failure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,34 +116,6 @@ def scrub(store: Store, index: CachedIndex, traces: Traces | None = None) -> Non
     store.scrub(traces)
 
 
-def backup(store: Store, to: str | Path) -> Path:
-    """A copy of the store in another folder, edits and passages, consistent even while others write.
-
-    The folder appears when all is in it. The cache is left out, since the copy makes its own.
-
-    Raises:
-        StoreError: the folder holds something already, or cannot be written.
-    """
-    folder = Path(to)
-    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        if folder.exists() and any(folder.iterdir()):
-            raise StoreError(f"{folder} already holds something; name an empty or a new folder for the backup")
-        aside.mkdir(parents=True)
-        for database in sorted(store.path.glob("*.db")):
-            copy_database(database, aside / database.name)
-        for older in store.path.glob("passages.jsonl"):  # passages of a store that was not opened for long
-            shutil.copy2(older, aside / older.name)
-        flush(aside)
-        aside.replace(folder)
-        flush(folder.absolute().parent)
-    except OSError as error:
-        raise StoreError(f"{folder} cannot be written ({error}); name another folder") from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return folder
-
-
 def _forget_values(values: Path) -> None:
     """Removes what models learned of edits; they learn it again. Folders of others are left alone."""
     for learned in sorted(values.glob(f"*/{LEARNED}")) if not values.is_symlink() else ():
@@ -160,14 +131,20 @@ def _damaged_database(store: Rows) -> Iterator[str]:
     try:
         for row in store.query("PRAGMA integrity_check(5)"):
             if row[0] != "ok":
-                yield f"database: {row[0]}; restore a backup"
+                yield f"database: {' '.join(str(row[0]).split())}; restore a backup"
         for row in store.query("PRAGMA foreign_key_check"):
-            yield f"table {row[0]}: row {row[1]} refers to a missing row of {row[2]}"
+            yield f"table {row[0]}: row {row[1]} refers to a missing row of {row[2]}; restore a backup"
+        for name in altered(store.connection, tables()):
+            yield f"database: {name} is not as it was made; restore a backup"
     except StoreError as error:
         yield str(error)
+    except FAILURES as error:
+        yield str(failure(store.database, error))
 
 
 def _row_problems(store: Rows) -> Iterator[str]:
+    if store.unscrubbed():
+        yield "a purge was stopped before its end, so that files may still hold words of it; run kedit purge"
     for row in store.query(f"SELECT id FROM edits WHERE id NOT IN (SELECT k.edit_id FROM keys k WHERE {SEARCHED})"):
         yield f"edit e{row[0]} has no key and cannot be found; add it again"
     for row in store.query("SELECT id, edit_id FROM keys WHERE length(vector) <> ?", store.vector_size()):
@@ -189,11 +166,10 @@ def _row_problems(store: Rows) -> Iterator[str]:
 
 def _index_problems(store: Rows, index: CachedIndex) -> Iterator[str]:
     try:
-        rows = store.recallable()
+        rows, held = store.recallable(), index.contents(store)
     except StoreError as error:
         yield str(error)
         return
-    held = index.contents(store)
     for key in np.setdiff1d(rows[0], held[0])[:5]:
         yield f"key {key} is not in the index; run kedit rebuild"
     for key in np.setdiff1d(held[0], rows[0])[:5]:

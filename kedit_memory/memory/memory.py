@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self, TextIO, TypeAlias
 
 from kedit_memory.errors import ConflictError
-from kedit_memory.memory import arguments, consolidation, feedback, maintenance, transfer
+from kedit_memory.memory import arguments, consolidation, copies, feedback, maintenance, transfer
 from kedit_memory.memory.arguments import conflict_rule, file_path, namespace_name, vector_of_numbers, whole_number
 from kedit_memory.memory.batch import Batch, named, store_rows
 from kedit_memory.memory.conflicts import standing_against
@@ -769,9 +769,30 @@ class EditMemory:
         """A copy of the store in another folder, consistent even while others write.
 
         Raises:
-            StoreError: the folder holds a store already, or cannot be written.
+            StoreError: the folder holds something already, or cannot be written.
         """
-        return maintenance.backup(self._store, file_path(to))
+        return copies.backup(self._store.path, file_path(to))
+
+    @classmethod
+    def restore(
+        cls, backup: str | Path, to: str | Path, *, at: int | None = None, encoder: str | Encoder | None = None
+    ) -> Path:
+        """A store in a new folder, made from a backup or from another store, which stays as it is.
+
+        Args:
+            backup: the folder of the backup or store.
+            to: the folder of the new store.
+            at: the number of an operation, as `history` tells it: edits, history and consolidations are as they were
+                when it was done. What was purged since is gone; passages have no history and are those of the backup.
+            encoder: for keys that were taken back since; None takes the one of the store.
+
+        Raises:
+            InvalidInputError: there was no such operation yet.
+            NotFoundError: there is no backup.
+            StoreError: the new folder holds something, or one of the two cannot be read or written.
+        """
+        at = None if at is None else whole_number(at, "at", 1)
+        return copies.restore(file_path(backup), file_path(to), at, encoder)
 
     def close(self) -> None:
         """Writes the cache if it lags behind and ends the connection; closing again does nothing."""

@@ -26,10 +26,11 @@ from kedit_memory.memory.conflicts import (
 from kedit_memory.memory.radius import DEFAULT_RADIUS
 from kedit_memory.memory.subjects import is_unnamed
 from kedit_memory.records import COMPUTED, REFERENCE, Edit, Flags, Floats, Ids, KeyKind, Kind, Status, Vectors
-from kedit_memory.sqlite import checksum, failure, translated
+from kedit_memory.sqlite import FAILURES, checksum, failure, translated
 from kedit_memory.text import name_key
 
 DATABASE = "store.db"
+_DAMAGED = (ValueError, TypeError, LookupError, RecursionError)  # what a value that was altered leads to
 _ID = re.compile(r"e[0-9]{1,18}")
 
 
@@ -82,9 +83,16 @@ def id_of(number: int) -> str:
 
 
 def edit_of(row: sqlite3.Row) -> Edit:
-    """The edit in a row of `SELECT_EDIT`."""
-    plain = {name: row[name] for name in _PLAIN}
-    formed = {name: form.from_column(row[name]) for name, form in _FORMED.items()}
+    """The edit in a row of `SELECT_EDIT`.
+
+    Raises:
+        StoreError: the row is damaged.
+    """
+    try:
+        plain = {name: row[name] for name in _PLAIN}
+        formed = {name: form.from_column(row[name]) for name, form in _FORMED.items()}
+    except _DAMAGED as error:
+        raise StoreError(f"edit {id_of(row['id'])} is damaged ({error}); restore a backup, or purge it") from error
     return Edit(**plain, **formed, radius=row["radius"])
 
 
@@ -122,12 +130,19 @@ def snapshot_json(snapshot: Snapshot | None) -> str | None:
 
 
 def snapshot_from(text: str | None) -> Snapshot | None:
-    """The snapshot that `snapshot_json` wrote."""
+    """The snapshot that `snapshot_json` wrote.
+
+    Raises:
+        StoreError: the text is damaged.
+    """
     if text is None:
         return None
-    given = json.loads(text)
-    keys = tuple(Key(id=k[0], kind=KeyKind(k[1]), text=k[2], radius=k[3]) for k in given["keys"])
-    return Snapshot(edit=edit_from(given["edit"]), keys=keys)
+    try:
+        given = json.loads(text)
+        keys = tuple(Key(id=k[0], kind=KeyKind(k[1]), text=k[2], radius=k[3]) for k in given["keys"])
+        return Snapshot(edit=edit_from(given["edit"]), keys=keys)
+    except _DAMAGED as error:
+        raise StoreError(f"history is damaged ({error}); run kedit verify, and restore a backup") from error
 
 
 def to_json(value: object) -> str:
@@ -237,7 +252,7 @@ class Rows:
         """All rows of one statement."""
         try:
             return self.connection.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise failure(self.database, error) from error
 
     def meta(self, name: str) -> str | None:

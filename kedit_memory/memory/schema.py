@@ -3,6 +3,9 @@
 # ruff: noqa: S608 - what is joined into SQL is constants of this module
 
 import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from kedit_memory.memory.conflicts import prompt_key, slot_of, subject_key
@@ -11,7 +14,7 @@ from kedit_memory.memory.name_tables import register
 from kedit_memory.memory.subjects import is_unnamed
 from kedit_memory.memory.word_tables import TABLES as WORDS
 from kedit_memory.memory.word_tables import register as register_words
-from kedit_memory.sqlite import migrate
+from kedit_memory.sqlite import checksum, made_of, migrate, run
 
 APPLICATION_ID = 0x4B454454  # "KEDT"
 
@@ -222,8 +225,23 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     Raises:
         StoreError: the file belongs to another program, is of a newer format, or may not be changed.
     """
+    _register(connection)
+    migrate(connection, path, MIGRATIONS, APPLICATION_ID)
+
+
+@cache
+def tables() -> Mapping[str, str]:
+    """What makes each table, index and trigger of a store of today, by name."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.create_function("checksum_of", -1, checksum, deterministic=True)
+        _register(connection)
+        run(connection, MIGRATIONS)
+        return made_of(connection)
+
+
+def _register(connection: sqlite3.Connection) -> None:
+    """Gives a connection the functions that migrations and triggers call."""
     for function in (slot_of, prompt_key, subject_key, is_unnamed):
         connection.create_function(function.__name__, -1, function, deterministic=True)
     register(connection)
     register_words(connection)
-    migrate(connection, path, MIGRATIONS, APPLICATION_ID)

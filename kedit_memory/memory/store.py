@@ -256,16 +256,18 @@ class Store(Rows):
         self.forget()
         self.connection.execute("DELETE FROM edits WHERE id = ?", (number_of(edit_id),))
 
-    def insert_key(self, edit_id: str, kind: KeyKind, text: str, radius: float, vector: Vectors) -> Key:
-        """Writes one key of an edit."""
+    def insert_key(
+        self, edit_id: str, kind: KeyKind, text: str, radius: float, vector: Vectors, *, number: int | None = None
+    ) -> Key:
+        """Writes one key of an edit, under a new number unless it had one."""
         if kind is KeyKind.REJECTED:
             self._known[ANY_REJECTED] = True
         if radius > DEFAULT_RADIUS:
             self._known.pop(ANY_EXPANDED, None)
         values = (str(kind), text, float(radius), vector.astype("<f4").tobytes())
         cursor = self.connection.execute(
-            "INSERT INTO keys (edit_id, kind, text, radius, vector, checksum) VALUES (?, ?, ?, ?, ?, ?)",
-            (number_of(edit_id), *values, checksum(*values)),
+            "INSERT INTO keys (id, edit_id, kind, text, radius, vector, checksum) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (number, number_of(edit_id), *values, checksum(*values)),
         )
         return Key(id=int(cursor.lastrowid or 0), kind=kind, text=text, radius=radius)
 

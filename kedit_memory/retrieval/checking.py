@@ -8,9 +8,11 @@ from pathlib import Path
 
 from kedit_memory.errors import KeditError, StoreError
 from kedit_memory.retrieval.database import DATABASE
-from kedit_memory.retrieval.schema import open_database
-from kedit_memory.sqlite import translated
+from kedit_memory.retrieval.indexfiles import index_problems
+from kedit_memory.retrieval.schema import open_database, tables
+from kedit_memory.sqlite import altered, translated
 
+_MENDED = "restore a backup, or remove the file and ingest again"
 _SHOWN = 10  # faults of one kind that are told one by one
 # What is wrong with a row, and how to find such rows.
 _FAULTS = {
@@ -41,7 +43,7 @@ def verify_corpus(store: Path) -> list[str]:
             raise StoreError(f"{file} is empty; restore a backup, or remove it and ingest again")
         with closing(open_database(file)) as connection, translated(file):
             connection.execute("BEGIN")  # one state for all that follows
-            return [f"{file}: {problem}" for problem in _problems(connection)]
+            return [*(f"{file}: {problem}" for problem in _problems(connection)), *index_problems(store)]
     except KeditError as error:
         return [str(error)]
     except OSError as error:
@@ -50,10 +52,12 @@ def verify_corpus(store: Path) -> list[str]:
 
 def _problems(connection: sqlite3.Connection) -> Iterator[str]:
     if (found := [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]) != ["ok"]:
-        yield from found[:_SHOWN]
+        yield from (f"{' '.join(one.split())}; {_MENDED}" for one in found[:_SHOWN])
         return
+    for name in altered(connection, tables()):
+        yield f"{name} is not as it was made; {_MENDED}"
     for said, sql in _FAULTS.items():
         rows = connection.execute(sql)
-        yield from (said.format(*row) for row in islice(rows, _SHOWN))
+        yield from (f"{said.format(*row)}; {_MENDED}" for row in islice(rows, _SHOWN))
         if more := sum(1 for _ in rows):
-            yield f"{more} more rows like this"
+            yield f"{more} more rows like this; {_MENDED}"

@@ -1,6 +1,5 @@
 """The segments of a store's passages: which there are, what is missing in them, and a search over all."""
 
-import json
 import logging
 import uuid
 from collections.abc import Iterator, Sequence
@@ -14,12 +13,12 @@ from kedit_memory.records import Passage
 from kedit_memory.retrieval.base import Progress, digest_of, silent
 from kedit_memory.retrieval.bm25 import best_first, inverse_frequency
 from kedit_memory.retrieval.corpus import Corpus
-from kedit_memory.retrieval.indexfiles import MANIFEST, discard_parts, write_manifest
+from kedit_memory.retrieval.indexfiles import UNREADABLE, discard_parts, read_manifest, seal, write_manifest
 from kedit_memory.retrieval.segments import Ints, Segment, build_segment
 from kedit_memory.words import RULES, words_of
 
 _LOG = logging.getLogger(__name__)
-_FORMAT = 2
+_FORMAT = 3
 _TOO_DEAD = 0.2  # share of a segment's passages that are gone, from which it is built anew
 SEGMENT = 200_000  # passages at most: building one takes some hundred megabytes
 
@@ -86,13 +85,13 @@ def open_collection(
 def _load(folder: Path, base: str) -> tuple[Manifest, list[Segment]] | None:
     """Manifest and segments; None where there are none for these passages beside it, or they are damaged."""
     try:
-        manifest = Manifest(**json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+        manifest = Manifest(**read_manifest(folder))
         if (manifest.format, manifest.words, manifest.base) != (_FORMAT, RULES, base):
             return None
         return manifest, [Segment(folder / Path(name).name, dead) for name, dead in manifest.segments.items()]
     except FileNotFoundError:
         return None
-    except (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except UNREADABLE as error:
         _LOG.warning("the index of passages in %s cannot be read (%s); it is built anew", folder, error)
         return None
 
@@ -110,6 +109,7 @@ def _update(folder: Path, corpus: Corpus, base: Sequence[Passage], progress: Pro
         part = missing[start : start + SEGMENT]
         name = f"segment-{uuid.uuid4().hex[:12]}"
         build_segment(folder / name, _texts(part, corpus, base, progress, done + start))
+        seal(folder / name)
         names[name] = []
         write_manifest(folder, asdict(Manifest(base=digest, version=-1, segments=names)))
     write_manifest(folder, asdict(Manifest(base=digest, version=corpus.version, segments=names)))

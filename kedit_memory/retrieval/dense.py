@@ -4,7 +4,6 @@ Vectors are rows of `passages.db`, written batch by batch, so that encoding goes
 is a cache of them in files beside it.
 """
 
-import json
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +18,14 @@ from kedit_memory.errors import EncoderMismatchError, ModelError, NotFoundError,
 from kedit_memory.records import DEFAULT_NAMESPACE, Encoder, Passage, RetrievedPassage, Vectors
 from kedit_memory.retrieval.base import Progress, digest_of, silent, titled
 from kedit_memory.retrieval.corpus import Corpus
-from kedit_memory.retrieval.indexfiles import MANIFEST, discard_parts, index_folder, write_manifest
+from kedit_memory.retrieval.indexfiles import (
+    UNREADABLE,
+    discard_parts,
+    index_folder,
+    read_manifest,
+    seal,
+    write_manifest,
+)
 
 Ints = NDArray[np.int64]
 Encode = Callable[[Iterator[list[str]]], Iterable[Vectors]]  # batches of texts to their vectors, in order
@@ -200,7 +206,7 @@ class DenseRetriever:
 
     def _load(self, wanted: _Manifest) -> VectorEngine | None:
         try:
-            found = _Manifest(**json.loads((self._folder / MANIFEST).read_text(encoding="utf-8")))
+            found = _Manifest(**read_manifest(self._folder))
             if (found.encoder, found.base, found.version, found.count) != (
                 *(wanted.encoder, wanted.base, wanted.version, wanted.count),
             ):
@@ -208,13 +214,7 @@ class DenseRetriever:
             index = self._engine.load(self._folder / Path(found.folder).name)
         except FileNotFoundError:
             return None
-        except (
-            OSError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            RuntimeError,
-        ) as error:  # RuntimeError is what FAISS raises
+        except UNREADABLE as error:
             _LOG.warning("the index in %s cannot be read (%s); it is made anew", self._folder, error)
             return None
         return index if len(index) == wanted.count else None
@@ -250,6 +250,7 @@ class DenseRetriever:
         name = f"index-{uuid.uuid4().hex[:12]}"
         (self._folder / name).mkdir(parents=True)
         index.save(self._folder / name)
+        seal(self._folder / name)
         write_manifest(self._folder, asdict(wanted) | {"folder": name})
         discard_parts(self._folder, keep=[name])
 

@@ -1,9 +1,12 @@
 """The tables of `passages.db`, as scripts that lead from one format to the next."""
 
 import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 
-from kedit_memory.sqlite import connect, may_write, migrate, refuse_foreign, translated
+from kedit_memory.sqlite import checksum, connect, made_of, may_write, migrate, refuse_foreign, run, translated
 
 OWNER = 0x6B656470  # "kedp", which SQLite keeps in the head of the file
 
@@ -76,6 +79,15 @@ UPDATE vectors SET checksum = checksum_of(vector);
 """
 _MIGRATIONS = (_FORMAT_1, _FORMAT_2)
 _TABLES = {"meta", "documents", "passages", "held", "vectors"}
+
+
+@cache
+def tables() -> Mapping[str, str]:
+    """What makes each table and index of today, by name."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.create_function("checksum_of", -1, checksum, deterministic=True)
+        run(connection, _MIGRATIONS)
+        return made_of(connection)
 
 
 def open_database(file: Path) -> sqlite3.Connection:

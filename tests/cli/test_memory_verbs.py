@@ -1,5 +1,7 @@
 import io
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,31 @@ def test_verify_backup_rebuild_and_purge(kedit: Kedit, tmp_path: Path) -> None:
     assert kedit("show", "e1").status == 2
     kedit.store = tmp_path / "copy"
     assert kedit("show", "e1").status == 0
+
+
+def test_a_store_is_restored_as_it_was_after_an_operation(kedit: Kedit, tmp_path: Path) -> None:
+    kedit.add("Who leads Acme?", "Ann")
+    kedit("update", "e1", "--target", "Bo")
+    done = kedit("backup", "--verify", tmp_path / "copy")
+    assert (done.status, done.out) == (0, f"copied to {tmp_path / 'copy'}\n1 edit, 1 key: sound\n")
+    then = ("--store", tmp_path / "then")
+    done = kedit("restore", tmp_path / "copy", "--at", "1", *then, "--json", store=False)
+    told = {"at": 1, "ok": True, "edits": 1, "keys": 1, "problems": []}
+    assert json.loads(done.out).items() >= told.items()
+    assert "Ann" in kedit("show", "e1", *then, store=False).out
+    assert kedit("restore", tmp_path / "copy", *then, store=False).status == 2
+    assert kedit("restore", tmp_path / "copy", "--at", "9", "--store", tmp_path / "no", store=False).status == 2
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_copy_of_a_damaged_store_is_told(kedit: Kedit, tmp_path: Path) -> None:
+    kedit.add("Who leads Acme?", "Ann")
+    with closing(sqlite3.connect(kedit.store / "store.db")) as connection, connection:
+        connection.execute("UPDATE keys SET vector = zeroblob(length(vector))")
+    done = kedit("backup", "--verify", tmp_path / "copy")
+    assert done.status == 1
+    assert "key 1 of e1 is not as it was written" in done.out
+    assert done.out.endswith("FAULTY\n")
 
 
 def test_verify_exits_with_one_when_a_row_is_damaged(kedit: Kedit) -> None:

@@ -406,3 +406,61 @@ def test_an_export_keeps_the_mode_of_the_file_that_it_replaces(memory: EditMemor
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "all.jsonl").stat().st_mode & 0o777 == 0o600
     assert len((tmp_path / "all.jsonl").read_text("utf-8").splitlines()) == 5
+
+
+def test_bytes_that_are_no_text_give_one_line(open_memory: OpenMemory) -> None:
+    memory = open_memory()
+    fill(memory)
+    memory.close()
+    file = memory.path / "store.db"
+    file.write_bytes(file.read_bytes().replace(b"CREATE TRIGGER keys_worded", b"CREATE TRIGGER keys_w\xffrded"))
+    with pytest.raises(StoreError, match="damaged, restore a backup") as raised:
+        open_memory()
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("UPDATE changes SET after = replace(after, 'aliases', 'aliaset') WHERE id = 1", "history of e1"),
+        ("UPDATE changes SET after = substr(after, 2) WHERE id = 1", "history of e1"),
+        ("UPDATE edits SET metadata = '{' WHERE id = 1", "edit e1 is not as it was written"),
+        ("UPDATE edits SET kind = 'insertiom' WHERE id = 1", "edit e1 is not as it was written"),
+    ],
+)
+def test_values_that_make_no_sense_are_told_and_stop_nothing_else(
+    open_memory: OpenMemory, change: str, words: str
+) -> None:
+    memory = open_memory()
+    fill(memory)
+    memory._store.connection.execute(change)
+    memory.close()
+    again = open_memory()
+    assert words in "\n".join(again.verify().problems)
+    assert again.in_scope("question 3?")[0].edit.target == "answer 3"
+    with pytest.raises(StoreError, match=r"damaged.*; .*restore a backup"):
+        again.history() if "changes" in change else again.all()
+    if "changes" in change:
+        with pytest.raises(StoreError, match="history of operation 1 is damaged, nothing was changed"):
+            again.undo()
+        assert len(again) == 5
+
+
+@pytest.mark.parametrize("change", ["DROP TRIGGER keys_worded", "DROP INDEX keys_by_edit"])
+def test_tables_that_are_not_as_they_were_made_are_told(open_memory: OpenMemory, change: str) -> None:
+    memory = open_memory()
+    fill(memory)
+    memory._store.connection.execute(change)
+    problem = f"database: {change.split()[-1]} is not as it was made; restore a backup"
+    assert problem in memory.verify().problems
+
+
+def test_a_purge_that_was_stopped_is_told(memory: EditMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(memory)
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "scrub", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            memory.purge("e1")
+    assert "a purge was stopped before its end" in memory.verify().problems[0]
+    memory.purge()
+    assert memory.verify().ok

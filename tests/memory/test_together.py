@@ -203,3 +203,21 @@ def test_many_processes_come_and_go_without_a_word(tmp_path: Path) -> None:
     assert [worker.returncode for worker in workers] == [0, 0, 0]
     with EditMemory.open(folder, WordEncoder()) as memory:
         assert memory.verify().ok
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_closing_a_store_that_is_gone_makes_nothing_and_raises_nothing(
+    open_memory: OpenMemory, tmp_path: Path, *, replaced: bool
+) -> None:
+    memory = open_memory()
+    memory.add_many([{"prompt": f"question {n}?", "target": "x"} for n in range(5)])
+    memory.in_scope("question 1?")  # there is an index to write now
+    memory.backup(tmp_path / "copy")
+    memory.path.rename(tmp_path / "away")
+    if replaced:
+        (tmp_path / "copy").rename(memory.path)
+    with pytest.raises(StoreError, match="deleted or replaced"):
+        memory.rebuild()
+    memory.close()
+    assert memory.path.exists() is replaced
+    assert open_memory("away").verify().ok

@@ -12,6 +12,7 @@ from kedit_memory.records import Passage
 from kedit_memory.retrieval import collection
 from kedit_memory.retrieval.base import Retriever
 from kedit_memory.retrieval.bm25 import Bm25Retriever
+from kedit_memory.retrieval.checking import verify_corpus
 from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.retrieval.documents import Document
 from kedit_memory.retrieval.indexfiles import drop_indexes
@@ -259,3 +260,29 @@ def test_an_index_behind_a_link_is_not_dropped(tmp_path):
     (tmp_path / "two" / "passages" / "bm25").symlink_to(tmp_path / "one" / "passages" / "bm25")
     drop_indexes(tmp_path / "two")
     assert segments(tmp_path / "one")
+
+
+@pytest.mark.parametrize("file", ["manifest.json", "rows.npy", "data.csc.index.npy", "checksums.json"])
+def test_an_index_that_was_altered_is_told_and_made_anew(tmp_path, file):
+    with Corpus(tmp_path) as corpus:
+        corpus.add(passages(100, seed=6))
+    StoreRetriever(tmp_path, small=0).update_index()
+    assert verify_corpus(tmp_path) == []
+    (altered,) = (tmp_path / "passages" / "bm25").rglob(file)
+    data = bytearray(altered.read_bytes())
+    data[-3] ^= 1
+    altered.write_bytes(data)
+    assert all("run kedit rebuild" in problem for problem in verify_corpus(tmp_path))
+    assert verify_corpus(tmp_path)
+    drop_indexes(tmp_path)
+    assert_equals_the_reference(StoreRetriever(tmp_path, small=0), tmp_path)
+    assert verify_corpus(tmp_path) == []
+
+
+def test_a_header_that_is_no_header_is_made_anew(tmp_path):
+    with Corpus(tmp_path) as corpus:
+        corpus.add(passages(100, seed=6))
+    StoreRetriever(tmp_path, small=0).update_index()
+    (rows,) = (tmp_path / "passages" / "bm25").rglob("rows.npy")
+    rows.write_bytes(rows.read_bytes().replace(b"}", b"(", 1))  # what reads it raises an error of its own
+    assert_equals_the_reference(StoreRetriever(tmp_path, small=0), tmp_path)

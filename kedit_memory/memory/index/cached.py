@@ -96,9 +96,9 @@ class CachedIndex:
 
     def rebuild(self) -> int:
         """Builds the index from the rows, writes the cache, and gives the number of keys."""
-        self.drop()
         with self._lock, self._store.reading() as rows:
             self._from_rows(rows, rows.last_sequence())
+        self.drop()
         self.save()
         return len(self)
 
@@ -125,7 +125,7 @@ class CachedIndex:
 
         try:
             write_cache(self._store.path / CACHE, self._sequence, write, publish)
-        except (OSError, RuntimeError) as error:  # RuntimeError is what FAISS raises
+        except (OSError, RuntimeError, StoreError) as error:  # RuntimeError is what FAISS raises
             _LOG.warning("the cache of %s cannot be written: %s", self._store.path, error)
 
     def save_if_worthwhile(self) -> None:
@@ -216,7 +216,12 @@ class CachedIndex:
             return
         edits = {change["edit_id"] for change in changes if change["edit_id"] is not None}
         snapshots = (snapshot_from(change[side]) for change in changes for side in ("before", "after"))
-        self._refresh(rows, edits, {key.id for snapshot in snapshots if snapshot for key in snapshot.keys})
+        try:
+            stale = {key.id for snapshot in snapshots if snapshot for key in snapshot.keys}
+        except StoreError:  # history is damaged, the rows need not be
+            self._from_rows(rows, newest)
+            return
+        self._refresh(rows, edits, stale)
         self._sequence = newest
 
     def _refresh(self, rows: Rows, edits: Iterable[int], stale: Iterable[int]) -> None:
