@@ -27,7 +27,7 @@ from faults import surroundings  # noqa: E402
 from faults.damage import cut_files, flipped_bits  # noqa: E402
 from faults.kills import kills  # noqa: E402
 from faults.stores import WORKS  # noqa: E402
-from faults.tracing import can_trace  # noqa: E402
+from faults.tracing import can_mount, can_trace  # noqa: E402
 from faults.trials import LOST, OUTCOMES, Trial  # noqa: E402
 
 from kedit_memory.evaluation.metrics import wilson  # noqa: E402
@@ -48,10 +48,17 @@ OTHERS: dict[str, Try] = {
     "folder replaced under an open memory": surroundings.folder_replaced,
 }
 FOLLOWED: dict[str, Try] = {  # which need to follow another process, as kills do
-    "read-only disk": surroundings.read_only,
     "two writers, one killed": surroundings.two_writers,
     "readers during a rebuild that is killed": surroundings.readers_during_rebuild,
 }
+
+
+MOUNTED: dict[str, Try] = {"read-only disk": surroundings.read_only}  # which needs a disk of its own, too
+
+
+def able() -> dict[str, Try]:
+    """The faults beside kills that this machine lets us try."""
+    return OTHERS | (FOLLOWED if can_trace() else {}) | (MOUNTED if can_trace() and can_mount() else {})
 
 
 def main() -> None:
@@ -71,7 +78,7 @@ def main() -> None:
         "command": shlex.join(["python", *sys.argv]),
         "seconds": round(time.monotonic() - began, 1),
         "cpu_seconds": round(time.process_time() - cpu, 1),
-        "not_tried": [] if can_trace() else [*KILLS, *FOLLOWED],
+        "not_tried": sorted({*({} if can_trace() else KILLS), *FOLLOWED, *MOUNTED} - able().keys()),
         "lost": [f"{one.fault}: {one.why}" for trials in found.values() for one in trials if one.outcome == LOST],
     }
     if arguments.json:
@@ -87,8 +94,7 @@ def tries(kill: int, others: int) -> list[tuple[str, Try, int]]:
     """Every fault with how it is tried and how often; without following processes there are no kills."""
     share, more = divmod(kill, len(KILLS))
     killed = [(name, attempt, share + (place < more)) for place, (name, attempt) in enumerate(KILLS.items())]
-    rest = OTHERS | (FOLLOWED if can_trace() else {})
-    return [*(killed if can_trace() else []), *((name, attempt, others) for name, attempt in rest.items())]
+    return [*(killed if can_trace() else []), *((name, attempt, others) for name, attempt in able().items())]
 
 
 def run(name: str, attempt: Try, most: int, seed: int) -> list[Trial]:

@@ -131,6 +131,17 @@ def can_trace() -> bool:
         return False
 
 
+@cache
+def can_mount() -> bool:
+    """Whether this machine lets a process have mounts of its own."""
+
+    def mounted() -> str:
+        with_own_mounts()
+        return ""
+
+    return in_child(mounted) == ""
+
+
 def _be_traced(work: Callable[[Acknowledge], object], writer: int) -> None:
     """The child's part: ask to be followed, wait for it, work."""
     try:
