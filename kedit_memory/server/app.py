@@ -17,7 +17,7 @@ from kedit_memory.errors import KeditError
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.remote import is_loopback
 from kedit_memory.routing.router import Router, RouterConfig
-from kedit_memory.server import edits, health, questions
+from kedit_memory.server import edits, health, passages, questions
 from kedit_memory.server.access import Access
 from kedit_memory.server.around import Around
 from kedit_memory.server.audit import Audit
@@ -79,7 +79,7 @@ def create_app(settings: Settings, shared: Path | None = None) -> FastAPI:
     app.state.parts = Parts(
         memory=memory, router=ruling, models=models, access=access, audit=Audit(settings.store), measures=measures
     )
-    for routes in (edits.routes, questions.routes, health.routes):
+    for routes in (edits.routes, passages.routes, questions.routes, health.routes):
         app.include_router(routes, responses=DOCUMENTED)
     for dialect in DIALECTS:
         app.add_route(f"/v1/{dialect.path}", _asking(proxy, dialect), methods=["POST"], include_in_schema=False)

@@ -37,13 +37,14 @@ def test_a_session_leaves_lines_without_texts_or_secrets(tmp_path: Path, behind:
             client.post(CHAT, json=asking("what is the vault's word")),
             client.post(CHAT, json=asking("What is the tallest tree?", stream=True)),
             client.post(CHAT, content=b"{Quetzal"),
+            client.post("/passages", json={"passages": [{"text": "Quetzals nest in the vault."}]}),
             client.get("/v1/slow"),
             client.get("/edits", headers={"x-kedit-key": "kedit-guessed"}),
         ]
         until(lambda: server.requests("/v1/slow") and len(server.requests("/edits")) == 5)
         records = [one for one in server.records if "path" in one]
         everything = "\n".join(server.lines)
-    assert [one.status_code for one in statuses] == [201, 422, 400, 200, 200, 200, 200, 400, 504, 401]
+    assert [one.status_code for one in statuses] == [201, 422, 400, 200, 200, 200, 200, 400, 201, 504, 401]
     assert [(one["path"], one["status"]) for one in records] == [
         (one.request.url.path, one.status_code) for one in statuses
     ]
