@@ -99,9 +99,9 @@ def behind(one_behind: Behind) -> Behind:
     return one_behind
 
 
-def stored(folder: Path, encoder: str | None = "hashing") -> Path:
+def stored(folder: Path) -> Path:
     """A store with facts of two namespaces and an erasure."""
-    with EditMemory.open(folder, encoder=encoder) as memory:
+    with EditMemory.open(folder, encoder="hashing") as memory:
         memory.add("Who leads Acme?", "Ann Berg", subject="Acme")
         memory.add("What is the code of the gate?", "7731-K")
         memory.erase("Where does Ann Berg live?", subject="Ann Berg")

