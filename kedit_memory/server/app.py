@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -41,6 +42,8 @@ _LOG = logging.getLogger(__name__)
 
 DIALECTS: tuple[Dialect, ...] = (Chat(), Completions(), Responses(), Messages())
 _UNREADABLE, _WRONG_METHOD = 400, 405
+# Newer releases of FastAPI have spans and logs of their own, which tell queries and messages of exceptions.
+_NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
 _EVERY = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"]
 
 
@@ -75,7 +78,10 @@ def create_app(settings: Settings, shared: Path | None = None) -> FastAPI:
         rates.close()
         memory.close()
 
-    app = FastAPI(title="kedit", lifespan=running, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(
+        title="kedit", lifespan=running, docs_url=None, redoc_url=None, openapi_url="/openapi.json",
+        telemetry=_NO_TELEMETRY,
+    )  # fmt: skip
     app.state.parts = Parts(
         memory=memory, router=ruling, models=models, access=access, audit=Audit(settings.store), measures=measures
     )

@@ -21,10 +21,10 @@ MISSED = "What is the tallest tree?"
 
 @pytest.fixture(scope="module")
 def brief(one_behind: Behind, tmp_path_factory) -> Iterator[httpx.Client]:
-    """A server whose requests may take two seconds, in front of an upstream that may be silent for one."""
+    """A server whose requests may take eight seconds, in front of an upstream that may be silent for two."""
     store = stored(tmp_path_factory.mktemp("brief") / "store")
-    upstream = Upstream(url=one_behind.url, read_seconds=1)
-    settings = Settings(store=store, upstreams=(upstream,), body_bytes=100_000, request_seconds=2)
+    upstream = Upstream(url=one_behind.url, read_seconds=2)
+    settings = Settings(store=store, upstreams=(upstream,), body_bytes=100_000, request_seconds=8)
     with listening(create_app(settings)) as url, httpx.Client(base_url=url, timeout=20, trust_env=False) as client:
         client.post(CHAT, json=asking(MISSED))  # what is loaded at the first question takes its time
         yield client
@@ -68,7 +68,7 @@ def test_a_stream_that_stalls_or_never_ends_is_ended(
     assert name == "event: error"
     assert json.loads(data.removeprefix("data: "))["error"]["code"] == code
     assert b"[DONE]" not in content
-    assert seconds < 15
+    assert seconds < 25
 
 
 def test_openais_client_hears_of_a_stream_that_ends_too_early(brief: httpx.Client, behind: Behind) -> None:
@@ -98,7 +98,7 @@ def test_a_request_that_takes_too_long_is_told_so(brief: httpx.Client, behind: B
         assert response.status_code == 504
         told = response.json()
         assert (told["type"], told["error"]["code"]) == ("error", "timeout")
-        assert "more than 2 seconds" in told["error"]["message"]
+        assert "more than 8 seconds" in told["error"]["message"]
     assert brief.get("/health/ready").status_code == 200
 
 
@@ -117,12 +117,12 @@ def test_a_body_may_have_so_many_bytes_on_every_route(brief: httpx.Client, behin
     assert not behind.sent
 
 
-def test_a_batch_has_so_many_edits(brief: httpx.Client) -> None:
+def test_a_batch_has_so_many_edits(served: httpx.Client) -> None:
     form = {"content-type": "application/json"}
-    response = brief.post("/edits/batch", content=b'{"edits": [' + b"{}," * 10_000 + b"{}]}", headers=form)
+    response = served.post("/edits/batch", content=b'{"edits": [' + b"{}," * 10_000 + b"{}]}", headers=form)
     assert response.status_code == 422
     assert "10000 items" in response.json()["error"]["message"]
-    response = brief.post("/edits", content=b"[" * 90_000, headers=form)
+    response = served.post("/edits", content=b"[" * 90_000, headers=form)
     assert (response.status_code, response.json()["error"]["code"]) in {
         (400, "invalid_request"),
         (422, "invalid_request"),

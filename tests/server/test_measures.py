@@ -121,8 +121,10 @@ def test_no_span_holds_a_text(watched: httpx.Client, behind: Behind, exporter) -
     watched.post("/query", json={"question": "What is the tallest tree?"})
     watched.post("/edits", json={"prompt": "Who leads Acme?", "target": "Zed", "on_conflict": "reject"})
     watched.post(CHAT, content=b"{Acme")
+    watched.get("/edits", params={"subject": "Acme"})
     told = "".join(one.to_json() for one in exporter.get_finished_spans())
     assert "kedit.recall" in told
+    assert all(one.name.startswith("kedit") for one in exporter.get_finished_spans())
     for text in ("Acme", "Berg", "tree", "oracle", "sk-mine", "Zed"):
         assert text not in told
 
