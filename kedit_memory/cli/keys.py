@@ -28,15 +28,19 @@ def add(
         str, typer.Option("--right", help="read: ask and look; write: change edits, too; admin: see metrics, too.")
     ] = "read",
     days: Annotated[int | None, typer.Option("--days", help="How many days it opens anything; else for good.")] = None,
-    store: o.ExistingStore = o.STORE,
+    rate: Annotated[
+        int | None, typer.Option("--rate", help="Requests a minute; else as many as the server's settings say.")
+    ] = None,
+    burst: Annotated[int | None, typer.Option("--burst", help="Requests at once; likewise.")] = None,
+    store: o.Store = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     as_json: o.Json = False,
 ) -> None:
     """Make a key. It is shown now and never again: what is stored is its hash."""
     from kedit_memory.server.keys import KeyRing
 
-    with open_store(store, create=False) as memory, closing(KeyRing(memory.path)) as ring:
-        secret = ring.make(name, namespaces=opens or [namespace], rights=[right], days=days)
+    with open_store(store) as memory, closing(KeyRing(memory.path)) as ring:
+        secret = ring.make(name, namespaces=opens or [namespace], rights=[right], days=days, rate=rate, burst=burst)
     emit(as_json=as_json, document={"name": name, "key": secret}, lines=[secret])
 
 
@@ -52,6 +56,7 @@ def list_(store: o.ExistingStore = o.STORE, as_json: o.Json = False) -> None:
     ]
     lines = [
         f"{one['name']}  {', '.join(one['rights'])}  in {', '.join(one['namespaces'])}  since {one['created']}"
+        + (f"  {one['rate']} a minute" if one["rate"] else "")
         + (f"  until {one['expires']}" if one["expires"] else "")
         + (f"  revoked {one['revoked']}" if one["revoked"] else "")
         for one in documents

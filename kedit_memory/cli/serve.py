@@ -2,18 +2,15 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.progress import say
+from kedit_memory.cli.progress import TELLER, say
 from kedit_memory.errors import MissingDependencyError
 
-if TYPE_CHECKING:
-    pass
-
-_NEEDED = ("fastapi", "uvicorn", "prometheus_client")
+_NEEDED = ("fastapi", "uvicorn", "prometheus_client", "opentelemetry")
 
 
 def serve(
@@ -39,6 +36,13 @@ def serve(
         str | None, typer.Option("--host", metavar="<str>", help="Where to listen; 127.0.0.1 by default.")
     ] = None,
     port: Annotated[int | None, typer.Option("--port", help="The port; 8321 by default, 0 for a free one.")] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Processes that serve; each loads encoder and models of its own.")
+    ] = None,
+    log_format: Annotated[
+        str | None,
+        typer.Option("--log-format", metavar="<str>", help="text, or json: a line for each request, without texts."),
+    ] = None,
     store: o.Store = o.STORE,
 ) -> None:
     """Stand in front of an endpoint, or of models of this machine, and make stored edits true in their answers.
@@ -49,6 +53,7 @@ def serve(
         raise MissingDependencyError(
             f"kedit serve needs {missing[0]}, which is not installed: pip install 'kedit-memory[server]'"
         )
+    from kedit_memory.server.logs import JSON, write_logs
     from kedit_memory.server.run import run
     from kedit_memory.server.settings import Settings, Upstream, read_file
 
@@ -57,8 +62,13 @@ def serve(
         "answer": answer,
         "host": host,
         "port": port,
+        "workers": workers,
+        "log_format": log_format,
         "models": tuple(model) if model else None,
         "upstreams": (Upstream(url=upstream),) if upstream else None,
     }
     settings = Settings(**(told | {name: value for name, value in given.items() if value is not None}))
+    if settings.log_format == JSON:
+        TELLER.end()
+        write_logs(JSON)
     run(settings, say)

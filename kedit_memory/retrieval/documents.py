@@ -6,12 +6,13 @@ A document says what it is called and what it holds (a digest), so that one that
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
+from typing import Any
 
 from kedit_memory.errors import InvalidInputError, NotFoundError
 from kedit_memory.records import Passage
@@ -129,13 +130,23 @@ def _passage(path: Path, number: int, line: str) -> Passage:
         raise InvalidInputError(
             f"{path}, line {number}: not a JSON object with a 'text' ({error}); correct the line"
         ) from error
-    name = str(row.get("id") or "")
+    try:
+        return passage_given({**row, "text": text})
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{path}, line {number}: {error}; correct the line") from error
+
+
+def passage_given(row: Mapping[str, Any]) -> Passage:
+    """The passage of a row with `text`, and if given `id`, `title`, `source`, `date`.
+
+    Raises:
+        InvalidInputError: one of them is no text, or the text is blank.
+    """
+    text, name = row["text"], str(row.get("id") or "")
     fields = {field: row.get(field) for field in ("title", "source", "date")}
     given = [text, name, *(value for value in fields.values() if value is not None)]
     if not all(map(_is_text, given)) or not text.strip():
-        raise InvalidInputError(
-            f"{path}, line {number}: 'text', 'title', 'source', 'date' and 'id' are texts, in UTF-8; correct the line"
-        )
+        raise InvalidInputError("'text', 'title', 'source', 'date' and 'id' are texts, in UTF-8")
     return Passage(
         id=name or digest(text.strip()),
         title=fields["title"] or "",

@@ -91,6 +91,13 @@ class Passages:
             found = self.retriever(namespace).search(asked, self._config.passages)
             return sift(question, mentions, found, self._relevance())
 
+    def search(self, text: str, count: int, namespace: str) -> list[RetrievedPassage]:
+        """The best passages of a namespace by the search alone, whether or not they speak of a text."""
+        if self.none_to_find(namespace):
+            return []
+        with self._searching:
+            return self.retriever(namespace).search(text, count)
+
     def retriever(self, namespace: str = DEFAULT_NAMESPACE) -> Retriever:
         """What a namespace's passages come from: a search, reranked where that is asked for, or the model."""
         with self._searching:

@@ -13,6 +13,7 @@ from kedit_memory.models.remote import is_loopback
 from kedit_memory.records import DEFAULT_NAMESPACE
 from kedit_memory.server.errors import Refused
 from kedit_memory.server.keys import EVERY, KeyRing, Right
+from kedit_memory.server.rates import Rates
 from kedit_memory.text import LONGEST_NAME, clean_line
 
 KEY, NAMESPACE = "x-kedit-key", "x-kedit-namespace"
@@ -29,21 +30,29 @@ class Caller:
 
 
 class Access:
-    """Lets callers in; `open_here` where the server listens on this machine alone."""
+    """Lets callers in, as often as `rates` allows; `open_here` where the server listens on this machine alone.
 
-    def __init__(self, ring: KeyRing, *, open_here: bool) -> None:
-        self._ring, self._open_here = ring, open_here
+    What comes with a key that opens something counts as that key's, all else as its address's.
+    """
+
+    def __init__(self, ring: KeyRing, rates: Rates, *, open_here: bool) -> None:
+        self._ring, self._rates, self._open_here = ring, rates, open_here
 
     def caller(self, request: Request, right: Right, *, bearer: bool = True) -> Caller:
         """Who sent a request, if they have a right.
 
         Raises:
-            Refused: there is no key, or none that opens this.
+            Refused: there is no key, or none that opens this, or too many requests came with it.
         """
         secret = request.headers.get(KEY) or (_token(request) if bearer else None)
-        if secret is None or (self._open_here and not self._ring.any()):
+        needed = secret is not None and not (self._open_here and not self._ring.any())
+        key = self._ring.opened_by(secret) if secret is not None and needed else None
+        if key is None:
+            self._rates.take(f"the address {request.client.host if request.client else ''}")
+        else:
+            self._rates.take(f"the key {key.name!r}", key.rate, key.burst)
+        if not needed:
             return self._without_key(request)
-        key = self._ring.opened_by(secret)
         if key is None:
             raise Refused(401, "this key opens nothing: it is unknown, expired or revoked", code="invalid_key")
         if right not in key.rights:

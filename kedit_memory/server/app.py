@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from time import perf_counter
+from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -13,15 +13,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kedit_memory.errors import KeditError
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.remote import is_loopback
 from kedit_memory.routing.router import Router, RouterConfig
-from kedit_memory.server import audit as auditing
-from kedit_memory.server import edits, health, questions
+from kedit_memory.server import edits, health, passages, questions
 from kedit_memory.server.access import Access
+from kedit_memory.server.around import Around
 from kedit_memory.server.audit import Audit
 from kedit_memory.server.deciding import Deciding
 from kedit_memory.server.dialects.base import Dialect
@@ -35,18 +34,21 @@ from kedit_memory.server.local import LocalModels
 from kedit_memory.server.measures import Measures
 from kedit_memory.server.parts import Parts
 from kedit_memory.server.proxy import Proxy
+from kedit_memory.server.rates import rates_of
 from kedit_memory.server.relay import Relay
 from kedit_memory.server.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 
 DIALECTS: tuple[Dialect, ...] = (Chat(), Completions(), Responses(), Messages())
-_WRONG_METHOD = 405
+_UNREADABLE, _WRONG_METHOD = 400, 405
+# Newer releases of FastAPI have spans and logs of their own, which tell queries and messages of exceptions.
+_NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
 _EVERY = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"]
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application of some settings; the store is opened when it starts and closed when it stops.
+def create_app(settings: Settings, shared: Path | None = None) -> FastAPI:
+    """The application of some settings; it closes the store when it stops. `shared` is the folder of several workers.
 
     Raises:
         KeditError: the store cannot be opened, or a model of this machine is not known.
@@ -54,15 +56,17 @@ def create_app(settings: Settings) -> FastAPI:
     memory = EditMemory.open(settings.store)
     config = RouterConfig(path=settings.answer)
     ruling = Router(memory, config=config)
-    models = LocalModels({name: Router(memory, name, config=config) for name in settings.models})
+    measures = Measures(shared)
+    models = LocalModels({name: Router(memory, name, config=config) for name in settings.models}, measures)
     try:
         models.load()
     except BaseException:
         memory.close()
         raise
     ring = KeyRing(settings.store)
-    access = Access(ring, open_here=is_loopback(settings.host))
-    deciding, relay, measures = Deciding(ruling, most=settings.waiting), Relay(), Measures()
+    rates = rates_of(settings, shared)
+    access = Access(ring, rates, open_here=is_loopback(settings.host))
+    deciding, relay = Deciding(ruling, most=settings.waiting), Relay(measures)
     proxy = Proxy(settings, access, deciding, relay, models, measures)
 
     @asynccontextmanager
@@ -71,47 +75,25 @@ def create_app(settings: Settings) -> FastAPI:
         await relay.close()
         await asyncio.to_thread(deciding.close)
         ring.close()
+        rates.close()
         memory.close()
 
-    app = FastAPI(title="kedit", lifespan=running, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(
+        title="kedit", lifespan=running, docs_url=None, redoc_url=None, openapi_url="/openapi.json",
+        telemetry=_NO_TELEMETRY,
+    )  # fmt: skip
     app.state.parts = Parts(
         memory=memory, router=ruling, models=models, access=access, audit=Audit(settings.store), measures=measures
     )
-    for routes in (edits.routes, questions.routes, health.routes):
+    for routes in (edits.routes, passages.routes, questions.routes, health.routes):
         app.include_router(routes, responses=DOCUMENTED)
     for dialect in DIALECTS:
         app.add_route(f"/v1/{dialect.path}", _asking(proxy, dialect), methods=["POST"], include_in_schema=False)
     app.add_route("/v1/models", proxy.models, methods=["GET"], include_in_schema=False)
     app.add_route("/v1/{path:path}", proxy.passed, methods=_EVERY, include_in_schema=False)
     _add_errors(app)
-    app.add_middleware(Around)
+    app.add_middleware(Around, most=settings.body_bytes, seconds=settings.request_seconds, measures=measures)
     return app
-
-
-class Around:
-    """A request with an id, and where it came from, for the logs of what it does."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Carry a request out."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        auditing.source.set((scope.get("client") or ("",))[0])
-        auditing.request_id.set(secrets.token_hex(8))
-        started = perf_counter()
-        status = 0
-
-        async def sending(message: Message) -> None:
-            nonlocal status
-            status = message.get("status", status)
-            await send(message)
-
-        await self._app(scope, receive, sending)
-        took = 1000 * (perf_counter() - started)
-        _LOG.info("%s %s %d %.1f ms %s", scope["method"], scope["path"], status, took, auditing.request_id.get())
 
 
 def _asking(proxy: Proxy, dialect: Dialect) -> Callable[[Request], Awaitable[Response]]:
@@ -146,7 +128,8 @@ def _add_errors(app: FastAPI) -> None:
             return crash()
         said = f"{request.method} {request.url.path}: {error.detail}"
         headers = {"Allow": _allowed(app, request)} if error.status_code == _WRONG_METHOD else error.headers
-        return refusal(Refused(error.status_code, said, code="no_route", headers=headers))
+        code = "invalid_request" if error.status_code == _UNREADABLE else "no_route"
+        return refusal(Refused(error.status_code, said, code=code, headers=headers))
 
     async def crashed(request: Request, error: Exception) -> JSONResponse:
         _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)

@@ -22,8 +22,8 @@ class Audit:
         self._clock = clock
         self._lock = threading.Lock()
 
-    def write(self, caller: Caller, verb: str, *edits: str) -> None:
-        """Note what was done to some edits."""
+    def write(self, caller: Caller, verb: str, *ids: str) -> None:
+        """Note what was done to some edits, or passages."""
         line = json.dumps(
             {
                 "at": self._clock().isoformat(timespec="milliseconds"),
@@ -32,9 +32,9 @@ class Audit:
                 "request": request_id.get(),
                 "namespace": caller.namespace,
                 "verb": verb,
-                "edits": edits,
+                "passages" if verb.endswith("passages") else "edits": ids,
             },
             ensure_ascii=False,
         )
-        with self._lock, self._file.open("a", encoding="utf-8") as stream:
-            stream.write(line + "\n")
+        with self._lock, self._file.open("ab", buffering=0) as stream:  # one write: other processes append, too
+            stream.write(f"{line}\n".encode())

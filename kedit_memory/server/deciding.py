@@ -64,6 +64,7 @@ class Deciding:
                     self._queue.put(None)
                     break
                 waiting.append(following)
+            waiting = [one for one in waiting if not one.ruling.done()]  # whoever has left, or waited too long
             by_namespace: dict[str, list[_Waiting]] = defaultdict(list)
             for one in waiting:
                 by_namespace[one.namespace].append(one)

@@ -97,6 +97,7 @@ def history(
 def confirmed(here: Here, caller: Writer, edit_id: Id, given: Feedback) -> Document:
     """The edit, which from now on answers a question of these words."""
     edit = here.memory.confirm(edit_id, given.question, fired=given.fired, namespace=caller.namespace)
+    here.measures.told("confirm")
     here.audit.write(caller, "confirm", edit.id)
     return edit_document(edit)
 
@@ -105,6 +106,7 @@ def confirmed(here: Here, caller: Writer, edit_id: Id, given: Feedback) -> Docum
 def rejected(here: Here, caller: Writer, edit_id: Id, given: Feedback) -> Document:
     """The edit, which from now on leaves a question of these words alone."""
     edit = here.memory.reject(edit_id, given.question, fired=given.fired, namespace=caller.namespace)
+    here.measures.told("reject")
     here.audit.write(caller, "reject", edit.id)
     return edit_document(edit)
 

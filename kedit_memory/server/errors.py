@@ -1,9 +1,11 @@
 """What is said of an error: the tree of `kedit_memory.errors` as status codes, in the shape of OpenAI's API."""
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from kedit_memory.errors import (
@@ -27,17 +29,23 @@ class Told(BaseModel):
 
 
 class ErrorBody(BaseModel):
-    """Every response to a request that is not carried out."""
+    """Every response to a request that is not carried out; clients of OpenAI and of Anthropic can read it."""
 
+    type: Literal["error"]
     error: Told
 
 
-class Refused(Exception):  # noqa: N818 - raised as one says it: refused
+class Refused(HTTPException):
     """A request that is not carried out, with the status and the line that say why."""
 
     def __init__(self, status: int, message: str, *, code: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status, self.message, self.code, self.headers = status, message, code, dict(headers or {})
+        super().__init__(status, message, headers)
+        self.code = code
+
+
+def too_large(most: int) -> Refused:
+    """What is said of a request with more than so many bytes."""
+    return Refused(413, f"the request has more than {most:,} bytes; send less", code="too_large")
 
 
 # The first kind that fits; a store that cannot be read is nobody's fault who asks.
@@ -61,9 +69,10 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
         409: "Another answer or edit stands against it",
         413: "The request is too large",
         422: "The request is not of this form",
-        429: "Too many requests wait",
+        429: "Too many requests wait, or come too fast",
         500: "The server failed",
         503: "The store cannot be read or written",
+        504: "It took too long",
     }.items()
 }
 _KINDS = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
@@ -72,7 +81,7 @@ _OURS = 500  # the first status that is no fault of the request
 
 def refusal(error: Refused) -> JSONResponse:
     """The response to a request that is refused."""
-    return _response(error.status, error.message, error.code, error.headers)
+    return _response(error.status_code, error.detail, error.code, error.headers)
 
 
 def failure(error: KeditError) -> JSONResponse:
@@ -86,7 +95,15 @@ def crash() -> JSONResponse:
     return _response(500, "the server failed to answer this request; its log says why", "internal_error")
 
 
+def broken(error: Refused) -> bytes:
+    """The event that tells of an error where a stream of events has begun already, whatever was sent of the last."""
+    return f"\n\nevent: error\ndata: {json.dumps(_told(error.status_code, error.detail, error.code))}\n\n".encode()
+
+
 def _response(status: int, message: str, code: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(_told(status, message, code), status, headers=headers)
+
+
+def _told(status: int, message: str, code: str) -> dict[str, Any]:
     kind = _KINDS.get(status, "server_error" if status >= _OURS else "invalid_request_error")
-    error = {"message": message, "type": kind, "param": None, "code": code}
-    return JSONResponse({"error": error}, status, headers=headers)
+    return {"type": "error", "error": {"message": message, "type": kind, "param": None, "code": code}}

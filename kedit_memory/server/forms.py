@@ -116,10 +116,15 @@ class Asked(Form):
 
 
 class Searched(Form):
-    """A text whose nearest edits are wanted."""
+    """A text for which the best are wanted."""
 
     query: Text
     limit: int = Field(5, ge=1, le=100)
+
+
+class SearchedOn(Searched):
+    """The same, among what holds on a day."""
+
     as_of: str | None = None
 
 
@@ -136,3 +141,29 @@ class Feedback(Form):
 
     question: Text
     fired: bool | None = None
+
+
+class GivenPassage(Form):
+    """A text that may be put before a question; without an id it is called by a digest of itself."""
+
+    text: Text = Field(examples=["Ann Berg has led Acme since 2025."])
+    title: str = Field("", examples=["Acme"])
+    source: Text | None = Field(None, examples=["https://example.com/acme"])
+    date: Text | None = Field(None, examples=["2026-01-31"])
+    id: Text | None = Field(None, max_length=200)
+
+
+class GivenPassages(Form):
+    """Passages that are stored together, or not at all; one with the id of another replaces it."""
+
+    passages: list[GivenPassage] = Field(min_length=1, max_length=10_000)
+
+
+class PassagesFrom(BaseModel):
+    """Which passages are listed: all, or those from a file, a folder or an address."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: Text | None = None
+    limit: int = Field(100, ge=1, le=1000)
+    after: Text | None = Field(None, description="The last id of the page before.")

@@ -34,6 +34,10 @@ _MIGRATIONS = (
         revoked TEXT
     )
     """,
+    """
+    ALTER TABLE key ADD COLUMN rate INTEGER;
+    ALTER TABLE key ADD COLUMN burst INTEGER
+    """,
 )
 _PREFIX = "kedit-"
 EVERY = "*"  # in the place of namespaces: all of them
@@ -49,7 +53,7 @@ class Right(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """A key without its secret; times are ISO 8601."""
+    """A key without its secret; times are ISO 8601, the rate is requests a minute, and a burst those at once."""
 
     name: str
     namespaces: tuple[str, ...]
@@ -57,6 +61,8 @@ class Key:
     created: str
     expires: str | None = None
     revoked: str | None = None
+    rate: int | None = None
+    burst: int | None = None
 
     def opens(self, now: datetime) -> bool:
         """Whether it may be used at a time."""
@@ -89,6 +95,8 @@ class KeyRing:
         namespaces: Sequence[str],
         rights: Sequence[str] = (Right.READ,),
         days: int | None = None,
+        rate: int | None = None,
+        burst: int | None = None,
     ) -> str:
         """A new key, which is told here and never again.
 
@@ -97,6 +105,8 @@ class KeyRing:
             namespaces: that it opens; the first is that of requests which name none. `EVERY` alone opens all.
             rights: some of `Right`; to write is to read, too, and an admin may do both.
             days: after which it opens nothing; None for never.
+            rate: requests a minute; None for as many as the server's settings say.
+            burst: requests at once; likewise.
 
         Raises:
             InvalidInputError: a value that is not allowed, or a name that is taken.
@@ -110,15 +120,20 @@ class KeyRing:
             raise InvalidInputError(f"no right {unknown[0]!r}; choose of {', '.join(Right)}")
         if days is not None and days < 1:
             raise InvalidInputError(f"{days} days are no time for a key; give 1 or more, or none for no end")
+        for what, value in (("rate", rate), ("burst", burst)):
+            if value is not None and value < 1:
+                raise InvalidInputError(f"a {what} of {value} lets nobody ask; give 1 or more")
         now = self._clock()
         secret = _PREFIX + secrets.token_urlsafe(32)
         expires = None if days is None else (now + timedelta(days=days)).isoformat(timespec="seconds")
         row = (name, _hash(secret), json.dumps(opened), json.dumps(sorted(_implied(rights))),
-               now.isoformat(timespec="seconds"), expires)  # fmt: skip
+               now.isoformat(timespec="seconds"), expires, rate, burst)  # fmt: skip
         with self._open() as connection:
             try:
                 connection.execute(
-                    "INSERT INTO key (name, hash, namespaces, rights, created, expires) VALUES (?, ?, ?, ?, ?, ?)", row
+                    "INSERT INTO key (name, hash, namespaces, rights, created, expires, rate, burst) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    row,
                 )
             except sqlite3.IntegrityError as error:
                 raise InvalidInputError(f"there is a key {name!r} already; choose another name") from error
@@ -188,6 +203,8 @@ def _key(row: sqlite3.Row) -> Key:
         created=row["created"],
         expires=row["expires"],
         revoked=row["revoked"],
+        rate=row["rate"],
+        burst=row["burst"],
     )
 
 

@@ -15,6 +15,7 @@ from kedit_memory.routing.router import Router
 from kedit_memory.server.dialects.base import Body, Dialect, Stamp
 from kedit_memory.server.dialects.chat import Chat
 from kedit_memory.server.errors import Refused
+from kedit_memory.server.measures import Measures
 from kedit_memory.server.relay import encoded
 
 _UNABLE = {  # what a model of this machine does not do, by the field that asks for it
@@ -30,8 +31,8 @@ _LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 class LocalModels:
     """Routers by the name of their model; each reply is generated greedily, whatever temperature is asked for."""
 
-    def __init__(self, routers: dict[str, Router]) -> None:
-        self._routers = routers
+    def __init__(self, routers: dict[str, Router], measures: Measures) -> None:
+        self._routers, self._measures = routers, measures
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -80,41 +81,42 @@ class LocalModels:
         stamp = Stamp(model=str(body["model"]), prefix=dialect.prefix)
         if body.get("stream") and isinstance(dialect, Chat):
             return StreamingResponse(
-                _as_it_comes(router, turns, namespace, limit, dialect, stamp), media_type="text/event-stream"
+                self._as_it_comes(router, turns, namespace, limit, dialect, stamp), media_type="text/event-stream"
             )
         answer = await asyncio.to_thread(router.query, messages=turns, namespace=namespace, max_new_tokens=limit)
+        self._measures.decided(answer)
         if body.get("stream"):
             return StreamingResponse(dialect.events(answer.text, stamp), media_type="text/event-stream")
         response = JSONResponse(dialect.reply(answer.text, stamp) | ({"kedit": to_dict(answer)} if explain else {}))
         response.raw_headers += encoded(_headers(answer))
         return response
 
+    async def _as_it_comes(
+        self, router: Router, turns: Sequence[Message], namespace: str, limit: int | None, dialect: Chat, stamp: Stamp
+    ) -> AsyncIterator[bytes]:
+        """The events of a reply while it is generated; an error that comes too late for a status is an event."""
+        loop = asyncio.get_running_loop()
+        pieces: asyncio.Queue[str | Answer | KeditError] = asyncio.Queue()
 
-async def _as_it_comes(
-    router: Router, turns: Sequence[Message], namespace: str, limit: int | None, dialect: Chat, stamp: Stamp
-) -> AsyncIterator[bytes]:
-    """The events of a reply while it is generated; an error that comes too late for a status is an event."""
-    loop = asyncio.get_running_loop()
-    pieces: asyncio.Queue[str | Answer | KeditError] = asyncio.Queue()
+        def tell(one: str | Answer | KeditError) -> None:
+            loop.call_soon_threadsafe(pieces.put_nowait, one)
 
-    def tell(one: str | Answer | KeditError) -> None:
-        loop.call_soon_threadsafe(pieces.put_nowait, one)
+        def work() -> None:
+            try:
+                tell(router.query(messages=turns, namespace=namespace, on_text=tell, max_new_tokens=limit))
+            except KeditError as error:
+                tell(error)
 
-    def work() -> None:
-        try:
-            tell(router.query(messages=turns, namespace=namespace, on_text=tell, max_new_tokens=limit))
-        except KeditError as error:
-            tell(error)
-
-    threading.Thread(target=work, daemon=True).start()
-    yield dialect.opening(stamp)
-    while isinstance(piece := await pieces.get(), str):
-        yield dialect.piece(piece, stamp)
-    if isinstance(piece, KeditError):
-        yield f"data: {json.dumps({'error': {'message': str(piece), 'type': 'server_error'}})}\n\n".encode()
-        return
-    for event in dialect.closing(stamp, "length" if piece.cut else "stop"):
-        yield event
+        threading.Thread(target=work, daemon=True).start()
+        yield dialect.opening(stamp)
+        while isinstance(piece := await pieces.get(), str):
+            yield dialect.piece(piece, stamp)
+        if isinstance(piece, KeditError):
+            yield f"data: {json.dumps({'error': {'message': str(piece), 'type': 'server_error'}})}\n\n".encode()
+            return
+        self._measures.decided(piece)
+        for event in dialect.closing(stamp, "length" if piece.cut else "stop"):
+            yield event
 
 
 def _headers(answer: Answer) -> dict[str, str]:

@@ -23,12 +23,11 @@ from kedit_memory.server.errors import Refused
 from kedit_memory.server.keys import Right
 from kedit_memory.server.local import LocalModels
 from kedit_memory.server.measures import Measures
-from kedit_memory.server.relay import Relay, as_it_came, body_of, decoded, encoded, events_of, path_of
+from kedit_memory.server.relay import EVENTS, Relay, as_it_came, decoded, encoded, events_of, path_of
 from kedit_memory.server.settings import Settings, Upstream
 
 BASE = "/v1/"
 EXPLAIN = "x-kedit-explain"  # a request that has it is told more: see `Proxy.asked`
-_EVENTS = "text/event-stream"
 _NONSENSE = (LookupError, TypeError, AttributeError, ValueError)  # of a reply in another dialect
 
 
@@ -48,7 +47,7 @@ class Proxy:
         Where an edit answers, headers say so: `x-kedit-route`, `x-kedit-edit` and `x-kedit-score`. With the header
         `x-kedit-explain` a whole reply also has a field `kedit`, and a miss says `x-kedit-route: none`.
         """
-        raw = await body_of(request, self._settings.body_bytes)
+        raw = await request.body()
         body = _read(decoded(raw, request.headers.get("content-encoding", ""), self._settings.body_bytes))
         model = body.get("model")
         if isinstance(model, str) and self._models.has(model):
@@ -65,6 +64,7 @@ class Proxy:
             response, content = await self._relay.asked(request, body, upstream, dialect.path)
             said = _said(dialect, content, _streams(response.headers))
             if said is not None and any(ruling.erasures.told_by(turns[-1].content, text) for text in said):
+                self._measures.overrode("refused", Route.REFUSAL.value)
                 return _own(REFUSAL, body, dialect, {"x-kedit-route": Route.REFUSAL.value})
             return as_it_came(response, content, {})
         passed = await self._relay.passed(request, raw, upstream, dialect.path)
@@ -75,7 +75,7 @@ class Proxy:
     async def passed(self, request: Request) -> Response:
         """The response to any other request, which the first upstream gets as it came, or the one of its model."""
         path = path_of(request, BASE)
-        raw = await body_of(request, self._settings.body_bytes)
+        raw = await request.body()
         upstream = self._upstream(_model(raw))
         self._access.caller(request, Right.READ, bearer=upstream.key is not None)
         return await self._relay.passed(request, raw, upstream, path)
@@ -106,6 +106,8 @@ class Proxy:
             said = _said(dialect, content, _streams(response.headers)) if response.is_success else None
             if said is None or not corrections.left_out(decision, said):
                 return _explained(as_it_came(response, content, _headers(decision, Route.CONTEXT)), explained)
+            self._measures.overrode("asked again")
+        self._measures.overrode("replaced", Route.DIRECT.value)
         return _own(edit.target or "", body, dialect, _headers(decision, Route.DIRECT), explained)
 
     def _upstream(self, model: object) -> Upstream:
@@ -136,7 +138,7 @@ def _model(raw: bytes) -> object:
 
 
 def _streams(headers: Mapping[str, str]) -> bool:
-    return headers.get("content-type", "").startswith(_EVENTS)
+    return headers.get("content-type", "").startswith(EVENTS)
 
 
 def _said(dialect: Dialect, content: bytes, streamed: bool) -> list[str] | None:  # noqa: FBT001 - what it is
@@ -156,7 +158,7 @@ def _own(
     """A reply of the memory's own, in the form that was asked for."""
     stamp = Stamp(model=str(body.get("model", "kedit")), prefix=dialect.prefix)
     if body.get("stream"):
-        response: Response = StreamingResponse(dialect.events(text, stamp), media_type=_EVENTS)
+        response: Response = StreamingResponse(dialect.events(text, stamp), media_type=EVENTS)
     else:
         response = JSONResponse(dialect.reply(text, stamp) | ({"kedit": explained} if explained else {}))
     response.raw_headers += encoded(headers)

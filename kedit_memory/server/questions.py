@@ -8,7 +8,7 @@ from kedit_memory.adapters.vector_search import search_vector_store
 from kedit_memory.memory.documents import match_document
 from kedit_memory.routing.provenance import to_dict
 from kedit_memory.server.errors import Refused
-from kedit_memory.server.forms import Asked, Searched
+from kedit_memory.server.forms import Asked, SearchedOn
 from kedit_memory.server.parts import Here, Reader
 
 Document = dict[str, Any]
@@ -23,7 +23,9 @@ def answered(here: Here, caller: Reader, asked: Asked) -> Document:
     if name is None or not here.models.has(name):
         known = ", ".join(here.models.names) or "none: name one when the server is started"
         raise Refused(404, f"no model {name!r} on this machine; there is {known}", code="model_not_found")
-    return to_dict(here.models.router(name).query(**asked.given(), namespace=caller.namespace))
+    answer = here.models.router(name).query(**asked.given(), namespace=caller.namespace)
+    here.measures.decided(answer)
+    return to_dict(answer)
 
 
 @routes.post("/explain")
@@ -33,7 +35,7 @@ def explained(here: Here, caller: Reader, asked: Asked) -> Document:
 
 
 @routes.post("/search")
-def found(here: Here, caller: Reader, given: Searched) -> Document:
+def found(here: Here, caller: Reader, given: SearchedOn) -> Document:
     """The edits nearest to a text, in scope or not."""
     matches = here.memory.search(given.query, given.limit, as_of=given.as_of, namespace=caller.namespace)
     return {"matches": [match_document(one) for one in matches]}

@@ -1,20 +1,27 @@
 """Requests passed on to an upstream and replies passed back, byte for byte."""
 
 import json
+import logging
 import re
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import quote, unquote
 
 import httpx
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from kedit_memory.server.access import KEY, NAMESPACE
-from kedit_memory.server.errors import Refused
+from kedit_memory.server.errors import Refused, broken, too_large
+from kedit_memory.server.measures import Measures
 from kedit_memory.server.settings import Upstream
 
+_LOG = logging.getLogger(__name__)
+
+EVENTS = "text/event-stream"
 LARGEST_REPLY = 64 << 20  # bytes of one that is read here
 # Of one connection, not of what it carries (RFC 9110, 7.6.1).
 _OF_CONNECTION = frozenset(
@@ -34,7 +41,8 @@ Headers = list[tuple[bytes, bytes]]
 class Relay:
     """One client for all upstreams: it follows no redirect and takes no address from a request."""
 
-    def __init__(self) -> None:
+    def __init__(self, measures: Measures) -> None:
+        self._measures = measures
         self._client = httpx.AsyncClient(
             follow_redirects=False, trust_env=False, limits=httpx.Limits(max_connections=None)
         )
@@ -45,11 +53,11 @@ class Relay:
 
     async def passed(self, request: Request, body: bytes, upstream: Upstream, path: str) -> Response:
         """The upstream's response to a request as it came, passed back as it comes."""
-        response = await self._sent(request, body, upstream, path, headers_of(request, upstream))
-        kept = [(name, value) for name, value in response.headers.raw if name.lower() not in _OF_CONNECTION]
-        streaming = StreamingResponse(_pieces(response), response.status_code)
-        streaming.raw_headers = kept
-        return streaming
+        async with AsyncExitStack() as until:
+            until.enter_context(self._measures.step("upstream"))
+            response = await self._sent(request, body, upstream, path, headers_of(request, upstream))
+            until.push_async_callback(response.aclose)
+            return _Passing(response, upstream, until.pop_all())
 
     async def asked(
         self, request: Request, told: Mapping[str, Any] | None, upstream: Upstream, path: str
@@ -66,17 +74,19 @@ class Relay:
         ]
         headers += [(b"accept-encoding", b"identity"), (b"content-type", b"application/json")]
         body = b"" if told is None else json.dumps(told).encode()
-        response = await self._sent(request, body, upstream, path, headers)
-        content = bytearray()
-        try:
-            async for piece in response.aiter_bytes():
-                content += piece
-                if len(content) > LARGEST_REPLY:
-                    raise Refused(502, f"the upstream answers with more than {LARGEST_REPLY:,} bytes", code="upstream")
-        except httpx.HTTPError as error:
-            raise _unreachable(upstream, error) from error
-        finally:
-            await response.aclose()
+        with self._measures.step("upstream"):
+            response = await self._sent(request, body, upstream, path, headers)
+            content = bytearray()
+            try:
+                async for piece in response.aiter_bytes():
+                    content += piece
+                    if len(content) > LARGEST_REPLY:
+                        said = f"the upstream answers with more than {LARGEST_REPLY:,} bytes"
+                        raise Refused(502, said, code="upstream")
+            except httpx.HTTPError as error:
+                raise _unreachable(upstream, error) from error
+            finally:
+                await response.aclose()
         return response, bytes(content)
 
     async def _sent(
@@ -146,23 +156,6 @@ def encoded(headers: Mapping[str, str]) -> Headers:
     ]
 
 
-async def body_of(request: Request, most: int) -> bytes:
-    """A request's body.
-
-    Raises:
-        Refused: it is larger than `most` bytes.
-    """
-    too_large = Refused(413, f"the request has more than {most:,} bytes; send less", code="too_large")
-    if int(request.headers.get("content-length") or 0) > most:
-        raise too_large
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > most:
-            raise too_large
-    return bytes(body)
-
-
 def decoded(body: bytes, coding: str, most: int) -> bytes:
     """A body that was sent compressed.
 
@@ -179,8 +172,14 @@ def decoded(body: bytes, coding: str, most: int) -> bytes:
     except zlib.error as error:
         raise Refused(400, f"the body is no {coding}: {error}", code="invalid_input") from error
     if reader.unconsumed_tail:
-        raise Refused(413, f"the request has more than {most:,} bytes; send less", code="too_large")
+        raise too_large(most)
     return content
+
+
+def takes_events(headers: Mapping[str, str]) -> bool:
+    """Whether a reply with these headers, which has begun, can be told one more event."""
+    fixed = any(name in headers for name in ("content-encoding", "content-length"))
+    return not fixed and headers.get("content-type", "").startswith(EVENTS)
 
 
 def events_of(content: bytes) -> list[dict[str, Any]] | None:
@@ -199,12 +198,26 @@ def events_of(content: bytes) -> list[dict[str, Any]] | None:
     return found or None
 
 
-async def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:
-    try:
-        async for piece in response.aiter_raw():
-            yield piece
-    finally:
-        await response.aclose()
+class _Passing(StreamingResponse):
+    """An upstream's response as it comes; one that breaks off or stalls ends unfinished, and is not taken for whole."""
+
+    def __init__(self, response: httpx.Response, upstream: Upstream, until: AsyncExitStack) -> None:
+        super().__init__(response.aiter_raw(), response.status_code)
+        self.raw_headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _OF_CONNECTION]
+        self._response, self._upstream, self._until = response, upstream, until
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._until:
+            await super().__call__(scope, receive, send)
+
+    async def stream_response(self, send: Send) -> None:
+        try:
+            await super().stream_response(send)
+        except httpx.HTTPError as error:
+            told = _unreachable(self._upstream, error)
+            _LOG.warning("a reply ends unfinished: %s", told.detail)
+            if takes_events(self._response.headers):
+                await send({"type": "http.response.body", "body": broken(told), "more_body": True})
 
 
 def _unreachable(upstream: Upstream, error: httpx.HTTPError) -> Refused:

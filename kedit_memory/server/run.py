@@ -1,7 +1,9 @@
 """Starting the server: what must hold before anything listens, and stopping without cutting an answer short."""
 
+import socket
 from collections.abc import Callable
 from contextlib import closing, suppress
+from pathlib import Path
 
 import uvicorn
 
@@ -12,8 +14,10 @@ from kedit_memory.server.keys import KeyRing
 from kedit_memory.server.listening import listen, url_of
 from kedit_memory.server.proxy import BASE
 from kedit_memory.server.settings import Settings
+from kedit_memory.server.workers import serve_many
 
 _GRACE = 30  # seconds that answers under way have when the server stops
+_CLOSING = 10  # seconds more for what is closed after them
 
 
 def run(settings: Settings, say: Callable[[str], None]) -> None:
@@ -33,11 +37,29 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
             "leave --host out to listen on this machine alone"
         )
     with listen(settings.host, settings.port) as listening:
-        app = create_app(settings)
-        config = uvicorn.Config(
-            app, log_config=None, access_log=False, server_header=False, date_header=False,
-            timeout_graceful_shutdown=_GRACE, ws="none",
-        )  # fmt: skip
-        say(f"listening on {url_of(settings.host, listening, BASE.rstrip('/'))}; stop with Ctrl-C")
-        with suppress(KeyboardInterrupt):  # which uvicorn raises again once all is stopped
-            uvicorn.Server(config).run(sockets=[listening])
+
+        def ready() -> None:
+            say(f"listening on {url_of(settings.host, listening, BASE.rstrip('/'))}; stop with Ctrl-C")
+
+        if settings.workers > 1:
+            serve_many(settings, listening, ready, grace=_GRACE + _CLOSING)
+        else:
+            with suppress(KeyboardInterrupt):  # which uvicorn raises again once all is stopped
+                serve_one(settings, listening, ready)
+
+
+def serve_one(
+    settings: Settings, listening: socket.socket, ready: Callable[[], None], *, shared: Path | None = None
+) -> None:
+    """Serve with this process; `shared` is the folder of several.
+
+    Raises:
+        KeditError: as `create_app`.
+    """
+    app = create_app(settings, shared)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, date_header=False,
+        timeout_graceful_shutdown=_GRACE, ws="none",
+    )  # fmt: skip
+    ready()
+    uvicorn.Server(config).run(sockets=[listening])

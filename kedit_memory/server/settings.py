@@ -13,6 +13,7 @@ import httpx
 from kedit_memory.errors import InvalidInputError
 
 _ANSWERS = ("auto", "context", "direct")
+FORMATS = ("text", "json")  # of logs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,11 @@ class Settings:
         port: see `host`.
         body_bytes: the largest request.
         waiting: questions that may wait for a decision before further ones are refused for a while.
+        request_seconds: that a request may take, from its first byte to the last one of its reply.
+        rate: requests a minute of each key, or without keys of each address; None for no limit. A key may have its own.
+        burst: requests that may come at once, where there is a rate.
+        workers: processes that serve.
+        log_format: `text`, or `json` with a line for each request.
     """
 
     store: Path
@@ -85,14 +91,32 @@ class Settings:
     port: int = 8321
     body_bytes: int = 10_000_000
     waiting: int = 256
+    request_seconds: float = 900.0
+    rate: int | None = None
+    burst: int = 60
+    workers: int = 1
+    log_format: str = "text"
 
     def __post_init__(self) -> None:
         if self.answer not in _ANSWERS:
             raise InvalidInputError(f"no way to answer {self.answer!r}; choose one of {', '.join(_ANSWERS)}")
         if not 0 <= self.port < 65536:
             raise InvalidInputError(f"port {self.port} is not allowed; give 1 to 65535, or 0 for a free one")
-        if min(self.body_bytes, self.waiting) < 1:
-            raise InvalidInputError("body_bytes and waiting must be 1 or more")
+        for name in ("body_bytes", "waiting", "rate", "burst", "workers"):
+            if not _at_least_one(value := getattr(self, name)) and (name != "rate" or value is not None):
+                raise InvalidInputError(f"{name} is {value!r}; give a whole number from 1 on")
+        if not _positive(self.request_seconds):
+            raise InvalidInputError(f"request_seconds is {self.request_seconds!r}; give a number above 0")
+        if self.log_format not in FORMATS:
+            raise InvalidInputError(f"no log format {self.log_format!r}; choose one of {', '.join(FORMATS)}")
+
+
+def _at_least_one(value: object) -> bool:
+    return isinstance(value, int) and value >= 1
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, (int, float)) and value > 0
 
 
 def read_file(file: Path) -> dict[str, Any]:

@@ -81,6 +81,8 @@ def test_a_ring_sees_what_another_one_does(ring: KeyRing, tmp_path: Path) -> Non
         ({"namespaces": ["*", "a"]}, "alone for all"),
         ({"rights": ["reed"]}, "no right 'reed'; choose of read, write, admin"),
         ({"days": 0}, "0 days"),
+        ({"rate": 0}, "a rate of 0 lets nobody ask"),
+        ({"burst": -1}, "a burst of -1"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(ring: KeyRing, given: dict, message: str) -> None:
@@ -105,3 +107,22 @@ def test_a_file_of_another_program_is_left_alone(ring: KeyRing, tmp_path: Path) 
     connection.close()
     with pytest.raises(StoreError, match="another program"):
         ring.make("desk", namespaces=["a"])
+
+
+def test_a_file_of_the_first_format_is_brought_up_to_date(tmp_path: Path) -> None:
+    import sqlite3
+
+    from kedit_memory.server import keys
+
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        connection.executescript(
+            f"{keys._MIGRATIONS[0]}; PRAGMA application_id = {keys._OWNER}; PRAGMA user_version = 1;"
+        )
+        connection.executescript(
+            "INSERT INTO key (name, hash, namespaces, rights, created)"
+            " VALUES ('old', 'x', '[\"a\"]', '[\"read\"]', '2026-01-01T00:00:00+00:00')"
+        )
+    with closing(KeyRing(tmp_path)) as ring:
+        new = ring.make("new", namespaces=["a"], rate=600, burst=9)
+        assert [(key.name, key.rate, key.burst) for key in ring.all()] == [("old", None, None), ("new", 600, 9)]
+        assert ring.opened_by(new)

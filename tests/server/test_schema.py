@@ -19,7 +19,7 @@ def test_all_checks_hold(tmp_path: Path) -> None:
             [
                 sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--checks", "all",
                 "--exclude-checks", BEYOND_A_SCHEMA, "--max-examples", "5", "--no-color",
-                "--generation-database", "none",
+                "--generation-database", "none", "--request-timeout", "120", "--max-response-time", "120",
                 "--phases", "examples,coverage,fuzzing",
             ],
             check=False, capture_output=True, text=True, cwd=tmp_path,
