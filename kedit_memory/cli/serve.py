@@ -13,7 +13,7 @@ from kedit_memory.errors import MissingDependencyError
 if TYPE_CHECKING:
     pass
 
-_NEEDED = ("fastapi", "uvicorn", "prometheus_client")
+_NEEDED = ("fastapi", "uvicorn", "prometheus_client", "jinja2", "python_multipart")
 
 
 def serve(
@@ -39,6 +39,12 @@ def serve(
         str | None, typer.Option("--host", metavar="<str>", help="Where to listen; 127.0.0.1 by default.")
     ] = None,
     port: Annotated[int | None, typer.Option("--port", help="The port; 8321 by default, 0 for a free one.")] = None,
+    log_decisions: Annotated[
+        int | None,
+        typer.Option(
+            "--log-decisions", metavar="<int>", help="How many of the newest decisions are kept, with their questions."
+        ),
+    ] = None,
     store: o.Store = o.STORE,
 ) -> None:
     """Stand in front of an endpoint, or of models of this machine, and make stored edits true in their answers.
@@ -57,6 +63,7 @@ def serve(
         "answer": answer,
         "host": host,
         "port": port,
+        "log_decisions": log_decisions,
         "models": tuple(model) if model else None,
         "upstreams": (Upstream(url=upstream),) if upstream else None,
     }

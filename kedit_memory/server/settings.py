@@ -75,6 +75,8 @@ class Settings:
         port: see `host`.
         body_bytes: the largest request.
         waiting: questions that may wait for a decision before further ones are refused for a while.
+        log_decisions: how many of the newest decisions are kept, with their questions; 0 keeps none, and takes away
+            those that were kept.
     """
 
     store: Path
@@ -85,6 +87,7 @@ class Settings:
     port: int = 8321
     body_bytes: int = 10_000_000
     waiting: int = 256
+    log_decisions: int = 0
 
     def __post_init__(self) -> None:
         if self.answer not in _ANSWERS:
@@ -93,6 +96,8 @@ class Settings:
             raise InvalidInputError(f"port {self.port} is not allowed; give 1 to 65535, or 0 for a free one")
         if min(self.body_bytes, self.waiting) < 1:
             raise InvalidInputError("body_bytes and waiting must be 1 or more")
+        if self.log_decisions < 0:
+            raise InvalidInputError(f"{self.log_decisions} decisions cannot be kept; give how many, or 0 for none")
 
 
 def read_file(file: Path) -> dict[str, Any]:
