@@ -117,8 +117,9 @@ class DecisionLog:
         self._file = _beside(memory.path)
         self._pending: queue.Queue[_Made | threading.Event | None] = queue.Queue(_PENDING)
         with self._file.open() as connection:
-            row = connection.execute("SELECT operation FROM followed").fetchone()
-            self._followed = int(row[0]) if row else memory.last_operation
+            insert = "INSERT INTO followed SELECT ? WHERE NOT EXISTS (SELECT 1 FROM followed)"
+            connection.execute(insert, (memory.last_operation,))
+            self._followed = int(connection.execute("SELECT min(operation) FROM followed").fetchone()[0])
         self._thread = threading.Thread(target=self._work, name="decisions", daemon=True)
         self._thread.start()
 
@@ -277,15 +278,15 @@ def _wipe(connection: sqlite3.Connection) -> None:
 
 def _row(made: _Made) -> tuple[object, ...]:
     decision, question = made.decision, made.turns[-1].content
-    alone = len(question) <= LONGEST_TEXT and not any(
-        before for _, before in readings(question, window(made.turns[:-1])) if made.turns[:-1]
-    )
+    read = readings(question, window(made.turns[:-1])) if made.turns[:-1] else []
+    alone = {text for text, before in read if not before}
+    whole = len(question) <= LONGEST_TEXT and all(text in alone for text, _ in read)
     best = decision.edits[0] if decision and decision.edits else None
     return (
         made.at,
         made.namespace,
         question if len(question) <= LONGEST_TEXT else shortened(question, LONGEST_TEXT),
-        alone,
+        whole,
         decision.route.value if decision else MISS,
         best.edit.id if best else None,
         best.score if best else None,
