@@ -240,17 +240,18 @@ class DecisionLog:
         if newest == self._followed:
             return
         erased = self._memory.erased_since(self._followed)
-        logged = self._select("1")
+        logged = self._select("1") if erased else []
         gone = {one.id for one in logged for erasure, answers in erased if _is_about(one, erasure, answers)}
-        missing = {edit for edit in {one.edit for one in logged} if edit and not self._is_there(edit)}
-        gone |= {one.id for one in logged if one.edit in missing}
         with self._file.open() as connection:
+            edits = connection.execute("SELECT DISTINCT edit FROM decision WHERE edit IS NOT NULL").fetchall()
+            missing = [(edit,) for (edit,) in edits if not self._is_there(edit)]
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
                 connection.executemany("DELETE FROM decision WHERE id = ?", [(number,) for number in sorted(gone)])
+                connection.executemany("DELETE FROM decision WHERE edit = ?", missing)
                 connection.execute("DELETE FROM followed")
                 connection.execute("INSERT INTO followed VALUES (?)", (newest,))
-            if gone or erased:  # what the bound dropped may still stand in SQLite's own log
+            if erased or missing:  # what the bound dropped may still stand in SQLite's own log
                 _wipe(connection)
         self._followed = newest
 

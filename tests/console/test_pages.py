@@ -155,7 +155,7 @@ def test_the_overview_counts_the_log(visitor: Visitor) -> None:
     assert page.count('class="bar"') >= 3
 
 
-def test_a_file_is_taken_in_whole_or_not_at_all(visitor: Visitor, tmp_path: Path) -> None:
+def test_a_file_is_taken_in_whole_or_not_at_all(visitor: Visitor) -> None:
     def send(*lines: str) -> httpx.Response:
         visitor.get("transfer")
         return visitor.post("import", files={"file": ("edits.jsonl", "\n".join(lines).encode())})

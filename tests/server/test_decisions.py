@@ -131,7 +131,7 @@ def test_an_erasure_takes_what_it_is_about_out_of_the_log(logged: httpx.Client, 
 
 
 @pytest.mark.parametrize("purge", [False, True])
-def test_so_does_an_erasure_by_another_process(log: DecisionLog, memory: EditMemory, store: Path, purge: bool) -> None:
+def test_so_does_an_erasure_by_another_process(log: DecisionLog, store: Path, purge: bool) -> None:
     note(log, "Is Acme led by the boss of Borea?")
     note(log, "What is the tallest tree?")
     note(log, "Who leads Acme?", namespace="other")
@@ -171,9 +171,7 @@ def test_it_goes_on_where_it_was(memory: EditMemory, store: Path) -> None:
     assert (store / "decisions.sqlite").stat().st_mode & 0o777 == 0o600
 
 
-def test_what_it_cannot_keep_up_with_is_left_out(
-    log: DecisionLog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_it_cannot_keep_up_with_is_left_out(log: DecisionLog, caplog: pytest.LogCaptureFixture) -> None:
     log.settle()
     with log._file.open():  # the writer waits for the file
         with caplog.at_level(logging.WARNING):

@@ -129,7 +129,7 @@ class Door:
         """The endpoint of a page that does some work for whoever has a right; None for anybody."""
 
         async def endpoint(request: Request) -> Response:
-            visit, fresh = await run_in_threadpool(self._visit, request)
+            visit, fresh = self._visit(request)
             try:
                 if request.method == "POST":
                     visit = replace(visit, form=await _form(request, self.body_bytes))
