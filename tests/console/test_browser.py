@@ -165,7 +165,7 @@ def reach(page: Any, label: str = "", *, id: str = "") -> None:  # noqa: A002 - 
                 return [one.id, label.trim(), getComputedStyle(one).outlineStyle];
             }"""
         )
-        if (id and found[0] == id) or (label and found[1] == label):
+        if (id and found[0] == id) or (label and found[1] in (label, f"{label} required")):
             assert found[2] != "none", f"{found} shows no focus"
             return
     raise AssertionError(f"{label or id} cannot be reached on {page.url}")
