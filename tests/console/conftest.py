@@ -16,7 +16,13 @@ import pytest
 from kedit_memory.memory import EditMemory
 from kedit_memory.server.keys import KeyRing
 
-ASKED = ("Who leads Acme?", "Tell me, who leads Acme?", "What is the tallest tree?", "Who leads Borea?")
+ASKED = (
+    "Who leads Acme?",
+    "Tell me, who leads Acme?",
+    "Who is the head of Acme?",
+    "What is the tallest tree?",
+    "Who leads Borea?",
+)
 
 
 def fill(folder: Path) -> Path:

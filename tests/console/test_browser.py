@@ -90,6 +90,13 @@ def test_each_page_is_for_everybody(chromium: Any, opened: str, size: str, schem
         one.open(place)
         one.shoot(f"{name}-{size}-{scheme}")
         one.check(f"{name} on a {size}, {scheme}")
+    one.open("add")
+    for field, text in {"prompt": "Who leads Acme?", "target": "Eva Ness", "subject": "Acme"}.items():
+        one.page.fill(f"#{field}", text)
+    one.page.click("button[value=preview]")
+    one.page.wait_for_selector("#outcome h2")
+    one.shoot(f"preview-{size}-{scheme}")
+    one.check(f"preview on a {size}, {scheme}")
     assert [error for error in one.errors if "404" not in error] == []
 
 
@@ -130,16 +137,16 @@ def test_the_journey_by_keyboard_alone(chromium: Any, opened: str) -> None:
     page.wait_for_url(f"**/console/edits/{edit_id}?done=undo")
 
     go(page, "Decisions")
-    type_into("In the question", "tell me")
+    type_into("In the question", "leads acme")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelectorAll('#results tbody tr').length === 1")
-    button = page.locator("#results button", has_text="Confirm").first
+    sync_api.expect(page.locator("#results tbody tr")).to_have_count(2, timeout=60_000)
+    button = page.locator("#results button", has_text="Confirm").last
     name = str(button.get_attribute("id"))
     reach(page, id=name)
     page.keyboard.press("Enter")
     page.wait_for_selector(f"#{name}[aria-pressed=true]")
     assert page.evaluate("document.activeElement.id") == name
-    page.wait_for_function("document.getElementById('live').textContent.includes('answers this question')")
+    sync_api.expect(page.locator("#live")).to_contain_text("answers this question", timeout=60_000)
 
     go(page, "Map")
     before = page.get_attribute("#map svg", "viewBox")

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Answer, Decision, Message
 from kedit_memory.routing.dialogue import ASKED, TOLD, turns_of, window
-from kedit_memory.routing.question import Question
+from kedit_memory.routing.question import EXACT, Question
 from kedit_memory.routing.router import Router
 from kedit_memory.server.console import facts
 from kedit_memory.server.console.visit import FAULTS, Visit
@@ -22,7 +22,7 @@ class Told:
     """A question with all that is known of how it was decided.
 
     Attributes:
-        threshold: the score from which its best candidate answers; None where there is none.
+        threshold: the score from which its best candidate answers; None where no score decides.
         promise: what the threshold certifies, or why nothing.
         answer: with the memory, of a model of this machine; None where none is served.
         before: what the same model says without it.
@@ -60,8 +60,7 @@ def _told(visit: Visit, given: dict[str, str]) -> Told:
         text=clean(question, "question", LONGEST_TEXT), turns=window(before), as_of=as_of, namespace=visit.namespace
     )
     judged = router.scope.judge([asked], near=True)[0]
-    weighed = bool(judged.weighed)
-    reads = router.scope.verifies
+    scored = bool(judged.weighed) and judged.stratum != EXACT and router.scope.verifies
     name = given["model"] or next(iter(visit.parts.models.names), None)
     answer = alone = None
     if name is not None:
@@ -71,8 +70,8 @@ def _told(visit: Visit, given: dict[str, str]) -> Told:
     return Told(
         question=judged,
         decision=decision,
-        threshold=router.scope.threshold(judged) if weighed and reads else None,
-        promise=router.scope.verifier.statement(judged.stratum) if weighed and reads else "",
+        threshold=router.scope.threshold(judged) if scored else None,
+        promise=router.scope.verifier.statement(judged.stratum) if scored else "",
         answer=answer,
         before=alone,
     )
