@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kedit_memory.errors import ConflictError
+from kedit_memory.errors import ConflictError, NotFoundError
 from kedit_memory.memory.memory import EditMemory
 from kedit_memory.records import Kind
 

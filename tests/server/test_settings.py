@@ -61,7 +61,9 @@ def test_an_upstreams_key_comes_from_a_variable(monkeypatch: pytest.MonkeyPatch)
     assert "sk-1" not in repr(Upstream(url="http://x/v1", key_variable="KEDIT_SUCH"))
 
 
-@pytest.mark.parametrize("given", [{"answer": "maybe"}, {"port": 70_000}, {"body_bytes": 0}, {"waiting": 0}, {"log_decisions": -1}])
+@pytest.mark.parametrize(
+    "given", [{"answer": "maybe"}, {"port": 70_000}, {"body_bytes": 0}, {"waiting": 0}, {"log_decisions": -1}]
+)
 def test_settings_are_checked(tmp_path: Path, given: dict) -> None:
     with pytest.raises(InvalidInputError):
         Settings(store=tmp_path, **given)
