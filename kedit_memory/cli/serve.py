@@ -10,7 +10,7 @@ from kedit_memory.cli import options as o
 from kedit_memory.cli.progress import TELLER, say
 from kedit_memory.errors import MissingDependencyError
 
-_NEEDED = ("fastapi", "uvicorn", "prometheus_client", "opentelemetry")
+_NEEDED = ("fastapi", "uvicorn", "prometheus_client", "opentelemetry", "jinja2", "python_multipart")
 
 
 def serve(
@@ -43,6 +43,12 @@ def serve(
         str | None,
         typer.Option("--log-format", metavar="<str>", help="text, or json: a line for each request, without texts."),
     ] = None,
+    log_decisions: Annotated[
+        int | None,
+        typer.Option(
+            "--log-decisions", metavar="<int>", help="How many of the newest decisions are kept, with their questions."
+        ),
+    ] = None,
     store: o.Store = o.STORE,
 ) -> None:
     """Stand in front of an endpoint, or of models of this machine, and make stored edits true in their answers.
@@ -64,6 +70,7 @@ def serve(
         "port": port,
         "workers": workers,
         "log_format": log_format,
+        "log_decisions": log_decisions,
         "models": tuple(model) if model else None,
         "upstreams": (Upstream(url=upstream),) if upstream else None,
     }

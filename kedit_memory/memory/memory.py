@@ -23,7 +23,7 @@ from kedit_memory.memory.maintenance import Stats, Verification
 from kedit_memory.memory.read import Reader, question_vector
 from kedit_memory.memory.replaced import Replacing
 from kedit_memory.memory.requests import UNCHANGED, Unchanged, day, request_to_add, revised, validate
-from kedit_memory.memory.rows import Rows, looks_like_id
+from kedit_memory.memory.rows import Key, Rows, looks_like_id
 from kedit_memory.memory.store import Store
 from kedit_memory.memory.write import Writer
 from kedit_memory.records import (
@@ -649,6 +649,31 @@ class EditMemory:
         with self._store.reading() as rows:
             number = None if edit_id is None else self._known_id(rows, edit_id, namespace)
             return revisions_of(rows, number, namespace, after=whole_number(after, "after", 0), limit=limit)
+
+    def wordings(self, edit_id: str, *, namespace: str | None = None) -> tuple[Key, ...]:
+        """The texts by which an edit is found, or is not: its own, and what was confirmed and rejected.
+
+        Raises:
+            NotFoundError: there is no such edit.
+        """
+        with self._store.reading() as rows:
+            return rows.keys_of(edit_called(rows, edit_id, None if namespace is None else namespace_name(namespace)).id)
+
+    @property
+    def last_operation(self) -> int:
+        """The number of the newest operation, which grows with whatever changes the store; 0 for none."""
+        with self._store.reading() as rows:
+            return rows.last_sequence()
+
+    def erased_since(self, operation: int) -> Sequence[tuple[Edit, Edits]]:
+        """The erasures that operations after this one touched, each with all edits that ever answered its question.
+
+        For whoever keeps copies of what is asked and answered, and has to forget what is erased here.
+        """
+        with self._store.reading() as rows:
+            touched = "e.kind = 'erasure' AND e.id IN (SELECT edit_id FROM changes WHERE operation > ?)"
+            erasures = rows.edits(touched, whole_number(operation, "operation", 0))
+            return [(one, rows.asked_the_same(one)) for one in erasures]
 
     def export(self, to: str | Path | TextIO, *, namespace: str | None = None) -> int:
         """Writes all edits as JSON lines, sorted; equal stores give equal bytes. Their number."""

@@ -18,17 +18,20 @@ from kedit_memory.errors import KeditError
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.remote import is_loopback
 from kedit_memory.routing.router import Router, RouterConfig
-from kedit_memory.server import edits, health, passages, questions
+from kedit_memory.server import decisions, edits, health, passages, questions
 from kedit_memory.server.access import Access
 from kedit_memory.server.around import Around
 from kedit_memory.server.audit import Audit
-from kedit_memory.server.deciding import Deciding
+from kedit_memory.server.console.app import console
+from kedit_memory.server.console.sessions import Sessions
+from kedit_memory.server.deciding import Deciding, unnoted
+from kedit_memory.server.decision_log import DecisionLog, forget_all
 from kedit_memory.server.dialects.base import Dialect
 from kedit_memory.server.dialects.chat import Chat
 from kedit_memory.server.dialects.completions import Completions
 from kedit_memory.server.dialects.messages import Messages
 from kedit_memory.server.dialects.responses import Responses
-from kedit_memory.server.errors import DOCUMENTED, Refused, crash, failure, refusal
+from kedit_memory.server.errors import DOCUMENTED, Refused, crash, failure, invalid, refusal
 from kedit_memory.server.keys import KeyRing
 from kedit_memory.server.local import LocalModels
 from kedit_memory.server.measures import Measures
@@ -57,8 +60,10 @@ def create_app(settings: Settings, shared: Path | None = None) -> FastAPI:
     config = RouterConfig(path=settings.answer)
     ruling = Router(memory, config=config)
     measures = Measures(shared)
-    models = LocalModels({name: Router(memory, name, config=config) for name in settings.models}, measures)
     try:
+        log = _log(memory, settings)
+        note = log.note if log else unnoted
+        models = LocalModels({name: Router(memory, name, config=config) for name in settings.models}, note, measures)
         models.load()
     except BaseException:
         memory.close()
@@ -66,7 +71,8 @@ def create_app(settings: Settings, shared: Path | None = None) -> FastAPI:
     ring = KeyRing(settings.store)
     rates = rates_of(settings, shared)
     access = Access(ring, rates, open_here=is_loopback(settings.host))
-    deciding, relay = Deciding(ruling, most=settings.waiting), Relay(measures)
+    sessions = Sessions(settings.store)
+    deciding, relay = Deciding(ruling, most=settings.waiting, note=note), Relay(measures)
     proxy = Proxy(settings, access, deciding, relay, models, measures)
 
     @asynccontextmanager
@@ -74,6 +80,9 @@ def create_app(settings: Settings, shared: Path | None = None) -> FastAPI:
         yield
         await relay.close()
         await asyncio.to_thread(deciding.close)
+        if log:
+            await asyncio.to_thread(log.close)
+        sessions.close()
         ring.close()
         rates.close()
         memory.close()
@@ -82,18 +91,28 @@ def create_app(settings: Settings, shared: Path | None = None) -> FastAPI:
         title="kedit", lifespan=running, docs_url=None, redoc_url=None, openapi_url="/openapi.json",
         telemetry=_NO_TELEMETRY,
     )  # fmt: skip
-    app.state.parts = Parts(
-        memory=memory, router=ruling, models=models, access=access, audit=Audit(settings.store), measures=measures
-    )
-    for routes in (edits.routes, passages.routes, questions.routes, health.routes):
+    parts = Parts(
+        memory=memory, router=ruling, models=models, access=access, audit=Audit(settings.store), measures=measures,
+        decisions=log,
+    )  # fmt: skip
+    app.state.parts = parts
+    for routes in (edits.routes, passages.routes, questions.routes, decisions.routes, health.routes):
         app.include_router(routes, responses=DOCUMENTED)
     for dialect in DIALECTS:
         app.add_route(f"/v1/{dialect.path}", _asking(proxy, dialect), methods=["POST"], include_in_schema=False)
     app.add_route("/v1/models", proxy.models, methods=["GET"], include_in_schema=False)
     app.add_route("/v1/{path:path}", proxy.passed, methods=_EVERY, include_in_schema=False)
+    app.mount("/console", console(parts, sessions, body_bytes=settings.body_bytes))
     _add_errors(app)
     app.add_middleware(Around, most=settings.body_bytes, seconds=settings.request_seconds, measures=measures)
     return app
+
+
+def _log(memory: EditMemory, settings: Settings) -> DecisionLog | None:
+    if settings.log_decisions:
+        return DecisionLog(memory, settings.log_decisions)
+    forget_all(settings.store)
+    return None
 
 
 def _asking(proxy: Proxy, dialect: Dialect) -> Callable[[Request], Awaitable[Response]]:
@@ -118,10 +137,8 @@ def _add_errors(app: FastAPI) -> None:
     async def failed(_: Request, error: Exception) -> JSONResponse:
         return failure(error) if isinstance(error, KeditError) else crash()
 
-    async def invalid(_: Request, error: Exception) -> JSONResponse:
-        first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": str(error)}
-        place = ".".join(str(part) for part in first["loc"][1:]) or "the body"
-        return refusal(Refused(422, f"{place}: {first['msg']}", code="invalid_request"))
+    async def malformed(_: Request, error: Exception) -> JSONResponse:
+        return refusal(invalid(error)) if isinstance(error, RequestValidationError) else crash()
 
     async def unknown(request: Request, error: Exception) -> JSONResponse:
         if not isinstance(error, HTTPException):
@@ -136,7 +153,7 @@ def _add_errors(app: FastAPI) -> None:
         return crash()
 
     for kind, handler in (
-        (Refused, refused), (KeditError, failed), (RequestValidationError, invalid), (HTTPException, unknown),
+        (Refused, refused), (KeditError, failed), (RequestValidationError, malformed), (HTTPException, unknown),
         (Exception, crashed),
     ):  # fmt: skip
         app.add_exception_handler(kind, handler)

@@ -4,14 +4,18 @@ import asyncio
 import queue
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.records import Message
+from kedit_memory.records import Decision, Message
 from kedit_memory.routing.router import Router
 from kedit_memory.routing.ruling import Ruling
 from kedit_memory.server.errors import Refused
+
+# Hears of every decision: the dialogue, its namespace, what was decided, seconds by step.
+Note: TypeAlias = Callable[[Sequence[Message], str, Decision | None, Mapping[str, float]], None]
 
 _AT_ONCE = 16  # questions that are read together
 _AGAIN_AFTER = "1"  # seconds, where too many wait
@@ -27,8 +31,9 @@ class _Waiting:
 class Deciding:
     """Asks the router on behalf of requests; `most` may wait at a time."""
 
-    def __init__(self, router: Router, *, most: int) -> None:
+    def __init__(self, router: Router, *, most: int, note: Note) -> None:
         self._router = router
+        self._note = note
         self._most = most
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="deciding", daemon=True)
@@ -87,6 +92,11 @@ class Deciding:
         else:
             for one, ruling in zip(group, rulings, strict=True):
                 _tell(one.ruling, ruling)
+                self._note(one.turns, namespace, ruling.decision, ruling.timings)
+
+
+def unnoted(_: Sequence[Message], __: str, ___: Decision | None, ____: Mapping[str, float]) -> None:
+    """What hears of decisions where no log is kept."""
 
 
 def _tell(future: "asyncio.Future[Ruling]", outcome: Ruling | Exception) -> None:

@@ -46,7 +46,12 @@ def added_many(here: Here, caller: Writer, facts: Facts) -> Document:
 @routes.post("/edits/erase", status_code=201)
 def erased(here: Here, caller: Writer, erasure: Erasure) -> Document:
     """A question that is refused from now on."""
-    edit = here.memory.erase(**erasure.model_dump(), namespace=caller.namespace)
+    told = erasure.model_dump() | {"namespace": caller.namespace}
+    edit = here.memory.erase(**told | {"purge": False})
+    if here.decisions is not None:
+        here.decisions.settle()  # while it is still known what the answers were
+    if erasure.purge:
+        edit = here.memory.erase(**told)
     here.audit.write(caller, "erase", edit.id)
     return edit_document(edit)
 

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -76,6 +77,7 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
     }.items()
 }
 _KINDS = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+_WHERE = {"body", "query", "path"}  # of a request something stands; of no help to whoever mends it
 _OURS = 500  # the first status that is no fault of the request
 
 
@@ -86,8 +88,20 @@ def refusal(error: Refused) -> JSONResponse:
 
 def failure(error: KeditError) -> JSONResponse:
     """The response to a request that raised one of our errors."""
+    return refusal(refused(error))
+
+
+def refused(error: KeditError) -> Refused:
+    """One of our errors with its status."""
     status, code = next((status, code) for kind, status, code in _STATUS if isinstance(error, kind))
-    return _response(status, str(error), code)
+    return Refused(status, str(error), code=code)
+
+
+def invalid(error: ValidationError | RequestValidationError) -> Refused:
+    """What is wrong with a value that is not of its form, by the first that is."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"] if part not in _WHERE) or "the body"
+    return Refused(422, f"{place}: {first['msg']}", code="invalid_request")
 
 
 def crash() -> JSONResponse:

@@ -7,16 +7,14 @@ import hashlib
 import json
 import secrets
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError, NotFoundError
-from kedit_memory.sqlite import connect, migrate, refuse_foreign, translated
+from kedit_memory.server.beside import Beside
 from kedit_memory.text import LONGEST_NAME, clean_line
 
 FILE = "keys.sqlite"  # in the folder of the store
@@ -76,17 +74,12 @@ class KeyRing:
     """
 
     def __init__(self, store: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._file = store / FILE
+        self._file = Beside(store / FILE, _OWNER, _MIGRATIONS)
         self._clock = clock
-        self._connection: sqlite3.Connection | None = None  # opened once there is a file: every request asks
-        self._lock = threading.RLock()
 
     def close(self) -> None:
         """Closes the file."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        self._file.close()
 
     def make(
         self,
@@ -128,7 +121,7 @@ class KeyRing:
         expires = None if days is None else (now + timedelta(days=days)).isoformat(timespec="seconds")
         row = (name, _hash(secret), json.dumps(opened), json.dumps(sorted(_implied(rights))),
                now.isoformat(timespec="seconds"), expires, rate, burst)  # fmt: skip
-        with self._open() as connection:
+        with self._file.open() as connection:
             try:
                 connection.execute(
                     "INSERT INTO key (name, hash, namespaces, rights, created, expires, rate, burst) "
@@ -146,7 +139,7 @@ class KeyRing:
             NotFoundError: no key of that name is in use.
             StoreError: the file cannot be written.
         """
-        with self._open() as connection:
+        with self._file.open() as connection:
             done = connection.execute(
                 "UPDATE key SET revoked = ? WHERE name = ? AND revoked IS NULL",
                 (self._clock().isoformat(timespec="seconds"), name),
@@ -167,25 +160,16 @@ class KeyRing:
         found = self._keys("SELECT * FROM key WHERE hash = ?", _hash(secret))
         return next((one for one in found if one.opens(self._clock())), None)
 
-    def _keys(self, query: str, *values: str) -> list[Key]:
-        if self._connection is None and not self._file.is_file():
-            return []
-        with self._open() as connection:
-            return [_key(row) for row in connection.execute(query, values)]
+    def named(self, name: str) -> Key | None:
+        """The key of this name; None where there is none that opens anything."""
+        found = self._keys("SELECT * FROM key WHERE name = ?", name)
+        return next((one for one in found if one.opens(self._clock())), None)
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, translated(self._file):
-            if self._connection is None:
-                refuse_foreign(self._file, [_OWNER])
-                connection = connect(self._file)
-                try:
-                    migrate(connection, self._file, _MIGRATIONS, _OWNER)
-                except BaseException:
-                    connection.close()
-                    raise
-                self._connection = connection
-            yield self._connection
+    def _keys(self, query: str, *values: str) -> list[Key]:
+        if not self._file.exists:  # every request asks
+            return []
+        with self._file.open() as connection:
+            return [_key(row) for row in connection.execute(query, values)]
 
 
 def _implied(rights: Sequence[str]) -> set[str]:

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -12,6 +13,7 @@ from kedit_memory.errors import KeditError
 from kedit_memory.records import Answer, Message
 from kedit_memory.routing.provenance import to_dict
 from kedit_memory.routing.router import Router
+from kedit_memory.server.deciding import Note
 from kedit_memory.server.dialects.base import Body, Dialect, Stamp
 from kedit_memory.server.dialects.chat import Chat
 from kedit_memory.server.errors import Refused
@@ -31,8 +33,8 @@ _LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 class LocalModels:
     """Routers by the name of their model; each reply is generated greedily, whatever temperature is asked for."""
 
-    def __init__(self, routers: dict[str, Router], measures: Measures) -> None:
-        self._routers, self._measures = routers, measures
+    def __init__(self, routers: dict[str, Router], note: Note, measures: Measures) -> None:
+        self._routers, self._note, self._measures = routers, note, measures
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -56,6 +58,13 @@ class LocalModels:
         """What answers for a model."""
         return self._routers[model]
 
+    def query(self, model: str, namespace: str, **asked: Any) -> Answer:
+        """The answer of a model, which is noted; `asked` as `Router.query` takes it."""
+        answer = self._routers[model].query(namespace=namespace, **asked)
+        self._note((*answer.turns, Message("user", answer.question)), namespace, answer, answer.timings)
+        self._measures.decided(answer)
+        return answer
+
     def listed(self) -> list[dict[str, Any]]:
         """As `/models` lists them."""
         return [{"id": name, "object": "model", "created": 0, "owned_by": "kedit"} for name in self._routers]
@@ -74,49 +83,44 @@ class LocalModels:
             raise Refused(
                 400, "the request ends with no text of the user, which is what is answered", code="no_question"
             )
-        router = self._routers[str(body["model"])]
         limit = next((body[name] for name in _LIMITS if body.get(name) is not None), None)
         if limit is not None and (not isinstance(limit, int) or limit < 1):
             raise Refused(400, f"{limit!r} tokens are no limit; give a whole number from 1 on", code="invalid_input")
+        ask = partial(self.query, str(body["model"]), namespace, messages=turns, max_new_tokens=limit)
         stamp = Stamp(model=str(body["model"]), prefix=dialect.prefix)
         if body.get("stream") and isinstance(dialect, Chat):
-            return StreamingResponse(
-                self._as_it_comes(router, turns, namespace, limit, dialect, stamp), media_type="text/event-stream"
-            )
-        answer = await asyncio.to_thread(router.query, messages=turns, namespace=namespace, max_new_tokens=limit)
-        self._measures.decided(answer)
+            return StreamingResponse(_as_it_comes(ask, dialect, stamp), media_type="text/event-stream")
+        answer = await asyncio.to_thread(ask)
         if body.get("stream"):
             return StreamingResponse(dialect.events(answer.text, stamp), media_type="text/event-stream")
         response = JSONResponse(dialect.reply(answer.text, stamp) | ({"kedit": to_dict(answer)} if explain else {}))
         response.raw_headers += encoded(_headers(answer))
         return response
 
-    async def _as_it_comes(
-        self, router: Router, turns: Sequence[Message], namespace: str, limit: int | None, dialect: Chat, stamp: Stamp
-    ) -> AsyncIterator[bytes]:
-        """The events of a reply while it is generated; an error that comes too late for a status is an event."""
-        loop = asyncio.get_running_loop()
-        pieces: asyncio.Queue[str | Answer | KeditError] = asyncio.Queue()
 
-        def tell(one: str | Answer | KeditError) -> None:
-            loop.call_soon_threadsafe(pieces.put_nowait, one)
+async def _as_it_comes(ask: Callable[..., Answer], dialect: Chat, stamp: Stamp) -> AsyncIterator[bytes]:
+    """The events of a reply while it is generated; an error that comes too late for a status is an event."""
+    loop = asyncio.get_running_loop()
+    pieces: asyncio.Queue[str | Answer | KeditError] = asyncio.Queue()
 
-        def work() -> None:
-            try:
-                tell(router.query(messages=turns, namespace=namespace, on_text=tell, max_new_tokens=limit))
-            except KeditError as error:
-                tell(error)
+    def tell(one: str | Answer | KeditError) -> None:
+        loop.call_soon_threadsafe(pieces.put_nowait, one)
 
-        threading.Thread(target=work, daemon=True).start()
-        yield dialect.opening(stamp)
-        while isinstance(piece := await pieces.get(), str):
-            yield dialect.piece(piece, stamp)
-        if isinstance(piece, KeditError):
-            yield f"data: {json.dumps({'error': {'message': str(piece), 'type': 'server_error'}})}\n\n".encode()
-            return
-        self._measures.decided(piece)
-        for event in dialect.closing(stamp, "length" if piece.cut else "stop"):
-            yield event
+    def work() -> None:
+        try:
+            tell(ask(on_text=tell))
+        except KeditError as error:
+            tell(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    yield dialect.opening(stamp)
+    while isinstance(piece := await pieces.get(), str):
+        yield dialect.piece(piece, stamp)
+    if isinstance(piece, KeditError):
+        yield f"data: {json.dumps({'error': {'message': str(piece), 'type': 'server_error'}})}\n\n".encode()
+        return
+    for event in dialect.closing(stamp, "length" if piece.cut else "stop"):
+        yield event
 
 
 def _headers(answer: Answer) -> dict[str, str]:

@@ -131,6 +131,13 @@ class Measures:
             span.end()
             self._steps.labels(name).observe(perf_counter() - started)
 
+    def steps(self) -> dict[str, tuple[int, float]]:
+        """How often each step was taken since the server started, and the seconds that all took together."""
+        told: dict[str, dict[str, float]] = {}
+        for sample in (sample for metric in self._steps.collect() for sample in metric.samples):
+            told.setdefault(sample.labels["step"], {})[sample.name.rpartition("_")[2]] = sample.value
+        return {step: (int(held["count"]), held["sum"]) for step, held in told.items()}
+
     def shown(self) -> Response:
         """All of it, in Prometheus's text format."""
         return Response(generate_latest(self._shown), media_type=CONTENT_TYPE_LATEST)

@@ -10,6 +10,7 @@ from kedit_memory.memory import EditMemory
 from kedit_memory.routing.router import Router
 from kedit_memory.server.access import Access, Caller
 from kedit_memory.server.audit import Audit
+from kedit_memory.server.decision_log import DecisionLog
 from kedit_memory.server.keys import Right
 from kedit_memory.server.local import LocalModels
 from kedit_memory.server.measures import Measures
@@ -17,7 +18,10 @@ from kedit_memory.server.measures import Measures
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What one application is made of; `router` decides, and has no model of its own."""
+    """What one application is made of; `router` decides, and has no model of its own.
+
+    `decisions` is None where none are logged.
+    """
 
     memory: EditMemory
     router: Router
@@ -25,6 +29,7 @@ class Parts:
     access: Access
     audit: Audit
     measures: Measures
+    decisions: DecisionLog | None
 
 
 def parts_of(request: Request) -> Parts:

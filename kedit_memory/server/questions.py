@@ -23,9 +23,7 @@ def answered(here: Here, caller: Reader, asked: Asked) -> Document:
     if name is None or not here.models.has(name):
         known = ", ".join(here.models.names) or "none: name one when the server is started"
         raise Refused(404, f"no model {name!r} on this machine; there is {known}", code="model_not_found")
-    answer = here.models.router(name).query(**asked.given(), namespace=caller.namespace)
-    here.measures.decided(answer)
-    return to_dict(answer)
+    return to_dict(here.models.query(name, caller.namespace, **asked.given()))
 
 
 @routes.post("/explain")

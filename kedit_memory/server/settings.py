@@ -81,6 +81,8 @@ class Settings:
         burst: requests that may come at once, where there is a rate.
         workers: processes that serve.
         log_format: `text`, or `json` with a line for each request.
+        log_decisions: how many of the newest decisions are kept, with their questions; 0 keeps none, and takes away
+            those that were kept.
     """
 
     store: Path
@@ -96,6 +98,7 @@ class Settings:
     burst: int = 60
     workers: int = 1
     log_format: str = "text"
+    log_decisions: int = 0
 
     def __post_init__(self) -> None:
         if self.answer not in _ANSWERS:
@@ -109,6 +112,8 @@ class Settings:
             raise InvalidInputError(f"request_seconds is {self.request_seconds!r}; give a number above 0")
         if self.log_format not in FORMATS:
             raise InvalidInputError(f"no log format {self.log_format!r}; choose one of {', '.join(FORMATS)}")
+        if self.log_decisions < 0:
+            raise InvalidInputError(f"{self.log_decisions} decisions cannot be kept; give how many, or 0 for none")
 
 
 def _at_least_one(value: object) -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kedit_memory.errors import ConflictError
+from kedit_memory.errors import ConflictError, NotFoundError
 from kedit_memory.memory.memory import EditMemory
 from kedit_memory.records import Kind
 
@@ -66,3 +66,34 @@ def test_a_fact_made_an_erasure_keeps_no_statement_of_it(memory: EditMemory) -> 
     erased = memory.update("e1", target=None)
     assert (erased.kind, erased.target, erased.statement) == (Kind.ERASURE, None, ASKED)
     assert memory.search("Ann Berg lives in Oslo.", 1)[0].key == ASKED
+
+
+def test_whoever_keeps_copies_hears_what_was_erased(tmp_path: Path) -> None:
+    with EditMemory.open(tmp_path / "store", encoder="hashing") as memory:
+        assert memory.last_operation == 0
+        old = memory.add("Where does Ann live?", "Oslo", subject="Ann")
+        new = memory.add("Where does Ann live?", "Bergen", subject="Ann")
+        before = memory.last_operation
+        assert memory.erased_since(0) == []
+        erasure = memory.erase("Where does Ann live?", subject="Ann")
+        ((told, answers),) = memory.erased_since(before)
+        assert (told.id, [one.id for one in answers]) == (erasure.id, [old.id, new.id])
+        assert memory.erased_since(memory.last_operation) == []
+        purging = memory.last_operation
+        memory.purge(new.id)
+        assert memory.last_operation > purging
+
+
+def test_an_edit_tells_its_wordings(tmp_path: Path) -> None:
+    with EditMemory.open(tmp_path / "store", encoder="hashing") as memory:
+        edit = memory.add("Who leads Acme?", "Ann Berg", paraphrases=["Acme's boss?"])
+        memory.confirm(edit.id, "Who runs it all?")
+        memory.reject(edit.id, "Who sweeps the yard?")
+        assert [(one.kind.value, one.text) for one in memory.wordings(edit.id)] == [
+            ("prompt", "Who leads Acme?"),
+            ("paraphrase", "Acme's boss?"),
+            ("confirmed", "Who runs it all?"),
+            ("rejected", "Who sweeps the yard?"),
+        ]
+        with pytest.raises(NotFoundError):
+            memory.wordings(edit.id, namespace="other")

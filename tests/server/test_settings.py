@@ -74,6 +74,7 @@ def test_an_upstreams_key_comes_from_a_variable(monkeypatch: pytest.MonkeyPatch)
         {"request_seconds": 0},
         {"request_seconds": "9"},
         {"log_format": "xml"},
+        {"log_decisions": -1},
     ],
 )
 def test_settings_are_checked(tmp_path: Path, given: dict) -> None:
