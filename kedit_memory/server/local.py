@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import threading
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
@@ -101,25 +100,22 @@ class LocalModels:
 async def _as_it_comes(ask: Callable[..., Answer], dialect: Chat, stamp: Stamp) -> AsyncIterator[bytes]:
     """The events of a reply while it is generated; an error that comes too late for a status is an event."""
     loop = asyncio.get_running_loop()
-    pieces: asyncio.Queue[str | Answer | KeditError] = asyncio.Queue()
+    pieces: asyncio.Queue[str | None] = asyncio.Queue()
 
-    def tell(one: str | Answer | KeditError) -> None:
-        loop.call_soon_threadsafe(pieces.put_nowait, one)
+    def tell(piece: str) -> None:
+        loop.call_soon_threadsafe(pieces.put_nowait, piece)
 
-    def work() -> None:
-        try:
-            tell(ask(on_text=tell))
-        except KeditError as error:
-            tell(error)
-
-    threading.Thread(target=work, daemon=True).start()
+    asked = asyncio.ensure_future(asyncio.to_thread(ask, on_text=tell))
+    asked.add_done_callback(lambda _: pieces.put_nowait(None))
     yield dialect.opening(stamp)
-    while isinstance(piece := await pieces.get(), str):
+    while (piece := await pieces.get()) is not None:
         yield dialect.piece(piece, stamp)
-    if isinstance(piece, KeditError):
-        yield f"data: {json.dumps({'error': {'message': str(piece), 'type': 'server_error'}})}\n\n".encode()
+    try:
+        answer = await asked
+    except KeditError as error:
+        yield f"data: {json.dumps({'error': {'message': str(error), 'type': 'server_error'}})}\n\n".encode()
         return
-    for event in dialect.closing(stamp, "length" if piece.cut else "stop"):
+    for event in dialect.closing(stamp, "length" if answer.cut else "stop"):
         yield event
 
 
