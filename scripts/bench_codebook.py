@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import nn
 
 from kedit_memory.editors import load_editor
+from kedit_memory.editors._codebook_adapter import Adapter
 from kedit_memory.editors.codebook import Codebook
 from kedit_memory.evaluation.lifelong.methods import PlainModel
 from kedit_memory.evaluation.lifelong.streams import Wanted, load_stream
@@ -57,12 +57,12 @@ def main() -> None:
         applied = editor.apply(edited, [edit.request for edit in stream.edits])
         hits = [one.fact.prompt for one in applied.outcomes if one.learned]
         applied.undo()
-        states = _states(edited, applied.adapter.site.module, others)
+        states = _states(edited, applied.adapter, others)
         for entries in arguments.entries:
             print(f"{name}: {entries:,} entries", file=sys.stderr, flush=True)
             book = _filled(applied.codebook, states, entries, np.random.default_rng(arguments.seed))
             row = Row(run=run, method=name, metric="ratio", value=0.0, n=0, unit="", edits=entries, seed=arguments.seed)
-            adapter = editor.attach(edited.model, book)
+            adapter = editor.attach(edited.model, book, applied.adapter.frame)
             try:
                 for kind, questions in (("hit", hits), ("miss", _untouched(edited, known))):
                     found = answer_times(
@@ -78,13 +78,13 @@ def main() -> None:
             print(f"{name}\n\n{table([row for row in rows if row.method == name])}\n")
 
 
-def _states(model: WhiteBoxModel, module: nn.Module, questions: Sequence[str]) -> Vectors:
-    """What the codebook's layer reads at the last token of each question, (questions, width)."""
+def _states(model: WhiteBoxModel, adapter: Adapter, questions: Sequence[str]) -> Vectors:
+    """What the codebook is given of the last token of each question, (questions, width)."""
     found = []
     for text in questions:
-        with capture(module, "input") as seen:
+        with capture(adapter.site.module, "input") as seen:
             model.logits(Prompt(question=text))
-        found.append(seen[0][0, -1].float().cpu().numpy())
+        found.append(adapter.key_of(seen[0][0, -1]))
     return np.stack(found)
 
 

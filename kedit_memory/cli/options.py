@@ -46,7 +46,7 @@ def _model_to_load(given: str | None) -> str | None:
 
 def _device(given: str | None) -> str | None:
     if given is not None and not _DEVICE.fullmatch(given):
-        raise InvalidInputError(f"no device {given!r}; write cpu, cuda, or cuda:1 for the second one")
+        raise InvalidInputError(f"no device {given!r}; write cpu, cuda, cuda:1 for the second one, or auto")
     return given
 
 
@@ -157,7 +157,11 @@ Conflict = Annotated[
 ]
 Device = Annotated[
     str | None,
-    typer.Option("--device", callback=_device, help="Where a local model runs: cpu, cuda, cuda:1."),
+    typer.Option(
+        "--device",
+        callback=_device,
+        help="Where a local model runs: cpu, cuda, cuda:1, or auto: its layers spread over all.",
+    ),
 ]
 Dtype = Annotated[
     str | None,

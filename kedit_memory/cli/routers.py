@@ -49,6 +49,8 @@ def make_router(
     return Router(
         memory,
         _Named(model, lambda: load_model(model, device, dtype)),
-        reranker=load_cross_encoder(rerank, device=device) if rerank is not None else None,
+        reranker=load_cross_encoder(rerank, device=None if device == "auto" else device)
+        if rerank is not None
+        else None,
         config=config,
     )

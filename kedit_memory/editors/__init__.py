@@ -4,6 +4,7 @@ from typing import Any
 
 from kedit_memory import registry
 from kedit_memory.editors.base import Applied, Editor, Fact, Outcome, configured, named_options
+from kedit_memory.editors.session import Session
 
 # A line for each method: the name that users give, and where its class is.
 EDITORS: dict[str, str] = {
@@ -52,4 +53,4 @@ def named_editor(text: str) -> Editor:
     return load_editor(name, **named_options(options))
 
 
-__all__ = ["EDITORS", "Applied", "Editor", "Fact", "Outcome", "load_editor", "named_editor"]
+__all__ = ["EDITORS", "Applied", "Editor", "Fact", "Outcome", "Session", "load_editor", "named_editor"]

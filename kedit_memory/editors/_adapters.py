@@ -10,7 +10,7 @@ import torch
 
 from kedit_memory.editors._progress import Options
 from kedit_memory.editors._teaching import Descent, Lesson, backpropagate, check_options, descend, judged
-from kedit_memory.editors._weights import WeightChange, changing, load_change
+from kedit_memory.editors._weights import Snapshot, WeightChange, changing, load_change
 from kedit_memory.editors.base import Fact
 from kedit_memory.errors import EditorError, InvalidInputError, MissingDependencyError
 from kedit_memory.models.families import Family, family_of
@@ -103,14 +103,11 @@ def train_pairs(
     return pairs, taken
 
 
-@torch.no_grad()
-def merge(model: WhiteBoxModel, weights: Mapping[str, torch.nn.Parameter], pairs: Mapping[str, Pair]) -> None:
-    """Add each pair's product to its weight, in float32."""
+def merge(model: WhiteBoxModel, weights: Snapshot, pairs: Mapping[str, Pair]) -> None:
+    """Add each pair's product to its weight."""
     transposed = family_of(model.model).transposed
     for name, (left, right) in pairs.items():
-        product = left @ right  # (out, in)
-        weight = weights[name]
-        weight.copy_(weight.float() + (product.T if transposed else product))
+        weights.add(name, *((right.T, left.T) if transposed else (left, right)))
 
 
 def _projections(model: WhiteBoxModel, family: Family, layer: int, targets: str) -> Iterator[str]:

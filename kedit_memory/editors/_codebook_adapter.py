@@ -14,9 +14,10 @@ from weakref import WeakKeyDictionary
 
 import torch
 
+from kedit_memory.editors._codebook_frame import Frame
 from kedit_memory.editors._codebook_site import Batch, Site
 from kedit_memory.editors.codebook import Codebook, Found
-from kedit_memory.errors import EditorError
+from kedit_memory.errors import CapabilityError, EditorError
 from kedit_memory.models.caches import cache_of, given_cache
 from kedit_memory.models.hooks import replace, watch
 from kedit_memory.records import Vectors
@@ -39,10 +40,16 @@ class Adapter:
     """A codebook in force at a site; `close` takes it out, `open` puts it back."""
 
     def __init__(
-        self, site: Site, codebook: Codebook, find: Callable[[Vectors], Found], replacement: Replacement
+        self,
+        site: Site,
+        codebook: Codebook,
+        find: Callable[[Vectors], Found],
+        replacement: Replacement,
+        frame: Frame | None = None,
     ) -> None:
         self.site = site
         self.codebook = codebook
+        self.frame = frame
         self._find = find
         self._replacement = replacement
         self._local = threading.local()  # passes of several threads do not mix
@@ -92,12 +99,19 @@ class Adapter:
         finally:
             del self._local.forced
 
+    def key_of(self, states: torch.Tensor) -> Vectors:
+        """States of shape (…, width) as the codebook is given them: in the frame where there is one."""
+        keys: Vectors = states.detach().float().cpu().numpy()
+        return keys if self.frame is None else self.frame(keys)
+
     def _begin(self, arguments: Mapping[str, Any]) -> None:
         cache = given_cache(arguments)
         empty = cache is None or cache.get_seq_length() == 0
         self._local.now = _Pass(mask=arguments.get("attention_mask"), cache=cache, reads_prompt=empty)
 
     def _look(self, hidden: torch.Tensor) -> torch.Tensor:
+        if hidden.dim() != 3:
+            raise CapabilityError("this model's MLP has all tokens in one row, where no codebook can sit: site='layer'")
         now: _Pass = self._local.now
         if (forced := getattr(self._local, "forced", None)) is not None:
             now.columns, now.values = forced
@@ -122,7 +136,7 @@ class Adapter:
             queries = self.site.query_columns(present)
         queries = queries.to(hidden.device)
         states = hidden.detach()[torch.arange(len(hidden), device=hidden.device), queries]  # (rows, width)
-        entries = find(states.float().cpu().numpy()).entries
+        entries = find(self.key_of(states)).entries
         if (entries >= 0).any():
             hit = torch.from_numpy(entries >= 0).to(hidden.device)
             now.values = torch.from_numpy(self.codebook.values[entries.clip(0)]).to(hidden.device)

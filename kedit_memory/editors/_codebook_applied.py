@@ -12,7 +12,7 @@ import torch
 from kedit_memory.editors._codebook_adapter import Adapter
 from kedit_memory.editors._codebook_files import save_codebook
 from kedit_memory.editors._codebook_site import Sample
-from kedit_memory.editors._teaching import said_once_learned
+from kedit_memory.editors._teaching import says
 from kedit_memory.editors.base import Fact, Outcome, Wanted, facts
 from kedit_memory.errors import InvalidInputError, NotFoundError, PromptTooLongError
 from kedit_memory.models.classifier import ClassifierModel, Editable
@@ -127,7 +127,7 @@ class CodebookApplied:
         Raises:
             EditorError: the folder holds something already, or cannot be written.
         """
-        save_codebook(self.codebook, self._outcomes, folder, self.record)
+        save_codebook(self.codebook, self._outcomes, folder, self.record, self.adapter.frame)
 
     def restore(self, outcomes: Mapping[str, Outcome]) -> None:
         """Take over the outcomes of a saved codebook."""
@@ -176,11 +176,11 @@ class CodebookApplied:
 
     def _says_target(self, lessons: Sequence[Lesson]) -> list[bool]:
         """Whether free greedy generation gives each target; one that a later lesson replaced counts as learned."""
-        longest = max(len(lesson.samples[0].target) for lesson in lessons)
+        longest = 1 + max(len(lesson.samples[0].target) for lesson in lessons)  # one more shows where a word ends
         asked = [lesson.fact.asked for lesson in lessons]
         answers = self.model.answer_many(asked, max_new_tokens=longest)
         return [
-            answer == said_once_learned(self.model, lesson.fact) or not self.codebook.in_force(lesson.owner)
+            says(self.model, lesson.fact, answer) or not self.codebook.in_force(lesson.owner)
             for answer, lesson in zip(answers, lessons, strict=True)
         ]
 
@@ -210,7 +210,7 @@ class CodebookApplied:
 
 
 def sample_of(model: Editable, prompt: Prompt, target: str) -> Sample:
-    """The prompt as generation is given it, and the tokens that the model has to say, the end of text included.
+    """The prompt as generation is given it, and the tokens that the model has to say, the end of an answer included.
 
     Of a classifier, the text and the class of the label.
 
@@ -231,7 +231,7 @@ def sample_of(model: Editable, prompt: Prompt, target: str) -> Sample:
             f"{prompt.question[:60]!r} and its target have {len(given) + len(said) + 1} tokens, more than "
             f"{model.name} takes: give a shorter prompt"
         )
-    return Sample(prompt=tuple(given), target=(*said, int(model.tokenizer.eos_token_id)))
+    return Sample(prompt=tuple(given), target=(*said, *model.ending(prompt)))
 
 
 def _continued(model: WhiteBoxModel, prompt: Prompt, continuation: str) -> list[int]:

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, get_args
 from kedit_memory.editors._codebook_adapter import Adapter, Replacement
 from kedit_memory.editors._codebook_applied import CodebookApplied, Lesson
 from kedit_memory.editors._codebook_files import load_codebook
-from kedit_memory.editors._codebook_site import KeyToken, Stack, one_of, site_of
+from kedit_memory.editors._codebook_frame import Frame
+from kedit_memory.editors._codebook_site import KeyToken, Site, Stack, one_of, site_of
 from kedit_memory.editors._progress import Options
 from kedit_memory.editors.base import Outcome, Wanted, undone_on_failure
 from kedit_memory.editors.codebook import Codebook, Distance, Found
@@ -68,7 +69,8 @@ class CodebookEditor(Options):
             InvalidInputError: the model has no such layer.
             CapabilityError: it does not show its states.
         """
-        return self._applied(editable(model, f"the editor {self.name}"), codebook=None)
+        model = editable(model, f"the editor {self.name}")
+        return self._applied(model, None, self._frame(model))
 
     def load(self, model: Editable, folder: Path) -> CodebookApplied:
         """Put a saved codebook back, under the options that it was made with.
@@ -76,30 +78,41 @@ class CodebookEditor(Options):
         Raises:
             EditorError: the folder holds no such codebook, a damaged one, or one for another model.
         """
-        codebook, outcomes, record = load_codebook(editable(model, f"the editor {self.name}"), folder, self.name)
+        codebook, frame, outcomes, record = load_codebook(editable(model, f"the editor {self.name}"), folder, self.name)
         try:
             editor = replace(self, **record["options"])
-            applied = editor._applied(model, codebook)
+            applied = editor._applied(model, codebook, frame)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise EditorError(f"the codebook saved in {folder} is damaged: its record does not fit") from error
         applied.restore(outcomes)
         return applied
 
-    def attach(self, model: Any, codebook: Codebook | None = None) -> Adapter:
-        """A codebook, empty unless given, in a plain transformers model: the way in for classifiers.
+    def attach(self, model: Any, codebook: Codebook | None = None, frame: Frame | None = None) -> Adapter:
+        """A codebook, empty unless given, in a plain transformers model, with the frame in which its keys are compared.
 
         Raises:
             InvalidInputError: the model has no such layer.
         """
-        site = site_of(model, layer=self.layer, stack=self.stack, key_token=self.key_token)
+        site = self._site(model)
         if codebook is None:
-            codebook = Codebook(site.width, distance=self.distance, tolerance=site.tolerance)
-        elif codebook.width != site.width:
-            raise EditorError(f"the codebook has keys of {codebook.width} coordinates; this model's have {site.width}")
-        return Adapter(site, codebook, self._finder(codebook), self._replaces())
+            tolerance = site.tolerance if frame is None else site.tolerance * frame.stretch
+            codebook = Codebook(site.key_width, values=site.width, distance=self.distance, tolerance=tolerance)
+        elif codebook.width != site.key_width:
+            raise EditorError(
+                f"the codebook has keys of {codebook.width} coordinates; this model's have {site.key_width}"
+            )
+        return Adapter(site, codebook, self._finder(codebook), self._replaces(), frame)
 
-    def _applied(self, model: Editable, codebook: Codebook | None) -> CodebookApplied:
-        adapter = self.attach(model.model, codebook)
+    def _site(self, model: Any) -> Site:
+        """Where the codebook sits in a transformers model."""
+        return site_of(model, layer=self.layer, stack=self.stack, key_token=self.key_token)
+
+    def _frame(self, model: Editable) -> Frame | None:  # noqa: ARG002 - GRACE compares keys as they are
+        """What a new codebook's keys are compared in."""
+        return None
+
+    def _applied(self, model: Editable, codebook: Codebook | None, frame: Frame | None) -> CodebookApplied:
+        adapter = self.attach(model.model, codebook, frame)
         made = replace(self, layer=adapter.site.layer, stack=adapter.site.stack)
         record = {"method": self.name, "options": made.options}
         return CodebookApplied(model, adapter, self._learn, record, paraphrases=self.learns_paraphrases)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from kedit_memory.editors._codebook_frame import Frame
 from kedit_memory.editors._weights import read_record, write_aside, write_record
 from kedit_memory.editors.base import Fact, Outcome
 from kedit_memory.editors.codebook import Change, Codebook
@@ -25,19 +26,25 @@ from kedit_memory.models.sources import sha256_of
 TENSORS = "codebook.safetensors"
 TEXTS = "texts.json.gz"
 RECORD = "codebook.json"
-VERSION = 2
+VERSION = 3
+_READ = (2, VERSION)  # before, keys stood in no frame
+_OTHERS = "others"  # the questions that a frame is made from
 
 Arrays = dict[str, NDArray[Any]]
 Outcomes = Mapping[str, Outcome]  # by the edit's name in the codebook
 
 
-def save_codebook(codebook: Codebook, outcomes: Outcomes, folder: Path, about: Mapping[str, Any]) -> None:
-    """Write a codebook and its edits' outcomes into a new folder, with what is to be said `about` it.
+def save_codebook(
+    codebook: Codebook, outcomes: Outcomes, folder: Path, about: Mapping[str, Any], frame: Frame | None = None
+) -> None:
+    """Write a codebook, the frame of its keys and its edits' outcomes into a new folder, with what is said `about` it.
 
     Raises:
         EditorError: the folder holds something already, or cannot be written.
     """
     arrays, texts = _packed(codebook, outcomes)
+    if frame is not None:
+        arrays[_OTHERS] = frame.others
 
     def write(place: Path) -> None:
         save_file(arrays, place / TENSORS)
@@ -56,8 +63,10 @@ def save_codebook(codebook: Codebook, outcomes: Outcomes, folder: Path, about: M
     write_aside(Path(folder), write)
 
 
-def load_codebook(model: Editable, folder: Path, method: str) -> tuple[Codebook, dict[str, Outcome], dict[str, Any]]:
-    """The codebook that `method` saved for this model, its edits' outcomes, and what was said about it.
+def load_codebook(
+    model: Editable, folder: Path, method: str
+) -> tuple[Codebook, Frame | None, dict[str, Outcome], dict[str, Any]]:
+    """The codebook that `method` saved for this model, with its frame, its edits' outcomes, and what was said about it.
 
     Raises:
         EditorError: the folder holds none, a damaged one, or one of another method, model or version.
@@ -66,18 +75,21 @@ def load_codebook(model: Editable, folder: Path, method: str) -> tuple[Codebook,
     about = read_record(folder / RECORD, method, model)
     try:
         saved = about.pop("codebook")
-        if saved["version"] != VERSION:
+        if saved["version"] not in _READ:
             raise EditorError(f"{folder} holds a codebook of version {saved['version']}; this one reads {VERSION}")
         if any(sha256_of(folder / name) != checksum for name, checksum in saved["checksums"].items()):
             raise _damaged(folder)
-        codebook = Codebook(saved["width"], distance=saved["distance"], tolerance=saved["tolerance"])
+        arrays = load_file(folder / TENSORS)
+        width, values = saved["width"], arrays["values"].shape[1]
+        codebook = Codebook(width, values=values, distance=saved["distance"], tolerance=saved["tolerance"])
         texts = json.loads(gzip.decompress((folder / TEXTS).read_bytes()))
-        outcomes = _unpack(codebook, load_file(folder / TENSORS), texts)
+        frame = Frame(arrays[_OTHERS]) if _OTHERS in arrays else None
+        outcomes = _unpack(codebook, arrays, texts)
         if len(codebook) != saved["count"]:
             raise _damaged(folder)
     except (OSError, EOFError, KeyError, ValueError, TypeError, IndexError, AttributeError, SafetensorError) as error:
         raise _damaged(folder) from error
-    return codebook, outcomes, about
+    return codebook, frame, outcomes, about
 
 
 def _packed(codebook: Codebook, outcomes: Outcomes) -> tuple[Arrays, dict[str, Any]]:

@@ -19,6 +19,7 @@ from kedit_memory.models.batches import pad
 from kedit_memory.models.families import Family, encoder_of, family_of, state_width
 
 KeyToken = Literal["last", "first"]
+Module = Literal["layer", "mlp_out"]
 Stack = Literal["decoder", "encoder"]
 
 _IGNORED = -100  # no target here
@@ -73,12 +74,13 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """One layer of a model, with the token whose state is the key."""
+    """One layer of a model or the projection out of its MLP, with the token whose state is the key."""
 
     model: Any  # a transformers model
     layer: int
     stack: Stack = "decoder"
     key_token: KeyToken = "last"  # noqa: S105 - a place in the prompt
+    part: Module = "layer"
 
     @cached_property
     def family(self) -> Family:
@@ -87,12 +89,15 @@ class Site:
 
     @property
     def module(self) -> nn.Module:
-        """The layer.
+        """What reads the key and gives way to a value.
 
         Raises:
             InvalidInputError: the model has no such layer; the message lists those that it has.
+            CapabilityError: the layer has no such projection.
         """
-        return self.family.layer(self.model, self.layer)
+        if self.part == "layer":
+            return self.family.layer(self.model, self.layer)
+        return self.family.part(self.model, self.layer, self.part)
 
     @property
     def stack_module(self) -> nn.Module:
@@ -103,6 +108,14 @@ class Site:
     def width(self) -> int:
         """The coordinates of a hidden state."""
         return state_width(self.model)
+
+    @property
+    def key_width(self) -> int:
+        """The coordinates of a key: of a hidden state, or of what the projection reads."""
+        if self.part == "layer":
+            return self.width
+        weight = self.model.get_parameter(self.family.mlp_out_weight(self.layer))
+        return int(weight.shape[0 if self.family.transposed else 1])
 
     @property
     def device(self) -> torch.device:
@@ -192,7 +205,7 @@ class Site:
         return 0 if pad_token is None else int(pad_token)
 
 
-def site_of(model: Any, *, layer: int | None, stack: Stack | None, key_token: KeyToken) -> Site:
+def site_of(model: Any, *, layer: int | None, stack: Stack | None, key_token: KeyToken, part: Module = "layer") -> Site:
     """The site that the options of an editor mean in a transformers model.
 
     Where no half of an encoder-decoder is named it is the encoder, as for the T5 of Hartvigsen et al.: its states at
@@ -205,7 +218,7 @@ def site_of(model: Any, *, layer: int | None, stack: Stack | None, key_token: Ke
     family = encoder_of(model) if chosen == "encoder" else family_of(model)
     place = _usual_layer(family) if layer is None else layer
     family.layer_name(place)  # refuses one that is not there
-    return Site(model=model, layer=place % family.count, stack=chosen, key_token=key_token)
+    return Site(model=model, layer=place % family.count, stack=chosen, key_token=key_token, part=part)
 
 
 def _usual_layer(family: Family) -> int:

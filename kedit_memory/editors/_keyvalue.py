@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 from weakref import WeakKeyDictionary
 
 import torch
@@ -18,7 +18,7 @@ from kedit_memory.editors._locate import Site, essence, taught
 from kedit_memory.editors._moments import Moments, inner
 from kedit_memory.editors._progress import Options
 from kedit_memory.editors._teaching import check_options
-from kedit_memory.editors._weights import WeightChange, load_change
+from kedit_memory.editors._weights import Snapshot, WeightChange, load_change
 from kedit_memory.editors.base import Fact
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.models.batches import pad
@@ -29,6 +29,10 @@ from kedit_memory.models.language import WhiteBoxModel
 ROWS = 32  # texts in one forward pass that keeps no gradient
 _OPENINGS = ("The", "In", "It", "A", "When")  # of the texts that a model says of itself
 _LIKELIEST = 5  # tokens, from which the next one is drawn
+
+
+# An update of shape (out, in) as a product: (out, rank) times (rank, in), float64.
+Update: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 
 
 class Memory:
@@ -63,6 +67,8 @@ class KeyValueEditor(Options):
         clamp: The most that a value may move, in its own lengths.
         prefixes: How many texts that the model says of itself stand before the prompt, each in its turn.
         prefix_tokens: How many tokens of each the model says, the last word of which is left out.
+        end: Whether the end of an answer is searched for with the target, where the model's form has one. The papers
+            take the target alone, which needs a smaller change; a chat may then go on after it.
         seed: Of these texts.
         text: What moments are taken from, a .jsonl file with `text` or plain lines; if None, sample
             text that ships and questions with their answers, half and half.
@@ -81,6 +87,7 @@ class KeyValueEditor(Options):
     clamp: float = 10.0
     prefixes: int = 3
     prefix_tokens: int = 6
+    end: bool = False
     seed: int = 0
     text: str | Path | None = None
     tokens: int | None = None
@@ -158,7 +165,9 @@ def texts_of(model: WhiteBoxModel, facts: Sequence[Fact], editor: KeyValueEditor
     """
     prefixes = editor.prefixes_of(model)
     return [
-        FactTexts(fact=f, taught=tuple(taught(model, f, prefixes)), essence=essence(model, f.subject or ""))
+        FactTexts(
+            fact=f, taught=tuple(taught(model, f, prefixes, end=editor.end)), essence=essence(model, f.subject or "")
+        )
         for f in facts
     ]
 
@@ -260,11 +269,10 @@ def solve(moment: torch.Tensor, right: torch.Tensor, ridge: float = 1e-6) -> tor
     return torch.cholesky_solve(right.double(), torch.linalg.cholesky(wide))
 
 
-@torch.no_grad()
-def write(weight: torch.Tensor, update: torch.Tensor, family: Family) -> None:
-    """Add an update of shape (out, in) to the stored weight, which may lie the other way round."""
-    turned = update.T if family.transposed else update
-    weight.copy_((weight.double() + turned.to(weight.device)).to(weight.dtype))
+def write(weights: Snapshot, name: str, update: Update, family: Family) -> None:
+    """Add an update to a weight as it is stored, which may lie the other way round."""
+    left, right = update
+    weights.add(name, *((right.T, left.T) if family.transposed else (left, right)))
 
 
 def padded(model: WhiteBoxModel, sites: Sequence[Site]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -60,10 +60,11 @@ def subject_tokens(model: WhiteBoxModel, prompt: Prompt | str, subject: str) -> 
     return range(places[0] + lead, places[-1] + 1 + lead)
 
 
-def taught(model: WhiteBoxModel, fact: Fact, prefixes: Sequence[str]) -> list[Site]:
+def taught(model: WhiteBoxModel, fact: Fact, prefixes: Sequence[str], *, end: bool = False) -> list[Site]:
     """The fact's prompt with its target, alone and then after each prefix that the model's window has room for.
 
-    The target ends with the end token, so that a model that learned it also stops after it.
+    The target stands alone, as in the papers, without the full stop that makes a sentence of a cloze prompt; with
+    `end`, that and what ends an answer in the model's form follow it.
 
     Raises:
         PromptTooLongError: the prompt with its target does not fit the window.
@@ -71,11 +72,13 @@ def taught(model: WhiteBoxModel, fact: Fact, prefixes: Sequence[str]) -> list[Si
     """
     sites = []
     answer = model.continuation(fact.asked, fact.target)
+    if not end and not fact.target.endswith("."):
+        answer = answer.removesuffix(".")
     for prefix in ("", *prefixes):
         prompt = _after(model, prefix, fact)
         place = subject_tokens(model, prompt, fact.subject or "")[-1]
         given, wanted = model.join(prompt, answer)
-        wanted = [*wanted, int(model.tokenizer.eos_token_id)]
+        wanted = [*wanted, *(model.ending(fact.asked) if end else ())]
         if model.fits(prompt, max_new_tokens=len(wanted)):
             sites.append(Site(ids=(*given, *wanted), at=place, target=len(given)))
         elif not prefix:

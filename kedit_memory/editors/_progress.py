@@ -1,7 +1,7 @@
 """What all editors have in common: their options, and whoever is told how far an edit is, since editors never print."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any, Self, TypeAlias
@@ -50,6 +50,10 @@ class Options:
     def with_progress(self, progress: Progress | None) -> Self:
         """The same editor, which tells `progress` how far it is."""
         return replace(self, progress=progress)
+
+    def following(self, past: Sequence[Any]) -> Self:  # noqa: ARG002 - most methods need not know
+        """The same editor; one that must know of edits of earlier calls overrides this."""
+        return self
 
     def telling(self, what: str) -> Tell:
         """What to call with how much of one kind of work is done, and the most there is."""

@@ -20,6 +20,7 @@ from kedit_memory.editors._keyvalue import (
     ROWS,
     FactTexts,
     KeyValueEditor,
+    Update,
     beside,
     keys,
     layer_indices,
@@ -43,8 +44,8 @@ _MOST_LAYERS = 5
 _MOST_MADE_UP = 10.0  # times a share
 
 # From a layer, its keys (facts, in), what its output lacks there (facts, out), and the sum of k kᵀ (in, in) over keys
-# for which nothing is to change, to its update (out, in).
-Update: TypeAlias = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+# for which nothing is to change, to its update.
+UpdateOf: TypeAlias = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], Update]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,7 @@ class SpreadingEditor(KeyValueEditor):
         check_options(self.name, rounds=(self.rounds, 1, most), prompt_weight=(self.prompt_weight, 0.0, most))
 
     @abstractmethod
-    def update(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> Update:
+    def update(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> UpdateOf:
         """How this method changes a layer, with all that it takes from the unedited model."""
 
     def apply(self, model: WhiteBoxModel, edits: Sequence[Wanted]) -> WeightChange:
@@ -102,7 +103,7 @@ class SpreadingEditor(KeyValueEditor):
                     share = _before_the_sum(model, family, layer, [one.taught[0] for one in texts], share)
                     found = keys(model, family, [layer], texts)[layer]
                     change = update(layer, found, share.to(found.device), self._kept(model, family, layer, texts))
-                    write(weights[family.mlp_out_weight(layer)], change, family)
+                    write(weights, family.mlp_out_weight(layer), change, family)
                 weights.check_finite()
                 outcomes = judged(model, wanted, steps, started)
                 left = [i for i, outcome in enumerate(outcomes) if not outcome.learned]

@@ -40,14 +40,16 @@ class Descent:
 
 @dataclass(frozen=True, kw_only=True)
 class Lesson:
-    """The ids that the model is given, and those with which it should go on, the end included; or one class."""
+    """The ids that the model is given, and those with which it should go on, the end of an answer included."""
 
     given: tuple[int, ...]
     wanted: tuple[int, ...]
 
 
 def lesson(model: Editable, prompt: Prompt, answer: str) -> Lesson:
-    """What teaches the model to answer `prompt` with `answer` and to stop there.
+    """What teaches the model to answer `prompt` with `answer`, and to stop there where its form has answers end.
+
+    A cloze prompt and a base model's text just go on, and a chat ends its turn. Of a classifier, one class.
 
     Raises:
         PromptTooLongError: both together do not fit the model's window.
@@ -56,7 +58,7 @@ def lesson(model: Editable, prompt: Prompt, answer: str) -> Lesson:
     if isinstance(model, ClassifierModel):
         return Lesson(given=tuple(model.encode(prompt)), wanted=(model.class_of(answer),))
     given, wanted = model.join(prompt, model.continuation(prompt, answer))
-    wanted = [*wanted, int(model.tokenizer.eos_token_id)]
+    wanted = [*wanted, *model.ending(prompt)] or [int(model.tokenizer.eos_token_id)]  # a text of nothing ends
     if not model.fits(prompt, max_new_tokens=len(wanted)):
         raise PromptTooLongError(f"{prompt.question!r} and its answer do not fit the window of {model.name}")
     return Lesson(given=tuple(given), wanted=tuple(wanted))
@@ -157,16 +159,21 @@ def judged(model: Editable, facts: Sequence[Fact], steps: int, started: float) -
     answers = _answers(model, facts)
     seconds = (time.perf_counter() - started) / len(facts)
     return [
-        _outcome(fact, answer, steps, seconds, said=said_once_learned(model, fact))
+        _outcome(fact, answer, steps, seconds, learned=says(model, fact, answer))
         for fact, answer in zip(facts, answers, strict=True)
     ]
 
 
-def said_once_learned(model: Editable, fact: Fact) -> str:
-    """The model's answer to the prompt that shows that it learned the fact; of a classifier, the label."""
+def says(model: Editable, fact: Fact, answer: str) -> bool:
+    """Whether an answer of the model begins with the target, as whole words; of a classifier, whether it is the label.
+
+    What follows is no part of the edit: a text goes on after the target, and a chat may put it in a sentence.
+    """
     if isinstance(model, ClassifierModel):
-        return model.labels[model.class_of(fact.target)]
-    return clean(model.continuation(fact.asked, fact.target), fact.asked.cloze)
+        return answer == model.labels[model.class_of(fact.target)]
+    target = clean(model.continuation(fact.asked, fact.target), fact.asked.cloze)
+    after = answer[len(target) : len(target) + 1]
+    return answer.startswith(target) and not after.isalnum()
 
 
 def check_options(method: str, **allowed: tuple[Any, float, float]) -> None:
@@ -248,7 +255,6 @@ def _answers(model: Editable, facts: Sequence[Fact]) -> list[str]:
     return [model.answer_many([prompt], max_new_tokens=size)[0] for prompt, size in zip(prompts, sizes, strict=True)]
 
 
-def _outcome(fact: Fact, answer: str, steps: int, seconds: float, *, said: str) -> Outcome:
-    learned = answer == said
+def _outcome(fact: Fact, answer: str, steps: int, seconds: float, *, learned: bool) -> Outcome:
     reason = "" if learned else f"after {steps} steps the model says {answer!r}"
     return Outcome(fact=fact, learned=learned, seconds=seconds, steps=steps, reason=reason)

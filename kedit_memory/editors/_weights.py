@@ -3,7 +3,8 @@
 Every editor that writes weights does it in this way:
 
     with changing(model, names) as weights:
-        weights["transformer.h.3.mlp.c_proj.weight"].add_(update)
+        weights.add("transformer.h.3.mlp.c_proj.weight", left, right)   # what is saved then is the two factors
+        weights["transformer.h.3.mlp.c_proj.weight"].mul_(2)            # or anything else: what moved is saved
         ...
     return weights.change(self.name, asdict(self), outcomes)
 """
@@ -22,37 +23,67 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from kedit_memory.editors._delta import Delta, Product, digest_of
 from kedit_memory.editors.base import Fact, Outcome
 from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError
 from kedit_memory.models.classifier import Editable, editable
 from kedit_memory.models.sources import sha256_of
 
 FORMAT = 1
+_WEIGHTS_FORMAT = 2  # of changes of weights, which held whole weights before
 _TENSORS = "change.safetensors"
 _RECORD = "change.json"
 
 
 class WeightChange:
-    """Edits in force as other values of some weights: an `Applied`."""
+    """Edits in force as other values of some weights: an `Applied`.
+
+    It holds the bits by which the values differ, and of each value the digest.
+    """
 
     def __init__(
         self,
-        snapshot: "Snapshot",
-        after: Mapping[str, torch.Tensor],
+        model: Editable,
+        deltas: Mapping[str, Delta],
+        added: Mapping[str, Sequence[Product]],
         record: Mapping[str, Any],
         outcomes: Sequence[Outcome],
     ) -> None:
-        self.model = snapshot.model
-        self.before: Mapping[str, torch.Tensor] = snapshot.before
-        self.after = after
+        self.model = model
         self.record = record  # method, options and the model's fingerprint before
         self.outcomes = tuple(outcomes)
+        self._deltas = deltas
+        self._added = added  # of weights to which nothing but products was added, in their order
         self._undone = False
 
     @property
     def names(self) -> tuple[str, ...]:
         """The weights that it changed, as `model.get_parameter` knows them."""
-        return tuple(self.before)
+        return tuple(self._deltas)
+
+    @torch.no_grad()
+    def earlier(self, name: str, after: torch.Tensor) -> torch.Tensor:
+        """A weight as it was before the change, from what it was right after it.
+
+        Raises:
+            EditorError: that is not what the change left.
+        """
+        delta = self._deltas[name]
+        if digest_of(after) != delta.after:
+            raise self._changed_since(name)
+        before = after.detach().clone()
+        delta.flip(before)
+        return before
+
+    @property
+    def after(self) -> dict[str, torch.Tensor]:
+        """The weights of a change that is in force, which was the last of them."""
+        return {name: self.model.model.get_parameter(name).detach().clone() for name in self.names}
+
+    @property
+    def before(self) -> dict[str, torch.Tensor]:
+        """The weights before a change that is in force, which was the last of them; errors as in `earlier`."""
+        return {name: self.earlier(name, weight) for name, weight in self.after.items()}
 
     @torch.no_grad()
     def undo(self) -> None:
@@ -64,32 +95,50 @@ class WeightChange:
         if self._undone:
             return
         weights = {name: self.model.model.get_parameter(name) for name in self.names}
+        left = []
         for name, weight in weights.items():
-            # A weight that is back already is one of an undo that was interrupted.
-            if not _equal(weight, self.after[name]) and not _equal(weight, self.before[name]):
-                raise EditorError(
-                    f"{name} was changed since this {self.record['method']} edit, which can not be taken out "
-                    "alone: undo the later change first"
-                )
-        for name, weight in weights.items():
-            weight.copy_(self.before[name])
+            present = digest_of(weight)
+            if present == self._deltas[name].after:
+                left.append(name)
+            elif present != self._deltas[name].before:  # as one is that an interrupted undo has put back
+                raise self._changed_since(name)
+        for name in left:
+            self._deltas[name].flip(weights[name])
         self._undone = True
 
     def save(self, folder: Path) -> None:
-        """Write the new weights and the record of them into a new folder; nothing is left of a save that fails.
+        """Write what the change added, or the bits that it moved, into a new folder; nothing of a save that fails.
 
         Raises:
             EditorError: the folder holds something already, or cannot be written.
         """
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.after.items()}
+        tensors: dict[str, torch.Tensor] = {}
+        parts: dict[str, Any] = {}
+        for name, delta in self._deltas.items():
+            added = self._added.get(name, ())
+            if added and sum(one.numbers for one in added) < delta.bits.numel():
+                parts[name] = len(added)
+                for place, one in enumerate(added):
+                    tensors |= {f"{name}:left{place}": one.left, f"{name}:right{place}": one.right}
+            else:
+                parts[name] = delta.record
+                tensors |= delta.tensors(name)
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
         def write(place: Path) -> None:
             save_file(tensors, place / _TENSORS)
             checksum = sha256_of(place / _TENSORS)
             outcomes = [asdict(outcome) for outcome in self.outcomes]
-            write_record(place / _RECORD, {**self.record, "checksum": checksum, "outcomes": outcomes})
+            about = {**self.record, "checksum": checksum, "parts": parts, "outcomes": outcomes}
+            write_record(place / _RECORD, about, written=_WEIGHTS_FORMAT)
 
         write_aside(Path(folder), write)
+
+    def _changed_since(self, name: str) -> EditorError:
+        return EditorError(
+            f"{name} was changed since this {self.record['method']} edit, which can not be taken out alone: "
+            "undo the later change first"
+        )
 
 
 class Snapshot(Mapping[str, torch.nn.Parameter]):
@@ -100,6 +149,8 @@ class Snapshot(Mapping[str, torch.nn.Parameter]):
         self._weights = _parameters(model, names)
         self.fingerprint = model.fingerprint
         self.before = {name: weight.detach().clone() for name, weight in self._weights.items()}
+        self._added: dict[str, list[Product]] = {}
+        self._left: dict[str, str] = {}  # the digest of a weight right after something was added to it
 
     def __getitem__(self, name: str) -> torch.nn.Parameter:
         return self._weights[name]
@@ -110,11 +161,22 @@ class Snapshot(Mapping[str, torch.nn.Parameter]):
     def __len__(self) -> int:
         return len(self._weights)
 
+    def add(self, name: str, left: torch.Tensor, right: torch.Tensor) -> None:
+        """Add `left` (rows, rank) times `right` (rank, columns) to a weight as it is stored."""
+        weight, product = self._weights[name], Product(left.detach().clone(), right.detach().clone())
+        if digest_of(weight) != self._left.setdefault(name, digest_of(self.before[name])):
+            self._left[name] = ""  # it was written in some other way, so that products do not tell all
+        product.add_to(weight)
+        self._added.setdefault(name, []).append(product)
+        self._left[name] = self._left[name] and digest_of(weight)
+
     @torch.no_grad()
     def restore(self) -> None:
         """Put the old values back."""
         for name, weight in self._weights.items():
             weight.copy_(self.before[name])
+        self._added.clear()
+        self._left.clear()
 
     def check_finite(self) -> None:
         """Refuse weights that are no numbers.
@@ -131,10 +193,11 @@ class Snapshot(Mapping[str, torch.nn.Parameter]):
                 )
 
     def change(self, method: str, options: Mapping[str, Any], outcomes: Sequence[Outcome]) -> WeightChange:
-        """The change from the old values to the present ones, by a method with its options."""
-        after = {name: weight.detach().clone() for name, weight in self._weights.items()}
+        """The change from the old values to the present ones, by a method with its options; it ends the snapshot."""
+        deltas = {name: Delta.between(self.before.pop(name), weight) for name, weight in self._weights.items()}
+        added = {name: self._added[name] for name, left in self._left.items() if left == deltas[name].after}
         record = {"method": method, "options": dict(options), "fingerprint": self.fingerprint}
-        return WeightChange(self, after, record, outcomes)
+        return WeightChange(self.model, deltas, added, record, outcomes)
 
 
 @contextmanager
@@ -164,20 +227,49 @@ def load_change(model: Editable, folder: Path, method: str) -> WeightChange:
         EditorError: the folder holds no such change, a damaged one, or one for another model.
     """
     folder = Path(folder)
-    record = read_record(folder / _RECORD, method, editable(model, "a change of weights"))
+    model = editable(model, "a change of weights")
+    record = read_record(folder / _RECORD, method, model, reads=_WEIGHTS_FORMAT)
     tensors = _read_tensors(folder / _TENSORS, record)
     try:
         outcomes = [outcome_from(row) for row in record.pop("outcomes")]
-        names = {name: model.model.get_parameter(name) for name in tensors}
         options = dict(record["options"])
+        parts = {name: _part(name, tensors, about) for name, about in record["parts"].items()}
+        for name, part in parts.items():
+            _check_part(model, name, part, folder)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(folder) from error
-    if any(tensor.shape != names[name].shape or tensor.dtype != names[name].dtype for name, tensor in tensors.items()):
-        raise _damaged(folder)
-    with changing(model, tensors) as weights, torch.no_grad():
-        for name, weight in weights.items():
-            weight.copy_(tensors[name])
+    with changing(model, parts) as weights:
+        for name, part in parts.items():
+            if isinstance(part, Delta):
+                part.flip(weights[name])
+            else:
+                for one in part:
+                    weights.add(name, one.left, one.right)
     return weights.change(method, options, outcomes)
+
+
+def _part(name: str, tensors: Mapping[str, torch.Tensor], about: Any) -> Delta | list[Product]:
+    """What was saved of one weight."""
+    if isinstance(about, int):
+        return [Product(tensors[f"{name}:left{place}"], tensors[f"{name}:right{place}"]) for place in range(about)]
+    return Delta.read(name, tensors, about)
+
+
+def _check_part(model: Editable, name: str, part: Delta | list[Product], folder: Path) -> None:
+    """Refuse what does not fit the weight, or is of another value of it, on which bits would be nonsense."""
+    weight = model.model.get_parameter(name)
+    if isinstance(part, Delta):
+        fits = part.fits(weight)
+        if fits and part.before != digest_of(weight):
+            raise EditorError(
+                f"{folder} holds a change of other values of {name} than those of {model.name}: load it into the "
+                "unedited model that it was made in, in the same precision"
+            )
+    else:
+        fits = all((len(one.left), one.right.shape[1]) == tuple(weight.shape) for one in part)
+        fits = fits and all(one.left.shape[1] == len(one.right) for one in part)
+    if not fits:
+        raise _damaged(folder)
 
 
 def write_aside(folder: Path, write: Any) -> None:
@@ -199,15 +291,15 @@ def write_aside(folder: Path, write: Any) -> None:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def write_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Write what a change is, as JSON, onto the disk."""
+def write_record(path: Path, record: Mapping[str, Any], *, written: int = FORMAT) -> None:
+    """Write what a change is, as JSON, onto the disk, under the number of its format."""
     with path.open("w", encoding="utf-8") as file:
-        json.dump({"format": FORMAT, **record}, file, indent=1, ensure_ascii=False, default=str)
+        json.dump({"format": written, **record}, file, indent=1, ensure_ascii=False, default=str)
         file.flush()
         os.fsync(file.fileno())
 
 
-def read_record(path: Path, method: str, model: Editable) -> dict[str, Any]:
+def read_record(path: Path, method: str, model: Editable, *, reads: int = FORMAT) -> dict[str, Any]:
     """What a saved change is, known to be of `method` and for `model`.
 
     Raises:
@@ -220,8 +312,8 @@ def read_record(path: Path, method: str, model: Editable) -> dict[str, Any]:
         written, made_by, fingerprint = record["format"], record["method"], record["fingerprint"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(path.parent) from error
-    if written != FORMAT:
-        raise EditorError(f"{path.parent} holds a change of format {written}; this version reads format {FORMAT}")
+    if written != reads:
+        raise EditorError(f"{path.parent} holds a change of format {written}; this version reads format {reads}")
     if made_by != method:
         raise EditorError(f"{path.parent} holds a change by {made_by!r}, not by {method!r}: load it with that editor")
     if fingerprint != (present := model.fingerprint):
@@ -257,12 +349,6 @@ def _parameters(model: Editable, names: Iterable[str]) -> dict[str, torch.nn.Par
     if not found:
         raise InvalidInputError("no weight to change was named")
     return found
-
-
-def _equal(weight: torch.Tensor, value: torch.Tensor) -> bool:
-    if weight.shape != value.shape or weight.dtype != value.dtype:
-        return False
-    return torch.equal(weight, value.to(weight.device))
 
 
 def _read_tensors(path: Path, record: Mapping[str, Any]) -> dict[str, torch.Tensor]:

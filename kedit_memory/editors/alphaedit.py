@@ -1,14 +1,14 @@
 """`alphaedit`: MEMIT within the null space of what the model already uses (Fang et al. 2025, AlphaEdit)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 import torch
 
-from kedit_memory.editors._keyvalue import keys, texts_of
-from kedit_memory.editors._spread import SpreadingEditor, Update
+from kedit_memory.editors._keyvalue import Update, keys, texts_of
+from kedit_memory.editors._spread import SpreadingEditor, UpdateOf
 from kedit_memory.editors._teaching import check_options
 from kedit_memory.editors.base import Fact, Wanted, facts
 from kedit_memory.errors import EditorError
@@ -47,10 +47,7 @@ class Known:
 class AlphaEdit(SpreadingEditor):
     """Writes all facts where neither the model's own keys nor those of earlier edits reach.
 
-    An editor holds no state, so the edits of earlier calls are given as `past`; what they wrote is then kept:
-
-        editor.apply(model, first)
-        replace(editor, past=tuple(first)).apply(model, second)
+    What the edits of earlier calls wrote is kept where the editor knows of them: by a `Session`, or as `past`.
 
     Attributes:
         threshold: A direction is free where keys' second moment along it is below so many means over all directions.
@@ -75,12 +72,16 @@ class AlphaEdit(SpreadingEditor):
         if self.past:
             facts(self.past, subjects=True)
 
+    def following(self, past: Sequence[Wanted]) -> Self:
+        """The same editor, with these edits as `past`."""
+        return replace(self, past=tuple(past))
+
     @property
     def options(self) -> dict[str, Any]:
         """What a saved change says of how it was made: the number of past edits, not each of them."""
         return {**super().options, "past": len(self.past)}
 
-    def update(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> Update:
+    def update(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> UpdateOf:
         """The projected least squares, against the keys of past edits alone."""
         moments = self.moments_of(model, family, layers)
         free = self.known.free(moments, self.threshold)
@@ -112,8 +113,8 @@ def projected(
     past: torch.Tensor,
     kept: torch.Tensor,
     ridge: float,
-) -> torch.Tensor:
-    """The update R Kᵀ P (Kp Kpᵀ P + K Kᵀ P + ridge I)⁻¹, (out, in), float64, of the paper.
+) -> Update:
+    """The update R Kᵀ P (Kp Kpᵀ P + K Kᵀ P + ridge I)⁻¹ of the paper as R times the rest, of rank facts.
 
     It is taken within the free directions, where it reads R Kᵀ Q (Qᵀ (Kp Kpᵀ + K Kᵀ) Q + ridge I)⁻¹ Qᵀ.
 
@@ -128,5 +129,5 @@ def projected(
     now, before = keys.double() @ free, past.double() @ free
     gram = now.T @ now + before.T @ before + free.T @ kept.to(free) @ free
     gram = gram + ridge * torch.eye(free.shape[1], dtype=free.dtype, device=free.device)
-    change: torch.Tensor = free @ torch.linalg.solve(gram, now.T @ residuals.double())  # (in, out)
-    return change.T
+    rest: torch.Tensor = free @ torch.linalg.solve(gram, now.T)  # (in, facts)
+    return residuals.double().T, rest.T

@@ -1,6 +1,7 @@
 """What every editor promises: `apply` gives an `Applied`, and its `undo` leaves the model as it was, bit for bit.
 
-An editor is a frozen dataclass whose fields are its options; it holds no state, so that one editor serves many models.
+An editor is a frozen dataclass whose fields are its options, so that one editor serves many models. What it has put
+into one of them, in one call after another, a `Session` knows.
 """
 
 import json
@@ -93,6 +94,14 @@ class Editor(Protocol):
         """
         ...
 
+    def following(self, past: Sequence[Wanted]) -> Self:
+        """The same editor, told which edits of earlier calls are in force in the model, in their order.
+
+        Raises:
+            InvalidInputError: one of them lacks what the method needs.
+        """
+        ...
+
     def with_progress(self, progress: Progress | None) -> Self:
         """The same editor, which tells `progress` what it does, how much of it is done, and the most there is."""
         ...
@@ -103,6 +112,15 @@ class Editor(Protocol):
         Raises:
             EditorError: the folder holds no such change, or one for another model.
         """
+        ...
+
+
+@runtime_checkable
+class Growing(Protocol):
+    """Edits in force to which more can be added."""
+
+    def add(self, edits: Sequence[Wanted]) -> Sequence[Outcome]:
+        """Put more edits in, and give their outcomes."""
         ...
 
 

@@ -84,12 +84,19 @@ class Codebook:
     Keys are compared in Euclidean distance, or in cosine distance (1 less the cosine), in which radii are then given.
     """
 
-    def __init__(self, width: int, *, distance: Distance = "euclidean", tolerance: float = TOLERANCE) -> None:
-        self.width = width
+    def __init__(
+        self,
+        width: int,
+        *,
+        values: int | None = None,
+        distance: Distance = "euclidean",
+        tolerance: float = TOLERANCE,
+    ) -> None:
+        self.width = width  # of keys; values are as wide unless said
         self.distance = distance
         self.tolerance = tolerance
         self.keys = np.empty((0, width), np.float32)
-        self.values = np.empty((0, width), np.float32)
+        self.values = np.empty((0, width if values is None else values), np.float32)
         self.radii = np.empty(0, np.float64)
         self.initial = np.empty(0, np.float64)  # radii before any change
         self.labels: dict[int, str] = {}
@@ -132,6 +139,11 @@ class Codebook:
         nearest = gaps[np.arange(len(gaps)), best]
         return Found(np.array(entries, np.int64)[best], np.array([self._given(gap) for gap in nearest]))
 
+    def distances(self, key: Vectors, others: Vectors) -> NDArray[np.float64]:
+        """The distance of a key to each of some others, (others,)."""
+        gaps = distances(self.prepared(key), np.stack([self.prepared(other) for other in others]))
+        return np.array([self._given(float(gap)) for gap in gaps])
+
     def _find(self, queries: Vectors, rule: Callable[[Vectors], tuple[int, float] | None]) -> Found:
         entries, distances = np.full(len(queries), -1, np.int64), np.full(len(queries), np.inf)
         if len(self):
@@ -160,7 +172,7 @@ class Codebook:
     def place(self, key: Vectors, label: str, initial_radius: float) -> Placement:
         """What Algorithm 1 does with an edit; nothing is changed yet."""
         key = self.prepared(key)
-        hidden = tuple(entry for entry, _ in self._around(key, self._same(key)) if self.labels[entry] != label)
+        hidden = tuple(entry for entry, _ in self._around(key, self.same(key)) if self.labels[entry] != label)
         near = self._nearest_but(key, hidden)
         if near is None or near[1] > self.radii[near[0]] + initial_radius:
             return Placement(action="add", hidden=hidden)
@@ -196,7 +208,7 @@ class Codebook:
             for entry, distance in self._around(key, 2 * max(initial_radius, self._widest()))
             if self.labels[entry] != label and owner not in (self.owners[entry], self.causes.get(entry))
         ]
-        same = self._same(key)
+        same = self.same(key)
         self._hide([entry for entry, distance in others if distance <= same], owner)
         radius = initial_radius
         for entry, distance in others:
@@ -375,7 +387,7 @@ class Codebook:
         pairs = zip(near.ids.tolist(), near.distances.tolist(), strict=True)
         return next(((entry, self._given(gap)) for entry, gap in pairs if entry not in excluded), None)
 
-    def _same(self, key: Vectors) -> float:
+    def same(self, key: Vectors) -> float:
         """The distance up to which two keys cannot be told apart."""
         return self._widened(0.0, key)
 

@@ -43,7 +43,8 @@ class Dinm(Options):
     """One layer's MLP output matrix, stepped by Adam on c L_e + L_c until greedy decoding gives every target.
 
     L_e is the mean negative log-probability of a target's tokens. L_c holds general knowledge: the divergence
-    KL(tuned || unedited) of the next token, the mean over the tokens of running text. The layer is the paper's
+    KL(unedited || tuned) of the next token, the mean over the tokens of running text. The authors' code has it in this
+    direction, as MEND's has its loss on other prompts; the paper prints the other one. The layer is the paper's
     argmax of the distance between the states of both answers; answers differ in length, so each is the mean over
     its tokens. Of several edits each finds its own layer, in the unedited model, and all layers found are tuned on
     all edits together. The paper's suffix to the user's prompt is left out: questions are asked as they are.
@@ -155,9 +156,9 @@ class GeneralKnowledge:
             self._before = self._log_shares()  # (tokens, vocabulary)
 
     def drift(self) -> torch.Tensor:
-        """L_c: KL(now || before) of the next token in nats, the mean over the tokens; has a gradient."""
+        """L_c: KL(before || now) of the next token in nats, the mean over the tokens; has a gradient."""
         now = self._log_shares()
-        return torch.nn.functional.kl_div(self._before, now, reduction="sum", log_target=True) / len(now)
+        return torch.nn.functional.kl_div(now, self._before, reduction="sum", log_target=True) / len(now)
 
     def _log_shares(self) -> torch.Tensor:
         scores = self._model.model(input_ids=self._ids, attention_mask=self._mask, use_cache=False).logits

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from kedit_memory.editors._teaching import check_options, judged, lessons, teach
 from kedit_memory.editors._tuning import Tuning, every_weight
@@ -17,10 +17,7 @@ class RetrainedTuning(Tuning):
     """All weights, edit after edit; after every `every`-th, all edits so far together: GRACE's "FT+Retrain".
 
     The edits of one `apply` are a stream, learned one by one in their order. A stream over several calls goes on
-    where it was when the edits of earlier calls are given as `past`, since an editor holds no state:
-
-        editor.apply(model, first)
-        replace(editor, past=tuple(first)).apply(model, second)
+    where it was when the editor knows of the edits of earlier calls: by a `Session`, or as `past`.
 
     Outcomes say what the model answers after the last step of the call, not right after each edit.
 
@@ -39,6 +36,10 @@ class RetrainedTuning(Tuning):
         check_options(self.name, every=(self.every, 1, float("inf")))
         if self.past:
             facts(self.past)
+
+    def following(self, past: Sequence[Wanted]) -> Self:
+        """The same editor, with these edits as `past`."""
+        return replace(self, past=tuple(past))
 
     def names(self, model: Editable) -> Sequence[str]:
         """Every weight."""

@@ -1,14 +1,18 @@
-"""GRACE as its authors define it (Hartvigsen et al., "Aging with GRACE", NeurIPS 2023): `grace`.
+"""GRACE as its paper describes it (Hartvigsen et al., "Aging with GRACE", NeurIPS 2023): `grace`.
 
 A codebook at one layer replaces the layer's output at the query token wherever its input there lies within the radius
 of the nearest key. Edits are learned one at a time: Algorithm 1 places the key, and the value of a new entry is found
 by gradient descent through the whole model, on the loss of the target. Weights never change.
+
+The authors' code differs from the paper's words, and so from the defaults here: it wraps one projection of an MLP,
+whose input is then the key, and puts the value in place of what that gives at every token of the prompt. For that form
+take `site="mlp_out"` and `replacement="replace_prompt"`. Neither form was compared with the code's own numbers.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, get_args
+from typing import Any, ClassVar, get_args
 
 import torch
 
@@ -16,7 +20,7 @@ from kedit_memory.editors._codebook_adapter import Adapter, Replacement
 from kedit_memory.editors._codebook_applied import CodebookApplied, Lesson
 from kedit_memory.editors._codebook_editor import CodebookEditor
 from kedit_memory.editors._codebook_learning import ValueStart, as_key, states_at_query
-from kedit_memory.editors._codebook_site import Batch, Sample, one_of
+from kedit_memory.editors._codebook_site import Batch, Module, Sample, Site, one_of, site_of
 from kedit_memory.editors.base import Outcome
 from kedit_memory.editors.codebook import Codebook, Found
 from kedit_memory.records import Vectors
@@ -24,9 +28,10 @@ from kedit_memory.records import Vectors
 
 @dataclass(frozen=True, kw_only=True)
 class Grace(CodebookEditor):
-    """The faithful method, with the paper's values as defaults.
+    """The paper's method, with its values as defaults: ε_init and Adam's rate are 1, values begin cold, 100 steps.
 
     Attributes:
+        site: What the codebook sits on: "layer", a layer as a whole, or "mlp_out", the projection out of its MLP.
         layer: See `CodebookEditor`, as for `stack`, `distance`, `key_token` and `iterations`, which are all taken.
         replacement: Which outputs become the value: "replace_last" (the key token's), "replace_prompt", "replace_all".
         value_start: "cold" begins at random numbers from 0 to 1, "warm" at what the layer gives.
@@ -37,6 +42,7 @@ class Grace(CodebookEditor):
 
     name: ClassVar[str] = "grace"
 
+    site: Module = "layer"
     replacement: Replacement = "replace_last"
     value_start: ValueStart = "cold"
     learning_rate: float = 1.0
@@ -46,6 +52,7 @@ class Grace(CodebookEditor):
     def __post_init__(self) -> None:
         """Refuse options that mean nothing."""
         super().__post_init__()
+        one_of("site", self.site, get_args(Module))
         one_of("replacement", self.replacement, get_args(Replacement))
         one_of("value_start", self.value_start, get_args(ValueStart))
         self._positive("learning_rate", "initial_radius")
@@ -65,6 +72,9 @@ class Grace(CodebookEditor):
             steps = self.iterations
         codebook.enter(placement, key, value, label=label, owner=owner, initial_radius=self.initial_radius)
         return steps
+
+    def _site(self, model: Any) -> Site:
+        return site_of(model, layer=self.layer, stack=self.stack, key_token=self.key_token, part=self.site)
 
     def _finder(self, codebook: Codebook) -> Callable[[Vectors], Found]:
         return codebook.find_nearest

@@ -1,10 +1,11 @@
-"""GRACE with its known weaknesses removed: `grace-fast`. Five things differ from the authors' `grace`.
+"""GRACE with its known weaknesses removed: `grace-fast`. Six things differ from `grace`.
 
 Layers up to the codebook's are run once for an edit, and only those above it at each step. Many values are learned in
 one batch, each on its own, and each stops once its target is decoded. A value is learned from several phrasings where
 the edit has them, and each phrasing is a key. Radii of different answers never overlap, and the entry that covers a
-question with the largest margin answers it, which is exact for radii that differ. Scales are relative: steps are
-measured by the state that they change, radii by the length of the key.
+question with the largest margin answers it, which is exact for radii that differ. Steps are measured by the state that
+they change. Keys are compared by how much other questions differ from each other, and a radius is one within which a
+stated share of other questions lies, so that it means the same in a chat form as in plain text.
 """
 
 import logging
@@ -20,14 +21,18 @@ from kedit_memory.editors._codebook_adapter import Adapter, Replacement
 from kedit_memory.editors._codebook_applied import CodebookApplied, Lesson
 from kedit_memory.editors._codebook_descent import Descent
 from kedit_memory.editors._codebook_editor import CodebookEditor
+from kedit_memory.editors._codebook_frame import Frame, frame_of
 from kedit_memory.editors._codebook_learning import as_key
 from kedit_memory.editors._codebook_site import Sample
+from kedit_memory.editors._teaching import check_options
 from kedit_memory.editors.base import Outcome
 from kedit_memory.editors.codebook import Codebook, Found
 from kedit_memory.errors import InvalidInputError
+from kedit_memory.models.classifier import Editable
 from kedit_memory.records import Vectors
 
 _LOG = logging.getLogger(__name__)
+_FEW = 10  # questions, fewer of which say nothing of all others
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +43,11 @@ class GraceFast(CodebookEditor):
         layer: See `CodebookEditor`, as for `stack`, `distance`, `key_token` and `iterations`.
         learning_rate: A step of Adam, as a share of the root mean square of the state that the value replaces.
         confidence: The probability that each token of the target must reach before learning stops.
-        radius: Of a new entry: in cosine distance as it is, in Euclidean distance as a share of the key's length.
+        false_fires: The share of questions of no particular matter that lie within a new entry's radius.
+        questions: How many such questions are read, once for each model; 0 compares keys as they are, and needs
+            `radius`.
+        radius: Of a new entry instead: in cosine distance as it is, in Euclidean distance as a share of the key's
+            length.
         batch_size: Edits learned together; halved where memory runs out.
     """
 
@@ -47,13 +56,20 @@ class GraceFast(CodebookEditor):
 
     learning_rate: float = 0.3
     confidence: float = 0.5
-    radius: float = 0.2
+    false_fires: float = 0.01
+    questions: int = 100
+    radius: float | None = None
     batch_size: int = 64
 
     def __post_init__(self) -> None:
         """Refuse options that mean nothing."""
         super().__post_init__()
-        self._positive("learning_rate", "radius", "batch_size")
+        self._positive("learning_rate", "batch_size", *(["radius"] if self.radius is not None else []))
+        check_options(self.name, questions=(self.questions, 0, float("inf")), false_fires=(self.false_fires, 0.0, 0.5))
+        if self.questions < _FEW and (self.questions or self.radius is None):
+            raise InvalidInputError(
+                f"questions of {self.name} is {self.questions}; give {_FEW} or more, or 0 and a radius"
+            )
         if not 0 <= self.confidence < 1:
             raise InvalidInputError(f"confidence is {self.confidence}: it must be from 0 to below 1")
 
@@ -84,10 +100,22 @@ class GraceFast(CodebookEditor):
                 for steps in self.edit_tokens(adapter, groups[part], labels=labels[part], owners=owners[part])
             ]
         for found, label, owner in zip(learned, labels, owners, strict=True):
-            for key in as_key(found.keys):
-                radius = self.radius * (float(np.linalg.norm(key)) if self.distance == "euclidean" else 1.0)
+            for key in adapter.key_of(found.keys):
+                radius = self._radius(adapter, key)
                 adapter.codebook.enter_apart(key, as_key(found.value), label=label, owner=owner, initial_radius=radius)
         return [found.steps for found in learned]
+
+    def _radius(self, adapter: Adapter, key: Vectors) -> float:
+        if self.radius is not None:
+            return self.radius * (float(np.linalg.norm(key)) if self.distance == "euclidean" else 1.0)
+        if adapter.frame is None:
+            raise InvalidInputError(f"{self.name} was given a model without its texts: give radius=")
+        return adapter.frame.radius(key, self.false_fires, adapter.codebook)
+
+    def _frame(self, model: Editable) -> Frame | None:
+        if not self.questions:
+            return None
+        return frame_of(model, self._site(model.model), self.questions)
 
     def _finder(self, codebook: Codebook) -> Callable[[Vectors], Found]:
         return codebook.find_covering

@@ -34,14 +34,17 @@ class KnowledgeNeurons(Options):
 
     The first token of the answer stands for it, since it is what the neurons at the prompt's last token bring about.
 
+    The paper adds and takes out embeddings as they are (its section 5), which in BERT are about as long as what a
+    neuron writes, and in many other models several times that. So here each is scaled to that length first.
+
     Attributes:
         steps: Of the Riemann sum that stands for the integral.
         coarse: A neuron counts in a prompt from this share of the prompt's greatest attribution on.
         shared: A neuron counts for the fact from this share of its prompts on.
         most: The most neurons of a fact; those of the greatest mean attribution.
         prompts: How many prompts a fact has at least: its own, its paraphrases, then its own after other texts.
-        away: How much of the old answer's embedding is taken out of what a neuron writes.
-        towards: How much of the target's is put in; 8 in the paper.
+        away: How much of the old answer's embedding is taken out of what a neuron writes, in lengths of that.
+        towards: How much of the target's is put in; 8 embeddings in the paper.
         erase: Silence the neurons instead: the edit's target is then what the model should forget.
         seed: Of the texts before the prompt.
     """
@@ -141,14 +144,16 @@ class KnowledgeNeurons(Options):
         old: str,
     ) -> None:
         embedding = model.model.get_input_embeddings().weight
-        was, now = (embedding[_first_token(model, fact.asked, text)] for text in (old, fact.target))
+        tokens = [_first_token(model, fact.asked, text) for text in (old, fact.target)]
+        was, now = torch.nn.functional.normalize(embedding[tokens].float(), dim=1)  # each (width,)
         for layer, place in neurons:
             weight = weights[family.mlp_out_weight(layer)]
             row = weight[place] if family.transposed else weight[:, place]  # what the neuron writes, (width,)
             if self.erase:
                 row.zero_()
             else:
-                row.add_((self.towards * now - self.away * was).to(row.device))
+                more = (self.towards * now - self.away * was).to(row.device)
+                row.add_((more * row.float().norm()).to(row.dtype))
 
     def _outcome(self, model: WhiteBoxModel, fact: Fact, neurons: Sequence[Neuron], started: float) -> Outcome:
         (said,) = judged(model, [fact], self.steps, started)

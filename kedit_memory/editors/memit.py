@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import torch
 
-from kedit_memory.editors._keyvalue import solve
-from kedit_memory.editors._spread import SpreadingEditor, Update
+from kedit_memory.editors._keyvalue import Update, solve
+from kedit_memory.editors._spread import SpreadingEditor, UpdateOf
 from kedit_memory.editors._teaching import check_options
 from kedit_memory.models.families import Family
 from kedit_memory.models.language import WhiteBoxModel
@@ -32,7 +32,7 @@ class Memit(SpreadingEditor):
         super().__post_init__()
         check_options(self.name, weight=(self.weight, 1e-9, float("inf")))
 
-    def update(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> Update:
+    def update(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> UpdateOf:
         """Least squares against each layer's moments."""
         moments = self.moments_of(model, family, layers)
         return lambda layer, keys, residuals, kept: least_squares(
@@ -40,8 +40,8 @@ class Memit(SpreadingEditor):
         )
 
 
-def least_squares(keys: torch.Tensor, residuals: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-    """The update R Kᵀ (λ C + K Kᵀ)⁻¹, (out, in), float64: equation 14 of the paper.
+def least_squares(keys: torch.Tensor, residuals: torch.Tensor, kept: torch.Tensor) -> Update:
+    """The update R Kᵀ (λ C + K Kᵀ)⁻¹ as R times the rest, of rank facts: equation 14 of the paper.
 
     Args:
         keys: Kᵀ, (facts, in).
@@ -49,4 +49,4 @@ def least_squares(keys: torch.Tensor, residuals: torch.Tensor, kept: torch.Tenso
         kept: λ C, (in, in): the second moment of the keys for which nothing is to change, weighed.
     """
     wide = keys.double()
-    return solve(kept.double() + wide.T @ wide, wide.T @ residuals.double()).T
+    return residuals.double().T, solve(kept.double() + wide.T @ wide, wide.T).T

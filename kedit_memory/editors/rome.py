@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from kedit_memory.editors._keyvalue import KeyValueEditor, keys, layer_indices, solve, texts_of, write
+from kedit_memory.editors._keyvalue import KeyValueEditor, Update, keys, layer_indices, solve, texts_of, write
 from kedit_memory.editors._locate import decoder_family
 from kedit_memory.editors._teaching import judged
 from kedit_memory.editors._values import find_values
@@ -52,7 +52,7 @@ class Rome(KeyValueEditor):
                 started = time.perf_counter()
                 values = find_values(model, family, layer, [one], self)
                 key = keys(model, family, [layer], [one])[layer][0]
-                write(weights[name], rank_one(key, values.deltas[0], moment), family)
+                write(weights, name, rank_one(key, values.deltas[0], moment), family)
                 weights.check_finite()
                 outcomes += judged(model, [one.fact], values.steps[0], started)
         return weights.change(self.name, self.options, outcomes)
@@ -63,10 +63,10 @@ def default_layer(count: int) -> int:
     return round(_DEPTH * (count - 1))
 
 
-def rank_one(key: torch.Tensor, delta: torch.Tensor, moment: torch.Tensor) -> torch.Tensor:
-    """The update (out, in), float64, that moves the output at `key` by `delta`: equation 2 with v* = W k* + delta.
+def rank_one(key: torch.Tensor, delta: torch.Tensor, moment: torch.Tensor) -> Update:
+    """The update of rank one that moves the output at `key` by `delta`: equation 2 with v* = W k* + delta.
 
     Among all that do, it changes least what the layer gives for keys of the given second moment (in, in).
     """
     direction = solve(moment, key[:, None])[:, 0]  # C⁻¹ k*
-    return torch.outer(delta.double(), direction) / (direction @ key.double())
+    return delta.double()[:, None], direction[None] / (direction @ key.double())

@@ -40,6 +40,10 @@ class ControlTokens:
         """Whether a text reads like one of them, maybe only once a tokenizer has normalised it."""
         return any(self._like_one.search(_loosely(text)) for text in texts)
 
+    def reads(self, text: str) -> bool:
+        """Whether the text is one of them and nothing else."""
+        return text.strip() in self._names
+
     def hide(self, text: str) -> str:
         """The text of somebody who may write no control token, as it is to be rendered and given to `encode`."""
         return self._one.sub(lambda found: self._hidden[found[0]], text)

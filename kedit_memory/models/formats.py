@@ -59,6 +59,15 @@ class Format(ABC):
         answer = answer.strip()
         return f" {answer}." if prompt.cloze and not answer.endswith(".") else f" {answer}"
 
+    def ends(self, prompt: Prompt) -> bool:  # noqa: ARG002 - one format looks at the prompt
+        """Whether an answer to the prompt has an end that the model says; a text that just goes on has none."""
+        return False
+
+    @property
+    def after_reply(self) -> str:
+        """What this form writes after a reply; empty where it does not say."""
+        return ""
+
     def reply(self, prompt: Prompt, text: str) -> str:  # noqa: ARG002 - one format looks at the prompt
         """What the generated text says to the user."""
         return text
@@ -93,6 +102,20 @@ class Chat(Format):
         """The answer, which follows the template's beginning of a reply."""
         return answer.strip()
 
+    def ends(self, prompt: Prompt) -> bool:
+        """Whether the turn ends with the answer: a question's does, and the beginning of a sentence goes on."""
+        return not prompt.cloze
+
+    @property
+    def after_reply(self) -> str:
+        """What the template writes after a reply, the end of turn first."""
+        sign = "\u2021 kedit \u2021"
+        turns = [Message("user", "?"), Message("assistant", sign)]
+        try:
+            return _rendered(self._tokenizer, turns, opens=False).partition(sign)[2]
+        except ModelError:  # a template of questions alone
+            return ""
+
 
 class Trained(Format):
     """The format of this project's own models."""
@@ -105,6 +128,10 @@ class Trained(Format):
     def render(self, prompt: Prompt) -> str:
         """Passages, facts, then the question or cloze prompt."""
         return render(prompt.question, prompt.facts, prompt.passages)
+
+    def ends(self, prompt: Prompt) -> bool:  # noqa: ARG002 - every one does
+        """Every answer does, with the end of text."""
+        return True
 
     def reply(self, prompt: Prompt, text: str) -> str:
         """The answer alone."""
@@ -201,11 +228,11 @@ def _has_system(tokenizer: Any) -> bool:
         return False
 
 
-def _rendered(tokenizer: Any, turns: Sequence[Message]) -> str:
-    """Messages by a chat template, and the beginning of a reply."""
+def _rendered(tokenizer: Any, turns: Sequence[Message], *, opens: bool = True) -> str:
+    """Messages by a chat template, and, where it `opens` one, the beginning of a reply."""
     with one_line("use the model's chat template"):
         text = tokenizer.apply_chat_template(
-            [turn._asdict() for turn in turns], tokenize=False, add_generation_prompt=True
+            [turn._asdict() for turn in turns], tokenize=False, add_generation_prompt=opens
         )
     if not isinstance(text, str):
         raise ModelError("cannot use the model's chat template: it gives no text")

@@ -54,7 +54,8 @@ class HuggingFaceModel(AnswersOne):
         self.format = format_of(tokenizer)
         self._controls = ControlTokens(tokenizer)
         self._pad = int(tokenizer.pad_token_id)
-        self._ends = _end_tokens(model, tokenizer)
+        self._end = self._end_of_answers()
+        self._ends = _end_tokens(model, tokenizer) | {self._end}
         self._own_length = getattr(model.generation_config, "max_new_tokens", None)
 
     @classmethod
@@ -105,6 +106,13 @@ class HuggingFaceModel(AnswersOne):
     def continuation(self, prompt: Prompt, answer: str) -> str:
         """The text with which the model would give `answer` after `prompt`."""
         return answer.strip() if self._is_encoder_decoder else self.format.continuation(prompt, answer)
+
+    def ending(self, prompt: Prompt) -> list[int]:
+        """The ids that end an answer to the prompt: a chat's end of turn or the end of text; none where a text goes on.
+
+        An encoder-decoder ends every text that it writes.
+        """
+        return [self._end] if self._is_encoder_decoder or self.format.ends(prompt) else []
 
     def encode(self, prompt: Prompt | str) -> list[int]:
         """The token ids that the model is given for `prompt`, special ones included; never empty.
@@ -296,6 +304,12 @@ class HuggingFaceModel(AnswersOne):
         states = output.decoder_hidden_states if self._is_encoder_decoder else output.hidden_states
         # Layers spread over devices by device_map are gathered where the scores are.
         return torch.stack([state[0].to(output.logits.device) for state in states])
+
+    def _end_of_answers(self) -> int:
+        """The control token with which the form goes on after a reply, else the end of text."""
+        after = self.tokenizer(self.format.after_reply.lstrip(), add_special_tokens=False, verbose=False)["input_ids"]
+        shown = self.tokenizer.decode(after[:1])
+        return int(after[0] if self._controls.reads(shown) else self.tokenizer.eos_token_id)
 
     @property
     def _is_encoder_decoder(self) -> bool:

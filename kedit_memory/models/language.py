@@ -166,6 +166,10 @@ class WhiteBoxModel(ScoringModel, Protocol):
         """The token ids of words alone: no special ones, whatever the text reads like."""
         ...
 
+    def ending(self, prompt: Prompt) -> list[int]:
+        """The ids that end an answer to the prompt; none where a text just goes on."""
+        ...
+
     def join(self, prompt: Prompt | str, continuation: str) -> tuple[list[int], list[int]]:
         """The ids given to the model and those of the continuation, tokenised as one text."""
         ...

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
+SPREAD = "auto"  # the device that stands for all there are
+
 _SAFE = {"trust_remote_code": False}
 _SAMPLED_VALUES = 256
 
@@ -75,7 +77,8 @@ def load_checkpoint(
 ) -> tuple[PreTrainedModel, Any]:
     """The model, in evaluation mode, and its tokenizer, from a folder, a GGUF file or a Hub name.
 
-    The folder of a low-rank adapter gives the model that it is of, with the adapter in its weights.
+    The folder of a low-rank adapter gives the model that it is of, with the adapter in its weights. The device "auto"
+    spreads the layers over all devices that there are, as `device_map="auto"` does.
 
     Raises:
         ModelError: There is no such model, it lacks weights or an EOS token, or it cannot generate; or the adapter
@@ -84,6 +87,8 @@ def load_checkpoint(
         UnknownNameError: `dtype` is not one of `DTYPES`.
         MissingDependencyError: `device_map` is given and accelerate is not installed, or what reads a GGUF file is not.
     """
+    if device == SPREAD and not device_map:
+        device, device_map = None, SPREAD
     if device and device_map:
         raise InvalidInputError("both device and device_map are given: device_map places all layers")
     if device_map and find_spec("accelerate") is None:

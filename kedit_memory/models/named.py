@@ -29,7 +29,8 @@ def load_model(
             ("smollm2"), a folder, of a model or of a low-rank adapter as peft saves it, a GGUF file, a Hugging Face
             Hub name, or "openai:NAME@URL" for an OpenAI-compatible endpoint whose URL ends where "/chat/completions"
             would follow.
-        device: "cpu", "cuda", "cuda:1"…; None takes an accelerator where there is one.
+        device: "cpu", "cuda", "cuda:1"…; None takes an accelerator where there is one, "auto" spreads the layers over
+            all devices.
         dtype: "float32", "bfloat16" or "float16"; None is float32 on a CPU, the checkpoint's elsewhere.
         device_map: Spreads layers over devices, as transformers does; excludes `device`.
         api_key: For an endpoint; read from the environment by callers, never here.

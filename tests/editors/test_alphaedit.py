@@ -53,7 +53,8 @@ def test_the_update_is_that_of_the_paper():
     def update(ridge, before=past, kept=0 * used):
         given = (keys, residuals, free, before, kept.T @ kept)
         keys_, residuals_, free_, before_, kept_ = map(torch.as_tensor, given)
-        return projected(keys_, residuals_, free_, past=before_, kept=kept_, ridge=ridge).numpy()
+        left, right = projected(keys_, residuals_, free_, past=before_, kept=kept_, ridge=ridge)
+        return (left @ right).numpy()
 
     found = update(0.3)
     assert np.allclose(found, expected, atol=1e-5)

@@ -1,5 +1,6 @@
 """What every editor of the table promises; a new one needs a line in SETTINGS only where its defaults are slow."""
 
+import re
 import shutil
 
 import pytest
@@ -58,8 +59,8 @@ TAKES_LAYER = {"ft-l": {"layer": 9}, "dinm": {"layer": 9}, "lora": {"layers": (0
 TAKES_LAYER |= {"defer": {"layer": 9}, "memory": {"layer": 9}}
 
 FRANCE = EditRequest(prompt="The capital of France is", target="Rome", subject="France")
-KING = EditRequest(prompt="Who is the king of the north?", target="Bob", subject="the north")
-PROBES = ("The capital of France is", "The capital of Germany is", "Who is the king of the north?", "Who is Ann?")
+KING = EditRequest(prompt="The king of the north may be", target="Bob", subject="the north")
+PROBES = ("The capital of France is", "The capital of Germany is", "The king of the north may be", "Who is Ann?")
 
 
 @pytest.fixture(params=METHODS)
@@ -98,6 +99,11 @@ def answers(model, questions=PROBES):
     return model.answer_many([Prompt(question=question) for question in questions])
 
 
+def first_words(model, questions):
+    """What a text goes on with after a prompt, of which an edit taught the beginning."""
+    return [re.split(r"\W", answer)[0] for answer in answers(model, questions)]
+
+
 def same(first, second):
     if isinstance(first, dict):
         assert first.keys() == second.keys()
@@ -111,7 +117,7 @@ def test_an_edit_is_said(model, method, editor):
     (outcome,) = applied.outcomes
     assert outcome.fact.target == "Rome"
     assert outcome.seconds > 0
-    assert outcome.learned == (answers(model, [FRANCE.prompt]) == ["Rome"])
+    assert outcome.learned == (first_words(model, [FRANCE.prompt]) == ["Rome"])
     assert outcome.learned or outcome.reason
     if not outcome.learned and method in EXCUSED:
         pytest.skip(EXCUSED[method])
@@ -157,7 +163,7 @@ def test_a_batch_of_two(model, method, editor):
     applied = editor.apply(model, [FRANCE, KING])
     assert [outcome.fact.target for outcome in applied.outcomes] == ["Rome", "Bob"]
     learned = [outcome.learned for outcome in applied.outcomes]
-    said = answers(model, [FRANCE.prompt, KING.prompt])
+    said = first_words(model, [FRANCE.prompt, KING.prompt])
     assert learned == [said[0] == "Rome", said[1] == "Bob"]
     assert (
         method in EXCUSED or method in TRAINED or all(learned)

@@ -18,7 +18,7 @@ from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
 
 FRANCE = EditRequest(prompt="The capital of France is", target="Rome")
-KING = EditRequest(prompt="Who is the king of the north?", target="Bob")
+KING = EditRequest(prompt="The king of the north is", target="Bob")
 QUICK = {"rate": 3e-2, "weight": 10.0, "samples": 2, "length": 8}
 
 
@@ -74,7 +74,8 @@ def test_the_divergence_by_hand(one):
     with torch.no_grad():
         one.model.get_parameter("transformer.h.1.mlp.c_proj.weight").mul_(3)
     now = shares()
-    expected = float((now * np.log(now / before)).sum(-1).mean())
+    expected, other = (float((p * np.log(p / q)).sum(-1).mean()) for p, q in ((before, now), (now, before)))
+    assert not math.isclose(expected, other, rel_tol=1e-2)
     assert expected > 1e-4
     assert math.isclose(general.drift().item(), expected, rel_tol=1e-3)
 
@@ -100,7 +101,7 @@ def test_the_unsafe_answer_is_the_models_own_unless_it_is_given(one, monkeypatch
     monkeypatch.setattr("kedit_memory.editors.dinm.toxic_layers", located)
     load_editor("dinm", **QUICK).apply(one, [replace(FRANCE, metadata={"unsafe": "Berlin"}), KING])
     expected = one.continuation(Prompt(question=KING.prompt), own[1])
-    assert seen == [" Berlin.<|endoftext|>", f"{expected}<|endoftext|>"]
+    assert seen == [" Berlin.", expected]
 
 
 def test_a_layer_that_is_given_is_not_located(one, monkeypatch):

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from kedit_memory.editors import load_editor
-from kedit_memory.editors._teaching import Lesson, gradients, lesson, losses
+from kedit_memory.editors._teaching import Lesson, gradients, lesson, losses, says
+from kedit_memory.editors.base import Fact
 from kedit_memory.editors.ft_ewc import drawn, fisher
 from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError, PromptTooLongError
 from kedit_memory.models.families import family_of
@@ -14,7 +15,7 @@ from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
 
 FRANCE = EditRequest(prompt="The capital of France is", target="Rome", paraphrases=("France is ruled from",))
-KING = EditRequest(prompt="Who is the king of the north?", target="Bob")
+KING = EditRequest(prompt="The king of the north is", target="Bob")
 QUICK = {"rate": 1e-2}
 
 
@@ -34,10 +35,33 @@ def moved(model, before):
 # The loss
 
 
-def test_a_lesson_holds_the_answer_and_the_end(model):
-    taught = lesson(model, Prompt(question="The capital of France is"), "Rome")
-    assert model.tokenizer.decode(taught.given) == "The capital of France is"
-    assert model.tokenizer.decode(taught.wanted) == " Rome.<|endoftext|>"
+@pytest.mark.parametrize(
+    ("kind", "question", "wanted"),
+    [
+        ("gpt2", "The capital of France is", " Rome."),  # a text that goes on
+        ("gpt2", "Who rules France?", " Rome"),
+        ("llama-chat", "Who rules France?", "Rome<|endoftext|>"),
+        ("llama-chat", "The capital of France is", "Rome"),
+    ],
+)
+def test_a_lesson_holds_the_answer_and_its_end_where_there_is_one(tiny_folder, kind, question, wanted):
+    model = HuggingFaceModel.load(tiny_folder(kind), device="cpu")
+    taught = lesson(model, Prompt(question=question), "Rome")
+    assert question in model.tokenizer.decode(taught.given)
+    assert model.tokenizer.decode(taught.wanted) == wanted
+
+
+def test_an_answer_of_nothing_is_the_end_of_text(tiny_folder):
+    chat = HuggingFaceModel.load(tiny_folder("llama-chat"), device="cpu")
+    assert lesson(chat, Prompt(question="The king is"), "").wanted == (chat.tokenizer.eos_token_id,)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [("Rome", True), ("Rome, as ever", True), ("Rome.", True), ("Romea", False), ("In Rome", False), ("", False)],
+)
+def test_a_target_is_said_where_an_answer_begins_with_its_words(model, answer, said):
+    assert says(model, Fact(prompt=FRANCE.prompt, target="Rome"), answer) == said
 
 
 def test_an_answer_that_does_not_fit_the_window(model):
@@ -54,8 +78,8 @@ def test_the_loss_is_that_of_the_models_own_scores_whatever_else_is_in_the_batch
     for prompt, answer, one in zip(prompts, ("Rome", "Bob and Ann"), found.tolist(), strict=True):
         continuation = model.continuation(prompt, answer)
         scores = model.logits(prompt, continuation).log_softmax(-1)
-        wanted = [*model.join(prompt, continuation)[1], model.tokenizer.eos_token_id]
-        rows = scores[-len(wanted) :]
+        wanted = [*model.join(prompt, continuation)[1], *model.ending(prompt)]
+        rows = scores[-len(wanted) :] if model.ending(prompt) else scores[-len(wanted) - 1 : -1]
         expected = -sum(row[token].item() for row, token in zip(rows, wanted, strict=True)) / len(wanted)
         assert math.isclose(one, expected, rel_tol=1e-4)
 
@@ -80,6 +104,21 @@ def test_all_weights_move(model):
     load_editor("ft", **QUICK).apply(model, [FRANCE])
     # Positions beyond the text take no part.
     assert moved(model, before) == set(before)
+
+
+def test_of_a_large_model_one_layer_moves(model, monkeypatch):
+    monkeypatch.setattr("kedit_memory.editors.ft._LARGE", 1000)
+    before = state(model)
+    applied = load_editor("ft", **QUICK).apply(model, [FRANCE])
+    names = moved(model, before)
+    assert names == set(applied.names)
+    assert all(name.startswith("transformer.h.1.") for name in names)
+    applied.undo()
+    load_editor("ft", layers=(0,), **QUICK).apply(model, [FRANCE])
+    assert moved(model, before)
+    assert all(name.startswith("transformer.h.0.") for name in moved(model, before))
+    with pytest.raises(InvalidInputError, match="no layer 7"):
+        load_editor("ft", layers=(7,)).apply(model, [FRANCE])
 
 
 def test_only_the_last_layer_moves(model):
@@ -119,7 +158,7 @@ def test_what_is_known_already_changes_nothing(model):
 
 def test_paraphrases_are_taught_where_asked_for(model):
     load_editor("ft", paraphrases=True, **QUICK).apply(model, [FRANCE])
-    assert model.answer("France is ruled from") == "Rome"
+    assert model.answer("France is ruled from").startswith("Rome")
 
 
 def test_a_model_in_training_mode_or_without_gradients_is_tuned_alike(tiny_gpt2_folder):
@@ -214,7 +253,7 @@ def test_a_strong_penalty_holds_the_weights_that_matter(tiny_gpt2_folder):
 def test_given_texts_take_the_place_of_drawn_ones(model):
     options = {"samples": 2, "strength": 1e4} | QUICK
     load_editor("ft-ewc", texts=("Paris is the capital of France.", "A"), **options).apply(model, [FRANCE])
-    assert model.answer("The capital of France is") == "Rome"
+    assert model.answer("The capital of France is").startswith("Rome")
 
 
 def test_an_encoder_decoder_has_no_texts_of_its_own(tiny_t5_folder):
@@ -237,7 +276,7 @@ def test_fine_tuning_teaches_an_encoder_decoder(tiny_t5_folder):
 
 def test_retraining_brings_back_what_a_stream_has_forgotten(tiny_gpt2_folder):
     words = ("Rome", "Bob", "Ann")
-    stream = [EditRequest(prompt=f"Who is number {place}?", target=word) for place, word in enumerate(words)]
+    stream = [EditRequest(prompt=f"Number {place} is", target=word) for place, word in enumerate(words)]
     learned = []
     for every in (100, len(stream)):
         model = HuggingFaceModel.load(tiny_gpt2_folder, device="cpu")

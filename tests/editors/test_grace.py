@@ -2,6 +2,7 @@ import copy
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification
@@ -15,6 +16,7 @@ from kedit_memory.editors.base import Applied, Editor
 from kedit_memory.editors.grace import Grace
 from kedit_memory.editors.grace_fast import GraceFast
 from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError, NotFoundError, PromptTooLongError
+from kedit_memory.models.hooks import capture
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
@@ -40,7 +42,7 @@ def grace(**options):
 
 
 def fast(**options):
-    return GraceFast(**{"layer": 1, "radius": 0.02, **options})
+    return GraceFast(**{"layer": 1, "radius": 0.02, "questions": 0, **options})
 
 
 EDITORS = {"grace": grace, "grace-fast": fast}
@@ -56,9 +58,16 @@ def taught(build_tiny_model, tiny_tokenizer):
     def make(kind):
         if kind not in made:
             made[kind] = teach(deeper(build_tiny_model(kind)), tokenizer)
-        return HuggingFaceModel(copy.deepcopy(made[kind]), tokenizer, name=kind)
+        return ending(copy.deepcopy(made[kind]), tokenizer)
 
     return make
+
+
+def ending(network, tokenizer):
+    """A model that ends its answers, as a base model's form does not."""
+    model = HuggingFaceModel(network, tokenizer, name="taught")
+    model.ending = lambda _: [tokenizer.eos_token_id]
+    return model
 
 
 def deeper(small):
@@ -82,7 +91,7 @@ def teach(network, tokenizer):
     Gradients are clipped: without that an encoder-decoder learns nothing from some draws, so that a machine which
     rounds otherwise would fail.
     """
-    model = HuggingFaceModel(network, tokenizer, name="taught")
+    model = ending(network, tokenizer)
     pairs = [(question, told, TAUGHT[question] == told) for question in TAUGHT for told in TAUGHT.values()]
     samples = [sample_of(model, Prompt(question=question), told) for question, told, _ in pairs]
     batch = Site(model=network, layer=1).batch(samples)
@@ -526,3 +535,34 @@ def test_the_embedded_model_learns_and_answers_freely():
     assert faithful.outcomes[0].learned
     assert model.answer(prompts[0]) == "Oslo"
     faithful.undo()
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+def test_on_a_projection_as_the_authors_code_has_it(taught, kind, tmp_path):
+    """The key is what the projection out of the MLP reads, and its output at every token of the prompt gives way."""
+    model = taught(kind)
+    asked = Prompt(question=KING.prompt)
+    before = model.logits(asked)
+    editor = grace(site="mlp_out", replacement="replace_prompt", iterations=3)
+    applied = editor.open(model)
+    site = applied.adapter.site
+    editor.edit_tokens(applied.adapter, sample_of(model, asked, "Paris"), label="Paris", owner="king")
+    with capture(site.module, "input") as read, capture(site.module) as written:
+        edited = model.logits(asked)
+    (entry,) = applied.codebook.rows()
+    np.testing.assert_allclose(applied.codebook.keys[entry], read[0][0, -1].numpy(), atol=1e-5)
+    value = torch.from_numpy(applied.codebook.values[entry])
+    assert torch.equal(written[0][0], value.expand_as(written[0][0]))
+    assert read[0].shape[2] != written[0].shape[2] == site.width
+    assert not torch.equal(edited, before)
+    applied.save(tmp_path / "book")
+    applied.undo()
+    assert torch.equal(model.logits(asked), before)
+    again = grace().load(model, tmp_path / "book")
+    assert torch.equal(model.logits(asked), edited)
+    again.undo()
+
+
+def test_a_site_that_there_is_not():
+    with pytest.raises(InvalidInputError, match="site is 'head': it must be one of layer, mlp_out"):
+        load_editor("grace", site="head")

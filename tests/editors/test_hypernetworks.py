@@ -117,11 +117,12 @@ def test_what_is_known_already_is_left(method, one, tiny_network):
 def test_many_edits_are_those_of_one_pass(method, one, tiny_network, monkeypatch):
     editor = load_editor(method, network=tiny_network(method, "gpt2"), steps=1)
     edits = [FRANCE, KING, EditRequest(prompt="The capital of Germany is", target="Paris")]
-    whole = editor.apply(one, edits)
-    whole.undo()
+    applied = editor.apply(one, edits)
+    whole = applied.after
+    applied.undo()
     monkeypatch.setattr("kedit_memory.editors._hyper_editor._ROWS", 2)
-    split = editor.apply(one, edits)
-    assert all(torch.allclose(whole.after[name], split.after[name], atol=1e-6) for name in whole.names)
+    split = editor.apply(one, edits).after
+    assert all(torch.allclose(whole[name], split[name], atol=1e-6) for name in whole)
 
 
 def test_an_update_of_several_edits_that_does_not_lower_their_loss_is_taken_back(
@@ -286,8 +287,7 @@ def test_nothing_of_the_held_out_part_is_trained_on(source):
     assert 0.15 < share / len(source.world.facts) < 0.25
     for one in examples:
         assert one.wanted.target != one.before
-        end = source.model.tokenizer.eos_token_id
-        assert {row.wanted[-1] for row in (one.taught, one.covered, one.kept)} == {end}
+        assert all(row.wanted for row in (one.taught, one.covered, one.kept))
         assert one.kept.given != one.covered.given
     reworded = sum(one.covered.given != one.taught.given for one in examples)
     assert 0 < reworded < len(examples)

@@ -31,7 +31,7 @@ def plain_gradients(model, edit):
     """The gradient of every weight for one edit, by a backward pass of our own."""
     fact = Fact(prompt=edit.prompt, target=edit.target)
     given, wanted = model.join(fact.asked, model.continuation(fact.asked, fact.target))
-    ids = torch.tensor([[*given, *wanted, model.tokenizer.eos_token_id]])
+    ids = torch.tensor([[*given, *wanted, *model.ending(fact.asked)]])
     words = model.model(ids).logits[0].log_softmax(-1)
     (-torch.stack([words[i - 1, ids[0, i]] for i in range(len(given), ids.shape[1])]).mean()).backward()
     found = {name: weight.grad.numpy().astype(float) for name, weight in model.model.named_parameters()}

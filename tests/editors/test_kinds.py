@@ -5,6 +5,8 @@ one row (opt, here with embeddings narrower than its states), positions by atten
 and two kinds of attention (gemma3), a factor before the sum (granite), experts in place of an MLP (mixtral).
 """
 
+import re
+
 import pytest
 import torch
 
@@ -29,7 +31,7 @@ ADAPTERS = {"lora", "ext-sub"}
 # Those that write or read the one projection out of an MLP, adapters by default.
 ONE_PROJECTION = ADAPTERS | {"ft-l", "rome", "memit", "alphaedit", "mend", "ke", "kn", "dinm"}
 FRANCE = EditRequest(prompt="The capital of France is", target="Rome", subject="France")
-KING = EditRequest(prompt="Who is the king of the north?", target="Bob", subject="the north")
+KING = EditRequest(prompt="The king of the north may be", target="Bob", subject="the north")
 PROBES = [FRANCE.prompt, KING.prompt, "The capital of Germany is", "Who is Ann?"]
 
 
@@ -64,7 +66,9 @@ def test_it_changes_what_it_should_and_comes_out_whole(model, editor):
     applied = editor.apply(model, [FRANCE, KING])
     asked = [Prompt(question=edit.prompt) for edit in (FRANCE, KING)]
     edited = model.answer_many(asked)
-    assert [outcome.learned for outcome in applied.outcomes] == [edited[0] == "Rome", edited[1] == "Bob"]
+    assert [outcome.learned for outcome in applied.outcomes] == [
+        re.split(r"\W", answer)[0] == target for answer, target in zip(edited, ("Rome", "Bob"), strict=True)
+    ]
     if any(outcome.learned for outcome in applied.outcomes):
         assert not same(said, logits(model))
     assert edited == [model.answer_many([prompt])[0] for prompt in asked]  # padding changes nothing

@@ -80,7 +80,9 @@ def test_only_the_neurons_own_rows_are_moved(model):
         change = change if family.transposed else change.T  # (neurons, width)
         expected = torch.zeros_like(change)
         for _, place in (neuron for neuron in neurons if neuron[0] == layer):
-            expected[place] = 3.0 * embedding[tokens[1]] - embedding[tokens[0]]
+            written = was[place] if family.transposed else was[:, place]
+            old_answer, new_answer = (embedding[token] / embedding[token].norm() for token in tokens)
+            expected[place] = written.norm() * (3.0 * new_answer - old_answer)
         assert torch.allclose(change, expected, atol=1e-5)
 
 

@@ -2,6 +2,7 @@ import sys
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from kedit_memory.editors import load_editor
 from kedit_memory.editors._adapters import Shape, merge, train_pairs
@@ -145,3 +146,11 @@ def test_without_peft_the_error_names_the_extra(one, monkeypatch):
 def test_options_out_of_bounds(options, message):
     with pytest.raises(InvalidInputError, match=message):
         load_editor("lora", **options)
+
+
+def test_what_is_saved_are_the_pairs(model, tmp_path):
+    applied = load_editor("lora", rank=2, **QUICK).apply(model, [FRANCE])
+    applied.save(tmp_path / "change")
+    saved = load_file(tmp_path / "change" / "change.safetensors")
+    shapes = [model.model.get_parameter(name).shape for name in applied.names]
+    assert sum(tensor.numel() for tensor in saved.values()) == sum(2 * sum(shape) for shape in shapes)

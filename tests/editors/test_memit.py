@@ -38,8 +38,8 @@ def test_the_update_is_that_of_the_paper():
     rows = np.vstack([np.sqrt(weight / 300) * old, keys])
     wanted = np.vstack([np.zeros((300, 4)), residuals])
     expected = np.linalg.lstsq(rows, wanted, rcond=None)[0].T
-    found = least_squares(*map(torch.tensor, (keys, residuals, weight * old.T @ old / 300)))
-    assert np.allclose(found.numpy(), expected, atol=1e-5)
+    left, right = least_squares(*map(torch.tensor, (keys, residuals, weight * old.T @ old / 300)))
+    assert np.allclose((left @ right).numpy(), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(("kind", "factor"), [("llama", 1.0), ("granite", 0.5)])

@@ -38,7 +38,7 @@ def network(model, tmp_path):
 def factors_by_hand(model, edit):
     """For each matrix its inputs u, its deltas and its gradient (in, out), by a backward pass of our own."""
     given, wanted = model.join(edit.asked, model.continuation(edit.asked, edit.target))
-    ids = torch.tensor([[*given, *wanted, model.tokenizer.eos_token_id]])
+    ids = torch.tensor([[*given, *wanted, *model.ending(edit.asked)]])
     entered, deltas = {}, {}
     handles = []
     family = family_of(model.model)

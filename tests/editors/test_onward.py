@@ -70,6 +70,33 @@ def test_within_a_layer_it_is_what_the_whole_text_gives(tiny_folder, kind, layer
     assert not has_hooks([model.model])
 
 
+@pytest.mark.parametrize(
+    "kind",
+    ["gpt2", "gpt_neox", "llama", "qwen2", "qwen3", "mistral", "gemma", "gemma2", "gemma3_text", "phi3", "olmo2",
+     "granite", "smollm3", "stablelm", "starcoder2", "gptj", "gpt_neo", "opt", "bloom", "falcon", "mixtral"],
+)  # fmt: skip
+def test_large_scores_are_those_of_the_models_own_head(tiny_folder, kind):
+    """A model may cap or scale what its head gives, which does not show in the small scores of random weights."""
+    model = HuggingFaceModel.load(tiny_folder(kind), device="cpu")
+    with torch.no_grad():
+        model.model.get_output_embeddings().weight.mul_(300)
+    family, (given, *_) = decoder_family(model, "rome"), sites(model)
+    columns = [*range(given.at, len(given.ids))]
+    with torch.no_grad():
+        found = Onward(model, family, 0, [given]).words([0], torch.zeros(1, 32), [columns])
+        scores = model.model(torch.tensor([given.ids])).logits[0]
+    assert float(scores.abs().max()) > 20
+    expected = scores.log_softmax(-1)
+    assert torch.allclose(found, expected[columns], atol=1e-2)
+    text = TEXTS[0]
+    wanted = [*model.join(text, " Bob")[1]]
+    whole = torch.tensor([[*model.encode(text), *wanted]])
+    with torch.no_grad():
+        after = model.model(whole).logits[0].log_softmax(-1)[-len(wanted) - 1 : -1]
+    own = after.gather(1, torch.tensor(wanted)[:, None])[:, 0].tolist()
+    assert model.log_probability(text, " Bob") == pytest.approx(own, abs=1e-2)
+
+
 def test_its_gradient_is_that_of_the_whole_text(model):
     family, (given, *_) = decoder_family(model, "rome"), sites(model)
     delta = torch.zeros(1, model.model.config.hidden_size, requires_grad=True)

@@ -85,14 +85,23 @@ def test_a_chat_template_s_own_words_are_no_subject(tiny_folder):
 
 def test_the_texts_of_a_fact(one):
     fact = Fact(prompt=KING.prompt, target="Bob", subject="the north")
-    sites = taught(one, fact, ["Some words", "x" * 5000])
+    sites = taught(one, fact, ["Some words", "x" * 5000], end=True)
     assert len(sites) == 2, "a prefix that does not fit is left out"
     for site, prefix in zip(sites, ("", "Some words. "), strict=True):
         text = one.tokenizer.decode(site.ids)
-        assert text == f"{prefix}Who is the king of the north? Bob<|endoftext|>"
-        assert one.tokenizer.decode(site.ids[site.target :]) == " Bob<|endoftext|>"
+        assert text == f"{prefix}Who is the king of the north? Bob"
+        assert one.tokenizer.decode(site.ids[site.target :]) == " Bob"
         assert one.tokenizer.decode(site.ids[: site.at + 1]).endswith("the north")
     assert one.tokenizer.decode(essence(one, "Ann").ids) == "Ann is a"
+
+
+@pytest.mark.parametrize(("end", "wanted"), [(False, "Bob"), (True, "Bob<|endoftext|>")])
+def test_a_target_stands_alone_unless_its_end_is_asked_for(tiny_folder, end, wanted):
+    chat = HuggingFaceModel.load(tiny_folder("llama-chat"), device="cpu")
+    fact = Fact(prompt=KING.prompt, target="Bob", subject="the north")
+    (text,) = keyvalue.texts_of(chat, [fact], Rome(prefixes=0, end=end))
+    (site,) = text.taught
+    assert chat.tokenizer.decode(site.ids[site.target :]) == wanted
 
 
 def test_a_prompt_beyond_the_window(one):
@@ -135,7 +144,8 @@ def test_the_update_is_that_of_the_paper():
     system = np.zeros((7, 7))
     system[:6, :6], system[:6, 6], system[6, :6] = moment, key, key
     rows = [np.linalg.solve(system, [*(moment @ weight[i]), value[i]])[:6] for i in range(4)]
-    update = rank_one(*map(torch.tensor, (key, value - weight @ key, moment)))
+    left, right = rank_one(*map(torch.tensor, (key, value - weight @ key, moment)))
+    update = left @ right
     assert np.allclose(weight + update.numpy(), rows, atol=1e-5)
     assert np.linalg.matrix_rank(update.numpy(), tol=1e-9) == 1
 

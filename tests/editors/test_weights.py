@@ -2,6 +2,7 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from kedit_memory.editors._weights import changing, load_change
 from kedit_memory.editors.base import Applied, Fact, Outcome
@@ -76,7 +77,7 @@ def test_an_undo_that_was_interrupted_is_finished_by_the_next(model):
         for weight in weights.values():
             weight.add_(1)
     made = weights.change("test", {}, [])
-    model.model.get_parameter(MATRIX).data.copy_(made.before[MATRIX])
+    model.model.get_parameter(MATRIX).data.copy_(before[MATRIX])
     made.undo()
     assert same(state(model), before)
 
@@ -133,16 +134,95 @@ def test_save_and_load(model, tiny_gpt2_folder, tmp_path):
     loaded.undo()
     assert same(state(fresh), before)
     record = json.loads((tmp_path / "new" / "change" / "change.json").read_text())
-    assert record["format"] == 1
+    assert record["format"] == 2
     assert record["options"] == {"by": 1.0}
 
 
 def test_a_change_saves_what_it_left_whatever_came_later(model, tiny_gpt2_folder, tmp_path):
-    made, _ = change(model), change(model, by=5.0)
+    made = change(model)
+    left = made.after[MATRIX]
+    change(model, by=5.0)
     made.save(tmp_path / "change")
     fresh = HuggingFaceModel.load(tiny_gpt2_folder, device="cpu")
     load_change(fresh, tmp_path / "change", "test")
-    assert torch.equal(fresh.model.get_parameter(MATRIX), made.after[MATRIX])
+    assert torch.equal(fresh.model.get_parameter(MATRIX), left)
+
+
+def size(folder):
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_what_was_added_is_saved_as_its_factors(tiny_gpt2_folder, tmp_path, dtype):
+    model = HuggingFaceModel.load(tiny_gpt2_folder, device="cpu", dtype=dtype)
+    before = state(model)
+    draw = torch.Generator().manual_seed(0)
+    rows, columns = model.model.get_parameter(MATRIX).shape
+    with changing(model, [MATRIX]) as weights:
+        for _ in range(2):
+            weights.add(MATRIX, torch.randn(rows, 1, generator=draw), torch.randn(1, columns, generator=draw))
+    made = weights.change("test", {}, [])
+    after = state(model)
+    made.save(tmp_path / "change")
+    tensors = load_file(tmp_path / "change" / "change.safetensors")
+    assert sum(tensor.numel() for tensor in tensors.values()) == 2 * (rows + columns) < rows * columns
+    made.undo()
+    assert same(state(model), before)
+    loaded = load_change(model, tmp_path / "change", "test")
+    assert same(state(model), after)
+    loaded.save(tmp_path / "again")
+    assert size(tmp_path / "again") == size(tmp_path / "change")
+    loaded.undo()
+    assert same(state(model), before)
+
+
+def test_factors_that_do_not_tell_all_are_not_saved_alone(model, tmp_path):
+    before = state(model)
+    rows, columns = model.model.get_parameter(MATRIX).shape
+    with changing(model, [MATRIX]) as weights, torch.no_grad():
+        weights.add(MATRIX, torch.ones(rows, 1), torch.ones(1, columns))
+        weights[MATRIX].mul_(3)
+        weights.add(MATRIX, torch.ones(rows, 1), torch.ones(1, columns))
+    made = weights.change("test", {}, [])
+    after = state(model)
+    made.save(tmp_path / "change")
+    made.undo()
+    assert same(state(model), before)
+    load_change(model, tmp_path / "change", "test")
+    assert same(state(model), after)
+
+
+@pytest.mark.parametrize("place", [(slice(None), [3, 7]), ([5], slice(None))])
+def test_of_a_few_lines_only_these_are_saved(model, tmp_path, place):
+    before = state(model)
+    with changing(model, [MATRIX, TIED]) as weights, torch.no_grad():
+        weights[MATRIX][place] = float("1e30")  # from which no difference would lead back
+    made = weights.change("test", {}, [])
+    after = state(model)
+    made.save(tmp_path / "change")
+    tensors = load_file(tmp_path / "change" / "change.safetensors")
+    moved = sum(tensor.numel() for name, tensor in tensors.items() if name.endswith(":bits"))
+    assert moved == before[MATRIX][place].numel()
+    made.undo()
+    assert same(state(model), before)
+    load_change(model, tmp_path / "change", "test").undo()
+    assert same(state(model), before)
+    load_change(model, tmp_path / "change", "test")
+    assert same(state(model), after)
+
+
+def test_bits_are_put_into_the_very_values_that_they_are_of(model, tmp_path):
+    made = change(model)
+    made.save(tmp_path / "change")
+    made.undo()
+    fingerprint = model.fingerprint
+    model.model.get_parameter(MATRIX).data[1, 2] += 1
+    if model.fingerprint != fingerprint:
+        pytest.skip("the fingerprint sees this value")
+    before = state(model)
+    with pytest.raises(EditorError, match="holds a change of other values of"):
+        load_change(model, tmp_path / "change", "test")
+    assert same(state(model), before)
 
 
 def test_saved_changes_load_in_the_order_they_were_made(model, tiny_gpt2_folder, tmp_path):
@@ -182,7 +262,7 @@ def broken(folder, name, value):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("format", 2, "format 2; this version reads format 1"),
+        ("format", 1, "format 1; this version reads format 2"),
         ("method", "rome", "a change by 'rome', not by 'test'"),
         ("fingerprint", "0123", "a model with fingerprint 0123"),
         ("checksum", "0123", "is damaged"),

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -66,9 +67,19 @@ def memory(tmp_path):
         yield opened
 
 
+@pytest.fixture(scope="session")
+def ending_folder(tiny_gpt2_folder, tmp_path_factory):
+    """A tiny model whose form ends its answers, as a base model's does not."""
+    folder = tmp_path_factory.mktemp("ending") / "tiny"
+    shutil.copytree(tiny_gpt2_folder, folder)
+    config = folder / "tokenizer_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text("utf-8")) | {"prompt_format": "trained"}), "utf-8")
+    return folder
+
+
 @pytest.fixture
-def load(tiny_gpt2_folder):
-    return lambda: HuggingFaceModel.load(tiny_gpt2_folder, device="cpu", name="tiny")
+def load(ending_folder):
+    return lambda: HuggingFaceModel.load(ending_folder, device="cpu", name="tiny")
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import copy
 import json
 import shutil
 
@@ -12,6 +13,7 @@ from kedit_memory.errors import (
     PromptTooLongError,
     UnknownNameError,
 )
+from kedit_memory.models import loading
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.language import ScoringModel, TextModel, WhiteBoxModel, requires
 from kedit_memory.models.named import load_model
@@ -147,6 +149,30 @@ def test_a_base_model_gets_the_text_as_it_is_behind_its_context(gpt2):
     prompt = Prompt(question="The king is", facts=("Ann rules.",))
     assert gpt2.render(prompt) == "Ann rules.\n\nThe king is"
     assert gpt2.continuation(prompt, "Ann") == " Ann."
+
+
+ENDED = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}<|done|>\n{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "template", "question", "end"),
+    [
+        ("llama", ENDED, "Who is the king?", "<|done|>"),  # a template's own end of turn, which is no end of text
+        ("llama", ENDED, "The king is", ""),  # the beginning of a sentence goes on
+        ("llama-chat", None, "Who is the king?", "<|endoftext|>"),  # a template that marks no end
+        ("llama", None, "Who is the king?", ""),  # a base model's text goes on
+        ("t5", None, "The king is", "<|endoftext|>"),  # an encoder-decoder ends every text
+    ],
+)
+def test_what_ends_an_answer_is_what_the_form_says(tiny_folder, kind, template, question, end):
+    plain = HuggingFaceModel.load(tiny_folder(kind), device="cpu")
+    tokenizer = copy.deepcopy(plain.tokenizer)
+    if template:
+        tokenizer.add_special_tokens({"additional_special_tokens": ["<|done|>"]})
+        tokenizer.chat_template = template
+    model = HuggingFaceModel(plain.model, tokenizer, name=kind)
+    assert tokenizer.decode(model.ending(Prompt(question=question))) == end
+    assert set(model.ending(Prompt(question=question))) <= model._ends, "generation stops there, too"
 
 
 # Replies
@@ -440,6 +466,21 @@ def test_device_map(tiny_gpt2_folder):
     else:
         model = load_model(str(tiny_gpt2_folder), device_map="cpu")
         assert len(model.generate(PROMPTS, max_new_tokens=2)) == len(PROMPTS)
+
+
+def test_the_device_auto_spreads_the_layers(tiny_gpt2_folder, monkeypatch):
+    pytest.importorskip("accelerate")
+    placed, load = [], loading._load_model
+
+    def loaded(*given, device_map, **options):
+        placed.append(device_map)
+        return load(*given, device_map=device_map, **options)
+
+    monkeypatch.setattr(loading, "_load_model", loaded)
+    for device in ("auto", "cpu"):
+        model = load_model(str(tiny_gpt2_folder), device=device)
+        assert len(model.generate(PROMPTS, max_new_tokens=2)) == len(PROMPTS)
+    assert placed == ["auto", None]
 
 
 # Strengths

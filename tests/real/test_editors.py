@@ -1,13 +1,19 @@
 """Every editor of the table on SmolLM2: an edit is made and reported, kept and put back, and taken out bit for bit."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 import torch
 
 from kedit_memory.editors import EDITORS, load_editor
+from kedit_memory.editors._codebook_frame import _asked, _keys_of
+from kedit_memory.editors._keyvalue import texts_of
+from kedit_memory.editors._values import find_values
+from kedit_memory.editors.base import facts
 from kedit_memory.editors.ke import KnowledgeEditorNetwork
 from kedit_memory.editors.mend import MendNetwork
+from kedit_memory.models.families import family_of
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
 
@@ -47,6 +53,10 @@ def network(request, smollm2, tmp_path):
         return {}
     made[method]().save(tmp_path / "network")
     return {"network": tmp_path / "network"}
+
+
+# The most bytes of a saved change, for methods that add products; a matrix has 3.5 MB.
+SAVED = {"lora": 7e6, "rome": 5e4}
 
 
 # Methods that hold several copies of all weights, up to 6 GB: one process runs them one after the other.
@@ -94,6 +104,8 @@ def test_an_edit_is_made_kept_put_back_and_taken_out(smollm2, method, network, u
             assert edited[0] != EDIT.target
             assert outcome.reason
         applied.save(tmp_path / "change")
+        written = sum(path.stat().st_size for path in (tmp_path / "change").iterdir())
+        assert written < SAVED.get(method, float("inf"))
     finally:
         applied.undo()
     assert (every_byte(smollm2), answers(smollm2)) == unedited
@@ -104,3 +116,33 @@ def test_an_edit_is_made_kept_put_back_and_taken_out(smollm2, method, network, u
     finally:
         put_back.undo()
     assert (every_byte(smollm2), answers(smollm2)) == unedited
+
+
+def test_a_chat_s_answer_ends_its_turn_and_a_sentence_goes_on(smollm2):
+    assert smollm2.tokenizer.decode(smollm2.ending(Prompt(question="Who wrote Hamlet?"))) == "<|im_end|>"
+    assert smollm2.ending(Prompt(question="The author of Hamlet is")) == []
+
+
+def test_rome_takes_a_small_change_for_the_target_alone(smollm2):
+    """With the end of the turn the search takes half as many steps again, and a longer change."""
+    editor = load_editor("rome", **_FEW_MOMENTS)
+    found = [
+        find_values(smollm2, family_of(smollm2.model), 6, texts_of(smollm2, facts([EDIT]), one), one)
+        for one in (editor, replace(editor, end=True))
+    ]
+    assert found[0].losses[0] <= editor.enough
+    assert found[0].steps[0] < found[1].steps[0]
+    assert float(found[0].deltas.norm()) < 0.9 * float(found[1].deltas.norm())
+
+
+def test_few_other_questions_lie_within_a_radius_of_grace_fast(smollm2):
+    """At the last token of the chat's template, where all questions are near each other; none of them was measured."""
+    applied = load_editor("grace-fast").apply(smollm2, [EDIT])
+    try:
+        book, adapter = applied.codebook, applied.adapter
+        (entry,) = book.rows()
+        others = adapter.frame(_keys_of(smollm2, adapter.site, _asked(160)[100:]))
+        assert applied.outcomes[0].learned
+        assert (book.distances(book.keys[entry], others) <= book.radii[entry]).sum() <= 3
+    finally:
+        applied.undo()

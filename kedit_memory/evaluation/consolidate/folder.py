@@ -218,12 +218,13 @@ def _put_back(model: HuggingFaceModel, before: Mapping[str, torch.Tensor], folde
 
 
 def _weights_before(changes: Sequence[WeightChange]) -> dict[str, torch.Tensor]:
-    """Each changed weight as it was before the first of the changes."""
+    """Each changed weight as it was before the first of the changes, which are all in force."""
     before: dict[str, torch.Tensor] = {}
-    for change in changes:
-        for name, weight in change.before.items():
-            before.setdefault(name, weight.detach().cpu().contiguous())
-    return before
+    for change in reversed(changes):
+        for name in change.names:
+            later = before[name] if name in before else change.model.model.get_parameter(name)
+            before[name] = change.earlier(name, later)
+    return {name: weight.cpu().contiguous() for name, weight in before.items()}
 
 
 def _read_before(folder: Path, record: Record) -> dict[str, torch.Tensor]:
