@@ -27,6 +27,12 @@ def is_answer(text: str, accepted: Iterable[str]) -> bool:
     return bool(given) and any(given == normalise(answer) for answer in accepted)
 
 
+def begins_with_answer(text: str, accepted: Iterable[str]) -> bool:
+    """Whether `text`, after normalisation, is one of the accepted answers or goes on after it, as a base model does."""
+    given = f"{normalise(text)} "
+    return any(given.startswith(f"{answer} ") for answer in map(normalise, accepted) if answer)
+
+
 def wilson(successes: int, cases: int) -> tuple[float, float]:
     """The 95% interval of a share (Wilson, 1927); (0, 1) for no cases."""
     if cases == 0:

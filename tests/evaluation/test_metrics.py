@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kedit_memory.evaluation.metrics import is_answer, ngram_entropy, normalise, wilson
+from kedit_memory.evaluation.metrics import begins_with_answer, is_answer, ngram_entropy, normalise, wilson
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,11 @@ def test_a_text_that_repeats_itself_has_little_entropy():
     uneven = -(2 / 3) * math.log2(2 / 3) - (1 / 3) * math.log2(1 / 3)
     assert ngram_entropy("a b a b a") == pytest.approx((1 + 2 * uneven) / 3)
     assert ngram_entropy("a b") == ngram_entropy("") == 0
+
+
+def test_an_answer_may_go_on_after_the_target() -> None:
+    assert begins_with_answer("The Oslo fjord, and more", ["Oslo"])
+    assert begins_with_answer("oslo.", ["Bergen", "Oslo"])
+    assert not begins_with_answer("Oslofjord", ["Oslo"])
+    assert not begins_with_answer("In Oslo", ["Oslo"])
+    assert not begins_with_answer("Oslo", [""])

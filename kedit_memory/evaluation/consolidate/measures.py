@@ -11,7 +11,7 @@ import numpy as np
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation import bootstrap
-from kedit_memory.evaluation.metrics import is_answer, wilson
+from kedit_memory.evaluation.metrics import begins_with_answer, wilson
 from kedit_memory.evaluation.rows import Row
 from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
@@ -139,11 +139,13 @@ class Examination:
         return failed
 
     def _learned(self, reading: Reading) -> list[bool]:
-        return [is_answer(said, [edit.target or ""]) for edit, said in zip(self.edits, reading.own, strict=True)]
+        return [
+            begins_with_answer(said, [edit.target or ""]) for edit, said in zip(self.edits, reading.own, strict=True)
+        ]
 
     def _generalized(self, reading: Reading) -> list[bool]:
         return [
-            is_answer(said, [edit.target or ""])
+            begins_with_answer(said, [edit.target or ""])
             for (_, edit), said in zip(self._rephrased, reading.rephrased, strict=True)
         ]
 
@@ -151,7 +153,7 @@ class Examination:
         """The share of questions with known answers that are answered right, by kind."""
         for kind, places in self._kinds().items():
             right = [
-                is_answer(reading.others[place], self.questions[place].accepted)
+                begins_with_answer(reading.others[place], self.questions[place].accepted)
                 for place in places
                 if self.questions[place].accepted
             ]
