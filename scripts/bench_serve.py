@@ -28,7 +28,7 @@ import numpy as np
 from bench_memory import questions
 from bench_scope import STORED, add_many, stated
 
-from kedit_memory.evaluation.report import table
+from kedit_memory.evaluation.report.tables import table
 from kedit_memory.evaluation.rows import Row, describe_run, document
 from kedit_memory.memory import EditMemory
 

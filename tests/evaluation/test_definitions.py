@@ -11,13 +11,7 @@ import pytest
 
 from kedit_memory.editors import load_editor
 from kedit_memory.errors import CapabilityError, InvalidInputError, KeditError, NotFoundError, UnknownNameError
-from kedit_memory.evaluation.definitions import edited
-from kedit_memory.evaluation.definitions.edited import REST, SPAN, edit_of
-from kedit_memory.evaluation.definitions.measures import Asked, Judged, fits, judge
-from kedit_memory.evaluation.definitions.results import Answered, Outcome
-from kedit_memory.evaluation.definitions.rows import rows_of
-from kedit_memory.evaluation.definitions.run import DefinitionPlan, DefinitionReport, run_definitions
-from kedit_memory.evaluation.definitions.sets import (
+from kedit_memory.evaluation.datasets.onoe import (
     BEYOND_DEFINITION,
     IN_DEFINITION,
     PARTS,
@@ -29,6 +23,12 @@ from kedit_memory.evaluation.definitions.sets import (
     entity_inferences_set,
     sample,
 )
+from kedit_memory.evaluation.definitions import edited
+from kedit_memory.evaluation.definitions.edited import REST, SPAN, edit_of
+from kedit_memory.evaluation.definitions.measures import Asked, Judged, fits, judge
+from kedit_memory.evaluation.definitions.results import Answered, Outcome
+from kedit_memory.evaluation.definitions.rows import rows_of
+from kedit_memory.evaluation.definitions.run import DefinitionPlan, DefinitionReport, run_definitions
 from kedit_memory.evaluation.rows import describe_run
 from kedit_memory.models.formats import render
 from kedit_memory.models.huggingface import HuggingFaceModel
