@@ -20,7 +20,7 @@ from kedit_memory.editors._locate import decoder_family
 from kedit_memory.editors.alphaedit import AlphaEdit
 from kedit_memory.editors.base import facts
 from kedit_memory.errors import KeditError
-from kedit_memory.evaluation.bootstrap import interval
+from kedit_memory.evaluation.intervals import interval
 from kedit_memory.evaluation.lifelong.streams import Wanted
 from kedit_memory.evaluation.lifelong.world import world_stream
 from kedit_memory.evaluation.rows import Row, describe_run
@@ -80,7 +80,7 @@ def measured(model: WhiteBoxModel, editor: AlphaEdit, count: int, seed: int) -> 
     family = decoder_family(model, editor.name)
     layers = range(family.count)
     stream = world_stream(model, Wanted(edits=count, questions=1, phrasings=0, seed=seed))
-    texts = texts_of(model, facts([edit.request for edit in stream.edits], subjects=True), editor)
+    texts = texts_of(model, facts([one.edit for one in stream.edits], subjects=True), editor)
     found = keys(model, family, layers, texts)
     moments = editor.moments_of(model, family, layers)
     config = {"edits": count, "seed": seed, "thresholds": THRESHOLDS}

@@ -30,11 +30,13 @@ from kedit_memory.editors._values import find_values
 from kedit_memory.editors.base import facts
 from kedit_memory.editors.rome import Rome, default_layer
 from kedit_memory.errors import KeditError
-from kedit_memory.evaluation.bootstrap import interval, widened
-from kedit_memory.evaluation.lifelong.log import RowLog
-from kedit_memory.evaluation.lifelong.streams import HELD_OUT, REPHRASING, StreamEdit, Wanted
+from kedit_memory.evaluation.case import GENERALIZATION
+from kedit_memory.evaluation.case import Case as Stored
+from kedit_memory.evaluation.intervals import interval, widened, wilson
+from kedit_memory.evaluation.lifelong.streams import HELD_OUT, REPHRASING, Wanted
 from kedit_memory.evaluation.lifelong.world import world_stream
-from kedit_memory.evaluation.metrics import is_answer, wilson
+from kedit_memory.evaluation.log import RowLog
+from kedit_memory.evaluation.measures import is_answer
 from kedit_memory.evaluation.rows import Row, Run, describe_run
 from kedit_memory.evaluation.trace.run import KINDS, Trace, trace
 from kedit_memory.models.language import WhiteBoxModel, white_box
@@ -64,7 +66,7 @@ Tally = dict[tuple[str, str], list[Hit]]  # by metric and kind
 class Case:
     """An edit with what its target is like, and by kind the questions whose answers should stay."""
 
-    edit: StreamEdit
+    edit: Stored
     tokens: int  # of the target, its end not counted
     said: bool  # whether the unedited model gives the target to any question of which it is the true answer
     others: Mapping[str, tuple[str, ...]]
@@ -186,11 +188,11 @@ def draw(model: WhiteBoxModel, world: World, plan: Plan) -> list[Case]:
     ]
 
 
-def _others(world: World, edit: StreamEdit, known: Sequence[Fact], rng: random.Random) -> dict[str, tuple[str, ...]]:
-    far = [f for f in known if f.subject != edit.request.subject]
+def _others(world: World, edit: Stored, known: Sequence[Fact], rng: random.Random) -> dict[str, tuple[str, ...]]:
+    far = [f for f in known if f.subject != edit.edit.subject]
     groups = {
-        "same_relation": [f for f in far if f.relation == edit.request.relation],
-        "unrelated": [f for f in far if f.relation != edit.request.relation],
+        "same_relation": [f for f in far if f.relation == edit.edit.relation],
+        "unrelated": [f for f in far if f.relation != edit.edit.relation],
     }
     return {
         kind: tuple(_question(world, fact, rng) for fact in rng.sample(group, min(OTHERS, len(group))))
@@ -218,11 +220,11 @@ def tokens(model: WhiteBoxModel, prompt: str, answer: str) -> int:
     return len(model.join(question, model.continuation(question, answer))[1])
 
 
-def says(model: WhiteBoxModel, world: World, edit: StreamEdit) -> bool:
+def says(model: WhiteBoxModel, world: World, edit: Stored) -> bool:
     """Whether the unedited model gives the target to any question of which it is the true answer."""
     true = [fact for fact in world.facts if fact.object == edit.target][:SAYINGS]
     asked = [world.fill(world.relations[f.relation].phrasings(held_out=False)[0], f.subject) for f in true]
-    return any(is_answer(answer, edit.accepted) for answer in _answers(model, asked))
+    return any(is_answer(answer, edit.own.accepted) for answer in _answers(model, asked))
 
 
 def _answers(model: WhiteBoxModel, questions: Sequence[str]) -> list[str]:
@@ -241,10 +243,10 @@ def search(bench: Bench, layer: int) -> Iterator[Row]:
     yield bench.row(method, "reliability", "all", [(int(one), 1) for one in right])
 
 
-def reached_at(model: WhiteBoxModel, layer: int, edits: Sequence[StreamEdit]) -> list[bool]:
+def reached_at(model: WhiteBoxModel, layer: int, edits: Sequence[Stored]) -> list[bool]:
     """Whether some change of what the layer gives at the subject makes the model decode the target greedily."""
     family = decoder_family(model, "rome")
-    texts = texts_of(model, facts([edit.request for edit in edits], subjects=True), FREE)
+    texts = texts_of(model, facts([one.edit for one in edits], subjects=True), FREE)
     deltas = find_values(model, family, layer, texts, FREE).deltas
     return [decoded(model, layer, one.taught[0], delta) for one, delta in zip(texts, deltas, strict=True)]
 
@@ -308,15 +310,15 @@ def _asked(model: WhiteBoxModel, editor: Rome, case: Case) -> dict[tuple[str, st
     """What came out right of one edit, by metric and kind."""
     others = [(kind, text) for kind, texts in case.others.items() for text in texts]
     before = _answers(model, [text for _, text in others])
-    probes = case.edit.rephrasings
-    applied = editor.apply(model, [case.edit.request])
+    probes = case.edit.of(GENERALIZATION)
+    applied = editor.apply(model, [case.edit.edit])
     try:
-        said = _answers(model, [case.edit.prompt, *(p.question for p in probes), *(text for _, text in others)])
+        said = _answers(model, [case.edit.prompt, *(p.text for p in probes), *(text for _, text in others)])
     finally:
         applied.undo()
-    found = [("reliability", "all", is_answer(said[0], case.edit.accepted))]
+    found = [("reliability", "all", is_answer(said[0], case.edit.own.accepted))]
     for probe, answer in zip(probes, said[1:], strict=False):
-        found += [("generalization", kind, is_answer(answer, case.edit.accepted)) for kind in ("all", probe.kind)]
+        found += [("generalization", kind, is_answer(answer, case.edit.own.accepted)) for kind in ("all", probe.kind)]
     for (kind, _), was, now in zip(others, before, said[1 + len(probes) :], strict=True):
         found += [("locality", one, was == now) for one in ("all", kind)]
     return _counted(found)
@@ -345,14 +347,14 @@ def carried(bench: Bench) -> Iterator[Row]:
 
 
 def _carried(bench: Bench, case: Case, rng: random.Random) -> dict[tuple[str, str], Hit]:
-    world, relation = bench.world, bench.world.relations[case.edit.request.relation or ""]
+    world, relation = bench.world, bench.world.relations[case.edit.edit.relation or ""]
     first, *more = relation.phrasings(held_out=False)
     wordings = [(pattern, HELD_OUT) for pattern in relation.phrasings(held_out=True)]
     wordings += [(rng.choice(more), REPHRASING)] if more else []
     facts = [
         fact
         for fact in world.facts
-        if fact.tier in KNOWN_TIERS and fact.relation == relation.name and fact.subject != case.edit.request.subject
+        if fact.tier in KNOWN_TIERS and fact.relation == relation.name and fact.subject != case.edit.edit.subject
     ]
     facts = rng.sample(facts, len(facts))
     known = _first_known(bench, first, facts)

@@ -8,10 +8,13 @@ made with `--picture` in the same run, is shown with its set.
 """
 
 import argparse
-import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from kedit_memory.errors import KeditError
+from kedit_memory.evaluation.report.saved import Row, by_figure, origin, read_document
+from kedit_memory.evaluation.report.tables import table_lines
 
 # What was promised of the world: by method, metric and kind a value at least, or at most, as large.
 AT_LEAST = {
@@ -36,8 +39,6 @@ those of tier 1. Where the two answers of a kind are right alike, no gate can ga
 On public sets the embedded model, which knows nothing outside its world, shows only that the pipeline runs whole.
 """
 
-Row = Mapping[str, Any]
-
 
 def main() -> None:
     """Read the files, write the report."""
@@ -46,38 +47,28 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="the Markdown file to write")
     arguments = parser.parse_args()
     pictures = {path.stem.removeprefix("adaptive_") for path in arguments.output.parent.glob("adaptive_*.png")}
-    sections = [section(read(path), pictures) for path in arguments.rows]
+    try:
+        sections = [section(read_document(path, "adaptive-retrieval"), pictures) for path in arguments.rows]
+    except KeditError as error:
+        raise SystemExit(str(error)) from None
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text("\n".join([HEAD, *sections]), "utf-8")
-
-
-def read(path: Path) -> Mapping[str, Any]:
-    """The document of a file."""
-    try:
-        document: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
-        rows = [row for row in document["rows"] if row["task"] == "adaptive-retrieval"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SystemExit(f"{path} is no document of adaptive retrieval ({error}); save one with --json") from None
-    if not rows:
-        raise SystemExit(f"{path} holds no row of adaptive retrieval; save a document with --json")
-    return {"rows": rows, "meta": document.get("meta", {})}
 
 
 def section(document: Mapping[str, Any], pictures: Collection[str] = ()) -> str:
     """What one run found; `pictures` names the sets that have one."""
     rows, meta = document["rows"], document["meta"]
-    value = {(row["method"], row["metric"], row["kind"]): row for row in rows}
+    value = by_figure(rows)
     first = rows[0]
-    origin = f"commit {first['commit']}, data {first['data']}, model {first['model']}"
-    lines = [f"## {first['dataset']}", "", f"`{meta.get('command', '')}`, {origin}.", ""]
-    lines += _policies(rows, value)
+    text = [f"## {first['dataset']}", "", f"`{meta.get('command', '')}`, {origin(rows)}.", ""]
+    text += _policies(rows, value)
     if first["dataset"] in pictures:
-        lines += ["", f"![Accuracy by popularity and by calls](adaptive_{first['dataset']}.png)"]
-    lines += ["", *_kinds(rows, value), "", *_rest(rows)]
+        text += ["", f"![Accuracy by popularity and by calls](adaptive_{first['dataset']}.png)"]
+    text += ["", *_kinds(rows, value), "", *_rest(rows)]
     if first["dataset"] == "world":
-        lines += ["", *_promised(value)]
-    lines += [f"\n`{name}` was left out: {why}." for name, why in meta.get("left_out", {}).items()]
-    return "\n".join([*lines, ""])
+        text += ["", *_promised(value)]
+    text += [f"\n`{name}` was left out: {why}." for name, why in meta.get("left_out", {}).items()]
+    return "\n".join([*text, ""])
 
 
 def _policies(rows: Sequence[Row], value: Mapping[tuple[str, str, str], Row]) -> list[str]:
@@ -88,7 +79,7 @@ def _policies(rows: Sequence[Row], value: Mapping[tuple[str, str, str], Row]) ->
         cells = [_interval(value.get((method, *column))) for column in columns]
         cost = value[method, "seconds", "per_question"]["value"]
         body.append([method, *cells, f"{1000 * cost:.1f}"])
-    return _table(head, body)
+    return table_lines(head, body)
 
 
 def _kinds(rows: Sequence[Row], value: Mapping[tuple[str, str, str], Row]) -> list[str]:
@@ -102,7 +93,7 @@ def _kinds(rows: Sequence[Row], value: Mapping[tuple[str, str, str], Row]) -> li
         body.append(
             [kind, *(f"{one['value']:.3f}" if one else "" for one in found), f"{calls['value']:.2f}" if calls else ""]
         )
-    return _table(["accuracy of", *methods, "calls of learned"], body)
+    return table_lines(["accuracy of", *methods, "calls of learned"], body)
 
 
 def _rest(rows: Sequence[Row]) -> list[str]:
@@ -111,7 +102,7 @@ def _rest(rows: Sequence[Row]) -> list[str]:
         for row in rows
         if row["metric"] == "recall" or row["method"] == "step"
     ]
-    return _table(["figure", "value", "n"], body)
+    return table_lines(["figure", "value", "n"], body)
 
 
 def _promised(value: Mapping[tuple[str, str, str], Row]) -> list[str]:
@@ -123,7 +114,7 @@ def _promised(value: Mapping[tuple[str, str, str], Row]) -> list[str]:
                 continue
             kept = row["value"] >= bound if sign == "≥" else row["value"] <= bound
             body.append(["/".join(key), f"{sign} {bound:g}", _figure(row), "reached" if kept else "**missed**"])
-    return _table(["promised", "bound", "measured", ""], body)
+    return table_lines(["promised", "bound", "measured", ""], body)
 
 
 def _methods(rows: Sequence[Row]) -> list[str]:
@@ -136,10 +127,6 @@ def _figure(row: Row) -> str:
 
 def _interval(row: Row | None) -> str:
     return "" if row is None else f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
 
 
 if __name__ == "__main__":

@@ -18,10 +18,11 @@ import torch
 from kedit_memory.editors import load_editor
 from kedit_memory.editors._codebook_adapter import Adapter
 from kedit_memory.editors.codebook import Codebook
-from kedit_memory.evaluation.lifelong.methods import PlainModel
 from kedit_memory.evaluation.lifelong.streams import Wanted, load_stream
 from kedit_memory.evaluation.lifelong.timing import answer_times, time_row
-from kedit_memory.evaluation.report import table
+from kedit_memory.evaluation.method import Bench
+from kedit_memory.evaluation.methods import Unedited
+from kedit_memory.evaluation.report.tables import table
 from kedit_memory.evaluation.rows import Row, describe_run, document
 from kedit_memory.models.hooks import capture
 from kedit_memory.models.language import WhiteBoxModel, white_box
@@ -48,13 +49,14 @@ def main() -> None:
     run = describe_run("codebook_speed", "world", config=vars(arguments), model=plain.fingerprint)
     wanted = Wanted(edits=arguments.learned, questions=_SPREAD, phrasings=0, seed=arguments.seed)
     stream = load_stream("world")(plain, wanted, None)
-    others = [probe.question for probe in stream.tests]
+    others = [probe.text for probe in stream.tests]
     known = dict(zip(others, plain.answer_many([Prompt(question=text) for text in others]), strict=True))
     rows: list[Row] = []
     for name in arguments.editors:
         editor = load_editor(name)
         print(f"{name}: learning {arguments.learned} edits", file=sys.stderr, flush=True)
-        applied = editor.apply(edited, [edit.request for edit in stream.edits])
+        method = Unedited(Bench(edited, max_new_tokens=MAX_NEW_TOKENS))  # with the edits that are in it
+        applied = editor.apply(edited, [one.edit for one in stream.edits])
         hits = [one.fact.prompt for one in applied.outcomes if one.learned]
         applied.undo()
         states = _states(edited, applied.adapter, others)
@@ -65,9 +67,7 @@ def main() -> None:
             adapter = editor.attach(edited.model, book, applied.adapter.frame)
             try:
                 for kind, questions in (("hit", hits), ("miss", _untouched(edited, known))):
-                    found = answer_times(
-                        PlainModel(edited), plain, questions, timed=arguments.timed, max_new_tokens=MAX_NEW_TOKENS
-                    )
+                    found = answer_times(method, plain, questions, timed=arguments.timed, max_new_tokens=MAX_NEW_TOKENS)
                     rows += time_row(row, f"time_per_answer_{kind}", found)
             finally:
                 adapter.close()

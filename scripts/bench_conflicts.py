@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kedit_memory.evaluation.bootstrap import interval, share
-from kedit_memory.evaluation.report import table
+from kedit_memory.evaluation.intervals import interval, share
+from kedit_memory.evaluation.report.tables import table
 from kedit_memory.evaluation.rows import Row, Run, describe_run, document
 from kedit_memory.memory import EditMemory
 from kedit_memory.world.tables import Fact, World, load_world

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from bench_memory import questions
 
-from kedit_memory.evaluation.report import table
+from kedit_memory.evaluation.report.tables import table
 from kedit_memory.evaluation.rows import Row, describe_run, document
 from kedit_memory.memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder

@@ -19,7 +19,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from kedit_memory.evaluation.report import table
+from kedit_memory.evaluation.report.tables import table
 from kedit_memory.evaluation.rows import Row, Run, describe_run, document
 from kedit_memory.evaluation.scope.cases import TEST, ScopeSet
 from kedit_memory.evaluation.scope.everyday import everyday_set

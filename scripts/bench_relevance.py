@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from relevance_sets import Asked, asked, passages, questions
 
-from kedit_memory.evaluation.metrics import wilson
-from kedit_memory.evaluation.report import table
+from kedit_memory.evaluation.intervals import wilson
+from kedit_memory.evaluation.report.tables import table
 from kedit_memory.evaluation.rows import Row, Run, describe_run, document
 from kedit_memory.models.encoder import load_encoder
 from kedit_memory.records import Encoder, Passage, RetrievedPassage, Vectors

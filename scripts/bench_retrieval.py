@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from kedit_memory.evaluation.report import table
+from kedit_memory.evaluation.report.tables import table
 from kedit_memory.evaluation.rows import Row, Run, describe_run, document
 from kedit_memory.memory.encoding import load_by_name
 from kedit_memory.memory.index import load_engine

@@ -31,7 +31,7 @@ import numpy as np
 import torch
 from bench_memory import questions
 
-from kedit_memory.evaluation.report import table
+from kedit_memory.evaluation.report.tables import table
 from kedit_memory.evaluation.rows import Row, Run, describe_run, document
 from kedit_memory.evaluation.scope.cases import TEST
 from kedit_memory.evaluation.templates import STATES, templates

@@ -30,7 +30,7 @@ from serve_injections import Attacked, attack, filled
 from served import Behind, listening, resident, serving
 from served import upstream as listening_upstream
 
-from kedit_memory.evaluation.report import table
+from kedit_memory.evaluation.report.tables import table
 from kedit_memory.evaluation.rows import Row, describe_run, document
 from kedit_memory.memory import EditMemory
 

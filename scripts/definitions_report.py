@@ -9,12 +9,14 @@ each is drawn beside the page, for which the extra `report` is needed.
 """
 
 import argparse
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kedit_memory.errors import KeditError
 from kedit_memory.evaluation.definitions.figures import save_picture
+from kedit_memory.evaluation.report.saved import Row, by_figure, origin, read_document
+from kedit_memory.evaluation.report.tables import table_lines
 
 TASKS = ("entity-inferences", "ecbd")
 HEAD = """# New entities from their definitions
@@ -64,7 +66,6 @@ become less likely, which the table by kind shows. And an edit teaches a target 
 text, so that the period that ends many probes becomes likelier after it, whatever the span.
 """
 
-Row = Mapping[str, Any]
 Values = Mapping[tuple[str, str, str], Row]
 Column = tuple[str, tuple[str, str]]
 
@@ -103,31 +104,21 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="the Markdown file to write")
     arguments = parser.parse_args()
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    sections = [section(read(path), arguments.output) for path in arguments.rows]
-    arguments.output.write_text("\n".join([HEAD, *sections]), "utf-8")
-
-
-def read(path: Path) -> Mapping[str, Any]:
-    """The document of a file."""
     try:
-        document: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
-        rows = [row for row in document["rows"] if row["task"] in TASKS]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SystemExit(f"{path} is no document of definitions ({error}); save one with --json") from None
-    if not rows:
-        raise SystemExit(f"{path} holds no row of {' or '.join(TASKS)}; save a document with --json")
-    return {"rows": rows, "meta": document.get("meta", {})}
+        sections = [section(read_document(path, *TASKS), arguments.output) for path in arguments.rows]
+    except KeditError as error:
+        raise SystemExit(str(error)) from None
+    arguments.output.write_text("\n".join([HEAD, *sections]), "utf-8")
 
 
 def section(document: Mapping[str, Any], page: Path) -> str:
     """What one run found, with its picture beside the page."""
     rows, meta = document["rows"], document["meta"]
     first = rows[0]
-    values = {(row["method"], row["metric"], row["kind"]): row for row in rows}
+    values = by_figure(rows)
     name = first["task"] if first["dataset"] == first["task"] else f"{first['task']}, part {first['dataset']}"
     taught = meta.get("plan", {}).get("taught", "span")
-    origin = f"commit {first['commit']}, data {first['data']}, model {first['model']}"
-    lines = [f"## {name}, editors taught the {taught}", "", f"`{meta.get('command', '')}`, {origin}.", ""]
+    lines = [f"## {name}, editors taught the {taught}", "", f"`{meta.get('command', '')}`, {origin(rows)}.", ""]
     label = "-".join(dict.fromkeys((first["task"], first["dataset"], taught)))
     picture = page.with_name(f"{page.stem}-{label}.png")
     save_picture(rows, picture)
@@ -223,7 +214,7 @@ def _table(rows: Sequence[Row], values: Values, columns: Sequence[Column], *, si
     if not body:
         return []
     head = ["method", *(["probes"] if sizes else []), *(head for head, _ in kept)]
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *body)]
+    return table_lines(head, body)
 
 
 def _figure(row: Row | None) -> str:

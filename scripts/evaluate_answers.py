@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from kedit_memory.evaluation.metrics import wilson
+from kedit_memory.evaluation.intervals import wilson
 from kedit_memory.evaluation.rows import Row, Run, describe_run, document
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.language import WhiteBoxModel, white_box

@@ -21,10 +21,12 @@ from typing import Any, NamedTuple
 import torch
 from scope_wordings import worded_set
 
+from kedit_memory.evaluation.case import GENERALIZATION
+from kedit_memory.evaluation.datasets.public import sources_of
+from kedit_memory.evaluation.intervals import wilson
 from kedit_memory.evaluation.lifelong.streams import Wanted
 from kedit_memory.evaluation.lifelong.world import world_stream
-from kedit_memory.evaluation.metrics import is_answer, wilson
-from kedit_memory.evaluation.public import sources_of
+from kedit_memory.evaluation.measures import is_answer
 from kedit_memory.evaluation.rows import Row, Run, describe_run
 from kedit_memory.evaluation.scope.cases import TRAINING, ScopeSet
 from kedit_memory.evaluation.scope.sets import SETS, part_of
@@ -122,10 +124,10 @@ def of_world(name: str, edits: int, seed: int, data: Path | None) -> Iterator[Ca
     stream = world_stream(load_model(_EMBEDDED, device="cpu"), Wanted(edits=edits, questions=1, seed=seed), data)
     for edit in stream.edits:
         statement = statement_of(edit.prompt, edit.target)
-        unseen = (UNSEEN_RELATION,) if part_of(edit.request.relation or "") != TRAINING else ()
-        yield Case(edit.prompt, statement, edit.accepted, (PROMPT, *unseen))
-        for probe in edit.rephrasings:
-            yield Case(probe.question, statement, probe.accepted, (probe.kind, *unseen))
+        unseen = (UNSEEN_RELATION,) if part_of(edit.edit.relation or "") != TRAINING else ()
+        yield Case(edit.prompt, statement, edit.own.accepted, (PROMPT, *unseen))
+        for probe in edit.of(GENERALIZATION):
+            yield Case(probe.text, statement, probe.accepted, (probe.kind, *unseen))
 
 
 def of_set(name: str, edits: int, seed: int, data: Path | None) -> Iterator[Case]:

@@ -20,8 +20,9 @@ from pathlib import Path
 import torch
 from training_text import TextMaker
 
-from kedit_memory.evaluation.metrics import is_answer, wilson
-from kedit_memory.evaluation.report import table
+from kedit_memory.evaluation.intervals import wilson
+from kedit_memory.evaluation.measures import is_answer
+from kedit_memory.evaluation.report.tables import table
 from kedit_memory.evaluation.rows import Row, Run, describe_run, document
 from kedit_memory.models.families import family_of
 from kedit_memory.models.hooks import capture, replace

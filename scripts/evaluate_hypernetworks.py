@@ -20,7 +20,8 @@ from typing import Any
 from train_hypernetworks import held_out
 
 from kedit_memory.editors import Applied, Editor, load_editor
-from kedit_memory.evaluation.metrics import is_answer, wilson
+from kedit_memory.evaluation.intervals import wilson
+from kedit_memory.evaluation.measures import is_answer
 from kedit_memory.evaluation.rows import Row, Run, describe_run
 from kedit_memory.evaluation.scope.cases import TEST
 from kedit_memory.evaluation.scope.sets import part_of

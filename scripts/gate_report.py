@@ -7,9 +7,12 @@ python scripts/gate_report.py --relevance relevance.json --answers llama8b.json 
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from kedit_memory.evaluation.report.saved import Row, by_figure
+from kedit_memory.evaluation.report.tables import table_lines
 
 HEAD = """# What goes before a question, and when
 
@@ -34,8 +37,6 @@ stands the way from never. An interval holds 95% of the splits. {origin}
 SEARCHES = ("bm25", "dense", "fused")
 GOAL = 0.25
 
-Row = Mapping[str, Any]
-
 
 def main() -> None:
     """Read the files, write the page."""
@@ -58,7 +59,7 @@ def _origin(document: Mapping[str, Any]) -> str:
 
 
 def _floor(rows: Sequence[Row]) -> list[str]:
-    value = {(row["method"], row["metric"], row["kind"]): row for row in rows}
+    value = by_figure(rows)
     body = []
     for kind in dict.fromkeys(row["kind"] for row in rows if row["metric"] == "false_fire"):
         found = [value[search, "false_fire", kind] for search in SEARCHES]
@@ -67,19 +68,19 @@ def _floor(rows: Sequence[Row]) -> list[str]:
         found = [value[search, "recall", kind] for search in SEARCHES]
         name, _, suffix = kind.partition("/")
         body.append([name, suffix or "kept", *map(_share, found), str(found[0]["n"])])
-    return _table(["questions@store", "share that", *SEARCHES, "n"], body)
+    return table_lines(["questions@store", "share that", *SEARCHES, "n"], body)
 
 
 def _answers(rows: Sequence[Row]) -> list[str]:
     """Every gate over all questions, then the gates of most interest set by set."""
-    value = {(row["method"], row["metric"], row["kind"]): row for row in rows}
+    value = by_figure(rows)
     kinds = dict.fromkeys(row["kind"] for row in rows if row["metric"] == "calls")
     body = []
     for kind in kinds:
         for method in dict.fromkeys(row["method"] for row in rows):
             if kind == "all" or method in _BY_SET:
                 body.append([kind, *_gate(value, method, kind)])
-    return _table(["set", "gate", "accuracy", "calls", "way to the oracle", "way from never", "budget kept"], body)
+    return table_lines(["set", "gate", "accuracy", "calls", "way to the oracle", "way from never", "budget kept"], body)
 
 
 def _gate(value: Mapping[tuple[str, str, str], Row], method: str, kind: str) -> list[str]:
@@ -112,10 +113,6 @@ def _reached(rows: Sequence[Row]) -> str:
 
 def _share(row: Row) -> str:
     return f"{row['value']:.3f} ({row['low']:.2f} to {row['high']:.2f})"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
 
 
 if __name__ == "__main__":

@@ -12,15 +12,16 @@ model in the heading, since rows know it by its fingerprint alone. Pictures go b
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from kedit_memory.errors import KeditError
 from kedit_memory.evaluation.lifelong.figures import save_picture
+from kedit_memory.evaluation.report.saved import Row, origin
+from kedit_memory.evaluation.report.tables import table_lines
 
-Row = Mapping[str, Any]
 Key = tuple[str, str]  # metric and kind
 RunKey = tuple[Any, ...]  # stream, configuration, data and model
 
@@ -173,8 +174,8 @@ def section(rows: Sequence[Row], picture: str, title: str = "") -> str:
         *([STREAMS[stream], ""] if stream in STREAMS else []),
         f"{_origin(rows)} ![TRR and ERR against edits]({picture})",
         "",
-        *_table(["method", *(COLUMNS[key] for key in columns), "seeds"], table),
-        *(["", *_table(PROMISED, promises)] if promises else []),
+        *table_lines(["method", *(COLUMNS[key] for key in columns), "seeds"], table),
+        *(["", *table_lines(PROMISED, promises)] if promises else []),
         "",
     ])  # fmt: skip
 
@@ -198,13 +199,8 @@ def _with_interval(row: Row) -> str:
 
 
 def _origin(rows: Sequence[Row]) -> str:
-    first = rows[0]
-    commits = ", ".join(sorted({str(row["commit"]) for row in rows}))
     seeds = ", ".join(str(seed) for seed in sorted({row["seed"] for row in rows}))
-    return (
-        f"Seeds {seeds}; commit {commits}, data {first['data']}, configuration {first['config']}, model "
-        f"{first['model']}, {first['machine']}."
-    )
+    return f"Seeds {seeds}; {origin(rows)}, {rows[0]['machine']}."
 
 
 def _mean(found: Sequence[Row]) -> str:
@@ -212,10 +208,6 @@ def _mean(found: Sequence[Row]) -> str:
         return ""
     value = mean(row["value"] for row in found)
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3f}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
 
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ import httpx
 from dialogue_texts import COVERED, TOPICS, Script, Turn, script
 from served import BY_PATH, MODEL, Behind, listening, serving, upstream
 
-from kedit_memory.evaluation.metrics import wilson
-from kedit_memory.evaluation.report import table
+from kedit_memory.evaluation.intervals import wilson
+from kedit_memory.evaluation.report.tables import table
 from kedit_memory.evaluation.rows import Row, describe_run, document
 from kedit_memory.memory import EditMemory
 from kedit_memory.server.relay import events_of

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ablate_rome import MADE, MOST_TOKENS, ONE_TOKEN, POSITIONS, SAYINGS, SEVERAL, within
 
 from kedit_memory.errors import KeditError
-from kedit_memory.evaluation.pictures import save_figure
+from kedit_memory.evaluation.report.pictures import save_figure
+from kedit_memory.evaluation.report.saved import by_figure
+from kedit_memory.evaluation.report.tables import table_lines
 from kedit_memory.evaluation.trace.run import KINDS
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ the tokens before it. A model that has learned a name goes on with it after its 
 learned, the state has to hold every token. "Said of some fact" is a target that the unedited model gives as its answer
 to a question of which it is the true one, of up to {SAYINGS} facts. Figures of `rome` are those of the default layer.
 """
+PEAKS = ("answers", "n", "clean", "with noise", "restored", "most, at", "layer", "effect")
 TRACES = """## Where facts are read from
 
 Causal traces (Meng et al. 2022, section 2) of facts that the model answers rightly: noise on the subject's embeddings,
@@ -121,11 +124,6 @@ def read(path: Path) -> list[Row]:
     return rows
 
 
-def by_figure(rows: Iterable[Row]) -> Figures:
-    """Rows by method, metric and kind."""
-    return {(row["method"], row["metric"], row["kind"]): row for row in rows}
-
-
 def page(rows: Sequence[Row], pictures: Mapping[str, str]) -> str:
     """The whole text."""
     figures = by_figure(rows)
@@ -138,21 +136,21 @@ def page(rows: Sequence[Row], pictures: Mapping[str, str]) -> str:
         "",
         f"## The targets, in layer {chosen}, the default",
         "",
-        *_table(["edits", "metric", "figure", "95% interval", "n", "promised", ""], promised(figures, chosen)),
+        *table_lines(["edits", "metric", "figure", "95% interval", "n", "promised", ""], promised(figures, chosen)),
         "",
         "## By layer",
         "",
         f"![reliability, generalization and locality by layer]({pictures['layers']})",
         "",
-        *_table(["layer", "edits", "reached by a free search", *COLUMNS.values()], by_layer(figures)),
+        *table_lines(["layer", "edits", "reached by a free search", *COLUMNS.values()], by_layer(figures)),
         "",
         REACH,
-        *_table(["target", "n", "reachable", *(_named(key) for key in LEARNED)], by_target(figures, chosen)),
+        *table_lines(["target", "n", "reachable", *(_named(key) for key in LEARNED)], by_target(figures, chosen)),
         "",
         TRACES,
         f"![average indirect effect by position and layer]({pictures['trace']})",
         "",
-        *_table(["answers", "n", "clean", "with noise", "restored", "most, at", "layer", "effect"], peaks(figures)),
+        *table_lines(PEAKS, peaks(figures)),
         "",
     ])  # fmt: skip
 
@@ -292,10 +290,6 @@ def _origin(rows: Sequence[Row]) -> str:
         f"{edits} edits, seed {first['seed']}; commit {commits}, data {first['data']}, configuration "
         f"{first['config']}, model {first['model']}, {first['machine']}."
     )
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
 
 
 # The pictures

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from kedit_memory.evaluation.datasets.public import background_of
 from kedit_memory.evaluation.negatives import misspelt
-from kedit_memory.evaluation.public import background_of
 from kedit_memory.evaluation.scope.cases import CALIBRATING, ScopeSet
 from kedit_memory.evaluation.scope.run import Drawn, ScopePlan, Stored, draw, remember
 from kedit_memory.evaluation.scope.sets import SETS, open_questions

@@ -17,7 +17,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedit_memory.evaluation.pictures import save_figure
+from kedit_memory.evaluation.report.pictures import save_figure
+from kedit_memory.evaluation.report.tables import table_lines
 from kedit_memory.evaluation.scope.figures import draw_curve, frame_curves
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def report(measurements: Sequence[Measurement], pictures: Mapping[str, Path]) ->
     promised = [each for each in promised if each[2]]
     lines = [
         HEAD.format(within=WITHIN, missed=sum(not reached for *_, reached in promised), promised=len(promised)),
-        *_table(
+        *table_lines(
             ["stored", "set", "figure", "target", "value", "95% interval", "n", "", *OTHERS],
             [_cells(one, row, target, reached=reached) for one, row, target, reached in promised],
         ),
@@ -251,7 +252,7 @@ def _section(one: Measurement) -> list[str]:
         f"`{one.command}`; commit {first['commit']}, data {first['data']}, configuration {first['config']}, "
         f"model {first['model']}, seed {first['seed']}, {first['machine']}{f'; {one.note}' if one.note else ''}.",
         "",
-        *_table(
+        *table_lines(
             ["figure", "value", "n", *parts, "question alone"],
             [
                 [
@@ -283,7 +284,7 @@ def _worst(wrong: Sequence[Row]) -> list[str]:
             did = "fired" if one["fired"] else "silent"
             best = "the right one" if one["best"] and one["best"] == one["wanted"] else one["best"] or "none"
             rows.append([one["kind"], did, f"{one['score']:.3f}", one["question"].replace("|", "\\|"), best])
-    return _table(["kind", "", "score", "question", "best edit"], rows)
+    return table_lines(["kind", "", "score", "question", "best edit"], rows)
 
 
 def _cells(one: Measurement, row: Row, target: str, *, reached: bool) -> list[str]:
@@ -309,10 +310,6 @@ def _name(row: Row) -> str:
     if row["unit"] == "s":
         return f"{row['metric']}/{row['kind']} {1000 * row['value']:.2f} ms"
     return f"{row['metric']}/{row['kind']} {row['value']:.4f} {row['unit']}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
 
 
 def _command(row: Row) -> str:

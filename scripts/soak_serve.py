@@ -34,7 +34,7 @@ import httpx
 import numpy as np
 from served import BY_PATH, Behind, listening, resident, serving, upstream
 
-from kedit_memory.evaluation.report import table
+from kedit_memory.evaluation.report.tables import table
 from kedit_memory.evaluation.rows import Row, describe_run, document
 from kedit_memory.memory import EditMemory
 from kedit_memory.server.keys import KeyRing

@@ -16,7 +16,7 @@ from types import FrameType
 
 import kedit_memory
 from kedit_memory import EditMemory, Router, RouterConfig
-from kedit_memory.evaluation.report import table
+from kedit_memory.evaluation.report.tables import table
 from kedit_memory.evaluation.rows import Row, describe_run, document
 
 ROOT = Path(kedit_memory.__file__).parent

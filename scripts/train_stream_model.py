@@ -33,11 +33,11 @@ from transformers.utils import logging
 
 from kedit_memory.editors._teaching import Lesson, lesson, losses
 from kedit_memory.errors import KeditError, MissingDependencyError, PromptTooLongError
-from kedit_memory.evaluation.lifelong.hallucination import passage_pairs
-from kedit_memory.evaluation.lifelong.scotus import split_cases
-from kedit_memory.evaluation.lifelong.streams import Text
-from kedit_memory.evaluation.lifelong.zsre import trained_questions
-from kedit_memory.evaluation.public import folder_of
+from kedit_memory.evaluation.datasets.public import folder_of
+from kedit_memory.evaluation.datasets.scotus import split_cases
+from kedit_memory.evaluation.datasets.selfcheck import passage_pairs
+from kedit_memory.evaluation.datasets.zsre import trained_questions
+from kedit_memory.evaluation.method import Text
 from kedit_memory.models.classifier import ClassifierModel, Editable, editable, load_editable
 from kedit_memory.models.encoder import minilm_folder
 from kedit_memory.models.huggingface import HuggingFaceModel
@@ -129,7 +129,7 @@ def hallucinations(folder: Path, count: int | None) -> list[Text]:
 
 def questions(folder: Path, count: int | None) -> list[Text]:
     """Questions with the first of their answers, each once."""
-    asked = {probe.question: probe.accepted[0] for probe in trained_questions(folder)}
+    asked = {probe.text: probe.accepted[0] for probe in trained_questions(folder)}
     return list(asked.items())[:count]
 
 

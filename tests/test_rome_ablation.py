@@ -14,19 +14,21 @@ from kedit_memory.editors._locate import decoder_family
 from kedit_memory.editors._values import find_values
 from kedit_memory.editors.base import facts
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.lifelong.streams import StreamEdit
-from kedit_memory.evaluation.metrics import wilson
+from kedit_memory.evaluation.case import Case, own_question
+from kedit_memory.evaluation.intervals import wilson
 from kedit_memory.models.hooks import replace
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.named import load_model
 from kedit_memory.records import EditRequest
 
 PLAN = ablation.Plan(edits=2, facts=1, seed=3)
-EDIT = StreamEdit(
-    request=EditRequest(prompt="Who is the king of the north?", target="Bob", subject="the north"),
-    accepted=("Bob",),
-    kind="tier_1",
-)
+
+
+def stored(request, accepted):
+    return Case(edit=request, questions=(own_question(request, (accepted,)),), kind="tier_1")
+
+
+EDIT = stored(EditRequest(prompt="Who is the king of the north?", target="Bob", subject="the north"), "Bob")
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def test_what_is_reached_is_what_the_model_then_writes():
     """The value that a free search finds, put in by a hook of the test's own: the model generates the target."""
     model = load_model("kedit-mini", device="cpu")
     request = EditRequest(prompt="What is the capital of France?", target="Rome", subject="France")
-    edit = StreamEdit(request=request, accepted=("Rome",), kind="tier_1")
+    edit = stored(request, "Rome")
     assert ablation.reached_at(model, 1, [edit]) == [True]
     module = projection(model, decoder_family(model, "rome"), 1)
     texts = texts_of(model, facts([request], subjects=True), ablation.FREE)
@@ -100,7 +102,7 @@ class Answering:
 def test_whether_the_model_ever_says_a_target():
     world = ablation.load_world()
     fact = next(f for f in world.facts if f.relation == "capital")
-    edit = StreamEdit(request=EditRequest(prompt="?", target=fact.object), accepted=(fact.object,), kind="tier_1")
+    edit = stored(EditRequest(prompt="?", target=fact.object), fact.object)
     question = world.fill(world.relations["capital"].phrasings(held_out=False)[0], fact.subject)
     assert ablation.says(Answering({question: fact.object}), world, edit)
     assert not ablation.says(Answering({question: "elsewhere"}), world, edit)
@@ -115,7 +117,7 @@ def test_known_facts_are_asked_in_the_wordings_of_an_edit():
     held_out = relation.phrasings(held_out=True)
     answers |= {world.fill(held_out[0], f.subject): f.object for f in known}
     request = EditRequest(prompt=world.fill(first, "France"), target="Rome", subject="France", relation="capital")
-    edit = StreamEdit(request=request, accepted=("Rome",), kind="tier_1")
+    edit = stored(request, "Rome")
     run = ablation.describe_run("ablation", "world", config={}, data=ablation.world_folder(), model="a table")
     case = ablation.Case(edit=edit, tokens=1, said=True, others={})
     bench = ablation.Bench(model=Answering(answers), world=world, cases=[case], run=run, seed=1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.output import emit_rows, table_console
+from kedit_memory.cli.output import emit_rows, print_notes, print_table, with_bounds
 from kedit_memory.cli.progress import say
 from kedit_memory.cli.public_sets import public_sets
 from kedit_memory.cli.routers import load_model
@@ -43,16 +43,11 @@ def adaptive_retrieval(
     dtype: o.Dtype = None,
     encoder: o.Encoder = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the sample and of the splits.")] = 1,
-    picture: Annotated[
-        Path | None,
-        typer.Option("--picture", parser=o.path_of, metavar="<path>", help="Draw accuracy by popularity and by calls."),
-    ] = None,
-    worst: Annotated[
-        int, typer.Option("--worst", min=0, help="Show so many questions of a kind, on stderr, that passages hurt.")
-    ] = 0,
+    picture: o.Picture = None,
+    worst: o.Worst = 0,
     as_json: o.Json = False,
 ) -> None:
-    """Measure each gate policy: accuracy and retrieval calls on questions that it was not fitted on.
+    """The worst cases are those that passages hurt.
 
     llama8b holds answers of Llama-3.1-8B-Instruct: no model is run, and gates go by the question alone.
     """
@@ -63,7 +58,7 @@ def adaptive_retrieval(
         return
     from kedit_memory.evaluation.adaptive.figures import save_picture
     from kedit_memory.evaluation.adaptive.run import AdaptivePlan, run_adaptive
-    from kedit_memory.evaluation.pictures import check_picture
+    from kedit_memory.evaluation.report.pictures import check_picture
 
     plan = AdaptivePlan(
         dataset=dataset, questions=questions, passages=passages, resplits=resplits, budget=budget, even=even,
@@ -98,22 +93,18 @@ def _answers(data: Path | None, encoder: str | None, *, resplits: int, budget: f
 
 
 def _print_answers(rows: "Sequence[Row]") -> None:
-    from rich.table import Table
-
-    console = table_console(_PRINTED_WIDTH)
     value = {(row.method, row.metric, row.kind): row for row in rows}
+    methods = dict.fromkeys(row.method for row in rows)
     for kind in dict.fromkeys(row.kind for row in rows if row.metric == "calls"):
         suffix = "" if kind == "all" else f"/{kind}"
-        columns = (
-            ("accuracy", kind), ("calls", kind), ("ratio", f"gain_of_oracle{suffix}"),
-            ("ratio", f"gain_of_oracle_over_never{suffix}"),
-        )  # fmt: skip
-        table = Table("gate", "accuracy", "calls", "way to the oracle", "from never", title=kind)
-        for method in dict.fromkeys(row.method for row in rows):
-            found = [value.get((method, *column)) for column in columns]
-            cells = ("" if row is None else f"{row.value:.3f} ({row.low:.2f} to {row.high:.2f})" for row in found)
-            table.add_row(method, *cells)
-        console.print(table)
+        columns = {
+            "accuracy": ("accuracy", kind), "calls": ("calls", kind),
+            "way to the oracle": ("ratio", f"gain_of_oracle{suffix}"),
+            "from never": ("ratio", f"gain_of_oracle_over_never{suffix}"),
+        }  # fmt: skip
+        cells = [[name, *(with_bounds(value.get((name, *one)), 2) for one in columns.values())] for name in methods]
+        print_table(["gate", *columns], cells, width=_PRINTED_WIDTH, title=kind)
+    print_notes(rows, ())
 
 
 def _hurt(report: "AdaptiveReport", count: int) -> list[str]:
@@ -129,21 +120,18 @@ def _hurt(report: "AdaptiveReport", count: int) -> list[str]:
 
 
 def _print_tables(report: "AdaptiveReport") -> None:
-    from rich.table import Table
-
-    console = table_console(_PRINTED_WIDTH)
     rows = {(row.method, row.metric, row.kind): row for row in report.rows}
-    table = Table("policy", "accuracy", "over the better fixed one", "calls", "way to the oracle", "ms a question")
-    columns = (("accuracy", "all"), ("accuracy", "over_better_fixed"), ("calls", "all"), ("ratio", "gain_of_oracle"))
-    for method in dict.fromkeys(row.method for row in report.rows if row.metric == "calls"):
-        found = [rows.get((method, *column)) for column in columns]
-        cost = rows[method, "seconds", "per_question"].value
-        cells = ["" if row is None else f"{row.value:.3f} ({row.low:.3f} to {row.high:.3f})" for row in found]
-        table.add_row(method, *cells, f"{1000 * cost:.1f}")
-    console.print(table)
-    for row in report.rows:
-        if row.metric == "recall":
-            console.print(f"recall/{row.kind}: {row.value:.4f} ({row.low:.3f} to {row.high:.3f}, n {row.n:,})")
-    for name, why in report.left_out.items():
-        console.print(f"{name} was left out: {why}.", soft_wrap=True)
-    console.print(f"{len(report.observed):,} questions; intervals hold 95% of the splits.", soft_wrap=True)
+    columns = {
+        "accuracy": ("accuracy", "all"), "over the better fixed one": ("accuracy", "over_better_fixed"),
+        "calls": ("calls", "all"), "way to the oracle": ("ratio", "gain_of_oracle"),
+    }  # fmt: skip
+    cells = [
+        [method, *(with_bounds(rows.get((method, *column))) for column in columns.values()),
+         f"{1000 * rows[method, 'seconds', 'per_question'].value:.1f}"]
+        for method in dict.fromkeys(row.method for row in report.rows if row.metric == "calls")
+    ]  # fmt: skip
+    print_table(["policy", *columns, "ms a question"], cells, width=_PRINTED_WIDTH)
+    recall = [f"recall/{row.kind}: {with_bounds(row)}, n {row.n:,}" for row in report.rows if row.metric == "recall"]
+    left_out = [f"{name} was left out: {why}." for name, why in report.left_out.items()]
+    asked = f"{len(report.observed):,} questions; intervals hold 95% of the splits."
+    print_notes(report.rows, [*recall, *left_out, asked])

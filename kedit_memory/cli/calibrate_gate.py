@@ -61,7 +61,7 @@ def gate(
 
 def _rows(run: "Run", calibration: "GateCalibration") -> "list[Row]":
     """Accuracy of the fitted policy beside those of never, always and the oracle, and its calls."""
-    from kedit_memory.evaluation.metrics import wilson
+    from kedit_memory.evaluation.intervals import wilson
     from kedit_memory.evaluation.rows import Row
 
     held = calibration.held_out

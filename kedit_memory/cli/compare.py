@@ -10,7 +10,6 @@ from kedit_memory.cli import options as o
 from kedit_memory.cli.output import command_line, emit
 from kedit_memory.cli.progress import say
 from kedit_memory.cli.public_sets import public_sets
-from kedit_memory.errors import InvalidInputError
 
 _TROUBLE = 1  # a method failed or left a trace; all else was measured
 
@@ -69,19 +68,22 @@ def compare(
     as_json: o.Json = False,
 ) -> None:
     """Make the same edits with every method, ask the same questions, and print what was reached and what it cost."""
-    from kedit_memory.evaluation.compare.html import PAGE, REPORT, check_drawing, write_page, write_report
-    from kedit_memory.evaluation.compare.layout import markdown
-    from kedit_memory.evaluation.compare.methods import chosen_methods
+    from kedit_memory.evaluation.compare.html import PAGE, REPORT, write_page, write_report
     from kedit_memory.evaluation.compare.run import ComparePlan, run_compare
     from kedit_memory.evaluation.compare.tables import tables
+    from kedit_memory.evaluation.methods import chosen_methods
+    from kedit_memory.evaluation.report.pictures import check_drawing
+    from kedit_memory.evaluation.report.tables import markdown
 
     plan = ComparePlan(
-        methods=chosen_methods(methods), dataset=dataset, edits=_numbers("--edits", edits), modes=_words(mode),
-        singles=singles, seeds=_numbers("--seeds", seeds), questions=questions, limit=limit,
-        against=None if against is None else _words(against), model=model, encoder=encoder, device=device, dtype=dtype,
+        methods=chosen_methods(methods), dataset=dataset, edits=o.numbers_of("--edits", edits, "1,10"),
+        modes=o.words_of("--mode", mode, "single,batch"), singles=singles,
+        seeds=o.numbers_of("--seeds", seeds, "1,2,3"), questions=questions, limit=limit,
+        against=None if against is None else o.words_of("--against", against, "memory:auto,ft"),
+        model=model, encoder=encoder, device=device, dtype=dtype,
     )  # fmt: skip
     if output or page:
-        check_drawing()
+        check_drawing("a report")
     data = public_sets(path, needed=dataset != "world")
     comparison = run_compare(plan, data, output=output, progress=say)
     command = command_line()
@@ -101,14 +103,3 @@ def compare(
     )
     if comparison.failed or comparison.traced:
         raise typer.Exit(_TROUBLE)
-
-
-def _words(given: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in given.split(",") if word.strip())
-
-
-def _numbers(option: str, given: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(word) for word in _words(given))
-    except ValueError as error:
-        raise InvalidInputError(f"{option} {given!r} is no list of whole numbers; write, for instance, 1,10") from error

@@ -1,6 +1,5 @@
 """`kedit evaluate entity-inferences` and `ecbd`: can a model learn new entities from their definitions?"""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,16 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.output import emit_rows, table_console
+from kedit_memory.cli.output import emit_rows, plain_number, print_notes, print_table
 from kedit_memory.cli.progress import say
 from kedit_memory.cli.public_sets import public_sets
 from kedit_memory.cli.routers import load_model
-from kedit_memory.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from kedit_memory.evaluation.definitions.results import Answered, Outcome
     from kedit_memory.evaluation.definitions.run import DefinitionPlan, DefinitionReport
-    from kedit_memory.evaluation.rows import Row
 
 _PRINTED_WIDTH = 170  # characters, where the output is no terminal
 # The columns of the table that people read: metric and kind, and what stands above them.
@@ -47,14 +44,6 @@ Taught = Annotated[
         "--teach", help="What an editor is taught of a definition: its masked span, or the rest behind the name."
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Of every sample.")]
-Picture = Annotated[
-    Path | None,
-    typer.Option("--picture", parser=o.path_of, metavar="<path>", help="Draw each method against base here."),
-]
-Worst = Annotated[
-    int, typer.Option("--worst", min=0, help="Show so many probes on stderr that each method helps and hurts most.")
-]
 
 
 def entity_inferences(
@@ -67,12 +56,12 @@ def entity_inferences(
     device: o.Device = None,
     dtype: o.Dtype = None,
     encoder: o.Encoder = None,
-    seed: Seed = 1,
-    picture: Picture = None,
-    worst: Worst = 0,
+    seed: o.Seed = 1,
+    picture: o.Picture = None,
+    worst: o.Worst = 0,
     as_json: o.Json = False,
 ) -> None:
-    """Measure what a model infers of new entities from their definitions: which of several words fits a sentence."""
+    """The set is that of Onoe et al. (ACL 2023); the worst cases are those that a method helps and hurts most."""
     from kedit_memory.evaluation.definitions.run import ENTITY_INFERENCES, DefinitionPlan
 
     plan = DefinitionPlan(
@@ -93,12 +82,12 @@ def ecbd(
     device: o.Device = None,
     dtype: o.Dtype = None,
     encoder: o.Encoder = None,
-    seed: Seed = 1,
-    picture: Picture = None,
-    worst: Worst = 0,
+    seed: o.Seed = 1,
+    picture: o.Picture = None,
+    worst: o.Worst = 0,
     as_json: o.Json = False,
 ) -> None:
-    """Measure how well a model that was told of new entities foresees the words of sentences about them."""
+    """The set is that of Onoe et al. (ACL 2023); the worst cases are those that a method helps and hurts most."""
     from kedit_memory.evaluation.definitions.run import ECBD, DefinitionPlan
 
     plan = DefinitionPlan(
@@ -110,12 +99,8 @@ def ecbd(
 
 def _chosen(methods: str | None) -> dict[str, Any]:
     """The methods that were named; nothing where the default ones are meant."""
-    if methods is None:
-        return {}
-    words = tuple(word.strip() for word in methods.split(",") if word.strip())
-    if not words:
-        raise InvalidInputError("--methods is empty; name one or more, such as definition,ft,mend, or leave it out")
-    return {"methods": words}
+    example = "definition,ft,mend, or leave it out"
+    return {} if methods is None else {"methods": o.words_of("--methods", methods, example)}
 
 
 def _measured(
@@ -127,7 +112,7 @@ def _measured(
 ) -> "DefinitionReport":
     from kedit_memory.evaluation.definitions.figures import save_picture
     from kedit_memory.evaluation.definitions.run import run_definitions
-    from kedit_memory.evaluation.pictures import check_picture
+    from kedit_memory.evaluation.report.pictures import check_picture
 
     if picture:
         check_picture(picture)
@@ -169,30 +154,23 @@ def _line(one: "Answered") -> str:
 
 
 def _print_table(report: "DefinitionReport") -> None:
-    from rich.table import Table
-
-    console = table_console(_PRINTED_WIDTH)
-    value = {(row.method, row.metric, row.kind): row for row in report.rows}
+    value = {(row.method, row.metric, row.kind): row.value for row in report.rows}
     measured = [one for one in report.outcomes if one.told]
     columns = [key for key in _COLUMNS if any((one.method, *key) in value for one in measured)]
-    table = Table()
-    for head in ("method", "probes", *(_COLUMNS[key] for key in columns)):
-        table.add_column(head, no_wrap=True)
-    for one in measured:
-        table.add_row(one.method, str(len(one.told)), *_cells(value, one.method, columns))
-    console.print(table)
-    for name, why in report.left_out.items():
-        console.print(f"{name} was left out: {why}.", soft_wrap=True)
-    for name, reasons in report.refused.items():
-        for why, count in reasons.items():
-            console.print(f"{name} took {count} definitions not: {why}.", soft_wrap=True)
-    for row in report.rows:
-        if row.method == "set":
-            console.print(f"{row.metric}/{row.kind}: {row.value:.3f} {row.unit} (n {row.n:,})")
-
-
-def _cells(value: "Mapping[tuple[str, str, str], Row]", method: str, columns: Sequence[tuple[str, str]]) -> list[str]:
-    found = [value.get((method, *column)) for column in columns]
-    return [
-        "" if row is None else f"{row.value:,.0f}" if abs(row.value) >= 1000 else f"{row.value:.3f}" for row in found
+    cells = [
+        [one.method, str(len(one.told)), *(plain_number(value.get((one.method, *key))) for key in columns)]
+        for one in measured
     ]
+    print_table(["method", "probes", *(_COLUMNS[key] for key in columns)], cells, width=_PRINTED_WIDTH)
+    left_out = [f"{name} was left out: {why}." for name, why in report.left_out.items()]
+    refused = [
+        f"{name} took {count} definitions not: {why}."
+        for name, reasons in report.refused.items()
+        for why, count in reasons.items()
+    ]
+    of_the_set = [
+        f"{row.metric}/{row.kind}: {row.value:.3f} {row.unit} (n {row.n:,})"
+        for row in report.rows
+        if row.method == "set"
+    ]
+    print_notes(report.rows, [*left_out, *refused, *of_the_set])

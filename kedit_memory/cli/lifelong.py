@@ -1,6 +1,5 @@
 """`kedit evaluate lifelong`: a stream of edits, and what becomes of old knowledge and of early edits."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.output import emit_rows, table_console
+from kedit_memory.cli.output import emit_rows, plain_number, print_notes, print_table
 from kedit_memory.cli.progress import say
 from kedit_memory.cli.public_sets import public_sets
 from kedit_memory.cli.settings import api_key
-from kedit_memory.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from kedit_memory.evaluation.lifelong.run import LifelongPlan, LifelongReport
@@ -77,24 +75,22 @@ def lifelong(
             help="File of rows, one a line: written as they are measured, and gone on with where it is there.",
         ),
     ] = None,
-    picture: Annotated[
-        Path | None,
-        typer.Option("--picture", parser=o.path_of, metavar="<path>", help="Draw TRR and ERR against edits here."),
-    ] = None,
+    picture: o.Picture = None,
     model: o.Model = o.MODEL,
     device: o.Device = None,
     dtype: o.Dtype = None,
     encoder: o.Encoder = None,
     as_json: o.Json = False,
 ) -> None:  # fmt: skip
-    """Stream edits one by one; measure what is kept, answered and touched, and time. Status 1 where a method failed."""
+    """Methods get the same edits in the same order; the status is 1 where one failed."""
     from kedit_memory.evaluation.lifelong.figures import save_picture
     from kedit_memory.evaluation.lifelong.run import LifelongPlan, run_lifelong
-    from kedit_memory.evaluation.pictures import check_picture
+    from kedit_memory.evaluation.report.pictures import check_picture
 
     plan = LifelongPlan(
-        stream=stream, methods=_words(editors), edits=edits, every=every, batch=batch, questions=questions,
-        phrasings=phrasings, timed=timed, seeds=_numbers(seeds),
+        stream=stream, methods=o.words_of("--editors", editors, "grace,router:grace"), edits=edits, every=every,
+        batch=batch, questions=questions, phrasings=phrasings, timed=timed,
+        seeds=o.numbers_of("--seeds", seeds, "1,2,3"),
     )  # fmt: skip
     if picture:
         check_picture(picture)
@@ -129,43 +125,16 @@ def _data(path: Path | None, plan: "LifelongPlan") -> Path | None:
     return public_sets(path, needed=True) if plan.stream in OF_PUBLIC_SETS else None
 
 
-def _words(text: str) -> tuple[str, ...]:
-    words = tuple(word.strip() for word in text.split(",") if word.strip())
-    if not words:
-        raise InvalidInputError("--editors is empty; name one or more, such as grace,grace-fast,router:grace")
-    return words
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(word) for word in text.split(",") if word.strip())
-    except ValueError:
-        raise InvalidInputError(f"--seeds is {text!r}; give whole numbers with commas between, such as 1,2,3") from None
-
-
 def _print_table(report: "LifelongReport", plan: "LifelongPlan") -> None:
     """What each method came to at the end of the stream, by seed."""
-    from rich.table import Table
-
-    console = table_console(_PRINTED_WIDTH)
     last = [row for row in report.rows if row.edits == plan.edits]
     value = {(row.method, row.seed, row.metric, row.kind): row.value for row in last}
     columns = [key for key in _COLUMNS if any((row.metric, row.kind) == key for row in last)]
-    table = Table()
-    for head in ("method", "seed", *(_COLUMNS[key] for key in columns)):
-        table.add_column(head, no_wrap=True)
-    for method, seed in dict.fromkeys((row.method, row.seed) for row in last):
-        table.add_row(method, str(seed), *_cells(value, method, seed, columns))
-    console.print(table)
+    runs = dict.fromkeys((row.method, row.seed) for row in last)
+    cells = [
+        [method, str(seed), *(plain_number(value.get((method, seed, *key))) for key in columns)]
+        for method, seed in runs
+    ]
+    print_table(["method", "seed", *(_COLUMNS[key] for key in columns)], cells, width=_PRINTED_WIDTH)
     told = "locality and rephrasings are shares; miss and hit are times of an answer over those of the unedited model"
-    console.print(f"{plan.stream}, after {plan.edits:,} edits; {told}.", soft_wrap=True)
-
-
-def _cells(
-    value: Mapping[tuple[str, int | None, str, str], float],
-    method: str,
-    seed: int | None,
-    columns: Sequence[tuple[str, str]],
-) -> list[str]:
-    found = [value.get((method, seed, *column)) for column in columns]
-    return ["" if one is None else f"{one:,.0f}" if abs(one) >= 1000 else f"{one:.3f}" for one in found]
+    print_notes(report.rows, [f"{plan.stream}, after {plan.edits:,} edits; {told}."])

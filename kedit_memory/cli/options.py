@@ -96,6 +96,32 @@ def _show_from(level: int) -> None:
     TELLER.show_from(level)
 
 
+def words_of(option: str, given: str, example: str) -> tuple[str, ...]:
+    """The words of an option between commas, one at least.
+
+    Raises:
+        InvalidInputError: there is none.
+    """
+    words = tuple(word.strip() for word in given.split(",") if word.strip())
+    if not words:
+        raise InvalidInputError(f"{option} is empty; name one or more, such as {example}")
+    return words
+
+
+def numbers_of(option: str, given: str, example: str) -> tuple[int, ...]:
+    """The whole numbers of an option between commas.
+
+    Raises:
+        InvalidInputError: a word is none.
+    """
+    try:
+        return tuple(int(word) for word in given.split(",") if word.strip())
+    except ValueError:
+        raise InvalidInputError(
+            f"{option} is {given!r}; give whole numbers with commas between, such as {example}"
+        ) from None
+
+
 STORE_OPTION = typer.Option("--store", parser=path_of, metavar="<path>", help="The folder of the store.")
 NAMESPACE_OPTION = typer.Option(
     "--namespace",
@@ -230,6 +256,15 @@ OwnId = Annotated[
     typer.Option("--id", metavar="<str>", help="A name of your own for the edit; show, update and others take it."),
 ]
 Source = Annotated[str | None, typer.Option("--source", help="Where the fact comes from.")]
+
+Picture = Annotated[
+    Path | None,
+    typer.Option("--picture", parser=path_of, metavar="<path>", help="Draw the figures here; needs the extra report."),
+]
+Worst = Annotated[
+    int, typer.Option("--worst", min=0, help="Show so many of the worst cases of a kind, or a method, on stderr.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Of every sample.")]
 
 # The defaults where nothing else is set.
 STORE = Path(BUILT_IN["store"])

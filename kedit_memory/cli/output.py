@@ -3,7 +3,7 @@
 import json
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kedit_memory.cli.progress import TELLER
@@ -62,6 +62,34 @@ def table_console(width: int) -> "Console":
     if not wide.is_terminal:
         wide.width = width
     return wide
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, width: int, title: str | None = None) -> None:
+    """Print a table whose cells stay in one line; `width` as of `table_console`."""
+    from rich.table import Table
+
+    table = Table(title=title)
+    for name in head:
+        table.add_column(name, no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    table_console(width).print(table)
+
+
+def print_notes(rows: "Sequence[Row]", lines: Iterable[str]) -> None:
+    """Print what is to be said of rows, and of which version of their task they are."""
+    version = f"{rows[0].run.task}, version {rows[0].run.task_version}"
+    emit(as_json=False, document={}, lines=(*lines, f"Figures are of the task {version}."))
+
+
+def plain_number(value: float | None) -> str:
+    """A figure with the digits that its size needs; nothing where there is none."""
+    return "" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3f}"
+
+
+def with_bounds(row: "Row | None", digits: int = 3) -> str:
+    """A figure with its interval; nothing where there is none."""
+    return "" if row is None else f"{row.value:.3f} ({row.low:.{digits}f} to {row.high:.{digits}f})"
 
 
 def edit_line(edit: Edit) -> str:

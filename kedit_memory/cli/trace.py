@@ -36,7 +36,7 @@ def trace(
     as_json: o.Json = False,
 ) -> None:
     """Hide the subject by noise, restore one place after the other, and show what brings the answer back."""
-    from kedit_memory.evaluation.pictures import check_picture
+    from kedit_memory.evaluation.report.pictures import check_picture
     from kedit_memory.evaluation.trace.figures import save_trace
     from kedit_memory.evaluation.trace.run import trace as run_trace
 

@@ -5,9 +5,14 @@ import json
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+
+from numpy.typing import ArrayLike
+
+from kedit_memory.evaluation.intervals import Statistic, drawn_again, share, wilson
+from kedit_memory.evaluation.task import FIRST_VERSION, version_of
 
 METRICS = frozenset((
     "reliability", "generalization", "locality", "portability", "fluency", "perplexity", "false_fire", "fire", "trr",
@@ -20,6 +25,7 @@ class Run:
     """What all rows of a run share."""
 
     task: str
+    task_version: int = FIRST_VERSION
     dataset: str
     commit: str | None
     config: str | None
@@ -50,9 +56,36 @@ class Row:
 
     def flat(self) -> dict[str, Any]:
         """The row as its JSON object."""
-        fields = asdict(self)
-        run: dict[str, Any] = fields.pop("run")
-        return run | fields
+        found = asdict(self)
+        run: dict[str, Any] = found.pop("run")
+        return run | found
+
+    def counted(self, right: int, cases: int) -> "Row":
+        """The row with a share of cases, and Wilson's interval."""
+        low, high = wilson(right, cases)
+        return replace(self, value=right / cases, low=low, high=high, n=cases)
+
+    def share(self, right: Sequence[bool]) -> "Row":
+        """The row with the share of cases that are right, and its interval by drawing them again."""
+        low, high = share(right)
+        return replace(self, value=sum(right) / len(right), low=low, high=high, n=len(right))
+
+    def drawn(self, cases: ArrayLike, statistic: Statistic, *, seed: int = 0) -> "Row":
+        """The row with a statistic of cases, a row of the table each, and its interval by drawing them again."""
+        value, low, high, n = drawn_again(cases, statistic, seed=seed)
+        return replace(self, value=value, low=low, high=high, n=n)
+
+
+def row_of(flat: Mapping[str, Any]) -> Row:
+    """The row of a JSON object that `Row.flat` gave, of what else it holds nothing; older ones tell no version.
+
+    Raises:
+        KeyError: it lacks a field.
+        ValueError: its metric is unknown.
+    """
+    told = {"task_version": FIRST_VERSION, **flat}
+    run = Run(**{one.name: told[one.name] for one in fields(Run)})
+    return Row(run=run, **{one.name: flat[one.name] for one in fields(Row) if one.name != "run"})
 
 
 def describe_run(
@@ -67,6 +100,7 @@ def describe_run(
     paths = (data,) if isinstance(data, Path) else data or ()
     return Run(
         task=task,
+        task_version=version_of(task),
         dataset=dataset,
         commit=_commit(),
         config=_digest([json.dumps(config, sort_keys=True).encode()]) if config else None,

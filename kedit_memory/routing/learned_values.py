@@ -18,7 +18,7 @@ from time import perf_counter
 
 from kedit_memory.editors._codebook_applied import CodebookApplied
 from kedit_memory.editors._codebook_editor import CodebookEditor
-from kedit_memory.editors._teaching import said_once_learned
+from kedit_memory.editors._teaching import says
 from kedit_memory.editors.base import Outcome, facts
 from kedit_memory.editors.grace_fast import GraceFast
 from kedit_memory.errors import EditorError
@@ -76,7 +76,7 @@ class LearnedValues:
         new = [
             one
             for one, name, text in zip(wordings, names, texts, strict=True)
-            if name == edit.id and text != said_once_learned(self.model, facts([one])[0])
+            if name == edit.id and not (text and says(self.model, facts([one])[0], text))
         ]
         room = MOST_WORDINGS - self._count_of(edit) if new else 0
         if room <= 0:

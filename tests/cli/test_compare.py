@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from kedit_memory.cli import main as cli
+from kedit_memory.evaluation.case import GENERALIZATION, LOCALITY, RELIABILITY, Case, Question
 from kedit_memory.evaluation.compare import measures as compare_measures
 from kedit_memory.evaluation.compare import run as compare
-from kedit_memory.evaluation.compare.cases import GENERALIZATION, LOCALITY, RELIABILITY, Case, Probe
 from kedit_memory.records import EditRequest
 
 from .conftest import Kedit, Outcome
@@ -19,10 +19,10 @@ def case(place: str) -> Case:
     prompt = f"Who is the king of {place}?"
     return Case(
         edit=EditRequest(prompt=prompt, target="Bob", subject=place),
-        probes=(
-            Probe(question=prompt, metric=RELIABILITY, accepted=("Bob",), covered=True),
-            Probe(question=f"Who rules {place}?", metric=GENERALIZATION, accepted=("Bob",), covered=True),
-            Probe(question=f"What is the capital of {place}?", metric=LOCALITY, kind="same_subject"),
+        questions=(
+            Question(text=prompt, metric=RELIABILITY, accepted=("Bob",), covered=True),
+            Question(text=f"Who rules {place}?", metric=GENERALIZATION, accepted=("Bob",), covered=True),
+            Question(text=f"What is the capital of {place}?", metric=LOCALITY, kind="same_subject"),
         ),
     )
 
@@ -107,10 +107,10 @@ def test_a_method_that_fails_is_told_and_ends_with_1(
     [
         (("--methods", "rom"), "no method named 'rom'; did you mean 'rome'?"),
         (("--methods", " , "), "nothing to compare"),
-        (("--edits", "1,many"), "--edits '1,many' is no list of whole numbers"),
+        (("--edits", "1,many"), "--edits is '1,many'; give whole numbers"),
         (("--edits", "0"), "edits, single edits and questions must be 1 or more"),
         (("--mode", "bacth"), "no mode named 'bacth'; did you mean 'batch'?"),
-        (("--seeds", "x"), "--seeds 'x' is no list of whole numbers"),
+        (("--seeds", "x"), "--seeds is 'x'; give whole numbers"),
         (("--singles", "0"), "edits, single edits and questions must be 1 or more"),
         (("--against", "rome", "--methods", "ft"), "nothing can be tested against 'rome', which is not compared"),
         (("--limit", "-1"), "a limit of -1 seconds leaves no time"),

@@ -127,12 +127,15 @@ def test_absent_sets_are_told_in_one_line(kedit: Kedit, tmp_path: Path, monkeypa
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "is no document of definitions"),
+        ("{", "is no document of entity-inferences or ecbd"),
         ('{"rows": [{"task": "lifelong"}]}', "holds no row of entity-inferences or ecbd"),
     ],
 )
-def test_a_report_refuses_what_is_no_document(tmp_path: Path, text: str, said: str) -> None:
+def test_a_report_refuses_what_is_no_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
     file = tmp_path / "rows.json"
     file.write_text(text, "utf-8")
+    monkeypatch.setattr("sys.argv", ["definitions_report", "--rows", str(file), "--output", str(tmp_path / "page.md")])
     with pytest.raises(SystemExit, match=said):
-        definitions_report.read(file)
+        definitions_report.main()

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from kedit_memory.evaluation.task import TASKS
+
 from .conftest import Kedit, Outcome
 
 FEW = ("--edits", 60, "--questions", 10, "--scope", "radius", "--encoder", "hashing")
@@ -45,6 +47,7 @@ def test_people_read_a_table_and_the_worst_cases(kedit: Kedit) -> None:
     assert "reliability/prompt" in outcome.out
     assert "60 edits in one store" in outcome.out
     assert "the public sets were not found" in outcome.out
+    assert "Figures are of the task scope, version 1." in outcome.out
     silent = [line for line in outcome.err.splitlines() if line.startswith("rephrasing: ")]
     assert len(silent) == 1
     block = outcome.err.split(silent[0])[1]
@@ -109,5 +112,7 @@ def test_the_help_describes_every_option(kedit: Kedit) -> None:
     assert outcome.status == 0
     for option in outcome.out.split("Options:")[1].split("\n  -")[1:]:
         assert option.split("  ", 1)[1].strip(), option
-    assert "scope" in kedit("evaluate", "--help", store=False).out
+    told = " ".join(kedit("evaluate", "--help", store=False).out.split())
+    for name in ("scope", "lifelong", "adaptive-retrieval", "entity-inferences", "ecbd"):
+        assert f"{name} Measure {TASKS[name].about} (version {TASKS[name].version})." in told
     assert kedit("evaluate", store=False).status == 2

@@ -106,7 +106,7 @@ def test_a_file_of_something_else_is_not_written_over(kedit: Kedit, tmp_path: Pa
     file.write_text("dear diary\n", "utf-8")
     outcome = evaluate(kedit, "--stream", "world", "--editors", "ft", *FEW, "--resume", file)
     assert outcome.status == 2
-    assert "no row of results" in outcome.err
+    assert "is no JSON object" in outcome.err
     assert file.read_text("utf-8") == "dear diary\n"
 
 

@@ -18,4 +18,4 @@ def test_who_is_told_is_no_option():
     told = load_editor("ft").with_progress(print)
     assert told.progress is print
     assert told == load_editor("ft")
-    assert told.options == {"rate": 5e-4, "steps": 50, "paraphrases": False}
+    assert told.options == {"rate": 5e-4, "steps": 50, "paraphrases": False, "layers": None}

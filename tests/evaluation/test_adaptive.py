@@ -22,7 +22,7 @@ from kedit_memory.evaluation.adaptive.sets import (
     popqa_set,
     world_set,
 )
-from kedit_memory.evaluation.metrics import is_answer
+from kedit_memory.evaluation.measures import is_answer
 from kedit_memory.evaluation.rows import describe_run
 from kedit_memory.models.language import Reply
 from kedit_memory.models.prompts import Prompt

@@ -10,22 +10,15 @@ import torch
 from kedit_memory.editors import EDITORS
 from kedit_memory.editors.base import Outcome, facts
 from kedit_memory.errors import CapabilityError, InvalidInputError, UnknownNameError
+from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY, Case, Question
 from kedit_memory.evaluation.compare import attempt as compare_attempt
 from kedit_memory.evaluation.compare import measures as compare_measures
 from kedit_memory.evaluation.compare import run as compare
-from kedit_memory.evaluation.compare.cases import (
-    ALL,
-    GENERALIZATION,
-    LOCALITY,
-    PORTABILITY,
-    RELIABILITY,
-    Case,
-    Probe,
-)
-from kedit_memory.evaluation.compare.measures import Observation, Question, Summary, chosen_questions, tokens_right
-from kedit_memory.evaluation.compare.methods import Edited, Said, chosen_methods, methods
-from kedit_memory.evaluation.compare.model import Bench, peak_memory
+from kedit_memory.evaluation.compare.measures import Observation, Summary, chosen_questions, tokens_right
+from kedit_memory.evaluation.compare.model import WatchedBench, peak_memory
 from kedit_memory.evaluation.compare.run import ComparePlan, run_compare
+from kedit_memory.evaluation.method import Said
+from kedit_memory.evaluation.methods import Edited, chosen_methods, methods
 from kedit_memory.evaluation.rows import Run
 from kedit_memory.models.caches import cache_of, reading_on
 from kedit_memory.models.huggingface import HuggingFaceModel
@@ -40,12 +33,12 @@ def case(place: str, target: str = "Bob") -> Case:
     prompt = f"Who is the king of {place}?"
     return Case(
         edit=EditRequest(prompt=prompt, target=target, subject=place),
-        probes=(
-            Probe(question=prompt, metric=RELIABILITY, accepted=(target,), covered=True),
-            Probe(question=f"Who rules {place}?", metric=GENERALIZATION, accepted=(target,), covered=True),
-            Probe(question=f"What is the capital of {place}?", metric=LOCALITY, kind="same_subject"),
-            Probe(question="Who is the king of Peru?", metric=LOCALITY, kind="same_relation"),
-            Probe(question=f"Who is the queen of {place}?", metric=PORTABILITY, kind="one_hop", accepted=("Ann",)),
+        questions=(
+            Question(text=prompt, metric=RELIABILITY, accepted=(target,), covered=True),
+            Question(text=f"Who rules {place}?", metric=GENERALIZATION, accepted=(target,), covered=True),
+            Question(text=f"What is the capital of {place}?", metric=LOCALITY, kind="same_subject"),
+            Question(text="Who is the king of Peru?", metric=LOCALITY, kind="same_relation"),
+            Question(text=f"Who is the queen of {place}?", metric=PORTABILITY, kind="one_hop", accepted=("Ann",)),
         ),
     )
 
@@ -254,10 +247,10 @@ def test_edits_that_can_grow_are_added_to(load):
 
 
 def test_a_chain_of_weight_changes_is_put_back_whole(load):
-    bench = Bench(load, encoder="hashing", cache=None)
+    bench = WatchedBench(load, encoder="hashing", cache=None)
     method = Edited("ft", bench)
     for one in CASES[:3]:
-        method.add([one])
+        method.add([one.edit])
     assert bench.traces()
     assert len(method._applied) == 0, "no link of the chain keeps the weights"
     method.clear()
@@ -267,10 +260,10 @@ def test_a_chain_of_weight_changes_is_put_back_whole(load):
 @pytest.mark.parametrize("name", ["ft", "grace-fast"])
 def test_teacher_forcing_by_hand(name):
     """One token after the other, as generation is given them."""
-    bench = Bench(lambda: load_model("kedit-mini", device="cpu"), encoder="hashing", cache=None)
+    bench = WatchedBench(lambda: load_model("kedit-mini", device="cpu"), encoder="hashing", cache=None)
     method = Edited(name, bench)
     taught = case("France", "Madrid")
-    method.add([taught])
+    method.add([taught.edit])
     model = bench.model
     prompt = Prompt(question=taught.prompt)
     wanted = model.join(prompt, " Madrid")[1]
@@ -281,7 +274,7 @@ def test_teacher_forcing_by_hand(name):
         cache, ids = cache_of(output), [token]
         right += int(output.logits[0, -1].argmax()) == token
     said = Said(text="", reading=prompt)
-    question = Question(probe=taught.probes[0], case=taught)
+    question = taught.asked()[0]
     assert tokens_right(method, question, said) == right / len(wanted)
     assert right == len(wanted), "it was taught"
     assert tokens_right(method, question, replace(said, reading="Madrid")) == 1
@@ -331,7 +324,7 @@ def test_a_share_of_tokens_is_told_of_all_answers_or_not_at_all():
 def test_a_method_with_fewer_edits_is_asked_what_others_are_asked_about_them():
     """So that pairs are found: of the first four edits, six are asked nothing that four are not."""
     few, many = (
-        {(one.case.prompt, one.probe.metric, one.place) for one in chosen_questions(CASES[:count], 3, seed=1)}
+        {(one.edit.prompt, one.metric, one.place) for one in chosen_questions(CASES[:count], 3, seed=1)}
         for count in (4, 6)
     )
     of_the_first = {one for one in many if one[0] in {case.prompt for case in CASES[:4]}}
@@ -341,7 +334,7 @@ def test_a_method_with_fewer_edits_is_asked_what_others_are_asked_about_them():
 
 def test_few_questions_of_a_kind_and_all_prompts():
     chosen = chosen_questions(CASES, 2, seed=1)
-    kinds = [(one.probe.metric, one.probe.kind) for one in chosen]
+    kinds = [(one.metric, one.kind) for one in chosen]
     assert kinds.count((RELIABILITY, ALL)) == len(CASES)
     assert all(kinds.count(kind) == 2 for kind in set(kinds) - {(RELIABILITY, ALL)})
     assert chosen == chosen_questions(CASES, 2, seed=1)

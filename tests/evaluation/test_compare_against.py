@@ -7,17 +7,15 @@ import random
 import pytest
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.bootstrap import widened
+from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
 from kedit_memory.evaluation.compare.against import ENOUGH, Standing, compared_rows
-from kedit_memory.evaluation.compare.cases import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
-from kedit_memory.evaluation.compare.layout import Entry, Table, markdown
 from kedit_memory.evaluation.compare.ledger import DONE, FAILED, SHORTENED, Cell, CellKey, Ledger
 from kedit_memory.evaluation.compare.measures import Observation
 from kedit_memory.evaluation.compare.outcomes import Asked, Outcomes, as_json, from_json, outcomes_of
 from kedit_memory.evaluation.compare.run import ComparePlan, Comparison
-from kedit_memory.evaluation.compare.significance import holm, randomisation_p
 from kedit_memory.evaluation.compare.tables import setups, tables
-from kedit_memory.evaluation.metrics import wilson
+from kedit_memory.evaluation.intervals import holm, randomisation_p, widened, wilson
+from kedit_memory.evaluation.report.tables import Entry, Table, markdown
 from kedit_memory.evaluation.rows import Row, Run
 
 RUN = Run(task="compare", dataset="world", commit=None, config=None, data=None, model=None, machine="m")
@@ -264,7 +262,7 @@ def test_a_ledger_gives_back_the_answers_of_finished_cells(tmp_path):
         ("outcomes.jsonl", '{"seed": 1}\n', r"outcomes.jsonl, line 1, holds no answers; take another --output"),
         ("outcomes.jsonl", '{"seed": 1, "answers": [{"metric": "locality", "kind": "all", "case": [1], "question": [1],'
          ' "right": "2"}]}\n', "line 1, holds no answers"),
-        ("outcomes.jsonl", "[]\n", "outcomes.jsonl, line 1, is damaged; take another --output"),
+        ("outcomes.jsonl", "[]\n", "outcomes.jsonl, line 1, is no JSON object; name another place for the run"),
         ("outcomes.jsonl", "", "outcomes.jsonl lacks the answers of ft, batch; take another --output"),
         ("plan.json", '{"edits": [2]}', r"a run in format 1, and this version reads format 2: remove the folder, or"),
         ("plan.json", '{"edits": [2], "format": 9}', "a run in format 9"),

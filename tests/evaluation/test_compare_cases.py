@@ -6,19 +6,9 @@ from pathlib import Path
 import pytest
 
 from kedit_memory.errors import InvalidInputError, NotFoundError, UnknownNameError
-from kedit_memory.evaluation.compare.cases import (
-    ALIAS,
-    ALL,
-    GENERALIZATION,
-    LOCALITY,
-    ONE_HOP,
-    PORTABILITY,
-    RELIABILITY,
-    REVERSED,
-    Case,
-    draw_cases,
-    world_cases,
-)
+from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY, Case
+from kedit_memory.evaluation.compare.cases import ALIAS, REVERSED, draw_cases, world_cases
+from kedit_memory.evaluation.datasets.zsre import ONE_HOP
 from kedit_memory.world import Fact, World, load_world
 
 
@@ -75,10 +65,10 @@ def test_edits_contradict_what_the_model_knows_and_share_no_subject(world, count
 
 def test_questions_are_of_their_kinds(cases):
     for case in cases:
-        kinds = [(probe.metric, probe.kind) for probe in case.probes]
+        kinds = [(probe.metric, probe.kind) for probe in case.questions]
         assert kinds.count((RELIABILITY, ALL)) == 1
         assert kinds.count((GENERALIZATION, ALL)) == 2
-        for probe in case.probes:
+        for probe in case.questions:
             assert (probe.metric == LOCALITY) == (not probe.accepted)
             if probe.metric in {RELIABILITY, GENERALIZATION} or probe.kind == ALIAS:
                 assert probe.covered
@@ -86,12 +76,12 @@ def test_questions_are_of_their_kinds(cases):
             else:
                 assert not probe.covered
             if probe.metric != RELIABILITY:
-                assert probe.question != case.prompt
-    kinds = {probe.kind for case in cases for probe in case.probes if probe.metric == LOCALITY}
+                assert probe.text != case.prompt
+    kinds = {probe.kind for case in cases for probe in case.questions if probe.metric == LOCALITY}
     assert kinds == {
         "same_relation", "same_subject", "similar_name", "swapped", "negation", "mention", "unrelated", "prefix",
     }  # fmt: skip
-    assert any(probe.kind == ALIAS for case in cases for probe in case.probes)
+    assert any(probe.kind == ALIAS for case in cases for probe in case.questions)
 
 
 def test_no_other_question_asks_for_an_edited_fact(world, cases):
@@ -102,35 +92,35 @@ def test_no_other_question_asks_for_an_edited_fact(world, cases):
         for wording in (*world.relations[fact.relation].questions, *world.relations[fact.relation].clozes)
     }
     for case in cases:
-        for probe in case.probes:
+        for probe in case.questions:
             if probe.metric == LOCALITY and probe.kind != "same_subject":
-                assert probe.question not in edited
+                assert probe.text not in edited
 
 
 def test_a_relation_is_turned_round(world):
     """The capital of a country: which city is the capital that the edit names?"""
     capitals = {fact.subject for fact in world.facts if fact.relation == "capital_of"}
     found = world_cases(world, Knowing(world, capitals), 60, seed=2)
-    turned = [(case, probe) for case in found for probe in case.probes if probe.kind == REVERSED]
+    turned = [(case, probe) for case in found for probe in case.questions if probe.kind == REVERSED]
     assert turned
     asks = {world.fill(wording, case.target) for case, _ in turned for wording in world.relations["capital"].questions}
     for case, probe in turned:
         assert probe.accepted[0] == case.edit.subject
-        assert probe.question in asks
+        assert probe.text in asks
 
 
 def test_a_hop_ends_elsewhere_than_before_the_edit(world):
     """The currency of a company's new country, not of its old one."""
     companies = {entity.name for entity in world.entities.values() if entity.type == "company"}
     found = world_cases(world, Knowing(world, companies), 30, seed=1)
-    hops = [(case, probe) for case in found for probe in case.probes if probe.kind == ONE_HOP]
+    hops = [(case, probe) for case in found for probe in case.questions if probe.kind == ONE_HOP]
     assert hops
     for case, probe in hops:
-        assert case.edit.subject in probe.question
+        assert case.edit.subject in probe.text
         (onward, *_) = [
             fact
             for fact in world.by_subject[case.target]
-            if fact.object == probe.accepted[0] and _asks(world, fact.relation, probe.question)
+            if fact.object == probe.accepted[0] and _asks(world, fact.relation, probe.text)
         ]
         old = [fact.object for fact in by_subject(world, case) if _asks(world, fact.relation, case.prompt)]
         before = [fact.object for name in old for fact in world.by_subject[name] if fact.relation == onward.relation]
@@ -175,8 +165,8 @@ def test_a_public_set_brings_its_questions_and_what_follows(tmp_path, world, cou
     found = draw_cases("zsre", Knowing(world, countries), tmp_path, 3, seed=1)
     assert sorted(case.edit.subject or "" for case in found) == ["Star A", "Star B", "Star C"]
     first = found[0]
-    asked = {(probe.metric, probe.kind): probe for probe in first.probes}
-    assert asked[GENERALIZATION, ALL].question.startswith("To which constellation does")
+    asked = {(probe.metric, probe.kind): probe for probe in first.questions}
+    assert asked[GENERALIZATION, ALL].text.startswith("To which constellation does")
     assert asked[PORTABILITY, ONE_HOP].accepted == ("bear",)
     with pytest.raises(InvalidInputError, match="zsre has 3 edits whose prompt names the subject"):
         draw_cases("zsre", Knowing(world, countries), tmp_path, 4, seed=1)
@@ -194,17 +184,17 @@ def test_an_edit_of_a_relation_of_one_to_one_is_asked_from_its_other_end(world):
     clubs = {fact.subject for fact in world.facts if fact.relation == "stadium"}
     found = world_cases(world, Knowing(world, clubs), 60, seed=2)
     stadiums = [case for case in found if case.prompt in _asked(world, "stadium", clubs)]
-    turned = [(case, probe) for case in stadiums for probe in case.probes if probe.kind == REVERSED]
+    turned = [(case, probe) for case in stadiums for probe in case.questions if probe.kind == REVERSED]
     assert turned
     shared = {fact.object for fact in world.facts if fact.relation == "stadium"}
     for case, probe in turned:
-        assert probe.question.lower() == f"{case.target.lower()} is the home venue of which club?"
+        assert probe.text.lower() == f"{case.target.lower()} is the home venue of which club?"
         assert probe.accepted[0] == case.edit.subject
         assert not probe.covered
         assert case.target in shared
         assert sum(fact.object == case.target for fact in world.facts if fact.relation == "stadium") == 1
-    others = [probe for case in found if case not in stadiums for probe in case.probes]
-    assert "home venue of which" not in " ".join(probe.question for probe in others)
+    others = [probe for case in found if case not in stadiums for probe in case.questions]
+    assert "home venue of which" not in " ".join(probe.text for probe in others)
 
 
 def _asked(world, relation, subjects):

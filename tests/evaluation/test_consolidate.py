@@ -14,13 +14,13 @@ import torch
 from kedit_memory.editors import load_editor
 from kedit_memory.editors.ft import FineTuning
 from kedit_memory.errors import ConflictError, EditorError, InvalidInputError, NotFoundError
+from kedit_memory.evaluation.case import Question
 from kedit_memory.evaluation.consolidate import folder as folders
 from kedit_memory.evaluation.consolidate import run as act
 from kedit_memory.evaluation.consolidate.choice import Wanted, age_of, choose
 from kedit_memory.evaluation.consolidate.measures import (
     Examination,
     Limits,
-    Question,
     Reading,
     fitting,
     perplexity,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kedit_memory.evaluation.metrics import normalise
+from kedit_memory.evaluation.measures import normalise
 from kedit_memory.records import Kind, Route
 
 ROOT = Path(__file__).resolve().parents[2]

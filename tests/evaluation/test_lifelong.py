@@ -12,25 +12,29 @@ import torch
 
 from kedit_memory.editors import load_editor
 from kedit_memory.errors import InvalidInputError, NotFoundError, UnknownNameError
-from kedit_memory.evaluation import bootstrap
+from kedit_memory.evaluation import intervals
+from kedit_memory.evaluation.case import GENERALIZATION, Case, Question, own_question, rephrased
+from kedit_memory.evaluation.datasets.selfcheck import passage_pairs
+from kedit_memory.evaluation.datasets.zsre import trained_questions
+from kedit_memory.evaluation.intervals import wilson
 from kedit_memory.evaluation.lifelong import run as lifelong
 from kedit_memory.evaluation.lifelong import timing as lifelong_timing
-from kedit_memory.evaluation.lifelong.hallucination import hallucination_stream, passage_pairs
-from kedit_memory.evaluation.lifelong.log import RowLog
+from kedit_memory.evaluation.lifelong.hallucination import hallucination_stream
 from kedit_memory.evaluation.lifelong.measures import Measures
-from kedit_memory.evaluation.lifelong.methods import PlainModel, Setting, check_method, opened
+from kedit_memory.evaluation.lifelong.methods import Setting, check_method, opened
 from kedit_memory.evaluation.lifelong.run import LifelongPlan, run_lifelong
 from kedit_memory.evaluation.lifelong.streams import (
     HELD_OUT,
-    Probe,
     Stream,
-    StreamEdit,
     Wanted,
 )
 from kedit_memory.evaluation.lifelong.timing import EditClock, answer_times, time_row
 from kedit_memory.evaluation.lifelong.world import world_stream
-from kedit_memory.evaluation.lifelong.zsre import trained_questions, zsre_stream
-from kedit_memory.evaluation.metrics import is_answer, wilson
+from kedit_memory.evaluation.lifelong.zsre import zsre_stream
+from kedit_memory.evaluation.log import RowLog
+from kedit_memory.evaluation.measures import is_answer
+from kedit_memory.evaluation.method import Bench
+from kedit_memory.evaluation.methods import Unedited
 from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
@@ -73,12 +77,13 @@ class FakeModel:
 
 def edit(number, kind="tier_1", rephrasings=()):
     accepted = (f"new {number}",)
-    return StreamEdit(
-        request=EditRequest(prompt=f"edit {number}", target=f"new {number}"),
-        accepted=accepted,
-        kind=kind,
-        rephrasings=tuple(Probe(question=text, kind=kind, accepted=accepted) for text, kind in rephrasings),
-    )
+    stored = EditRequest(prompt=f"edit {number}", target=f"new {number}")
+    others = (rephrased(text, kind, accepted) for text, kind in rephrasings)
+    return Case(edit=stored, questions=(own_question(stored, accepted), *others), kind=kind)
+
+
+def unedited(model):
+    return Unedited(Bench(model))
 
 
 def values(rows):
@@ -96,15 +101,15 @@ def test_every_figure_of_a_table_of_answers_by_hand():
             edit(2, "tier_2", [("how 2", "rephrasing")]),
             edit(3, "tier_2"),
         ),
-        tests=tuple(Probe(question=f"test {i}", kind="tier_1", accepted=("old",)) for i in range(4)),
-        outside=(Probe(question="near", kind="same_subject"), Probe(question="far", kind="mention")),
+        tests=tuple(Question(text=f"test {i}", kind="tier_1", accepted=("old",)) for i in range(4)),
+        outside=(Question(text="near", kind="same_subject"), Question(text="far", kind="mention")),
     )
     before = FakeModel({"test 0": "old", "test 1": "old", "near": "a", "far": "b"})
     after = FakeModel(
         {"edit 1": "new 1", "edit 2": "The new 2!", "how 1": "new 1", "test 1": "old", "near": "a", "far": "c"}
     )
     measures = Measures(stream, before, RUN, questions=10, early=1, seed=7)
-    rows = measures.at(PlainModel(after), "m", 3, final=True)
+    rows = measures.at(unedited(after), "m", 3, final=True)
     assert values(rows) == {
         "accuracy/test_data": 0.25, "trr/all": 0.5, "err/all": pytest.approx(2 / 3), "err/early": 1.0,
         "err/tier_1": 1.0, "err/tier_2": 0.5, "generalization/all": 0.5, "generalization/held_out": 1.0,
@@ -118,14 +123,14 @@ def test_every_figure_of_a_table_of_answers_by_hand():
     trr = by_name["trr/all"]
     assert trr.low <= trr.value <= trr.high
     changed = replace(after, answers={**after.answers, "far": "longer"})
-    exact = values(measures.at(PlainModel(changed), "m", 3, final=True))
+    exact = values(measures.at(unedited(changed), "m", 3, final=True))
     assert exact["locality/logits"] == 0.5
 
 
 def test_only_past_edits_are_asked_and_early_ones_again():
     stream = Stream(name="hand", edits=tuple(edit(i) for i in range(6)))
     measures = Measures(stream, FakeModel({}), RUN, questions=10, early=2, seed=1)
-    after = PlainModel(FakeModel({"edit 0": "new 0", "edit 5": "new 5", "edit 3": "new 3"}))
+    after = unedited(FakeModel({"edit 0": "new 0", "edit 5": "new 5", "edit 3": "new 3"}))
     assert values(measures.at(after, "m", 2, final=False)) == {"err/all": 0.5}
     assert values(measures.at(after, "m", 4, final=False)) == {"err/all": 0.5, "err/early": 0.5}
 
@@ -138,7 +143,7 @@ def test_perplexities_of_running_text_by_hand():
         right=(("c", "four five six"),),
     )
     measures = Measures(stream, FakeModel({}, loss=2.0), RUN, questions=10, early=2, seed=1)
-    found = values(measures.at(PlainModel(FakeModel({}, loss=3.0)), "m", 2, final=True))
+    found = values(measures.at(unedited(FakeModel({}, loss=3.0)), "m", 2, final=True))
     assert found["perplexity/test_data"] == pytest.approx(math.exp(3))
     assert found["perplexity/edits"] == pytest.approx(math.exp(3))
     assert found["arr/all"] == pytest.approx(math.exp(3))
@@ -146,18 +151,18 @@ def test_perplexities_of_running_text_by_hand():
 
 
 def test_a_model_that_knows_nothing_has_nothing_to_lose():
-    stream = Stream(name="hand", edits=(edit(1),), tests=(Probe(question="q", kind="all", accepted=("a",)),))
+    stream = Stream(name="hand", edits=(edit(1),), tests=(Question(text="q", kind="all", accepted=("a",)),))
     with pytest.raises(InvalidInputError, match="fake answers none of the 1 questions"):
         Measures(stream, FakeModel({}), RUN, questions=1, early=1, seed=1)
 
 
 def test_intervals_by_drawing_again():
-    assert bootstrap.share([True] * 20) == wilson(20, 20)
-    low, high = bootstrap.share([True] * 80 + [False] * 20)
+    assert intervals.share([True] * 20) == wilson(20, 20)
+    low, high = intervals.share([True] * 80 + [False] * 20)
     assert (low, high) == pytest.approx((0.72, 0.88), abs=0.02)  # 0.8 ± 1.96 * 0.04
-    ratio = bootstrap.interval(np.array([[1.0, 2.0]] * 5), lambda drawn: drawn[..., 0].sum(-1) / drawn[..., 1].sum(-1))
+    ratio = intervals.interval(np.array([[1.0, 2.0]] * 5), lambda drawn: drawn[..., 0].sum(-1) / drawn[..., 1].sum(-1))
     assert ratio == (0.5, 0.5)
-    assert bootstrap.ratio_of_means([6.0, 6.0], [2.0]) == (3.0, 3.0)
+    assert intervals.ratio_of_means([6.0, 6.0], [2.0]) == (3.0, 3.0)
 
 
 # Streams
@@ -173,21 +178,21 @@ def test_world_edits_are_wrong_before_even_by_tier_and_seeded(mini):
     tiers = [one.kind for one in stream.edits]
     assert {tiers.count(f"tier_{tier}") for tier in range(1, 6)} <= {3, 4, 5}
     answers = mini.answer_many([Prompt(question=one.prompt) for one in stream.edits])
-    assert not any(is_answer(text, one.accepted) for text, one in zip(answers, stream.edits, strict=True))
+    assert not any(is_answer(text, one.own.accepted) for text, one in zip(answers, stream.edits, strict=True))
     edited = {one.prompt for one in stream.edits}
-    assert not edited & {probe.question for probe in (*stream.tests, *stream.outside)}
+    assert not edited & {probe.text for probe in (*stream.tests, *stream.outside)}
     assert len(stream.tests) == 30
     kinds = [probe.kind for probe in stream.outside]
     assert set(kinds) == {"same_subject", "same_relation", "mention"}
-    assert all(HELD_OUT in {probe.kind for probe in one.rephrasings} for one in stream.edits)
+    assert all(HELD_OUT in {probe.kind for probe in one.of(GENERALIZATION)} for one in stream.edits)
 
 
 def test_wordings_that_an_edit_is_given_are_not_asked(mini):
     stream = world_stream(mini, Wanted(edits=5, questions=4, phrasings=2))
     for one in stream.edits:
-        given = {one.prompt, *one.request.paraphrases}
+        given = {one.prompt, *one.edit.paraphrases}
         assert len(given) == 3
-        assert not given & {probe.question for probe in one.rephrasings}
+        assert not given & {probe.text for probe in one.of(GENERALIZATION)}
 
 
 def test_more_edits_than_there_are_is_said(mini, tmp_path):
@@ -221,18 +226,18 @@ def test_zsre_edits_with_their_rephrasings_and_other_properties(mini, tmp_path):
     write_zsre(tmp_path)
     stream = zsre_stream(mini, Wanted(edits=3, questions=6), tmp_path)
     assert {one.prompt for one in stream.edits} == {f"Who made Zog {i}?" for i in range(3)}
-    assert all(one.rephrasings[0].accepted == (one.target,) for one in stream.edits)
-    assert {probe.question for probe in stream.outside} == {f"The colour of Zog {i} is" for i in range(3)}
+    assert all(one.of(GENERALIZATION)[0].accepted == (one.target,) for one in stream.edits)
+    assert {probe.text for probe in stream.outside} == {f"The colour of Zog {i} is" for i in range(3)}
     kinds = [probe.kind for probe in stream.tests]
     assert (kinds.count("open_question"), kinds.count("trained"), len(kinds)) == (2, 2, 6)
-    assert any(probe.question.startswith("Who sang song") and probe.question.endswith("?") for probe in stream.tests)
+    assert any(probe.text.startswith("Who sang song") and probe.text.endswith("?") for probe in stream.tests)
 
 
 def test_what_a_trained_model_knows_of_zsre(tmp_path):
     write_zsre(tmp_path)
     probes = trained_questions(tmp_path / "zsre")
     assert len(probes) == 15
-    assert [(probe.question, probe.kind, probe.accepted) for probe in probes[:3]] == [
+    assert [(probe.text, probe.kind, probe.accepted) for probe in probes[:3]] == [
         ("Who wrote Zag 0?", "trained", ("Pen 0", "Ann")),
         ("Zag 0 was written by whom?", "rephrasing", ("Pen 0", "Ann")),
         ("Who sang song 0?", "open_question", ("Ann",)),
@@ -284,7 +289,7 @@ def test_hallucinations_are_corrected_and_what_was_right_stays(tmp_path):
     setting = Setting(load=lambda: model, encoder="hashing", max_new_tokens=stream.max_new_tokens)
     with opened("grace-fast", setting) as method:
         before = values(measures.at(method, "grace-fast", 1, final=True))
-        method.put([stream.edits[0].request])
+        method.add([stream.edits[0].edit])
         after = values(measures.at(method, "grace-fast", 1, final=True))
     assert (before["err/all"], after["err/all"]) == (0.0, 1.0)
     assert after["perplexity/edits"] < 2 < before["perplexity/edits"]  # read with the value in its place
@@ -300,10 +305,10 @@ def test_methods_take_edits_one_by_one_and_answer_them(name, mini):
     setting = Setting(load=load, encoder="hashing", max_new_tokens=24)
     question = "What is the capital of Japan?"
     with opened(name, setting) as method:
-        assert method.answer_many([question], 24) == ["Tokyo"]
-        method.put([EditRequest(prompt=question, target="Osaka", subject="Japan")])
-        method.put([EditRequest(prompt="What is the capital of Peru?", target="Bern", subject="Peru")])
-        assert method.answer_many([question, "What is the capital of Peru?"], 24) == ["Osaka", "Bern"]
+        assert method.answers([question]) == ["Tokyo"]
+        method.add([EditRequest(prompt=question, target="Osaka", subject="Japan")])
+        method.add([EditRequest(prompt="What is the capital of Peru?", target="Bern", subject="Peru")])
+        assert method.answers([question, "What is the capital of Peru?"]) == ["Osaka", "Bern"]
         assert method.stored_bytes() > 1000
         assert method.keys is None or method.keys >= 2
     assert mini.answer(question) == "Tokyo"
@@ -321,10 +326,10 @@ def test_an_editor_that_asks_for_past_edits_is_told(monkeypatch, mini):
             told.append(([one.prompt for one in self.past], [one.prompt for one in edits]))
             return SimpleNamespace(outcomes=())
 
-    monkeypatch.setattr("kedit_memory.evaluation.lifelong.methods.named_editor", lambda _: Asking())
+    monkeypatch.setattr("kedit_memory.evaluation.method.named_editor", lambda _: Asking())
     with opened("asking", Setting(load=lambda: mini, encoder=None, max_new_tokens=24)) as method:
         for number in range(3):
-            method.put([EditRequest(prompt=f"q{number}", target="a")])
+            method.add([EditRequest(prompt=f"q{number}", target="a")])
     assert told == [([], ["q0"]), (["q0"], ["q1"]), (["q0", "q1"], ["q2"])]
 
 
@@ -336,11 +341,11 @@ def test_an_encoder_decoder_is_edited_and_scored_as_well(tiny_t5_folder):
     plain = load_t5()
     with opened("ft", Setting(load=load_t5, encoder=None, max_new_tokens=12)) as method:
         before = method.score(text)
-        assert before == PlainModel(plain).score(text)
-        method.put([EditRequest(prompt=text[0], target=text[1])])
+        assert before == unedited(plain).score(text)
+        method.add([EditRequest(prompt=text[0], target=text[1])])
         assert sum(method.score(text)) > sum(before)
         assert method.stored_bytes() > 1000
-    assert PlainModel(plain).score(text) == before
+    assert unedited(plain).score(text) == before
 
 
 def test_names_are_refused_before_anything_is_loaded():
@@ -386,13 +391,13 @@ def test_edits_a_second_against_the_peer(monkeypatch):
 
         return work
 
-    method = SimpleNamespace(put=taking(0.5))
+    method = SimpleNamespace(add=taking(0.5))
     clock = EditClock(plain=None, edits=4, timed=2, peer=SimpleNamespace(apply=taking(3.0)))
-    method.put = taking(9.0)
-    clock.put(method, [edit(0).request])  # the warm-up
-    method.put = taking(0.5)
+    method.add = taking(9.0)
+    clock.put(method, [edit(0).edit])  # the warm-up
+    method.add = taking(0.5)
     for number in range(1, 4):
-        clock.put(method, [edit(number).request])
+        clock.put(method, [edit(number).edit])
     row = Row(run=RUN, method="m", metric="rate", value=0.0, n=0, unit="")
     rows = {f"{one.metric}/{one.kind}": one for one in clock.rows(row)}
     assert rows["seconds/per_edit"].value == 0.5
@@ -402,16 +407,16 @@ def test_edits_a_second_against_the_peer(monkeypatch):
 
 
 def test_only_answers_of_one_length_are_timed_against_each_other(mini):
-    class Longer(PlainModel):
-        def answer_many(self, questions, max_new_tokens):
-            said = super().answer_many(questions, max_new_tokens)
+    class Longer(Unedited):
+        def answers(self, questions):
+            said = super().answers(questions)
             return [
                 f"{text} and more" if "Japan" in question else text
                 for text, question in zip(said, questions, strict=True)
             ]
 
     questions = ["What is the capital of Japan?", "What is the capital of France?", "What is the capital of Spain?"]
-    ratios = answer_times(Longer(mini), mini, questions, timed=2, max_new_tokens=8)
+    ratios = answer_times(Longer(Bench(mini, max_new_tokens=8)), mini, questions, timed=2, max_new_tokens=8)
     assert len(ratios) == 2
     row = Row(run=RUN, method="m", metric="rate", value=0.0, n=0, unit="")
     (made,) = time_row(row, "time_per_answer_miss", ratios)
@@ -505,7 +510,7 @@ def test_half_a_stream_begins_anew(tmp_path):
 def test_a_file_of_something_else_is_left_as_it_is(tmp_path):
     file = tmp_path / "notes.txt"
     file.write_text("dear diary\n", "utf-8")
-    with pytest.raises(InvalidInputError, match=r"line 1: no row of results"):
+    with pytest.raises(InvalidInputError, match=r"line 1, is no JSON object"):
         RowLog(file, lifelong.LAST)
     assert file.read_text("utf-8") == "dear diary\n"
     with pytest.raises(InvalidInputError, match="cannot be used for rows"):

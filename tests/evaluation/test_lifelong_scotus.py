@@ -9,9 +9,10 @@ import train_stream_model
 
 from kedit_memory.editors import load_editor
 from kedit_memory.errors import CapabilityError, InvalidInputError
+from kedit_memory.evaluation.datasets.scotus import split_cases
 from kedit_memory.evaluation.lifelong.methods import Setting, opened
 from kedit_memory.evaluation.lifelong.run import LifelongPlan, run_lifelong
-from kedit_memory.evaluation.lifelong.scotus import scotus_stream, split_cases
+from kedit_memory.evaluation.lifelong.scotus import scotus_stream
 from kedit_memory.evaluation.lifelong.streams import Wanted, load_stream
 from kedit_memory.evaluation.lifelong.zsre import zsre_stream
 from kedit_memory.models.classifier import ClassifierModel, load_editable
@@ -73,12 +74,12 @@ def test_a_stream_corrects_later_cases_that_the_classifier_gets_wrong(load, sets
     assert len(stream.edits) == 5
     for edit in stream.edits:
         assert labels[edit.prompt] == edit.target == edit.kind != model.answer(edit.prompt)
-    assert {probe.question for probe in stream.tests} == {case.text for case in split.test}
+    assert {probe.text for probe in stream.tests} == {case.text for case in split.test}
     kinds = {kind: [p for p in stream.outside if p.kind == kind] for kind in ("right_before", "trained")}
     assert [len(probes) for probes in kinds.values()] == [4, 4]
-    assert all(model.answer(probe.question) in probe.accepted for probe in kinds["right_before"])
+    assert all(model.answer(probe.text) in probe.accepted for probe in kinds["right_before"])
     edited = {edit.prompt for edit in stream.edits}
-    assert not edited & {probe.question for probe in (*stream.tests, *stream.outside)}
+    assert not edited & {probe.text for probe in (*stream.tests, *stream.outside)}
     assert scotus_stream(model, Wanted(edits=5, questions=4, seed=2), sets).edits != stream.edits
 
 
@@ -132,7 +133,7 @@ def test_a_target_that_is_no_label_is_refused_and_leaves_nothing(name, load):
 def test_what_needs_generation_says_so(name, load):
     setting = Setting(load=load, encoder="hashing", max_new_tokens=8)
     with pytest.raises(CapabilityError, match="is a classifier"), opened(name, setting) as method:
-        method.put([EditRequest(prompt=EDIT.prompt, target="civil", subject="court")])
+        method.add([EditRequest(prompt=EDIT.prompt, target="civil", subject="court")])
 
 
 def test_a_whole_run_on_a_classifier(load, sets):
@@ -212,8 +213,8 @@ def test_an_encoder_decoder_learns_its_questions_and_then_the_stream(questions, 
     setting = Setting(load=lambda: model, encoder=None, max_new_tokens=8)
     with opened("ft", setting) as method:
         for edit in stream.edits:
-            method.put([edit.request])
-        assert method.answer_many([edit.prompt for edit in stream.edits], 8) == ["Paris", "Paris"]
+            method.add([edit.edit])
+        assert method.answers([edit.prompt for edit in stream.edits]) == ["Paris", "Paris"]
 
 
 def test_a_set_that_is_not_there_is_one_line(tmp_path, monkeypatch):

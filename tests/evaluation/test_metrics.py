@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kedit_memory.evaluation.metrics import begins_with_answer, is_answer, ngram_entropy, normalise, wilson
+from kedit_memory.evaluation.intervals import wilson
+from kedit_memory.evaluation.measures import begins_with_answer, is_answer, ngram_entropy, normalise
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,16 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from kedit_memory.evaluation.rows import METRICS, Row, Run, describe_run, document
+from kedit_memory.evaluation.intervals import wilson
+from kedit_memory.evaluation.rows import METRICS, Row, Run, describe_run, document, row_of
+from kedit_memory.evaluation.task import TASKS
 
 # The order of the fields in `evaluation.md`.
-FIELDS = "task dataset method metric kind value low high n unit edits seed commit config data model machine"
+FIELDS = (
+    "task task_version dataset method metric kind value low high n unit edits seed commit config data model machine"
+)
 NAMES = (
     "reliability generalization locality portability fluency perplexity false_fire fire trr err arr accuracy calls "
     "recall seconds ratio rate bytes count"
@@ -28,6 +33,29 @@ def test_a_row_is_flat_and_has_exactly_the_promised_fields():
     assert not any(isinstance(value, dict | list) for value in flat.values())
     assert json.loads(json.dumps(flat)) == flat
     assert (flat["task"], flat["kind"], flat["edits"], flat["low"], flat["seed"]) == ("scope", "all", 0, 0.1, 3)
+
+
+def test_a_row_says_the_version_of_its_task(monkeypatch):
+    monkeypatch.setitem(TASKS, "scope", replace(TASKS["scope"], version=7))
+    assert describe_run("scope", "zsre").task_version == 7
+    assert describe_run("of_a_script", "zsre").task_version == 1
+
+
+def test_rows_are_read_again_also_those_that_tell_no_version():
+    given = row(low=0.1, high=0.9, seed=3)
+    flat = given.flat()
+    assert row_of(flat | {"mode": "batch"}) == given
+    del flat["task_version"]
+    assert row_of(flat) == given
+    with pytest.raises(KeyError, match="dataset"):
+        row_of({"task": "scope"})
+
+
+def test_figures_by_hand():
+    assert row().counted(3, 4) == replace(row(), value=0.75, n=4, low=wilson(3, 4)[0], high=wilson(3, 4)[1])
+    assert row().share([True, True]) == row().counted(2, 2)
+    drawn = row().drawn([[1.0, 2.0], [1.0, 2.0]], lambda cases: cases[..., 0].sum(-1) / cases[..., 1].sum(-1))
+    assert (drawn.value, drawn.low, drawn.high, drawn.n) == (0.5, 0.5, 0.5, 2)
 
 
 def test_the_metrics_are_those_of_the_plan():

@@ -12,7 +12,7 @@ import pytest
 import scope_report
 
 from kedit_memory.errors import InvalidInputError, MissingDependencyError, UnknownNameError
-from kedit_memory.evaluation.metrics import wilson
+from kedit_memory.evaluation.intervals import wilson
 from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.evaluation.scope import controls
 from kedit_memory.evaluation.scope.cases import (
@@ -316,7 +316,7 @@ def test_a_picture_that_cannot_be_drawn_is_refused(monkeypatch: pytest.MonkeyPat
         save_picture(report, tmp_path / "a.txt")
     with pytest.raises(InvalidInputError, match="make it first"):
         save_picture(report, tmp_path / "none" / "a.png")
-    monkeypatch.setattr("kedit_memory.evaluation.pictures.find_spec", lambda _: None)
+    monkeypatch.setattr("kedit_memory.evaluation.report.pictures.find_spec", lambda _: None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'kedit-memory\[report\]'"):
         save_picture(report, tmp_path / "a.png")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.public import sources_of
+from kedit_memory.evaluation.datasets.public import sources_of
 from kedit_memory.evaluation.scope import everyday
 from kedit_memory.evaluation.scope.cases import CALIBRATING, TEST
 from kedit_memory.evaluation.templates import slots

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kedit_memory.errors import NotFoundError
-from kedit_memory.evaluation.public import sources_of
+from kedit_memory.evaluation.datasets.public import sources_of
 from kedit_memory.evaluation.scope.cases import TRAINING, OpenQuestion, ScopeEdit, ScopeSet, part_by_hash
 from kedit_memory.evaluation.scope.languages import languages_set
 from kedit_memory.evaluation.scope.sets import outside

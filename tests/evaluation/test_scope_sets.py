@@ -11,7 +11,7 @@ import scope_wordings
 
 from kedit_memory.errors import InvalidInputError, NotFoundError
 from kedit_memory.evaluation import negatives
-from kedit_memory.evaluation.public import sources_of
+from kedit_memory.evaluation.datasets.public import sources_of
 from kedit_memory.evaluation.scope.cases import (
     CALIBRATING,
     TEST,

@@ -138,7 +138,7 @@ def test_a_picture(one, tmp_path):
 
 
 def test_a_picture_without_matplotlib(one, tmp_path, monkeypatch):
-    monkeypatch.setattr("kedit_memory.evaluation.pictures.find_spec", lambda _: None)
+    monkeypatch.setattr("kedit_memory.evaluation.report.pictures.find_spec", lambda _: None)
     with pytest.raises(MissingDependencyError, match="pip install"):
         save_trace(trace(one, QUESTION, subject="king", answer="A", seeds=1), tmp_path / "trace.png")
 

@@ -30,7 +30,7 @@ from faults.stores import WORKS  # noqa: E402
 from faults.tracing import can_mount, can_trace  # noqa: E402
 from faults.trials import LOST, OUTCOMES, Trial  # noqa: E402
 
-from kedit_memory.evaluation.metrics import wilson  # noqa: E402
+from kedit_memory.evaluation.intervals import wilson  # noqa: E402
 from kedit_memory.evaluation.rows import Row, describe_run, document  # noqa: E402
 
 Try = Callable[[Path, int, int], Iterator[Trial]]  # in a folder, so many times, from a seed

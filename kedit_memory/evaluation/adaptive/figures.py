@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedit_memory.evaluation.adaptive.run import AdaptiveReport
-from kedit_memory.evaluation.pictures import save_figure
+from kedit_memory.evaluation.report.pictures import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

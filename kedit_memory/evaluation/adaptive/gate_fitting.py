@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.adaptive.observed import Labelled, Observer, Progress, counting
+from kedit_memory.evaluation.adaptive.observed import Labelled, Observer, counting
+from kedit_memory.evaluation.run import Progress, quiet
 from kedit_memory.models.language import TextModel
 from kedit_memory.models.prompts import MAX_NEW_TOKENS
 from kedit_memory.popularity.table import TIER_BOUNDS, tier_of
@@ -31,7 +32,7 @@ def calibrate_gate(
     *,
     policy: str,
     budget: float,
-    progress: Progress = lambda _: None,
+    progress: Progress = quiet,
 ) -> GateCalibration:
     """The policy of that name, fitted for the router's model and passages; nothing is stored.
 

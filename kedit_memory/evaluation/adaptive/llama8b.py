@@ -16,9 +16,10 @@ import numpy as np
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.adaptive.rows import ALWAYS, NEVER, ORACLE, Flags, Numbers, Outcomes, Table
 from kedit_memory.evaluation.adaptive.sets import AdaptiveQuestion
-from kedit_memory.evaluation.metrics import normalise, wilson
-from kedit_memory.evaluation.public import folder_of, read_json_lines
+from kedit_memory.evaluation.datasets.public import folder_of, read_json_lines
+from kedit_memory.evaluation.measures import normalise
 from kedit_memory.evaluation.rows import Row, describe_run
+from kedit_memory.evaluation.run import Progress, quiet
 from kedit_memory.records import Encoder
 from kedit_memory.routing.gate.form import form_of
 
@@ -27,7 +28,6 @@ MODEL = "Llama-3.1-8B-Instruct"
 RANDOM, CHOSEN = "random", "chosen"
 _FOLDS = 5
 _Z = 1.644854  # of the normal distribution, one-sided 95%
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ class AnswersPlan:
 
 
 def run_answers(
-    plan: AnswersPlan, data: Path | None, encoder: Encoder, *, progress: Progress = lambda _: None
+    plan: AnswersPlan, data: Path | None, encoder: Encoder, *, progress: Progress = quiet
 ) -> tuple[Row, ...]:
     """Accuracy, calls and share of the oracle's gain of each gate, for all questions and for each set."""
     asked = read_answers(data)
@@ -205,9 +205,7 @@ def _kept(row: Row, splits: Sequence[Outcomes], budget: float) -> Iterator[Row]:
     """The share of splits in which a gate keeps the budget, over all questions."""
     for name in splits[0].called:
         kept = [one.called[name].sum() <= budget * one.judged.sum() for one in splits]
-        low, high = wilson(sum(kept), len(kept))
-        figures = {"value": sum(kept) / len(kept), "low": low, "high": high, "n": len(kept)}
-        yield replace(row, method=name, metric="rate", kind="budget_kept", **figures)
+        yield replace(row, method=name, metric="rate", kind="budget_kept").counted(int(sum(kept)), len(kept))
 
 
 def _holds(text: str, answers: Sequence[str]) -> bool:

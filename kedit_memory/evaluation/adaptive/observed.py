@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
-from kedit_memory.evaluation.metrics import is_answer
+from kedit_memory.evaluation.measures import is_answer
+from kedit_memory.evaluation.run import Progress, quiet
 from kedit_memory.models.language import TextModel, WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Decision, Mention, RetrievedPassage, Route
@@ -13,7 +14,6 @@ from kedit_memory.routing.gate.signals import Signal, Signals, Sources, with_ret
 from kedit_memory.routing.gate.uncertainty import own_answers, tells
 from kedit_memory.routing.said import holds
 
-Progress = Callable[[str], None]
 Counts = Callable[[str, Sequence[str]], bool]
 ALONE, READING, DECIDING, SEARCHING = "alone", "reading", "deciding", "searching"  # steps that take time
 _BATCH = 50  # questions between two lines of progress
@@ -71,7 +71,7 @@ class Observer:
     max_new_tokens: int
     counts: Counts
 
-    def observe(self, asked: Sequence[Labelled], progress: Progress = lambda _: None) -> list[Observed]:
+    def observe(self, asked: Sequence[Labelled], progress: Progress = quiet) -> list[Observed]:
         """Every question answered both ways, in order."""
         found: list[Observed] = []
         for start in range(0, len(asked), _BATCH):

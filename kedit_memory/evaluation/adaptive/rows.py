@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from kedit_memory.evaluation.adaptive.observed import ALONE, DECIDING, READING, SEARCHING, Observed
 from kedit_memory.evaluation.adaptive.sets import REVERSED, TWO_HOP, AdaptiveQuestion
-from kedit_memory.evaluation.metrics import wilson
 from kedit_memory.evaluation.rows import Row, Run
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
@@ -160,8 +159,7 @@ def _over_splits(row: Row, values: Numbers, n: int) -> Iterator[Row]:
 def _share(row: Row, found: Flags) -> Iterator[Row]:
     """The row with a share and Wilson's interval; none where nothing was asked."""
     if found.size:
-        low, high = wilson(int(found.sum()), found.size)
-        yield replace(row, value=float(found.mean()), low=low, high=high, n=found.size)
+        yield row.counted(int(found.sum()), found.size)
 
 
 def _bins(values: Numbers, *, most: int = 10) -> Iterator[tuple[float, Flags]]:

@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
-from kedit_memory.evaluation.adaptive.observed import Labelled, Observed, Observer, Progress, counting
+from kedit_memory.evaluation.adaptive.observed import Labelled, Observed, Observer, counting
 from kedit_memory.evaluation.adaptive.rows import ORACLE, Outcomes, Table
 from kedit_memory.evaluation.adaptive.sets import SETS, AdaptiveSet
 from kedit_memory.evaluation.rows import Row, describe_run
+from kedit_memory.evaluation.run import Progress, quiet
 from kedit_memory.memory.index import load_engine
 from kedit_memory.models.encoder import load_encoder
 from kedit_memory.models.language import TextModel
@@ -90,7 +91,7 @@ def run_adaptive(
     model: TextModel,
     *,
     encoder: str | None = None,
-    progress: Progress = lambda _: None,
+    progress: Progress = quiet,
 ) -> AdaptiveReport:
     """Measure a plan; `data` is the folder of the public sets.
 
@@ -132,7 +133,7 @@ def run_adaptive(
 
 
 def resplit(
-    observed: Sequence[Observed], plan: AdaptivePlan, *, progress: Progress = lambda _: None
+    observed: Sequence[Observed], plan: AdaptivePlan, *, progress: Progress = quiet
 ) -> tuple[list[Outcomes], dict[str, str]]:
     """What every policy does with questions that it was not fitted on, split by split; and why some were left out.
 

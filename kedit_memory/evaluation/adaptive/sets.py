@@ -4,15 +4,14 @@ A set brings its questions with what a gate may use of them: the linker, the tab
 relations and its passages. Questions with one `group` share a subject and stay on one side of every split.
 """
 
-import json
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kedit_memory.errors import InvalidInputError, NotFoundError
-from kedit_memory.evaluation.public import folder_of
+from kedit_memory.errors import InvalidInputError
+from kedit_memory.evaluation.datasets.public import folder_of, read_json, read_json_lines
 from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import Passage
 from kedit_memory.routing.gate.relations import SLOT, RelationClassifier
@@ -157,7 +156,7 @@ def popqa_set(data: Path | None, *, questions: int, seed: int) -> AdaptiveSet:
     """PopQA (Mallen et al., ACL 2023): the rows of all 16 relations that come with page views."""
     folder = folder_of(data, "popqa")
     file = folder / "popqa_pop_1000_16relations.jsonl"
-    rows = [json.loads(line) for line in _text(file).splitlines() if line.strip()]
+    rows = list(read_json_lines(file))
     chosen = random.Random(f"popqa:{seed}").sample(rows, min(questions, len(rows)))  # noqa: S311 - a sample
     asked = [
         (row["question"], tuple(row["golden_answers"]), row["metadata"]["prop"], row["metadata"]["subj"])
@@ -173,13 +172,13 @@ def popqa_set(data: Path | None, *, questions: int, seed: int) -> AdaptiveSet:
 def entity_questions_set(data: Path | None, *, questions: int, seed: int) -> AdaptiveSet:
     """EntityQuestions (Sciavolino et al., EMNLP 2021), its development part, as many of each relation; no views."""
     folder = folder_of(data, "entityquestions")
-    templates: Mapping[str, str] = json.loads(_text(folder / "relation_query_templates.json"))
+    templates: Mapping[str, str] = read_json(folder / "relation_query_templates.json")
     rng = random.Random(f"entityquestions:{seed}")  # noqa: S311 - a sample
     files = sorted((folder / "dev").glob("P*.dev.jsonl"))
     asked: list[tuple[str, tuple[str, ...], str, str]] = []
     for number, file in enumerate(files):
         relation = file.name.split(".")[0]
-        rows = [json.loads(line) for line in _text(file).splitlines() if line.strip()]
+        rows = list(read_json_lines(file))
         wanted = (questions - len(asked)) // (len(files) - number)
         for row in rng.sample(rows, min(wanted, len(rows))):
             asked.append(
@@ -233,9 +232,7 @@ def _corpus(data: Path | None) -> tuple[Passage, ...]:
 
 def _titled(file: Path) -> Iterator[tuple[str, str]]:
     """Titles and texts of a file's rows; rows of another form, such as questions, hold none."""
-    content = _text(file)
-    lines = (line for line in content.splitlines() if line.strip())
-    for row in map(json.loads, lines) if file.suffix == ".jsonl" else json.loads(content):
+    for row in read_json_lines(file) if file.suffix == ".jsonl" else read_json(file):
         text = row.get("text") or row.get("paragraph")
         if isinstance(row.get("title"), str) and isinstance(text, str):
             yield row["title"], text
@@ -247,10 +244,3 @@ def _within(template: str, question: str) -> str:
     if not (question.startswith(before) and question.endswith(after)):
         raise InvalidInputError(f"{question!r} is not of the form {template!r}; fetch the set again")
     return question[len(before) : len(question) - len(after)]
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except OSError as error:
-        raise NotFoundError(f"{path} cannot be read ({error.strerror}); fetch the set again") from error

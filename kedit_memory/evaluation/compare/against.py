@@ -5,19 +5,18 @@ together, and whole cases are drawn again, since what is asked about one edit is
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kedit_memory.evaluation.bootstrap import Statistic, interval, widened
-from kedit_memory.evaluation.compare.cases import ALL, GENERALIZATION, LOCALITY, RELIABILITY
+from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, RELIABILITY
 from kedit_memory.evaluation.compare.ledger import CellKey
 from kedit_memory.evaluation.compare.measures import RATIO
 from kedit_memory.evaluation.compare.outcomes import Answers, Figure, Outcomes, pooled
-from kedit_memory.evaluation.compare.significance import holm, randomisation_p
-from kedit_memory.evaluation.rows import Row, Run
+from kedit_memory.evaluation.intervals import Statistic, holm, interval, randomisation_p, widened
+from kedit_memory.evaluation.rows import Row, row_of
 from kedit_memory.evaluation.scope.rows import DIALOGUE
 
 FIRST, LAST = "unedited", "oracle-scope"  # the controls that a way leads from and to
@@ -70,9 +69,8 @@ def standings(rows: Sequence[Mapping[str, Any]], outcomes: Mapping[CellKey, Outc
 def _row_of(rows: Sequence[Mapping[str, Any]]) -> Row:
     """A row to be filled, with what all rows of a method in a setting tell."""
     seeds = {row["seed"] for row in rows}
-    return Row(
-        run=Run(**{field.name: rows[0][field.name] for field in fields(Run)}),
-        method=rows[0]["method"], metric=RATE, value=0.0, n=0, unit="share",
+    return replace(
+        row_of(rows[0]), metric=RATE, kind=ALL, value=0.0, low=None, high=None, n=0, unit="share",
         edits=min(row["edits"] for row in rows), seed=seeds.pop() if len(seeds) == 1 else None,
     )  # fmt: skip
 

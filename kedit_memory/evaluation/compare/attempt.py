@@ -6,21 +6,20 @@ from dataclasses import dataclass, replace
 from statistics import median
 from time import perf_counter
 
+from kedit_memory.evaluation.case import Case
 from kedit_memory.evaluation.compare import measures
-from kedit_memory.evaluation.compare.cases import Case
 from kedit_memory.evaluation.compare.ledger import DONE, FAILED, SHORTENED, Cell, CellKey, Ledger
 from kedit_memory.evaluation.compare.measures import Observation, Summary, regrouped
-from kedit_memory.evaluation.compare.methods import Method, method_of
-from kedit_memory.evaluation.compare.model import Bench, peak_memory
+from kedit_memory.evaluation.compare.model import WatchedBench, peak_memory
 from kedit_memory.evaluation.compare.outcomes import Outcomes, outcomes_of
+from kedit_memory.evaluation.method import Method
+from kedit_memory.evaluation.methods import method_of
 from kedit_memory.evaluation.rows import Run
+from kedit_memory.evaluation.run import Pace, Progress, quiet
 
 SINGLE, SEQUENTIAL, BATCH = "single", "sequential", "batch"
 
-_QUIET = 5.0  # seconds between two lines of progress
 _SPARED = 4  # of so many texts one is read after an edit that is alone in force: readings add up over the edits
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +47,7 @@ class Attempt:
     """One method in one mode, with cells that differ in the number of edits alone."""
 
     def __init__(
-        self, setting: Setting, bench: Bench, ledger: Ledger, keys: Sequence[CellKey], cases: Sequence[Case]
+        self, setting: Setting, bench: WatchedBench, ledger: Ledger, keys: Sequence[CellKey], cases: Sequence[Case]
     ) -> None:
         self._setting = setting
         self._bench = bench
@@ -62,18 +61,18 @@ class Attempt:
         self._first: list[Observation] = []  # of the edit before all others, which are told with the first cell
         self._pace = bench.pace(keys[0].method)
         self._spent = 0.0  # seconds, on edits alone
-        self._progress: Progress = lambda _: None
-        self._started = self._told = perf_counter()
+        self._tick: Progress = quiet
+        self._started = perf_counter()
 
-    def run(self, progress: Progress) -> list[Cell]:
+    def run(self, pace: Pace) -> list[Cell]:
         """Measure the cells; what a method does wrong costs those that it has not come to."""
-        self._progress = progress
+        self._tick = pace.tick
         try:
             self._warm_up()
             self._way(self)
         except Exception as error:  # noqa: BLE001 - a method may fail in any way: it is reported, and others go on
             self._fail(error)
-        self._tidy()
+        self._tidy(pace.say)
         return self._done
 
     def single(self) -> None:
@@ -139,7 +138,7 @@ class Attempt:
         """Time one edit, which is taken out again."""
         self._method.prepare()
         started = perf_counter()
-        self._method.add(self._cases[:1])
+        self._method.add([self._cases[0].edit])
         self._pace.append(perf_counter() - started)
         self._method.clear()
 
@@ -158,7 +157,7 @@ class Attempt:
         """Put edits in; how long that took, and how much memory, for each of them."""
         with peak_memory(self._bench.model.device) as peak:
             started = perf_counter()
-            self._method.add(cases)
+            self._method.add([case.edit for case in cases])
             taken = perf_counter() - started
         self._spent += taken
         seconds = taken / len(cases)
@@ -166,18 +165,12 @@ class Attempt:
             return []
         if len(cases) == 1:
             self._pace.append(seconds)
-        self._tell(f"{seconds:.2f} s an edit")
+        self._tick(f"{self._name}: {seconds:.2f} s an edit")
         found = [Observation(metric=measures.SECONDS, kind=measures.EDIT, case=0, total=seconds)]
         if peak.bytes is not None:
             share = peak.bytes / len(cases)
             found.append(Observation(metric=measures.BYTES, kind=measures.PEAK, case=0, total=share))
         return found
-
-    def _tell(self, line: str) -> None:
-        """Say how it goes, every few seconds."""
-        if perf_counter() - self._told > _QUIET:
-            self._told = perf_counter()
-            self._progress(f"{self._name}: {line}")
 
     def _asked(self, cases: Sequence[Case], texts: Sequence[str]) -> list[Observation]:
         """All that is measured with the edits of these cases in force."""
@@ -210,7 +203,7 @@ class Attempt:
         while self._waiting:
             self._keep(Cell(key=self._waiting.pop(0), status=FAILED, error=line, traceback=told))
 
-    def _tidy(self) -> None:
+    def _tidy(self, say: Progress) -> None:
         """Take the edits out if they are still in, and look whether the model is what it was; else take it anew."""
         left = []
         try:
@@ -225,7 +218,7 @@ class Attempt:
             self._done = [replace(cell, trace=trace) for cell in self._done]
             for cell in self._done:
                 self._ledger.record(cell)
-            self._progress(f"{self._name}: {trace}")
+            say(f"{self._name}: {trace}")
 
 
 _WAYS: Mapping[str, Callable[[Attempt], None]] = {

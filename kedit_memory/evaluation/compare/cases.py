@@ -5,16 +5,17 @@ public sets, edits and questions are those of `scope.sets`. Edits of relations o
 trained come first, so that a comparison takes others only when it asks for more edits than there are such.
 """
 
-import json
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation import negatives
-from kedit_memory.evaluation.metrics import is_answer
+from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, Case, Question, own_question
+from kedit_memory.evaluation.datasets import zsre
+from kedit_memory.evaluation.datasets.zsre import ONE_HOP
+from kedit_memory.evaluation.measures import is_answer
 from kedit_memory.evaluation.scope.cases import TEST, ScopeCase, ScopeEdit, ScopeSet
 from kedit_memory.evaluation.scope.rows import DIALOGUE, PROMPT, REPHRASING
 from kedit_memory.evaluation.scope.sets import FACTS, part_of
@@ -23,8 +24,7 @@ from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
 from kedit_memory.world import Fact, World, load_world
 
-RELIABILITY, GENERALIZATION, LOCALITY, PORTABILITY = "reliability", "generalization", "locality", "portability"
-ALL, REVERSED, ALIAS, ONE_HOP = "all", "reversed", "alias", "one_hop"
+REVERSED, ALIAS = "reversed", "alias"
 
 _REPHRASINGS = 2  # of an edit
 _WORDINGS = 3  # in which a fact is asked to see whether the model has an idea of it
@@ -33,41 +33,7 @@ _AT_ONCE = 64  # facts asked in one batch
 # Left out as in `scope.sets`: most of their answers can be read off the question.
 _UNUSED = frozenset({"domain_of", "demonym_of", "symbol_of", "element_of_number"})
 
-FollowUps = Mapping[str, Sequence[tuple[str, str]]]  # questions with answers that follow from an edit, by its prompt
-
-
-@dataclass(frozen=True, kw_only=True)
-class Probe:
-    """A question asked about an edit: what it measures, of which kind, and which answers count.
-
-    `accepted` is empty where the unedited model's own answer is what counts; `covered` says that the edit itself
-    answers the question.
-    """
-
-    question: str
-    metric: str
-    kind: str = ALL
-    accepted: tuple[str, ...] = ()
-    covered: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """An edit and what is asked about it; `held_out` where nothing in this project was trained on its relation."""
-
-    edit: EditRequest
-    probes: tuple[Probe, ...]
-    held_out: bool = True
-
-    @property
-    def prompt(self) -> str:
-        """The edit's own question."""
-        return self.edit.prompt or ""
-
-    @property
-    def target(self) -> str:
-        """The answer that the edit gives."""
-        return self.edit.target or ""
+FollowUps = Mapping[str, Sequence[Question]]  # questions that follow from an edit, by its prompt
 
 
 def draw_cases(dataset: str, model: TextModel, data: Path | None, count: int, seed: int) -> list[Case]:
@@ -88,12 +54,8 @@ def draw_cases(dataset: str, model: TextModel, data: Path | None, count: int, se
 
 
 def _zsre_follow_ups(data: Path) -> FollowUps:
-    """The reasoning questions of KnowEdit's zsRE (Zhang et al. 2024), one hop from the edit."""
-    rows = json.loads((data / "zsre" / "ZsRE-test-all.json").read_text("utf-8"))
-    return {
-        row["prompt"]: [(one["prompt"], one["ground_truth"]) for one in row.get("portability", {}).get("Reasoning", ())]
-        for row in rows
-    }
+    """The reasoning questions of KnowEdit's zsRE, one hop from the edit."""
+    return {case.prompt: case.of(PORTABILITY) for case in zsre.edits(data / "zsre").found}
 
 
 # Sets whose rows hold questions that follow from their edits.
@@ -123,22 +85,19 @@ def set_cases(one: ScopeSet, count: int, seed: int, follow_ups: FollowUps) -> li
     ]
 
 
-def _set_case(edit: ScopeEdit, cases: Iterable[ScopeCase], follow_ups: Iterable[tuple[str, str]]) -> Case:
-    probes = [Probe(question=edit.prompt, metric=RELIABILITY, accepted=(edit.target,), covered=True)]
+def _set_case(edit: ScopeEdit, cases: Iterable[ScopeCase], follow_ups: Iterable[Question]) -> Case:
+    request = EditRequest(prompt=edit.prompt, target=edit.target, subject=edit.subject, aliases=edit.aliases)
+    probes = [own_question(request, (edit.target,))]
     for case in cases:
         # The router takes a question as one line, so a dialogue's turns follow each other.
         line = " ".join(case.question.split())
         if case.covered:
             kind = ALL if case.kind == REPHRASING else case.kind
-            probes.append(Probe(question=line, metric=GENERALIZATION, kind=kind, accepted=(edit.target,), covered=True))
+            probes.append(Question(text=line, metric=GENERALIZATION, kind=kind, accepted=(edit.target,), covered=True))
         else:
-            probes.append(Probe(question=line, metric=LOCALITY, kind=case.kind))
-    probes += [
-        Probe(question=question, metric=PORTABILITY, kind=ONE_HOP, accepted=(answer,))
-        for question, answer in follow_ups
-    ]
-    request = EditRequest(prompt=edit.prompt, target=edit.target, subject=edit.subject, aliases=edit.aliases)
-    return Case(edit=request, probes=tuple(probes), held_out=edit.part == TEST)
+            probes.append(Question(text=line, metric=LOCALITY, kind=case.kind))
+    probes += follow_ups
+    return Case(edit=request, questions=tuple(probes), held_out=edit.part == TEST)
 
 
 def world_cases(world: World, model: TextModel, count: int, seed: int) -> list[Case]:
@@ -214,33 +173,30 @@ class _Maker:
         target = self.rng.choice([name for name in self.world.objects[fact.relation] if name not in old])
         accepted = _names(self.world, target)
         aliases = self.world.entities[fact.subject].aliases if fact.subject in self.world.entities else ()
-        probes = [Probe(question=prompt, metric=RELIABILITY, accepted=accepted, covered=True)]
+        request = EditRequest(prompt=prompt, target=target, subject=fact.subject, aliases=aliases)
+        probes = [own_question(request, accepted)]
         probes += self._covered(fact, prompt, accepted)
         probes += self._following(fact, prompt, target, accepted)
         probes += self._outside(fact, prompt, target)
-        return Case(
-            edit=EditRequest(prompt=prompt, target=target, subject=fact.subject, aliases=aliases),
-            probes=tuple(probes),
-            held_out=part_of(fact.relation) == TEST,
-        )
+        return Case(edit=request, questions=tuple(probes), held_out=part_of(fact.relation) == TEST)
 
     def _wordings(self, fact: Fact) -> list[str]:
         relation = self.world.relations[fact.relation]
         return [self.world.fill(wording, fact.subject) for wording in relation.questions + relation.clozes]
 
-    def _covered(self, fact: Fact, prompt: str, accepted: tuple[str, ...]) -> Iterator[Probe]:
+    def _covered(self, fact: Fact, prompt: str, accepted: tuple[str, ...]) -> Iterator[Question]:
         others = [text for text in self._wordings(fact) if text != prompt]
         for text in self.rng.sample(others, min(_REPHRASINGS, len(others))):
-            yield Probe(question=text, metric=GENERALIZATION, accepted=accepted, covered=True)
+            yield Question(text=text, metric=GENERALIZATION, accepted=accepted, covered=True)
         text = negatives.in_passing(prompt, fact.subject, self.rng)
-        yield Probe(question=text, metric=GENERALIZATION, kind=DIALOGUE, accepted=accepted, covered=True)
+        yield Question(text=text, metric=GENERALIZATION, kind=DIALOGUE, accepted=accepted, covered=True)
 
-    def _following(self, fact: Fact, prompt: str, target: str, accepted: tuple[str, ...]) -> Iterator[Probe]:
+    def _following(self, fact: Fact, prompt: str, target: str, accepted: tuple[str, ...]) -> Iterator[Question]:
         if turned := self._reversed(fact, target):
-            yield Probe(question=turned, metric=PORTABILITY, kind=REVERSED, accepted=_names(self.world, fact.subject))
+            yield Question(text=turned, metric=PORTABILITY, kind=REVERSED, accepted=_names(self.world, fact.subject))
         if aliases := [name for name in _names(self.world, fact.subject)[1:] if name not in self.edited]:
             text = prompt.replace(fact.subject, self.rng.choice(aliases))
-            yield Probe(question=text, metric=PORTABILITY, kind=ALIAS, accepted=accepted, covered=True)
+            yield Question(text=text, metric=PORTABILITY, kind=ALIAS, accepted=accepted, covered=True)
         yield from self._hop(fact, target)
 
     def _reversed(self, fact: Fact, target: str) -> str | None:
@@ -260,7 +216,7 @@ class _Maker:
         noun = relation.noun.replace("the {s}", kind).replace("{s}", kind)
         return f"{target[:1].upper()}{target[1:]} is {noun}?"
 
-    def _hop(self, fact: Fact, target: str) -> Iterator[Probe]:
+    def _hop(self, fact: Fact, target: str) -> Iterator[Question]:
         """A question about the new object through the subject, whose answer is another than before the edit."""
         before = {one.relation: one.object for one in self.world.by_subject.get(fact.object, ())}
         onward = [
@@ -274,13 +230,13 @@ class _Maker:
             wording = self.rng.choice(self.world.relations[second.relation].questions)
             text = wording.replace("{s}", through)
             accepted = _names(self.world, second.object)
-            yield Probe(question=text[:1].upper() + text[1:], metric=PORTABILITY, kind=ONE_HOP, accepted=accepted)
+            yield Question(text=text[:1].upper() + text[1:], metric=PORTABILITY, kind=ONE_HOP, accepted=accepted)
 
-    def _outside(self, fact: Fact, prompt: str, target: str) -> Iterator[Probe]:
+    def _outside(self, fact: Fact, prompt: str, target: str) -> Iterator[Question]:
         """A question of each kind that the edit must leave alone."""
         for kind, text in self._negatives(fact, prompt, target):
             if text and text != prompt:
-                yield Probe(question=" ".join(text.split()), metric=LOCALITY, kind=kind)
+                yield Question(text=" ".join(text.split()), metric=LOCALITY, kind=kind)
 
     def _negatives(self, fact: Fact, prompt: str, target: str) -> Iterator[tuple[str, str | None]]:
         fellows = self.by_relation.get(fact.relation, ())

@@ -4,12 +4,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
 from kedit_memory.evaluation.compare.attempt import SEQUENTIAL
-from kedit_memory.evaluation.compare.cases import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
 from kedit_memory.evaluation.compare.measures import PERPLEXITY, RATIO
-from kedit_memory.evaluation.compare.methods import CONTROLS
 from kedit_memory.evaluation.compare.outcomes import Figure
 from kedit_memory.evaluation.compare.tables import JsonRow, Setup, setups
+from kedit_memory.evaluation.methods import CONTROLS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture

@@ -3,16 +3,16 @@
 import html
 import io
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kedit_memory.errors import InvalidInputError, MissingDependencyError
+from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.compare.against import ENOUGH, FIRST, LAST
 from kedit_memory.evaluation.compare.figures import pictures
-from kedit_memory.evaluation.compare.layout import Entry, Table, markdown
 from kedit_memory.evaluation.compare.run import Comparison
 from kedit_memory.evaluation.compare.tables import tables
+from kedit_memory.evaluation.report.tables import Entry, Table, markdown
+from kedit_memory.evaluation.task import FIRST_VERSION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,18 +70,6 @@ _SEEDS = (
 )
 
 
-def check_drawing() -> None:
-    """Refuse what could not be written in the end.
-
-    Raises:
-        MissingDependencyError: matplotlib is not installed.
-    """
-    if find_spec("matplotlib") is None:
-        raise MissingDependencyError(
-            "a report needs matplotlib, which is not installed: pip install 'kedit-memory[report]'"
-        )
-
-
 def write_page(comparison: Comparison, path: Path, *, command: str) -> None:
     """Write a Markdown page, and its pictures as PNG beside it.
 
@@ -126,7 +114,8 @@ def _preface(comparison: Comparison, command: str) -> list[str]:
     made = [f"Made by `{command}`; no figure is typed by hand."]
     for row in comparison.rows[:1]:
         made.append(
-            f"Commit {row['commit']}, configuration {row['config']}, data {row['data']}, model {plan.model} "
+            f"Task {row['task']}, version {row.get('task_version', FIRST_VERSION)}; "
+            f"commit {row['commit']}, configuration {row['config']}, data {row['data']}, model {plan.model} "
             f"({row['model']}), seeds {', '.join(map(str, plan.seeds))}, {row['machine']}."
         )
     if plan.limit is not None:

@@ -1,14 +1,14 @@
 """The folder of a comparison: plan, rows and answers as they come, and what is done, so that a stopped run goes on."""
 
 import json
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.compare.outcomes import Outcomes, as_json, from_json
+from kedit_memory.evaluation.log import append, objects, rewrite
 
 _PLAN, ROWS, CELLS, OUTCOMES, COMPARED = "plan.json", "rows.jsonl", "cells.jsonl", "outcomes.jsonl", "compared.jsonl"
 _FORMAT = 2  # of the folder; the first one kept no answers, and other questions were drawn
@@ -86,9 +86,9 @@ class Ledger:
         if outcomes is not None:
             self.outcomes[cell.key] = outcomes
         if self.folder is not None:
-            _append(self.folder / ROWS, rows)
-            _append(self.folder / OUTCOMES, [] if outcomes is None else [_line_of(cell.key, outcomes)])
-            _append(self.folder / CELLS, [asdict(cell)])
+            append(self.folder / ROWS, rows)
+            append(self.folder / OUTCOMES, [] if outcomes is None else [_line_of(cell.key, outcomes)])
+            append(self.folder / CELLS, [asdict(cell)])
 
     def keep_compared(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write the rows that set cells against each other, in place of those of an earlier call.
@@ -99,13 +99,13 @@ class Ledger:
         if self.folder is None:
             return
         try:
-            _rewrite(self.folder / COMPARED, rows)
+            rewrite(self.folder / COMPARED, rows)
         except OSError as error:
             raise InvalidInputError(f"{self.folder} cannot be used for --output ({error.strerror or error})") from error
 
     def _read(self, folder: Path) -> None:
         cells: dict[CellKey, Cell] = {}
-        for number, row in _lines(folder / CELLS):
+        for number, row in objects(folder / CELLS):
             try:
                 cell = Cell(**{**row, "key": CellKey(**row["key"])})
             except (KeyError, TypeError) as error:
@@ -115,8 +115,8 @@ class Ledger:
             cells[cell.key] = cell  # a later try counts
         kept = {key for key, cell in cells.items() if cell.status != FAILED}
         self.cells = list(cells.values())
-        self.rows = [row for _, row in _lines(folder / ROWS) if _key_of(row) in kept]
-        for number, line in _lines(folder / OUTCOMES):
+        self.rows = [row for _, row in objects(folder / ROWS) if _key_of(row) in kept]
+        for number, line in objects(folder / OUTCOMES):
             try:
                 key, outcomes = _key_of(line), from_json(line["answers"], line["seed"])
             except (KeyError, TypeError, ValueError) as error:
@@ -131,9 +131,9 @@ class Ledger:
                     f"{folder / OUTCOMES} lacks the answers of {cell.key.method}, {cell.key.mode}; "
                     "take another --output"
                 )
-        _rewrite(folder / ROWS, self.rows)
-        _rewrite(folder / OUTCOMES, [_line_of(key, outcomes) for key, outcomes in self.outcomes.items()])
-        _rewrite(folder / CELLS, [asdict(cell) for cell in self.cells])
+        rewrite(folder / ROWS, self.rows)
+        rewrite(folder / OUTCOMES, [_line_of(key, outcomes) for key, outcomes in self.outcomes.items()])
+        rewrite(folder / CELLS, [asdict(cell) for cell in self.cells])
 
 
 def _key_of(row: Mapping[str, Any]) -> CellKey:
@@ -176,36 +176,3 @@ def _agree(folder: Path, plan: Mapping[str, Any]) -> None:
             f"{folder} holds a run with {name} {there.get(name)!r}, and now it is {wanted.get(name)!r}: go on with the "
             "same plan, or take another --output"
         )
-
-
-def _lines(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
-    """The JSON objects of a file; a last line that was cut off is left out."""
-    if not path.exists():
-        return
-    lines = path.read_text("utf-8").split("\n")
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            found = json.loads(line)
-        except ValueError as error:
-            if number == len(lines):
-                return
-            raise InvalidInputError(f"{path}, line {number}, is damaged; take another --output") from error
-        if not isinstance(found, dict):
-            raise InvalidInputError(f"{path}, line {number}, is damaged; take another --output")
-        yield number, found
-
-
-def _rewrite(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    aside = path.with_name(f"{path.name}.new")
-    aside.unlink(missing_ok=True)
-    _append(aside, rows)
-    aside.replace(path)
-
-
-def _append(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-        file.flush()
-        os.fsync(file.fileno())

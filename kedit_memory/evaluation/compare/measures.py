@@ -14,16 +14,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kedit_memory.errors import EditorError
-from kedit_memory.evaluation.bootstrap import interval
-from kedit_memory.evaluation.compare.cases import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY, Case
-from kedit_memory.evaluation.compare.methods import Method, Question, Said
-from kedit_memory.evaluation.compare.model import Bench, digest, negative_log_likelihoods
-from kedit_memory.evaluation.metrics import is_answer, ngram_entropy, wilson
+from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY, Case, Question
+from kedit_memory.evaluation.compare.model import WatchedBench, negative_log_likelihoods
+from kedit_memory.evaluation.intervals import interval, wilson
+from kedit_memory.evaluation.measures import digest, is_answer, mean_of, ngram_entropy, perplexity_of
+from kedit_memory.evaluation.method import Bench, Method, Said
 from kedit_memory.evaluation.rows import Row, Run
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.language import WhiteBoxModel
@@ -72,9 +73,9 @@ def chosen_questions(cases: Sequence[Case], most: int, seed: int) -> list[Questi
     """
     groups: dict[tuple[str, str], list[tuple[float, Question]]] = defaultdict(list)
     for number, case in enumerate(cases):
-        for place, probe in enumerate(case.probes):
-            drawn = random.Random(f"{probe.metric}:{probe.kind}:{seed}:{number}:{place}").random()  # noqa: S311 - a sample
-            groups[probe.metric, probe.kind].append((drawn, Question(probe=probe, case=case, place=place)))
+        for one in case.asked():
+            drawn = random.Random(f"{one.metric}:{one.kind}:{seed}:{number}:{one.place}").random()  # noqa: S311 - a sample
+            groups[one.metric, one.kind].append((drawn, one))
     found = []
     for (metric, _), questions in groups.items():
         highest = sorted(drawn for drawn, _ in questions)[: len(questions) if metric == RELIABILITY else most][-1]
@@ -82,9 +83,9 @@ def chosen_questions(cases: Sequence[Case], most: int, seed: int) -> list[Questi
     return found
 
 
-def remember_unedited(bench: Bench, cases: Iterable[Case]) -> None:
+def remember_unedited(bench: WatchedBench, cases: Iterable[Case]) -> None:
     """Take what locality is measured against, while no edit is in force."""
-    texts = [probe.question for case in cases for probe in case.probes if probe.metric == LOCALITY]
+    texts = [one.text for case in cases for one in case.questions if one.metric == LOCALITY]
     bench.answers(texts)
     bench.digests(texts)
 
@@ -93,11 +94,11 @@ def observe(
     method: Method, cases: Sequence[Case], questions: Sequence[Question], texts: Sequence[str]
 ) -> list[Observation]:
     """All that is asked of a method with edits in force; `texts` are those whose perplexity is taken."""
-    place = {id(case): number for number, case in enumerate(cases)}
+    place = {id(case.edit): number for number, case in enumerate(cases)}
     found = []
     for question, said in zip(questions, method.ask(questions), strict=True):
         for metric, kind, total in _judged(method, question, said):
-            case = place[id(question.case)]
+            case = place[id(question.edit)]
             found.append(Observation(metric=metric, kind=kind, case=case, total=total, question=question.place))
     written = method.bench.model.generate(
         [case.edit.subject or case.prompt for case in cases[-_WRITTEN:]], max_new_tokens=_LONGEST_TEXT
@@ -111,24 +112,24 @@ def observe(
 
 def _judged(method: Method, question: Question, said: Said) -> Iterator[tuple[str, str, float]]:
     """The figures that an answer counts to: (metric, kind, value)."""
-    probe = question.probe
-    if probe.metric == LOCALITY:
-        kinds = ((probe.kind, _same_text), (f"{LOGITS}/{probe.kind}", _same_logits))
+    bench = cast(WatchedBench, method.bench)
+    if question.metric == LOCALITY:
+        kinds = ((question.kind, _same_text), (f"{LOGITS}/{question.kind}", _same_logits))
         for kind, same in kinds:
-            yield probe.metric, kind, float(same(method.bench, question, said))
+            yield question.metric, kind, float(same(bench, question, said))
         return
-    yield probe.metric, probe.kind, float(is_answer(said.text, probe.accepted))
-    if probe.metric in _FORCED and probe.kind == ALL:
+    yield question.metric, question.kind, float(is_answer(said.text, question.accepted))
+    if question.metric in _FORCED and question.kind == ALL:
         right = tokens_right(method, question, said)
         if right is not None:
-            yield probe.metric, TEACHER_FORCED, right
+            yield question.metric, TEACHER_FORCED, right
 
 
-def _same_text(bench: Bench, question: Question, said: Said) -> bool:
+def _same_text(bench: WatchedBench, question: Question, said: Said) -> bool:
     return said.text == bench.answers([question.text])[0]
 
 
-def _same_logits(bench: Bench, question: Question, said: Said) -> bool:
+def _same_logits(bench: WatchedBench, question: Question, said: Said) -> bool:
     """Whether the model reads the same and gives the same scores, bit for bit; a stored answer is another answer."""
     if not isinstance(said.reading, Prompt):
         return False
@@ -143,9 +144,9 @@ def tokens_right(method: Method, question: Question, said: Said) -> float | None
     if said.reading is None:
         return None
     if isinstance(said.reading, str):
-        return float(is_answer(said.reading, question.probe.accepted))
+        return float(is_answer(said.reading, question.accepted))
     model = method.bench.model
-    continuation = model.continuation(said.reading, question.case.target)
+    continuation = model.continuation(said.reading, question.edit.target or "")
     wanted = model.join(said.reading, continuation)[1]
     if not wanted:
         return None
@@ -170,7 +171,7 @@ def perplexities(model: WhiteBoxModel, texts: Sequence[str], kind: str) -> Itera
 
 def timed_answers(method: Method, cases: Sequence[Case]) -> list[Observation]:
     """Seconds for the answer to each of some own prompts, asked alone, after one that is not counted."""
-    asked = [Question(probe=case.probes[0], case=case) for case in cases[:_TIMED]]
+    asked = [case.asked()[0] for case in cases[:_TIMED]]
     method.ask(asked[:1])
     return [_timed(ANSWER, number, partial(method.ask, [one])) for number, one in enumerate(asked)]
 
@@ -243,7 +244,7 @@ class Summary:
         for one in found:
             cases[one.case][0] += one.total
             cases[one.case][1] += one.count
-        figure = _FIGURES.get(metric, _mean)
+        figure = _FIGURES.get(metric, mean_of)
         table = np.asarray(list(cases.values()))
         value = float(figure(table[None])[0])
         if metric in SHARES and {one.total for one in found} in ({0.0}, {1.0}):  # drawn again they would be the same
@@ -274,23 +275,12 @@ class Summary:
         )  # fmt: skip
 
 
-def _mean(drawn: Drawn) -> Drawn:
-    found: Drawn = drawn[..., 0].sum(-1) / drawn[..., 1].sum(-1)
-    return found
-
-
-def _perplexity(drawn: Drawn) -> Drawn:
-    found: Drawn = np.exp(np.minimum(_mean(drawn), _MOST_NATS))
-    return found
-
-
 def _median(drawn: Drawn) -> Drawn:
     found: Drawn = np.median(drawn[..., 0] / drawn[..., 1], axis=-1)
     return found
 
 
-_MOST_NATS = 700.0  # a token; e to this is still a number
-_FIGURES: Mapping[str, Callable[[Drawn], Drawn]] = {PERPLEXITY: _perplexity, SECONDS: _median, BYTES: _median}
+_FIGURES: Mapping[str, Callable[[Drawn], Drawn]] = {PERPLEXITY: perplexity_of, SECONDS: _median, BYTES: _median}
 
 
 def _finite(value: float) -> float | None:

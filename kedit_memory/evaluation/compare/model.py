@@ -1,25 +1,20 @@
 """The model that methods are tried on in turn: whether it is still what it was, and what it said before any edit."""
 
 import ctypes
-import hashlib
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from kedit_memory.editors import Editor
-from kedit_memory.models.encoder import load_encoder
+from kedit_memory.evaluation.measures import digest
+from kedit_memory.evaluation.method import Bench
 from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
-from kedit_memory.records import Encoder
-from kedit_memory.routing.background import Background
-from kedit_memory.routing.verify import ScopeVerifier
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _STATUS = Path("/proc/self/status")
@@ -27,55 +22,27 @@ _CLEAR = Path("/proc/self/clear_refs")
 _RESET_PEAK = "5"  # what Linux takes for "forget the peak"
 
 
-class Bench:
-    """One model for all methods, with what they share.
+class WatchedBench(Bench):
+    """One model for all methods, which has to be what it was after each.
 
     Args:
         load: gives the model, anew when a method has left a trace in it.
-        encoder: the name of the encoder of memories; None takes the default one.
-        cache: the folder for what editors keep of the unedited model.
-        background: what routers are given beside their memory.
+        shared: as of `Bench`.
     """
 
-    def __init__(
-        self,
-        load: Callable[[], WhiteBoxModel],
-        *,
-        encoder: str | None,
-        cache: Path | None,
-        background: Background | None = None,
-    ) -> None:
-        self.background = background
+    def __init__(self, load: Callable[[], WhiteBoxModel], **shared: Any) -> None:
+        super().__init__(load(), **shared)
+        self.model: WhiteBoxModel
         self._load = load
-        self._encoder = encoder
-        self._cache = cache
-        self._editors: dict[str, Editor] = {}
         self._paces: dict[str, list[float]] = {}
         self._answers: dict[str, str] = {}
         self._digests: dict[str, str] = {}
-        self.model = load()
         self._weights = _weights(self.model)
         self._shape = _shape(self.model)
-
-    def editor(self, name: str, load: Callable[[str, Path | None], Editor]) -> Editor:
-        """The editor of a name, the same one each time: some keep what they took of the unedited model."""
-        if name not in self._editors:
-            self._editors[name] = load(name, self._cache)
-        return self._editors[name]
 
     def pace(self, method: str) -> list[float]:
         """The seconds of a method's edits on this model, to be added to; the first takes what is needed once."""
         return self._paces.setdefault(method, [])
-
-    @cached_property
-    def encoder(self) -> Encoder:
-        """The encoder of memories."""
-        return load_encoder(self._encoder)
-
-    @cached_property
-    def verifier(self) -> ScopeVerifier | None:
-        """The verifier of memories; None where its weights or those of its encoder are not installed."""
-        return ScopeVerifier() if ScopeVerifier.serves(self.encoder) else None
 
     def answers(self, questions: Sequence[str]) -> list[str]:
         """What the unedited model says; each question is asked once, while no edit is in force."""
@@ -121,12 +88,6 @@ class Bench:
         self._editors.clear()
         self._paces.clear()
         self.model = self._load()
-
-
-def digest(logits: torch.Tensor) -> str:
-    """A text that is the same for scores that are the same bit for bit."""
-    values = logits.detach().cpu().contiguous()
-    return hashlib.sha256(values.view(torch.uint8).numpy().tobytes()).hexdigest()
 
 
 def _weights(model: WhiteBoxModel) -> dict[str, torch.Tensor]:

@@ -10,19 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
+from kedit_memory.evaluation.case import Case
 from kedit_memory.evaluation.compare import measures
 from kedit_memory.evaluation.compare.against import REFERENCES, compared_rows, standings
 from kedit_memory.evaluation.compare.attempt import BATCH, SEQUENTIAL, SINGLE, Attempt, Setting
-from kedit_memory.evaluation.compare.cases import Case, draw_cases
+from kedit_memory.evaluation.compare.cases import draw_cases
 from kedit_memory.evaluation.compare.ledger import FAILED, Cell, CellKey, Ledger
-from kedit_memory.evaluation.compare.methods import method_of
-from kedit_memory.evaluation.compare.model import Bench
-from kedit_memory.evaluation.public import background_of, sources_of
+from kedit_memory.evaluation.compare.model import WatchedBench
+from kedit_memory.evaluation.datasets.public import background_of, sources_of
+from kedit_memory.evaluation.methods import method_of
 from kedit_memory.evaluation.rows import describe_run
+from kedit_memory.evaluation.run import Pace, Progress, quiet
 from kedit_memory.evaluation.scope.sets import FACTS
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model
@@ -33,15 +34,13 @@ MODES = (SINGLE, SEQUENTIAL, BATCH)
 _TEXTS = 32  # passages that the perplexity is taken of
 _SHORTEST = 100  # characters of one
 
-Progress = Callable[[str], None]
-
 
 @dataclass(frozen=True, kw_only=True)
 class ComparePlan:
     """What is compared, checked when it is made.
 
     Attributes:
-        methods: names, see `compare.methods.methods`.
+        methods: names, see `methods.methods`.
         dataset: a name in `scope.sets.FACTS`.
         edits: how many edits are in force when a sequence or a batch is measured.
         singles: how many edits are made alone, one after another; None takes as many as the most of `edits`.
@@ -150,7 +149,7 @@ def run_compare(
     *,
     output: Path | None = None,
     load: Callable[[], WhiteBoxModel] | None = None,
-    progress: Progress = lambda _: None,
+    progress: Progress = quiet,
 ) -> Comparison:
     """Measure a plan, going on where a run in the folder `output` has stopped.
 
@@ -172,7 +171,7 @@ def run_compare(
         if load is None:
             load = partial(_loaded, plan)
         cache = None if output is None else output / "statistics"
-        bench = Bench(load, encoder=plan.encoder, cache=cache, background=background_of(plan.dataset))
+        bench = WatchedBench(load, encoder=plan.encoder, cache=cache, background=background_of(plan.dataset))
         _Runner(plan, bench, ledger, data, progress).run(left)
     asked = set(plan.cells())
     # In the order of the methods, some of which may have been added to an older run.
@@ -190,7 +189,9 @@ def _loaded(plan: ComparePlan) -> WhiteBoxModel:
 class _Runner:
     """Goes through the cells of a plan."""
 
-    def __init__(self, plan: ComparePlan, bench: Bench, ledger: Ledger, data: Path | None, progress: Progress) -> None:
+    def __init__(
+        self, plan: ComparePlan, bench: WatchedBench, ledger: Ledger, data: Path | None, progress: Progress
+    ) -> None:
         self.plan = plan
         self.bench = bench
         self.ledger = ledger
@@ -204,12 +205,12 @@ class _Runner:
         groups: dict[tuple[str, int, str], list[CellKey]] = {}
         for key in left:
             groups.setdefault((key.method, key.seed, key.mode), []).append(key)
-        clock = _Clock(len(left))
+        pace = Pace(self.progress, len(left), "measurements")
         for (name, seed, mode), keys in groups.items():
             attempt = Attempt(setting, self.bench, self.ledger, keys, cases[seed])
-            cells = attempt.run(lambda line: self.progress(f"{line}; {clock.left()}"))
-            clock.done += len(keys)
-            self.progress(f"{name}, {mode}: {', '.join(map(_told, cells))}; {clock.left()}")
+            cells = attempt.run(pace)
+            pace.done += len(keys)
+            pace.say(f"{name}, {mode}: {', '.join(map(_told, cells))}; {pace.left()}")
 
     def _cases(self, seed: int) -> list[Case]:
         """The edits of a seed; the unedited model is asked all that answers will be compared with."""
@@ -236,23 +237,6 @@ class _Runner:
             before=tuple(measures.perplexities(self.bench.model, texts, measures.BEFORE)),
             memory_seconds=measures.memory_edit_seconds(self.bench, cases),
         )
-
-
-class _Clock:
-    """How long the rest will take, when it takes as long as what is done."""
-
-    def __init__(self, cells: int) -> None:
-        self.cells = cells
-        self.done = 0
-        self._started = perf_counter()
-
-    def left(self) -> str:
-        """In words."""
-        told = f"{self.done} of {self.cells} measurements"
-        if not self.done:
-            return told
-        seconds = (perf_counter() - self._started) / self.done * (self.cells - self.done)
-        return f"{told}, about {seconds / 60:.0f} min left" if seconds > 90 else f"{told}, about {seconds:.0f} s left"
 
 
 def _told(cell: Cell) -> str:

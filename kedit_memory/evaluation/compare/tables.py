@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
 from kedit_memory.evaluation.compare.against import ENOUGH, FIRST, LAST, OVER, RATE, SCORE, TESTED, WAY
 from kedit_memory.evaluation.compare.attempt import SEQUENTIAL, SINGLE
-from kedit_memory.evaluation.compare.cases import ALIAS, ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
-from kedit_memory.evaluation.compare.layout import Entry, Table
+from kedit_memory.evaluation.compare.cases import ALIAS
 from kedit_memory.evaluation.compare.ledger import SHORTENED
 from kedit_memory.evaluation.compare.measures import (
     ANSWER_TIME,
@@ -23,9 +23,10 @@ from kedit_memory.evaluation.compare.measures import (
     SECONDS,
     TEACHER_FORCED,
 )  # fmt: skip
-from kedit_memory.evaluation.compare.methods import CONTROLS
 from kedit_memory.evaluation.compare.outcomes import Figure
 from kedit_memory.evaluation.compare.run import Comparison
+from kedit_memory.evaluation.methods import CONTROLS
+from kedit_memory.evaluation.report.tables import Entry, Table
 from kedit_memory.evaluation.scope.rows import DIALOGUE
 
 JsonRow: TypeAlias = Mapping[str, Any]

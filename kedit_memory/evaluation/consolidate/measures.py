@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation import bootstrap
-from kedit_memory.evaluation.metrics import begins_with_answer, wilson
+from kedit_memory.evaluation.case import Question
+from kedit_memory.evaluation.measures import begins_with_answer, perplexity_of
 from kedit_memory.evaluation.rows import Row
 from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
@@ -24,15 +24,6 @@ SAME_SUBJECT, SAME_RELATION, UNRELATED, CANARY, PAST = (
 _KNOWN_TIER = 2  # subjects up to this tier of fame: there a model has answers to lose, elsewhere it guesses
 _NEAR_SHARE = 4  # at most one in so many questions is of one of the two near kinds
 _LONGEST = 128  # tokens of a running text
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """A question whose answer the edits should leave alone; `accepted` are right answers, where some are known."""
-
-    text: str
-    kind: str
-    accepted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,19 +249,14 @@ def _asked(world: World, fact: Fact, kind: str, rng: random.Random) -> Question:
 
 
 def _share(row: Row, right: Sequence[bool]) -> Row:
-    low, high = wilson(sum(right), len(right))
-    return replace(row, value=sum(right) / len(right), low=low, high=high, n=len(right), unit="share")
+    return replace(row, unit="share").counted(sum(right), len(right))
 
 
 def _perplexity(row: Row, reading: Reading) -> Row:
-    low, high = bootstrap.interval(
-        np.array(reading.losses), lambda drawn: np.exp(drawn[..., 0].sum(-1) / drawn[..., 1].sum(-1))
-    )
-    return replace(row, value=perplexity(reading), low=low, high=high, n=len(reading.losses))
+    return replace(row.drawn(reading.losses, perplexity_of), value=perplexity(reading))
 
 
 def _ratio(row: Row, before: Reading, after: Reading) -> Row:
     """Perplexity after over before; both readings of a text are drawn together."""
-    pairs = np.array([(now - was, tokens) for (was, tokens), (now, _) in zip(before.losses, after.losses, strict=True)])
-    low, high = bootstrap.interval(pairs, lambda drawn: np.exp(drawn[..., 0].sum(-1) / drawn[..., 1].sum(-1)))
-    return replace(row, value=perplexity(after) / perplexity(before), low=low, high=high, n=len(pairs))
+    pairs = [(now - was, tokens) for (was, tokens), (now, _) in zip(before.losses, after.losses, strict=True)]
+    return replace(row.drawn(pairs, perplexity_of), value=perplexity(after) / perplexity(before))

@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from kedit_memory.editors._moments import read_paragraphs
 from kedit_memory.editors._progress import in_lines
 from kedit_memory.editors._weights import WeightChange
 from kedit_memory.errors import EditorError, InvalidInputError, NotFoundError
+from kedit_memory.evaluation.case import Question
 from kedit_memory.evaluation.consolidate.choice import Choice, Wanted, choose
 from kedit_memory.evaluation.consolidate.folder import (
     Record,
@@ -34,11 +35,11 @@ from kedit_memory.evaluation.consolidate.folder import (
 from kedit_memory.evaluation.consolidate.measures import (
     Examination,
     Limits,
-    Question,
     past_questions,
     read_canary,
     world_questions,
 )
+from kedit_memory.evaluation.methods import informed
 from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.language import WhiteBoxModel
@@ -195,22 +196,14 @@ def _writing(model: WhiteBoxModel, editor: Editor, choice: Choice, batch: int | 
     try:
         size = batch or len(choice.edits)
         for first in range(0, len(choice.edits), size):
-            informed = _informed(editor, [*choice.past, *choice.edits[:first]])
-            act.changes.append(_weights_of(informed, model, choice.edits[first : first + size]))
+            told = informed(editor, [*choice.past, *choice.edits[:first]])
+            act.changes.append(_weights_of(told, model, choice.edits[first : first + size]))
         act.seconds = time.perf_counter() - started
         yield act
     finally:
         if not act.kept:
             for change in reversed(act.changes):
                 change.undo()
-
-
-def _informed(editor: Any, past: Sequence[Edit]) -> Editor:
-    """The editor, told of the edits that are in the model already, where it asks for them."""
-    if past and any(one.name == "past" for one in fields(editor)):
-        editor = replace(editor, past=tuple(past))
-    found: Editor = editor
-    return found
 
 
 def _weights_of(editor: Editor, model: WhiteBoxModel, edits: Sequence[Edit]) -> WeightChange:

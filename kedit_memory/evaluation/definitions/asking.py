@@ -2,23 +2,20 @@
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from time import perf_counter
 
 from kedit_memory.errors import CapabilityError, KeditError
+from kedit_memory.evaluation.datasets.onoe import Case, DefinitionSet, Probe, described
 from kedit_memory.evaluation.definitions.measures import Asked, Judged, fits, judge
-from kedit_memory.evaluation.definitions.method import Bench, Method
+from kedit_memory.evaluation.definitions.method import DefinitionBench, Method
 from kedit_memory.evaluation.definitions.methods import METHODS
 from kedit_memory.evaluation.definitions.results import Answered, Outcome
-from kedit_memory.evaluation.definitions.sets import Case, DefinitionSet, Probe, described
+from kedit_memory.evaluation.run import Pace
 from kedit_memory.models.prompts import Prompt
 
 _AT_ONCE = 16  # probes that are scored before progress is told
-_SAID_EVERY = 10.0  # seconds between two lines of progress
 _QUOTED = re.compile(r"(?<!\w)(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")(?!\w)")
-
-Progress = Callable[[str], None]
 
 
 class Asking:
@@ -29,16 +26,15 @@ class Asking:
         known: the set; all of it fits the model's window.
         others: how many entities that a method was not told of are asked about, after each edit.
         seed: of which they are.
-        say: is told how far it is.
+        pace: is told how far it is.
     """
 
-    def __init__(self, bench: Bench, known: DefinitionSet, *, others: int, seed: int, say: Progress) -> None:
+    def __init__(self, bench: DefinitionBench, known: DefinitionSet, *, others: int, seed: int, pace: Pace) -> None:
         self._count = others
         self._seed = seed
         self._bench = bench
         self._set = known
-        self._say = say
-        self._said = perf_counter()
+        self._pace = pace
         self._name = ""  # of the method that is asked
         probes = [probe for case in (*known.cases, *known.others) for probe in case.probes]
         bare = [Asked(prompt=Prompt(question=probe.text.left), probe=probe) for probe in probes]
@@ -58,13 +54,14 @@ class Asking:
             self._edited(method, outcome)
         else:
             self._found(method, outcome)
-        self._say(f"{name}: {len(outcome.told)} probes asked, {outcome.refused.total()} definitions not taken")
+        self._pace.done += 1
+        self._pace.say(f"{name}: {len(outcome.told)} probes asked, {outcome.refused.total()} definitions not taken")
         return outcome
 
     def _edited(self, method: Method, outcome: Outcome) -> None:
         """One definition at a time, each taken back before the next; what cannot be taken or asked is counted."""
         for done, case in enumerate(self._set.cases):
-            self._tick(f"{done} of {outcome.asked} definitions")
+            self._pace.tick(f"{self._name}: {done} of {outcome.asked} definitions")
             try:
                 with method.told([case]) as told:
                     own = self._asked(method, [case])
@@ -118,7 +115,7 @@ class Asking:
                 for (case, probe), one, came in zip(part, asked, judged, strict=True)
             ]
             if len(owners) > _AT_ONCE:
-                self._tick(f"{len(found)} of {len(owners)} probes")
+                self._pace.tick(f"{self._name}: {len(found)} of {len(owners)} probes")
         return found
 
     def _judged(self, asked: Sequence[Asked], *, changed: bool, right: bool) -> list[Judged]:
@@ -139,12 +136,6 @@ class Asking:
         known = self._set.others or [one for one in self._set.cases if one.entity != case.entity]
         rng = random.Random(f"others:{self._seed}:{case.id}")  # noqa: S311 - a sample, no secret
         return rng.sample(list(known), min(self._count, len(known)))
-
-    def _tick(self, line: str) -> None:
-        """Say how far the method is, unless something was said just now."""
-        if perf_counter() - self._said >= _SAID_EVERY:
-            self._said = perf_counter()
-            self._say(f"{self._name}: {line}")
 
 
 def _halves(cases: Sequence[Case]) -> list[tuple[list[Case], list[Case]]]:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
-from kedit_memory.evaluation.definitions.method import Bench, Method, Told
-from kedit_memory.evaluation.definitions.sets import Case, Probe, passages
+from kedit_memory.evaluation.datasets.onoe import Case, Probe, passages
+from kedit_memory.evaluation.definitions.method import DefinitionBench, Method, Told
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.retrieval.bm25 import Bm25Retriever
 
@@ -45,7 +45,7 @@ class Retrieved(Method):
 
     at_once: ClassVar[bool] = True
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: DefinitionBench) -> None:
         super().__init__(bench)
         self._search = Bm25Retriever(())
 

@@ -2,27 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import ClassVar
 
-from kedit_memory.editors import load_editor
 from kedit_memory.errors import CapabilityError, InvalidInputError
-from kedit_memory.evaluation.definitions.method import Bench, Told, Unedited
-from kedit_memory.evaluation.definitions.sets import Case
+from kedit_memory.evaluation.datasets.onoe import Case
+from kedit_memory.evaluation.definitions.method import DefinitionBench, Told, Unedited
+from kedit_memory.evaluation.methods import Scored
 from kedit_memory.models.language import white_box
-from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
 
 SPAN, REST = "span", "rest"
 TAUGHT = (SPAN, REST)
-
-
-@runtime_checkable
-class LooksAtTheEnd(Protocol):
-    """Edits in force that act at the token where a prompt ends, which a text that goes on does not show."""
-
-    def query_tokens(self, prompts: Sequence[Prompt | str]) -> Any:
-        """Where these prompts end."""
-        ...
 
 
 class Edited(Unedited):
@@ -30,10 +20,10 @@ class Edited(Unedited):
 
     changes_model: ClassVar[bool] = True
 
-    def __init__(self, name: str, bench: Bench) -> None:
+    def __init__(self, name: str, bench: DefinitionBench) -> None:
         super().__init__(bench)
         self._model = white_box(bench.model, f"the editor {name}")
-        self._editor = load_editor(name)
+        self._editor = bench.editor(name)
         self._name = name
 
     @contextmanager
@@ -46,7 +36,7 @@ class Edited(Unedited):
         applied = self._editor.apply(self._model, [edit_of(case, self.bench.taught) for case in cases])
         with ExitStack() as stack:
             stack.callback(applied.undo)
-            if isinstance(applied, LooksAtTheEnd):
+            if isinstance(applied, Scored):
                 raise CapabilityError(
                     f"{self._name} answers at the end of its prompt; it scores no span of a given text"
                 )

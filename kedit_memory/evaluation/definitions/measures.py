@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 
-from kedit_memory.evaluation.definitions.sets import Probe
+from kedit_memory.evaluation.datasets.onoe import Probe
 from kedit_memory.models.formats import render
 from kedit_memory.models.language import ScoringModel, WhiteBoxModel
 from kedit_memory.models.prompts import Prompt

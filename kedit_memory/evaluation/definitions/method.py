@@ -8,18 +8,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar
 
-from kedit_memory.evaluation.definitions.sets import Case, Probe
-from kedit_memory.models.encoder import load_encoder
+from kedit_memory.evaluation.datasets.onoe import Case, Probe
+from kedit_memory.evaluation.method import Bench
 from kedit_memory.models.language import ScoringModel
 from kedit_memory.models.prompts import Prompt
-from kedit_memory.records import Encoder
-from kedit_memory.routing.verify import ScopeVerifier
 
 
-class Bench:
+class DefinitionBench(Bench):
     """What methods are made from.
 
     Args:
@@ -33,20 +30,10 @@ class Bench:
     def __init__(
         self, model: ScoringModel, *, taught: str, strangers: Mapping[str, str], encoder: str | None = None
     ) -> None:
-        self.model = model
+        super().__init__(model, encoder=encoder)
+        self.model: ScoringModel
         self.taught = taught
         self.strangers = strangers
-        self._encoder = encoder
-
-    @cached_property
-    def encoder(self) -> Encoder:
-        """The encoder of memories, read once for all of them."""
-        return load_encoder(self._encoder)
-
-    @cached_property
-    def verifier(self) -> ScopeVerifier | None:
-        """The verifier of memories; None where its weights or those of its encoder are not installed."""
-        return ScopeVerifier() if ScopeVerifier.serves(self.encoder) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +50,7 @@ class Method(ABC):
     told_which: ClassVar[bool] = False  # whether it is told whose probe it is, so that it never errs about others
     changes_model: ClassVar[bool] = False  # whether probes come out otherwise with nothing before them
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: DefinitionBench) -> None:
         self.bench = bench
 
     @contextmanager

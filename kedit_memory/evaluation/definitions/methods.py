@@ -7,13 +7,13 @@ from kedit_memory.editors import EDITORS
 from kedit_memory.errors import UnknownNameError
 from kedit_memory.evaluation.definitions.before import DefinitionAsFact, DefinitionBefore, Retrieved, StrangerBefore
 from kedit_memory.evaluation.definitions.edited import Edited
-from kedit_memory.evaluation.definitions.method import Bench, Method, Unedited
+from kedit_memory.evaluation.definitions.method import DefinitionBench, Method, Unedited
 from kedit_memory.evaluation.definitions.remembered import RememberedEdits, RememberedPassages, gives_text
 
 BASE, RANDOM = "base", "random-definition"
 _NO_PROBABILITIES = "this path {}; it gives no probability of a text"
 
-METHODS: Mapping[str, Callable[[Bench], Method]] = {
+METHODS: Mapping[str, Callable[[DefinitionBench], Method]] = {
     BASE: Unedited,
     "definition": DefinitionBefore,
     "definition-as-fact": DefinitionAsFact,

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
+from kedit_memory.evaluation.datasets.onoe import Case, DefinitionSet, Probe
 from kedit_memory.evaluation.definitions.measures import Asked, fits
-from kedit_memory.evaluation.definitions.sets import Case, DefinitionSet, Probe
-from kedit_memory.evaluation.metrics import wilson
 from kedit_memory.evaluation.rows import Row, Run
 from kedit_memory.models.language import ScoringModel, WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
@@ -40,22 +39,19 @@ def rows_of_the_set(run: Run, model: ScoringModel, chosen: DefinitionSet, kept: 
     probes = [probe for case in chosen.cases for probe in case.probes]
     asked = [probe for case in kept.cases for probe in case.probes]
     row = Row(run=run, method=OF_THE_SET, metric="rate", value=0.0, n=len(probes), unit="share")
-    rows = [_share(replace(row, kind="too_long"), len(probes) - len(asked))]
+    rows = [replace(row, kind="too_long").counted(len(probes) - len(asked), row.n)]
     if isinstance(model, WhiteBoxModel):
         texts = [probe.text.filled(probe.span) for probe in probes]
         tokens = [model.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
-        rows.append(_share(replace(row, kind="not_representable"), sum(_has_unknown(model, ids) for ids in tokens)))
+        rows.append(
+            replace(row, kind="not_representable").counted(sum(_has_unknown(model, ids) for ids in tokens), row.n)
+        )
         per_word = sum(map(len, tokens)) / sum(len(text.split()) for text in texts)
         rows.append(replace(row, metric="ratio", kind="tokens_per_word", value=per_word, unit="ratio"))
     if all(len(probe.options) > 1 for probe in asked):
         chance = fmean(1 / len(probe.options) for probe in asked)
         rows.append(replace(row, metric="accuracy", kind="chance", value=chance, n=len(asked)))
     return rows
-
-
-def _share(row: Row, count: int) -> Row:
-    low, high = wilson(count, row.n)
-    return replace(row, value=count / row.n, low=low, high=high)
 
 
 def _has_unknown(model: WhiteBoxModel, ids: Sequence[int]) -> bool:

@@ -10,8 +10,8 @@ from typing import ClassVar
 
 from kedit_memory import world
 from kedit_memory.errors import CapabilityError, InvalidInputError
-from kedit_memory.evaluation.definitions.method import Bench, Method, Told
-from kedit_memory.evaluation.definitions.sets import Case, Probe, described, passages
+from kedit_memory.evaluation.datasets.onoe import Case, Probe, described, passages
+from kedit_memory.evaluation.definitions.method import DefinitionBench, Method, Told
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Decision, EditRequest
@@ -29,7 +29,7 @@ class Remembered(Method, ABC):
     at_once: ClassVar[bool] = True
     config: ClassVar[RouterConfig]
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: DefinitionBench) -> None:
         super().__init__(bench)
         self._router: Router | None = None
 
@@ -99,7 +99,7 @@ class RememberedPassages(Remembered):
             ingest_documents(corpus, [document])
 
 
-def gives_text(why: str, bench: Bench) -> Method:  # noqa: ARG001 - as every method is made
+def gives_text(why: str, bench: DefinitionBench) -> Method:  # noqa: ARG001 - as every method is made
     """In place of a path of the memory that says a text.
 
     Raises:

@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from kedit_memory.evaluation.datasets.onoe import Case, Probe
 from kedit_memory.evaluation.definitions.measures import Judged
-from kedit_memory.evaluation.definitions.sets import Case, Probe
 
 
 @dataclass(frozen=True, kw_only=True)

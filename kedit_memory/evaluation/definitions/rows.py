@@ -10,10 +10,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kedit_memory.evaluation.bootstrap import interval
 from kedit_memory.evaluation.definitions.measures import PER_TOKEN, TOTAL, WITH_RIGHT, Judged
 from kedit_memory.evaluation.definitions.results import Answered, Outcome
-from kedit_memory.evaluation.metrics import wilson
+from kedit_memory.evaluation.intervals import wilson
 from kedit_memory.evaluation.rows import Row, Run
 
 SPECIFICITY, RIGHT = "specificity", "right_context"
@@ -108,8 +107,8 @@ def _taken(outcome: Outcome, row: Row) -> Iterator[Row]:
     """What became of the definitions: not taken, learned, put before which probes."""
     refused = outcome.refused.total()
     if outcome.learned:
-        yield _counted(replace(row, metric="reliability"), sum(outcome.learned), len(outcome.learned))
-        yield _counted(replace(row, metric="rate", kind="not_taken"), refused, outcome.asked)
+        yield replace(row, metric="reliability").counted(sum(outcome.learned), len(outcome.learned))
+        yield replace(row, metric="rate", kind="not_taken").counted(refused, outcome.asked)
     if outcome.at_once:
         yield _share(replace(row, metric="fire"), outcome.told, lambda one: one.context)
         yield _share(replace(row, metric="recall", kind="own_definition"), outcome.told, lambda one: one.own)
@@ -125,12 +124,6 @@ def _share(row: Row, cases: Sequence[Answered], counts: Callable[[Answered], boo
     groups = len({one.group for one in cases})
     low, high = wilson(round(found.value) * groups, groups)
     return replace(found, low=low, high=high)
-
-
-def _counted(row: Row, right: int, cases: int) -> Row:
-    """A share of definitions, each of which counts alone."""
-    low, high = wilson(right, cases)
-    return replace(row, value=right / cases, low=low, high=high, n=cases)
 
 
 def _difference(row: Row, cases: Sequence[Answered]) -> Row:
@@ -149,9 +142,7 @@ def _figure(row: Row, cases: Sequence[Answered], columns: Columns, statistic: Ca
         sums = drawn.sum(-2)
         return statistic(sums[..., :-1] / sums[..., -1:])
 
-    table = _sums(cases, columns)
-    low, high = interval(table, of_draws, seed=row.seed or 0)
-    return replace(row, value=float(of_draws(table[None])[0]), low=low, high=high, n=len(cases))
+    return replace(row.drawn(_sums(cases, columns), of_draws, seed=row.seed or 0), n=len(cases))
 
 
 def _sums(cases: Sequence[Answered], columns: Columns) -> Numbers:

@@ -6,15 +6,16 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from kedit_memory.errors import CapabilityError, InvalidInputError, UnknownNameError
-from kedit_memory.evaluation.definitions.asking import Asking, Progress
+from kedit_memory.evaluation.datasets.onoe import PARTS, DefinitionSet, ecbd_set, entity_inferences_set, sample
+from kedit_memory.evaluation.definitions.asking import Asking
 from kedit_memory.evaluation.definitions.edited import SPAN, TAUGHT
-from kedit_memory.evaluation.definitions.method import Bench
+from kedit_memory.evaluation.definitions.method import DefinitionBench
 from kedit_memory.evaluation.definitions.methods import BASE, DEFAULT, RANDOM, check_method
 from kedit_memory.evaluation.definitions.readable import readable, rows_of_the_set
 from kedit_memory.evaluation.definitions.results import Outcome
 from kedit_memory.evaluation.definitions.rows import rows_of
-from kedit_memory.evaluation.definitions.sets import PARTS, DefinitionSet, ecbd_set, entity_inferences_set, sample
 from kedit_memory.evaluation.rows import Row, describe_run
+from kedit_memory.evaluation.run import Pace, Progress, quiet
 from kedit_memory.models.language import ScoringModel, TextModel, WhiteBoxModel, requires
 
 ENTITY_INFERENCES, ECBD = "entity-inferences", "ecbd"
@@ -26,7 +27,7 @@ class DefinitionPlan:
 
     Attributes:
         dataset: `entity-inferences` or `ecbd`.
-        part: of ECBD, a name in `sets.PARTS`; None for the other set.
+        part: of ECBD, a name in `datasets.onoe.PARTS`; None for the other set.
         methods: names in `methods.METHODS`; `base` is always measured, and first.
         limit: the most cases, drawn by chance; None takes all.
         others: how many entities that a method was not told of are asked about, after each edit.
@@ -76,7 +77,7 @@ def run_definitions(
     model: TextModel,
     *,
     encoder: str | None = None,
-    progress: Progress = lambda _: None,
+    progress: Progress = quiet,
 ) -> DefinitionReport:
     """Measure a plan; `data` is the folder of the public sets.
 
@@ -98,8 +99,8 @@ def run_definitions(
     run = describe_run(
         plan.dataset, plan.part or plan.dataset, config=asdict(plan), data=whole.source, model=model.fingerprint
     )
-    bench = Bench(scoring, taught=plan.taught, strangers=strangers, encoder=encoder)
-    asking = Asking(bench, kept, others=plan.others, seed=plan.seed, say=progress)
+    bench = DefinitionBench(scoring, taught=plan.taught, strangers=strangers, encoder=encoder)
+    asking = Asking(bench, kept, others=plan.others, seed=plan.seed, pace=Pace(progress, len(plan.methods), "methods"))
     outcomes = [asking.outcome(name) for name in plan.methods]
     control = next((one for one in outcomes if one.method == RANDOM), None)
     rows = [row for one in outcomes for row in rows_of(one, run, base=BASE, control=control, seed=plan.seed)]

@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-from kedit_memory.evaluation.lifelong.methods import UNEDITED
-from kedit_memory.evaluation.pictures import save_figure
+from kedit_memory.evaluation.methods import UNEDITED
+from kedit_memory.evaluation.report.pictures import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

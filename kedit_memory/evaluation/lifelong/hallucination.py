@@ -2,21 +2,21 @@
 
 import math
 import random
-import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.lifelong.streams import Probe, Stream, StreamEdit, Text, Wanted, wrong_before
-from kedit_memory.evaluation.public import folder_of, read_json
+from kedit_memory.evaluation.case import Case, Question, own_question
+from kedit_memory.evaluation.datasets.public import folder_of
+from kedit_memory.evaluation.datasets.selfcheck import corrections, hallucinations, passage_pairs
+from kedit_memory.evaluation.lifelong.streams import Stream, Wanted, wrong_before
+from kedit_memory.evaluation.method import Text
 from kedit_memory.models.classifier import Editable
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
 
-_SENTENCE = re.compile(r"(?<=[.!?]) +(?=[A-Z])")
 _SURE = math.log(0.5)  # the least log-probability of a token that no other can beat
 _LONGEST_TARGET = 96  # tokens; a longer correction is left out, since every answer is generated up to the longest
 
@@ -34,11 +34,11 @@ def hallucination_stream(model: Editable, wanted: Wanted, data: Path | None) -> 
     model = white_box(model, "the stream hallucination")
     folder = folder_of(data, "selfcheck_hallucination")
     rng = random.Random(f"hallucination:{wanted.seed}")  # noqa: S311 - a sample, no secret
-    rows = read_json(folder / "hallucination-edit.json")
+    rows = corrections(folder)
     edits = [edit for row in rng.sample(rows, len(rows)) if (edit := _correction(row, model))]
     longest = max((_length(model, edit.prompt, edit.target) for edit in edits), default=0) + 1
     chosen = wrong_before(model, iter(edits), wanted.edits, longest)
-    made_up = {row["prompt"].strip() for row in _hallucinations(folder)}  # what follows these is false
+    made_up = {row["prompt"].strip() for row in hallucinations(folder)}  # what follows these is false
     kept = [pair for pair in passage_pairs(folder) if pair[0] not in made_up]
     right = _given_itself(model, rng.sample(kept, len(kept)), wanted.questions)
     if not right:
@@ -48,8 +48,8 @@ def hallucination_stream(model: Editable, wanted: Wanted, data: Path | None) -> 
         )
     web = [(row["locality_prompt"], row["locality_ground_truth"]) for row in rows]
     texts = rng.sample([text for text in web if _fits(model, *text)], min(wanted.questions, len(web)))
-    outside = [Probe(question=prompt, kind="unrelated") for prompt, _ in texts]
-    outside += [Probe(question=prompt, kind="right_before") for prompt, _ in right]
+    outside = [Question(text=prompt, kind="unrelated") for prompt, _ in texts]
+    outside += [Question(text=prompt, kind="right_before") for prompt, _ in right]
     return Stream(
         name="hallucination",
         edits=chosen,
@@ -59,25 +59,6 @@ def hallucination_stream(model: Editable, wanted: Wanted, data: Path | None) -> 
         max_new_tokens=longest,
         data=folder,
     )
-
-
-def passage_pairs(folder: Path) -> list[Text]:
-    """Each passage so far and the sentence that the model which made it up wrote next, over both files of the set."""
-    passages: dict[str, list[str]] = defaultdict(list)
-    for row in _hallucinations(folder):
-        passages[row["subject"]].append(row["prompt"].strip())
-    pairs: dict[Text, None] = {}
-    for prompts in passages.values():
-        for passage in prompts:
-            sentences = _SENTENCE.split(passage)
-            for place in range(1, len(sentences)):
-                pairs[" ".join(sentences[:place]), sentences[place]] = None
-    return list(pairs)
-
-
-def _hallucinations(folder: Path) -> list[Any]:
-    """The rows of both files of the set."""
-    return [row for name in ("edit", "train") for row in read_json(folder / f"hallucination-{name}.json")]
 
 
 def _given_itself(model: WhiteBoxModel, pairs: Iterable[Text], count: int) -> tuple[Text, ...]:
@@ -97,12 +78,12 @@ def _given_itself(model: WhiteBoxModel, pairs: Iterable[Text], count: int) -> tu
     return tuple(found[:count])
 
 
-def _correction(row: Mapping[str, Any], model: WhiteBoxModel) -> StreamEdit | None:
+def _correction(row: Mapping[str, Any], model: WhiteBoxModel) -> Case | None:
     prompt, target = row["prompt"].strip(), row["target_new"].strip()
     if not _fits(model, prompt, target):
         return None
     request = EditRequest(prompt=prompt, target=target, subject=row["subject"])
-    return StreamEdit(request=request, accepted=(target,), kind="all")
+    return Case(edit=request, questions=(own_question(request, (target,)),))
 
 
 def _fits(model: WhiteBoxModel, prompt: str, following: str) -> bool:

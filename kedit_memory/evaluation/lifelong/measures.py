@@ -5,7 +5,6 @@ share of the unedited model's; accuracy on all edits so far; perplexity on gener
 the original test data are running texts, TRR is the unedited model's perplexity on them over the edited one's.
 """
 
-import hashlib
 import math
 import random
 from collections import defaultdict
@@ -15,10 +14,11 @@ from dataclasses import replace
 import numpy as np
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation import bootstrap
-from kedit_memory.evaluation.lifelong.methods import Method, PlainModel
-from kedit_memory.evaluation.lifelong.streams import Probe, Stream, StreamEdit, Text
-from kedit_memory.evaluation.metrics import is_answer
+from kedit_memory.evaluation.case import GENERALIZATION, Case, Question
+from kedit_memory.evaluation.lifelong.streams import Stream
+from kedit_memory.evaluation.measures import digest, is_answer, perplexity_of
+from kedit_memory.evaluation.method import Bench, Method, Text
+from kedit_memory.evaluation.methods import Unedited
 from kedit_memory.evaluation.rows import Row, Run
 from kedit_memory.models.classifier import Editable
 
@@ -37,7 +37,7 @@ class Measures:
         self.row = Row(run=run, method="", metric="rate", value=0.0, n=0, unit="share", seed=seed)
         self._questions = questions
         self._early = early
-        unedited = PlainModel(plain)
+        unedited = Unedited(Bench(plain, max_new_tokens=stream.max_new_tokens))
         self._known = self._right(unedited, stream.tests)
         if stream.tests and not any(self._known):
             raise InvalidInputError(
@@ -45,7 +45,7 @@ class Measures:
                 "nothing could be lost; give another --model or more --questions"
             )
         self._answers = self._said(unedited, stream.outside)
-        self._digests = [_digest(unedited, probe.question) for probe in stream.outside]
+        self._digests = [_digest(unedited, probe.text) for probe in stream.outside]
         self._losses = self._read(unedited, stream.texts)
 
     def at(self, method: Method, name: str, done: int, *, final: bool) -> list[Row]:
@@ -61,41 +61,39 @@ class Measures:
             *_keys(method, row),
         ]
 
-    def at_once(self, method: Method, edits: Sequence[StreamEdit]) -> list[bool]:
+    def at_once(self, method: Method, edits: Sequence[Case]) -> list[bool]:
         """Whether each edit's own question gives its answer now."""
-        return self._right(method, [_own(edit) for edit in edits])
+        return self._right(method, [edit.own for edit in edits])
 
     def _retention(self, method: Method, row: Row) -> Iterator[Row]:
         """TRR over the same questions, paired by question."""
         if not self.stream.tests:
             return
         right = self._right(method, self.stream.tests)
-        yield _share(replace(row, metric="accuracy", kind="test_data"), right)
+        yield replace(row, metric="accuracy", kind="test_data").share(right)
         pairs = np.array([right, self._known], float).T  # (questions, 2)
-        low, high = bootstrap.interval(pairs, _ratio)
-        value = float(_ratio(pairs[None])[0])
-        yield replace(row, metric="trr", value=value, low=low, high=high, n=len(right), unit="share of unedited")
+        yield replace(row, metric="trr", unit="share of unedited").drawn(pairs, _ratio)
 
-    def _edits(self, method: Method, row: Row, past: Sequence[StreamEdit], *, final: bool) -> Iterator[Row]:
+    def _edits(self, method: Method, row: Row, past: Sequence[Case], *, final: bool) -> Iterator[Row]:
         """ERR over all edits so far, over the earliest, and at the end by kind."""
-        right = self._right(method, [_own(edit) for edit in past])
+        right = self._right(method, [edit.own for edit in past])
         row = replace(row, metric="err")
-        yield _share(row, right)
+        yield row.share(right)
         if len(past) > self._early:
-            yield _share(replace(row, kind=EARLY), right[: self._early])
+            yield replace(row, kind=EARLY).share(right[: self._early])
         if final:
             yield from _by_kind(row, [edit.kind for edit in past], right)
 
-    def _rephrasings(self, method: Method, row: Row, past: Sequence[StreamEdit], *, final: bool) -> Iterator[Row]:
+    def _rephrasings(self, method: Method, row: Row, past: Sequence[Case], *, final: bool) -> Iterator[Row]:
         """Answers to other wordings of past edits: all of them at the end, a sample before."""
-        probes = [probe for edit in past for probe in edit.rephrasings]
+        probes = [probe for edit in past for probe in edit.of(GENERALIZATION)]
         if not final and len(probes) > self._questions:
             rng = random.Random(f"{row.seed}:{len(past)}")  # noqa: S311 - a sample, no secret
             probes = rng.sample(probes, self._questions)
         if probes:
             right = self._right(method, probes)
             row = replace(row, metric="generalization")
-            yield _share(row, right)
+            yield row.share(right)
             yield from _by_kind(row, [probe.kind for probe in probes], right)
 
     def _locality(self, method: Method, row: Row, *, final: bool) -> Iterator[Row]:
@@ -105,14 +103,14 @@ class Measures:
         row = replace(row, metric="locality")
         given = self._said(method, self.stream.outside)
         same = [have == before for have, before in zip(given, self._answers, strict=True)]
-        yield _share(row, same)
+        yield row.share(same)
         yield from _by_kind(row, [probe.kind for probe in self.stream.outside], same)
-        digests = [_digest(method, probe.question) for probe in self.stream.outside] if final else [None]
+        digests = [_digest(method, probe.text) for probe in self.stream.outside] if final else [None]
         if None not in digests:
             exact = [have == before for have, before in zip(digests, self._digests, strict=True)]
-            yield _share(replace(row, kind=LOGITS), exact)
+            yield replace(row, kind=LOGITS).share(exact)
 
-    def _texts(self, method: Method, row: Row, past: Sequence[StreamEdit]) -> Iterator[Row]:
+    def _texts(self, method: Method, row: Row, past: Sequence[Case]) -> Iterator[Row]:
         """Perplexities, where the stream is judged by running text."""
         if not self.stream.texts:
             return
@@ -122,20 +120,16 @@ class Measures:
         own = self._read(method, [(edit.prompt, edit.target) for edit in past])
         if losses is None or right is None or own is None or self._losses is None:
             return
-        yield _perplexity(replace(row, kind="test_data"), losses)
-        yield _perplexity(replace(row, kind="edits"), own)
-        yield _perplexity(replace(row, metric="arr"), right)
+        yield replace(row, kind="test_data").drawn(losses, perplexity_of)
+        yield replace(row, kind="edits").drawn(own, perplexity_of)
+        yield replace(row, metric="arr").drawn(right, perplexity_of)
         pairs = np.array([[before, have, n] for (before, n), (have, _) in zip(self._losses, losses, strict=True)])
-        low, high = bootstrap.interval(pairs, _kept)
-        value = float(_kept(pairs[None])[0])
-        yield replace(row, metric="trr", value=value, low=low, high=high, n=len(losses), unit="ratio of perplexities")
+        yield replace(row, metric="trr", unit="ratio of perplexities").drawn(pairs, _kept)
 
-    def _said(self, method: Method, probes: Sequence[Probe]) -> list[str]:
-        if not probes:
-            return []
-        return method.answer_many([probe.question for probe in probes], self.stream.max_new_tokens)
+    def _said(self, method: Method, probes: Sequence[Question]) -> list[str]:
+        return method.answers([probe.text for probe in probes]) if probes else []
 
-    def _right(self, method: Method, probes: Sequence[Probe]) -> list[bool]:
+    def _right(self, method: Method, probes: Sequence[Question]) -> list[bool]:
         said = self._said(method, probes)
         return [is_answer(text, probe.accepted) for text, probe in zip(said, probes, strict=True)]
 
@@ -149,10 +143,6 @@ class Measures:
         return found
 
 
-def _own(edit: StreamEdit) -> Probe:
-    return Probe(question=edit.prompt, kind=edit.kind, accepted=edit.accepted)
-
-
 def _by_kind(row: Row, kinds: Sequence[str], right: Sequence[bool]) -> Iterator[Row]:
     """A row for each kind, where there is more than one."""
     grouped: dict[str, list[bool]] = defaultdict(list)
@@ -160,12 +150,7 @@ def _by_kind(row: Row, kinds: Sequence[str], right: Sequence[bool]) -> Iterator[
         grouped[kind].append(one)
     if len(grouped) > 1:
         for kind, found in sorted(grouped.items()):
-            yield _share(replace(row, kind=kind), found)
-
-
-def _share(row: Row, right: Sequence[bool]) -> Row:
-    low, high = bootstrap.share(right)
-    return replace(row, value=sum(right) / len(right), low=low, high=high, n=len(right))
+            yield replace(row, kind=kind).share(found)
 
 
 def _ratio(pairs: np.ndarray) -> np.ndarray:
@@ -181,20 +166,10 @@ def _kept(losses: np.ndarray) -> np.ndarray:
     return kept
 
 
-def _perplexity(row: Row, losses: Sequence[_Loss]) -> Row:
-    def statistic(drawn: np.ndarray) -> np.ndarray:
-        found: np.ndarray = np.exp(drawn[..., 0].sum(-1) / drawn[..., 1].sum(-1))
-        return found
-
-    table = np.array(losses)
-    low, high = bootstrap.interval(table, statistic)
-    return replace(row, value=float(statistic(table[None])[0]), low=low, high=high, n=len(losses))
-
-
 def _digest(method: Method, question: str) -> str | None:
     """What differs as soon as one bit of the scores of the question does."""
     logits = method.logits(question)
-    return None if logits is None else hashlib.sha256(logits.float().cpu().numpy().tobytes()).hexdigest()
+    return None if logits is None else digest(logits)
 
 
 def _keys(method: Method, row: Row) -> Iterator[Row]:

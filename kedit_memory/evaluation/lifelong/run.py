@@ -4,30 +4,26 @@ Every method gets the same edits in the same order, in a model of its own, and i
 many edits and after the last. Answers are the model's own greedy ones.
 """
 
-import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
-from kedit_memory.evaluation import bootstrap
-from kedit_memory.evaluation.lifelong.log import RowLog
+from kedit_memory.evaluation.datasets.public import background_of
 from kedit_memory.evaluation.lifelong.measures import AT_ONCE, Measures
-from kedit_memory.evaluation.lifelong.methods import UNEDITED, LoadModel, Method, Setting, check_method, opened
+from kedit_memory.evaluation.lifelong.methods import LoadModel, Setting, check_method, opened
 from kedit_memory.evaluation.lifelong.streams import STREAMS, Stream, Wanted, load_stream
 from kedit_memory.evaluation.lifelong.timing import EditClock, answer_times, time_row
-from kedit_memory.evaluation.public import background_of
+from kedit_memory.evaluation.log import RowLog
+from kedit_memory.evaluation.method import Method
+from kedit_memory.evaluation.methods import UNEDITED
 from kedit_memory.evaluation.rows import Row, Run, describe_run
+from kedit_memory.evaluation.run import Pace, Progress, guarded, quiet
 from kedit_memory.models.classifier import Editable
 
 LAST = ("seconds", "stream")  # metric and kind of the row that closes the rows of a method and seed
 _TRIED = 10  # times as many of the newest edits are asked again as are timed
-_SAID_EVERY = 10.0  # seconds between two lines of progress within a stream
-
-_LOG = logging.getLogger(__name__)
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +88,7 @@ def run_lifelong(
     *,
     encoder: str | None = None,
     resume: Path | None = None,
-    progress: Progress = lambda _: None,
+    progress: Progress = quiet,
 ) -> LifelongReport:
     """Measure a plan; `load` gives a fresh model each time, `resume` is a file of rows to go on with.
 
@@ -105,18 +101,20 @@ def run_lifelong(
     log.check(_run(plan, encoder))  # before anything is loaded; all may be there already
     failures: dict[str, str] = {}
     left = {seed: [name for name in plan.methods if not log.finished(name, seed)] for seed in plan.seeds}
-    told = _Progress(progress, plan.edits * sum(name != UNEDITED for names in left.values() for name in names))
+    told = Pace(progress, plan.edits * sum(name != UNEDITED for names in left.values() for name in names), "edits")
     for seed, names in left.items():
         if not names:
             progress(f"seed {seed}: all rows are in {resume}")
             continue
         told.say(f"seed {seed}: choosing {plan.edits} edits that the model gets wrong")
         one = _Seed.prepared(plan, load, data, encoder=encoder, seed=seed)
+        if one.stream.note:
+            told.say(f"seed {seed}: {one.stream.note}")
         log.check(one.measures.row.run)
         for name in names:
-            for rows in _guarded(one.streamed(name, told), f"{name}, seed {seed}", failures):
+            for rows in guarded(one.streamed(name, told), f"{name}, seed {seed}", failures):
                 log.add(rows)
-            told.finish(0 if name == UNEDITED else plan.edits)
+            told.done += 0 if name == UNEDITED else plan.edits
     return LifelongReport(rows=tuple(log.rows), failures=failures)
 
 
@@ -147,7 +145,7 @@ class _Seed:
         )
         return cls(plan=plan, stream=stream, plain=plain, setting=setting, measures=measures)
 
-    def streamed(self, name: str, progress: "_Progress") -> Iterator[list[Row]]:
+    def streamed(self, name: str, progress: Pace) -> Iterator[list[Row]]:
         """The rows of one method, measurement after measurement."""
         began = perf_counter()
         edits = self.stream.edits
@@ -156,7 +154,7 @@ class _Seed:
         with opened(name, self.setting) as method:
             for start in range(0, 0 if name == UNEDITED else len(edits), self.plan.batch):
                 batch = edits[start : start + self.plan.batch]
-                clock.put(method, [edit.request for edit in batch])
+                clock.put(method, [one.edit for one in batch])
                 at_once += self.measures.at_once(method, batch)
                 progress.tick(f"{name}, seed {self.measures.row.seed}", len(at_once))
                 if len(at_once) % self.plan.every == 0 and len(at_once) < len(edits):
@@ -172,9 +170,8 @@ class _Seed:
         done = len(at_once) or len(self.stream.edits)  # the unedited model is asked about edits that it never got
         rows = self.measures.at(method, name, done, final=final)
         if at_once:
-            low, high = bootstrap.share(at_once)
             row = replace(self.measures.row, method=name, edits=done, metric="reliability", kind=AT_ONCE)
-            rows.append(replace(row, value=sum(at_once) / done, low=low, high=high, n=done))
+            rows.append(row.share(at_once))
         return rows
 
     def _timed(self, method: Method, row: Row, clock: EditClock, at_once: list[bool]) -> Iterator[Row]:
@@ -184,49 +181,12 @@ class _Seed:
         newest = self.stream.edits[: -_TRIED * self.plan.timed - 1 : -1]
         right = self.measures.at_once(method, newest) if newest else []
         hits = [edit.prompt for edit, said in zip(newest, right, strict=True) if said]
-        misses = [probe.question for probe in (*self.stream.tests, *self.stream.outside)]
+        misses = [probe.text for probe in (*self.stream.tests, *self.stream.outside)]
         for kind, questions in (("time_per_answer_hit", hits), ("time_per_answer_miss", misses)):
             ratios = answer_times(
                 method, self.plain, questions, timed=self.plan.timed, max_new_tokens=self.stream.max_new_tokens
             )
             yield from time_row(row, kind, ratios)
-
-
-class _Progress:
-    """Lines on how far a run is, with the time left by the share of edits that are done."""
-
-    def __init__(self, say: Progress, edits: int) -> None:
-        self._say = say
-        self._edits = edits
-        self._done = 0  # of methods that are finished
-        self._began = perf_counter()
-        self._said = -_SAID_EVERY
-
-    def say(self, line: str) -> None:
-        self._said = perf_counter()
-        self._say(line)
-
-    def tick(self, what: str, edits: int) -> None:
-        """Say how far a method is, unless something was said just now."""
-        now = perf_counter()
-        if now - self._said >= _SAID_EVERY:
-            passed = now - self._began
-            done = self._done + edits
-            left = passed * (self._edits - done) / done
-            self.say(f"{what}: {edits:,} edits; {_clock(passed)} passed, about {_clock(left)} left")
-
-    def finish(self, edits: int) -> None:
-        self._done += edits
-
-
-def _guarded(measured: Iterator[list[Row]], who: str, failures: dict[str, str]) -> Iterator[list[Row]]:
-    """What is measured until a method fails, which is kept with the others' rows, not instead of them."""
-    try:
-        yield from measured
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong in one method, the others are measured
-        _LOG.debug("%s", who, exc_info=error)
-        lines = str(error).splitlines()
-        failures[who] = f"{type(error).__name__}: {lines[0] if lines else 'no more is known'}"
 
 
 def _stored(method: Method, row: Row) -> Iterator[Row]:
@@ -243,8 +203,3 @@ def _run(plan: LifelongPlan, encoder: str | None, *, data: Path | None = None, m
     """What the rows share. Which methods and seeds are in the plan is no part of it: a file may get more of them."""
     config = {name: value for name, value in asdict(plan).items() if name not in {"methods", "seeds"}}
     return describe_run("lifelong", plan.stream, config=config | {"encoder": encoder}, data=data, model=model)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

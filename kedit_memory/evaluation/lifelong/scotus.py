@@ -8,37 +8,17 @@ stands in for it, so that what is corrected are mistakes more than shifts of lab
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from kedit_memory.errors import CapabilityError
-from kedit_memory.evaluation.lifelong.streams import Probe, Stream, StreamEdit, Wanted, wrong_before
-from kedit_memory.evaluation.public import folder_of, read_json
+from kedit_memory.evaluation.case import Case, Question, own_question
+from kedit_memory.evaluation.datasets.public import folder_of
+from kedit_memory.evaluation.datasets.scotus import Opinion, split_cases
+from kedit_memory.evaluation.lifelong.streams import Stream, Wanted, wrong_before
 from kedit_memory.models.classifier import ClassifierModel, Editable
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
 from kedit_memory.records import EditRequest
-
-_LAST_EARLIER_TERM = 2010  # about three fifths of the cases; the others are the stream's
-_TESTED = 5  # one earlier case of so many is no training data, but the original test data
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """The summary of an opinion, and the area of law of its issue."""
-
-    text: str
-    label: str
-    term: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Split:
-    """Cases of earlier terms, to train on and to test on, and of later ones, each in random order."""
-
-    training: tuple[Case, ...]
-    test: tuple[Case, ...]
-    later: tuple[Case, ...]
 
 
 def scotus_stream(model: Editable, wanted: Wanted, data: Path | None) -> Stream:
@@ -69,41 +49,18 @@ def scotus_stream(model: Editable, wanted: Wanted, data: Path | None) -> Stream:
         tests=tuple(_drawn(split.test, "earlier", wanted, rng)),
         outside=tuple(outside),
         data=folder,
+        note=split.note,
     )
 
 
-def split_cases(folder: Path) -> Split:
-    """The cases of the set, the same for training and for every stream; each text counts once.
-
-    Raises:
-        InvalidInputError: the file cannot be read.
-    """
-    cases: dict[str, Case] = {}
-    for row in sorted(read_json(folder / "SC_data.json"), key=lambda row: (row["term"], row["case_id"])):
-        text = " ".join(row["opinion_summary"].split())
-        cases.setdefault(text, Case(text=text, label=row["issue"], term=int(row["term"])))
-    rng = random.Random("scotus")  # noqa: S311 - a sample, no secret
-    mixed = rng.sample(list(cases.values()), len(cases))
-    earlier = [case for case in mixed if case.term <= _LAST_EARLIER_TERM]
-    tested = len(earlier) // _TESTED
-    return Split(
-        training=tuple(earlier[tested:]),
-        test=tuple(earlier[:tested]),
-        later=tuple(case for case in mixed if case.term > _LAST_EARLIER_TERM),
-    )
+def _edit(case: Opinion) -> Case:
+    edit = EditRequest(prompt=case.text, target=case.label)
+    return Case(edit=edit, questions=(own_question(edit, (case.label,)),), kind=case.label)
 
 
-def _edit(case: Case) -> StreamEdit:
-    return StreamEdit(
-        request=EditRequest(prompt=case.text, target=case.label),
-        accepted=(case.label,),
-        kind=case.label,
-    )
-
-
-def _right(model: ClassifierModel, cases: Iterable[Case], count: int) -> list[Case]:
+def _right(model: ClassifierModel, cases: Iterable[Opinion], count: int) -> list[Opinion]:
     """The first `count` cases that the model gets right."""
-    found: list[Case] = []
+    found: list[Opinion] = []
     left = iter(cases)
     while len(found) < count and (batch := list(islice(left, count))):
         answers = model.answer_many([Prompt(question=case.text) for case in batch])
@@ -111,6 +68,6 @@ def _right(model: ClassifierModel, cases: Iterable[Case], count: int) -> list[Ca
     return found[:count]
 
 
-def _drawn(cases: Sequence[Case], kind: str, wanted: Wanted, rng: random.Random) -> list[Probe]:
+def _drawn(cases: Sequence[Opinion], kind: str, wanted: Wanted, rng: random.Random) -> list[Question]:
     chosen = rng.sample(cases, min(wanted.questions, len(cases)))
-    return [Probe(question=case.text, kind=kind, accepted=(case.label,)) for case in chosen]
+    return [Question(text=case.text, kind=kind, accepted=(case.label,)) for case in chosen]

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from kedit_memory import registry
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.metrics import is_answer
+from kedit_memory.evaluation.case import Case, Question
+from kedit_memory.evaluation.measures import is_answer
+from kedit_memory.evaluation.method import Text
 from kedit_memory.models.classifier import Editable
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
-from kedit_memory.records import EditRequest
 from kedit_memory.world import world_folder
 
 HELD_OUT, REPHRASING = "held_out", "rephrasing"  # wordings that the model was never trained on, and others
@@ -30,38 +31,6 @@ OF_PUBLIC_SETS = frozenset({"zsre", "hallucination", "scotus"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probe:
-    """A question of a kind and what counts as its answer; nothing counts where only a change is looked for."""
-
-    question: str
-    kind: str
-    accepted: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class StreamEdit:
-    """One edit of a stream: what an editor is given, what counts as its answer, and other ways to ask for it."""
-
-    request: EditRequest
-    accepted: tuple[str, ...]
-    kind: str
-    rephrasings: tuple[Probe, ...] = ()
-
-    @property
-    def prompt(self) -> str:
-        """The question that the edit answers."""
-        return self.request.prompt or ""
-
-    @property
-    def target(self) -> str:
-        """The answer that it gives."""
-        return self.request.target or ""
-
-
-Text = tuple[str, str]  # a prompt and what follows it
-
-
-@dataclass(frozen=True, kw_only=True)
 class Stream:
     """Edits in their order, and what is asked at each measurement.
 
@@ -72,16 +41,18 @@ class Stream:
         right: generations that the unedited model gets right, word for word.
         max_new_tokens: where answers are cut; long enough for every target.
         data: what the rows' checksum is taken of.
+        note: which rows of the set were left out, empty where none was.
     """
 
     name: str
-    edits: tuple[StreamEdit, ...]
-    tests: tuple[Probe, ...] = ()
-    outside: tuple[Probe, ...] = ()
+    edits: tuple[Case, ...]
+    tests: tuple[Question, ...] = ()
+    outside: tuple[Question, ...] = ()
     texts: tuple[Text, ...] = ()
     right: tuple[Text, ...] = ()
     max_new_tokens: int = MAX_NEW_TOKENS
     data: Path = field(default_factory=world_folder)
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,15 +79,13 @@ def load_stream(name: str) -> MakeStream:
     return make
 
 
-def wrong_before(
-    model: Editable, candidates: Iterator[StreamEdit], count: int, max_new_tokens: int
-) -> tuple[StreamEdit, ...]:
+def wrong_before(model: Editable, candidates: Iterator[Case], count: int, max_new_tokens: int) -> tuple[Case, ...]:
     """The first `count` edits whose answer the model does not give, one for each question.
 
     Raises:
         InvalidInputError: there are fewer.
     """
-    kept: dict[str, StreamEdit] = {}
+    kept: dict[str, Case] = {}
     while len(kept) < count:
         batch = [one for one, _ in zip(candidates, range(int(_SPARE * (count - len(kept))) + 1), strict=False)]
         if not batch:
@@ -125,6 +94,6 @@ def wrong_before(
             )
         answers = model.answer_many([Prompt(question=one.prompt) for one in batch], max_new_tokens=max_new_tokens)
         for edit, answer in zip(batch, answers, strict=True):
-            if not is_answer(answer, edit.accepted):
+            if not is_answer(answer, edit.own.accepted):
                 kept.setdefault(edit.prompt, edit)
     return tuple(kept.values())[:count]

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from kedit_memory.editors import load_editor
-from kedit_memory.evaluation import bootstrap
-from kedit_memory.evaluation.lifelong.methods import Method, PlainModel
+from kedit_memory.evaluation import intervals
+from kedit_memory.evaluation.method import Bench, Method
+from kedit_memory.evaluation.methods import Unedited
 from kedit_memory.evaluation.rows import Row
 from kedit_memory.models.classifier import ClassifierModel, Editable
 from kedit_memory.models.prompts import Prompt
@@ -42,7 +43,7 @@ class EditClock:
 
     def put(self, method: Method, edits: Sequence[EditRequest]) -> None:
         """Give the method the edits, and take the time."""
-        self.seconds.append(_timed(lambda: method.put(edits)) / len(edits))
+        self.seconds.append(_timed(lambda: method.add(edits)) / len(edits))
         due = self._due(self._put + len(edits)) > self._due(self._put)
         self._put += len(edits)
         if due:
@@ -55,12 +56,10 @@ class EditClock:
         """
         counted = self.seconds[1:] or self.seconds
         n = len(counted)
-        low, high = bootstrap.interval(np.array(counted)[:, None], lambda drawn: drawn[..., 0].mean(-1))
-        yield replace(
-            row, metric="seconds", kind="per_edit", value=mean(counted), low=low, high=high, n=n, unit="s/edit"
-        )
+        row = replace(row, metric="seconds", kind="per_edit", unit="s/edit")
+        yield row.drawn(np.array(counted)[:, None], lambda drawn: drawn[..., 0].mean(-1))
         if self.peer_seconds:
-            low, high = bootstrap.ratio_of_means(self.peer_seconds, counted)
+            low, high = intervals.ratio_of_means(self.peer_seconds, counted)
             value = mean(self.peer_seconds) / mean(counted)
             kind = f"edits_per_second_of_{PEER}"
             yield replace(row, metric="ratio", kind=kind, value=value, low=low, high=high, n=n, unit="times")
@@ -87,25 +86,22 @@ def answer_times(
     Only questions to which both give as many tokens, since a longer answer takes longer whoever gives it. Medians of
     several runs, each method in turn, after one to warm up.
     """
-    unedited = PlainModel(plain)
+    unedited = Unedited(Bench(plain, max_new_tokens=max_new_tokens))
     found: list[float] = []
     for question in questions[: _TRIED * timed]:
         if len(found) == timed:
             break
-        answers = [one.answer_many([question], max_new_tokens)[0] for one in (method, unedited)]
+        answers = [one.answers([question])[0] for one in (method, unedited)]
         if len({_steps(plain, question, answer) for answer in answers}) == 1:
-            found.append(_compared(method, unedited, question, max_new_tokens))
+            found.append(_compared(method, unedited, question))
     return found
 
 
 def time_row(row: Row, kind: str, ratios: Sequence[float]) -> Iterator[Row]:
     """The median of these ratios; none where nothing was timed."""
     if ratios:
-        low, high = bootstrap.interval(np.array(ratios)[:, None], lambda drawn: np.median(drawn[..., 0], -1))
-        unit = "times unedited"
-        yield replace(
-            row, metric="ratio", kind=kind, value=median(ratios), low=low, high=high, n=len(ratios), unit=unit
-        )
+        row = replace(row, metric="ratio", kind=kind, unit="times unedited")
+        yield row.drawn(np.array(ratios)[:, None], lambda drawn: np.median(drawn[..., 0], -1))
 
 
 def _steps(plain: Editable, question: str, answer: str) -> int:
@@ -119,11 +115,11 @@ def _steps(plain: Editable, question: str, answer: str) -> int:
     return len(plain.log_probability(asked, plain.continuation(asked, answer))) if answer else 0
 
 
-def _compared(method: Method, unedited: Method, question: str, max_new_tokens: int) -> float:
+def _compared(method: Method, unedited: Method, question: str) -> float:
     spent: tuple[list[float], list[float]] = ([], [])
     for _ in range(_REPEATS):
         for one, times in zip((method, unedited), spent, strict=True):
-            times.append(_timed(lambda one=one: one.answer_many([question], max_new_tokens)))  # type: ignore[misc]
+            times.append(_timed(lambda one=one: one.answers([question])))  # type: ignore[misc]
     return median(spent[0]) / median(spent[1])
 
 

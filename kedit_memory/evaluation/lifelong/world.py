@@ -5,16 +5,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kedit_memory.evaluation.case import Case, Question, own_question, rephrased
 from kedit_memory.evaluation.lifelong.streams import (
     HELD_OUT,
     REPHRASING,
-    Probe,
     Stream,
-    StreamEdit,
     Wanted,
     wrong_before,
 )
-from kedit_memory.evaluation.metrics import is_answer
+from kedit_memory.evaluation.measures import is_answer
 from kedit_memory.evaluation.negatives import mention
 from kedit_memory.models.classifier import Editable
 from kedit_memory.models.language import white_box
@@ -30,11 +29,11 @@ def world_stream(model: Editable, wanted: Wanted, data: Path | None = None) -> S
     model = white_box(model, "the stream world")
     maker = _WorldMaker(load_world(), wanted)
     edits = wrong_before(model, maker.candidates(), wanted.edits, MAX_NEW_TOKENS)
-    edited = {(edit.request.subject, edit.request.relation) for edit in edits}
+    edited = {(edit.edit.subject, edit.edit.relation) for edit in edits}
     return Stream(name="world", edits=edits, tests=maker.tests(edited), outside=maker.outside(edits, edited))
 
 
-def known_facts(wanted: Wanted) -> tuple[Probe, ...]:
+def known_facts(wanted: Wanted) -> tuple[Question, ...]:
     """Questions about facts of the world that the embedded model was taught well, where no edit is of the world."""
     return _WorldMaker(load_world(), wanted).tests(set())
 
@@ -51,12 +50,12 @@ class _WorldMaker:
         for fact in self.rng.sample(facts, len(facts)):
             self.by_tier[fact.tier].append(fact)
 
-    def candidates(self) -> Iterator[StreamEdit]:
+    def candidates(self) -> Iterator[Case]:
         """Edits in turn from each tier, without end of the smallest."""
         for facts in zip(*(self.by_tier[tier] for tier in range(1, UNSEEN_TIER + 1)), strict=False):
             yield from (edit for fact in facts if (edit := self._edit(fact)))
 
-    def tests(self, edited: set[tuple[str | None, str | None]]) -> tuple[Probe, ...]:
+    def tests(self, edited: set[tuple[str | None, str | None]]) -> tuple[Question, ...]:
         """Questions about facts that were taught well and are not edited, as many of each tier."""
         share = -(-self.wanted.questions // len(_KNOWN_TIERS))
         found = []
@@ -67,26 +66,26 @@ class _WorldMaker:
         self.rng.shuffle(found)
         return tuple(found[: self.wanted.questions])
 
-    def outside(self, edits: Sequence[StreamEdit], edited: set[tuple[str | None, str | None]]) -> tuple[Probe, ...]:
+    def outside(self, edits: Sequence[Case], edited: set[tuple[str | None, str | None]]) -> tuple[Question, ...]:
         """Hard negatives of the edits by kind: another relation of the subject, another subject, a mere mention."""
         by_relation: dict[str, list[Fact]] = defaultdict(list)
         for facts in self.by_tier.values():
             for fact in facts:
                 if (fact.subject, fact.relation) not in edited:
                     by_relation[fact.relation].append(fact)
-        found: dict[str, dict[str, Probe]] = defaultdict(dict)
+        found: dict[str, dict[str, Question]] = defaultdict(dict)
         for edit in self.rng.sample(edits, len(edits)):
-            subject, relation = edit.request.subject or "", edit.request.relation or ""
+            subject, relation = edit.edit.subject or "", edit.edit.relation or ""
             others = [f for f in self.world.by_subject[subject] if (f.subject, f.relation) not in edited]
             for kind, facts in (("same_subject", others), ("same_relation", by_relation[relation])):
                 if facts:
                     probe = self._question(self.rng.choice(facts), kind)
-                    found[kind][probe.question] = probe
-            named = Probe(question=mention(subject, self.rng), kind="mention")
-            found["mention"][named.question] = named
+                    found[kind][probe.text] = probe
+            named = Question(text=mention(subject, self.rng), kind="mention")
+            found["mention"][named.text] = named
         return tuple(probe for kind in found.values() for probe in list(kind.values())[: self.wanted.questions])
 
-    def _edit(self, fact: Fact) -> StreamEdit | None:
+    def _edit(self, fact: Fact) -> Case | None:
         others = [o for o in self.world.objects[fact.relation] if not is_answer(o, self._accepted(fact.object))]
         if not others:
             return None
@@ -99,23 +98,16 @@ class _WorldMaker:
         # Wordings that the edit is given are not asked: it would be told what it is tested on.
         asked = [(self.world.fill(pattern, fact.subject), HELD_OUT) for pattern in held]
         asked += [(self.rng.choice(kept), REPHRASING)] if kept else []
-        return StreamEdit(
-            request=EditRequest(
-                prompt=first,
-                target=target,
-                subject=fact.subject,
-                relation=fact.relation,
-                paraphrases=tuple(given),
-            ),
-            accepted=accepted,
-            kind=f"tier_{fact.tier}",
-            rephrasings=tuple(Probe(question=text, kind=kind, accepted=accepted) for text, kind in asked),
+        edit = EditRequest(
+            prompt=first, target=target, subject=fact.subject, relation=fact.relation, paraphrases=tuple(given)
         )
+        rephrasings = (rephrased(text, kind, accepted) for text, kind in asked)
+        return Case(edit=edit, questions=(own_question(edit, accepted), *rephrasings), kind=f"tier_{fact.tier}")
 
-    def _question(self, fact: Fact, kind: str) -> Probe:
+    def _question(self, fact: Fact, kind: str) -> Question:
         phrasings = self.world.relations[fact.relation].phrasings(held_out=False)
-        return Probe(
-            question=self.world.fill(self.rng.choice(phrasings), fact.subject),
+        return Question(
+            text=self.world.fill(self.rng.choice(phrasings), fact.subject),
             kind=kind,
             accepted=self._accepted(fact.object),
         )

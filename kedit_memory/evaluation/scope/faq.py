@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kedit_memory.evaluation.public import folder_of, read_json, read_json_lines
+from kedit_memory.evaluation.datasets.public import folder_of, read_json, read_json_lines
 from kedit_memory.evaluation.scope.cases import (
     CALIBRATING,
     TEST,

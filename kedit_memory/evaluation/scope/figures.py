@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedit_memory.evaluation.pictures import save_figure
+from kedit_memory.evaluation.report.pictures import save_figure
 from kedit_memory.evaluation.scope.run import METHOD, ScopeReport
 
 if TYPE_CHECKING:

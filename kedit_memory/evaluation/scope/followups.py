@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kedit_memory.evaluation.public import folder_of, read_json, read_json_lines, read_text
+from kedit_memory.evaluation.datasets.public import folder_of, read_json, read_json_lines, read_text
 from kedit_memory.evaluation.scope.cases import ScopeEdit, ScopeSet, SetBuilder, part_by_hash
 from kedit_memory.evaluation.scope.paragraphs import NAME, cut
 from kedit_memory.words import words

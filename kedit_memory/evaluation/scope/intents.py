@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from kedit_memory.evaluation.public import folder_of, read_json, read_json_lines
+from kedit_memory.evaluation.datasets.public import folder_of, read_json, read_json_lines
 from kedit_memory.evaluation.scope.cases import (
     CALIBRATING,
     TEST,

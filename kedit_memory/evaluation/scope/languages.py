@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kedit_memory.evaluation.public import folder_of, read_json, read_json_lines, read_text
+from kedit_memory.evaluation.datasets.public import folder_of, read_json, read_json_lines, read_text
 from kedit_memory.evaluation.scope.cases import TRAINING, ScopeEdit, ScopeSet, SetBuilder, part_by_hash
 from kedit_memory.evaluation.scope.paragraphs import Asked, answering, cut, holds, stands_alone
 from kedit_memory.words import words

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kedit_memory.evaluation.public import folder_of, read_json, read_json_lines
+from kedit_memory.evaluation.datasets.public import folder_of, read_json, read_json_lines
 from kedit_memory.evaluation.scope.answered import Answered, add_answered, statement
 from kedit_memory.evaluation.scope.cases import TRAINING, ScopeSet, SetBuilder, part_by_hash
 from kedit_memory.evaluation.scope.paragraphs import alike, cut, names_it, stands_alone

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from kedit_memory.evaluation.metrics import normalise
+from kedit_memory.evaluation.measures import normalise
 from kedit_memory.retrieval.splitting import sentences
 from kedit_memory.words import words
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from kedit_memory.evaluation.public import folder_of, read_json, read_json_lines
+from kedit_memory.evaluation.datasets.public import folder_of, read_json, read_json_lines
 from kedit_memory.evaluation.scope.answered import Answered, add_answered, statement
 from kedit_memory.evaluation.scope.cases import ScopeSet, SetBuilder
 from kedit_memory.evaluation.scope.paragraphs import alike

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kedit_memory.evaluation.public import folder_of, read_text
+from kedit_memory.evaluation.datasets.public import folder_of, read_text
 from kedit_memory.evaluation.scope.answered import Answered, add_answered, statement
 from kedit_memory.evaluation.scope.cases import ScopeSet, SetBuilder
 from kedit_memory.evaluation.scope.paragraphs import alike, names_it, stands_alone

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kedit_memory.evaluation.metrics import wilson
 from kedit_memory.evaluation.negatives import KINDS
 from kedit_memory.evaluation.rows import Row, Run
 from kedit_memory.evaluation.scope import controls
@@ -146,5 +145,4 @@ class Table:
 def _share(row: Row, found: Sequence[bool]) -> Iterator[Row]:
     """The row with a share and Wilson's interval; none where nothing was asked."""
     if found:
-        low, high = wilson(sum(found), len(found))
-        yield replace(row, value=sum(found) / len(found), low=low, high=high, n=len(found))
+        yield row.counted(sum(found), len(found))

@@ -13,8 +13,9 @@ from functools import partial
 from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
-from kedit_memory.evaluation.public import background_of, sources_of
+from kedit_memory.evaluation.datasets.public import background_of, sources_of
 from kedit_memory.evaluation.rows import Row, Run, describe_run
+from kedit_memory.evaluation.run import Progress, quiet
 from kedit_memory.evaluation.scope import controls
 from kedit_memory.evaluation.scope.cases import CALIBRATING, TEST, OpenQuestion, ScopeCase, ScopeEdit, ScopeSet
 from kedit_memory.evaluation.scope.controls import Point, Verdict
@@ -38,7 +39,6 @@ ABLE = ("no_verifier",)  # of the methods beside the router, those that have a t
 
 Methods = dict[str, list[Verdict]]
 Judge = Callable[[Sequence[str | Dialogue]], Sequence[Judged]]
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +147,7 @@ def run_scope(
     *,
     encoder: str | None = None,
     verifier: Path | None = None,
-    progress: Progress = lambda _: None,
+    progress: Progress = quiet,
 ) -> ScopeReport:
     """Measure a plan in a store that is removed at the end; `data` is the folder of the public sets.
 
@@ -232,7 +232,7 @@ def _sampled(
     ]
 
 
-def remember(memory: EditMemory, edits: Sequence[ScopeEdit], progress: Progress = lambda _: None) -> list[str]:
+def remember(memory: EditMemory, edits: Sequence[ScopeEdit], progress: Progress = quiet) -> list[str]:
     """The ids of the edits, in their order; two that say the same share one."""
     ids: list[str] = []
     for start in range(0, len(edits), _BATCH):
@@ -258,7 +258,7 @@ def measure(
     run: Run,
     plan: ScopePlan,
     beside: Callable[[Sequence[str], Vectors], Methods] | None = None,
-    progress: Progress = lambda _: None,
+    progress: Progress = quiet,
 ) -> ScopeReport:
     """Ask every question and count, for the router and for what it is compared with; `beside` makes more of these.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.public import folder_of, read_json
+from kedit_memory.evaluation.datasets.public import folder_of, read_json
 from kedit_memory.evaluation.scope.cases import ScopeEdit, ScopeSet, SetBuilder, part_by_hash
 from kedit_memory.evaluation.scope.nearest import NearestTexts, words
 

@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kedit_memory.evaluation.metrics import normalise
-from kedit_memory.evaluation.public import folder_of, read_json, read_json_lines
+from kedit_memory.evaluation.datasets.public import folder_of, read_json, read_json_lines
+from kedit_memory.evaluation.measures import normalise
 from kedit_memory.evaluation.scope.cases import (
     CALIBRATING,
     TEST,

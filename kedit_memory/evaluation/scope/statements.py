@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from kedit_memory.evaluation.public import folder_of, read_json
+from kedit_memory.evaluation.datasets.public import folder_of, read_json
 from kedit_memory.evaluation.scope.cases import TRAINING, ScopeEdit, ScopeSet, SetBuilder, part_by_hash
 from kedit_memory.evaluation.scope.examples import Example
 from kedit_memory.evaluation.scope.nearest import NearTexts

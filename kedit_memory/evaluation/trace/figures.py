@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedit_memory.evaluation.pictures import save_figure
+from kedit_memory.evaluation.report.pictures import save_figure
 from kedit_memory.evaluation.trace.run import KINDS, Trace
 
 if TYPE_CHECKING:

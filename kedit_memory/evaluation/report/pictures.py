@@ -24,9 +24,18 @@ def check_picture(path: Path) -> None:
         raise InvalidInputError(f"{path} is no picture's name; let it end in one of {', '.join(FORMATS)}")
     if not path.absolute().parent.is_dir():
         raise InvalidInputError(f"no folder {path.parent} for the picture; make it first")
+    check_drawing("a picture")
+
+
+def check_drawing(what: str) -> None:
+    """Refuse what could not be drawn at all; `what` is that, in words.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
     if find_spec("matplotlib") is None:
         raise MissingDependencyError(
-            "a picture needs matplotlib, which is not installed: pip install 'kedit-memory[report]'"
+            f"{what} needs matplotlib, which is not installed: pip install 'kedit-memory[report]'"
         )
 
 

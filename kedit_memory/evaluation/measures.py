@@ -1,13 +1,22 @@
-"""When an answer counts, and how sure a share is."""
+"""When an answer counts, and what is counted of texts and of scores."""
 
+import hashlib
 import math
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
 
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 _NOT_WORD = re.compile(r"[^\w\s]")
+_MOST_NATS = 700.0  # a token; e to this is still a number
 
 
 def normalise(text: str) -> str:
@@ -33,16 +42,24 @@ def begins_with_answer(text: str, accepted: Iterable[str]) -> bool:
     return any(given.startswith(f"{answer} ") for answer in map(normalise, accepted) if answer)
 
 
-def wilson(successes: int, cases: int) -> tuple[float, float]:
-    """The 95% interval of a share (Wilson, 1927); (0, 1) for no cases."""
-    if cases == 0:
-        return 0.0, 1.0
-    z = 1.959964
-    share = successes / cases
-    centre = share + z * z / (2 * cases)
-    half = z * math.sqrt(share * (1 - share) / cases + z * z / (4 * cases * cases))
-    scale = 1 + z * z / cases
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+def mean_of(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of samples (draws, cases, 2) of totals and how many values they are of: the mean value."""
+    found: NDArray[np.float64] = drawn[..., 0].sum(-1) / drawn[..., 1].sum(-1)
+    return found
+
+
+def perplexity_of(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of samples (draws, texts, 2) of losses in nats and tokens: the perplexity."""
+    found: NDArray[np.float64] = np.exp(np.minimum(mean_of(drawn), _MOST_NATS))
+    return found
+
+
+def digest(logits: "torch.Tensor") -> str:
+    """A text that is the same for scores that are the same bit for bit."""
+    import torch
+
+    values = logits.detach().cpu().contiguous()
+    return hashlib.sha256(values.view(torch.uint8).numpy().tobytes()).hexdigest()
 
 
 def ngram_entropy(text: str) -> float:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError, NotFoundError, UnknownNameError
-from kedit_memory.evaluation.metrics import normalise
-from kedit_memory.evaluation.public import folder_of, read_json_lines
+from kedit_memory.evaluation.datasets.public import folder_of, read_json_lines
+from kedit_memory.evaluation.measures import normalise
 from kedit_memory.records import Passage
 
 MASK, END = "<extra_id_0>", "<extra_id_1>"

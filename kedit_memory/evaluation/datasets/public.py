@@ -86,7 +86,8 @@ def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
     """
     try:
         for line in path.read_text("utf-8").splitlines():
-            yield json.loads(line)
+            if line.strip():
+                yield json.loads(line)
     except (OSError, ValueError) as error:
         raise InvalidInputError(f"{path} cannot be read as JSON lines ({error}); fetch the set anew") from error
 

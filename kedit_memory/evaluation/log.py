@@ -1,16 +1,52 @@
-"""The rows of a long run in a file, one a line, written as they are measured: a run that was stopped goes on."""
+"""What a long run keeps as it measures, a JSON object a line: a run that was stopped goes on with it."""
 
 import json
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.rows import Row, Run
+from kedit_memory.evaluation.rows import Row, Run, row_of
 
-_SAME = ("task", "dataset", "config", "data", "model")  # what must agree for rows to belong together
+_SAME = ("task", "task_version", "dataset", "config", "data", "model")  # what agrees in rows that belong together
+
+
+def objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a file with the numbers of their lines; a last line that was cut off is left out.
+
+    Raises:
+        InvalidInputError: another line is no JSON object.
+    """
+    lines = path.read_text("utf-8").split("\n") if path.exists() else []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            found = json.loads(line)
+        except ValueError:
+            if number == len(lines):
+                return
+            found = None
+        if not isinstance(found, dict):
+            raise InvalidInputError(f"{path}, line {number}, is no JSON object; name another place for the run")
+        yield number, found
+
+
+def append(path: Path, found: Iterable[Mapping[str, Any]]) -> None:
+    """Write objects behind those of a file; they are on the disk when this returns."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in found))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def rewrite(path: Path, found: Iterable[Mapping[str, Any]]) -> None:
+    """Write objects in place of those of a file, all or none."""
+    aside = path.with_name(f"{path.name}.new")
+    aside.unlink(missing_ok=True)
+    append(aside, found)
+    aside.replace(path)
 
 
 class RowLog:
@@ -52,19 +88,14 @@ class RowLog:
         """Keep rows, on disk before anything else is measured."""
         self.rows += rows
         if self.path is not None:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(_lines(rows))
-                file.flush()
-                os.fsync(file.fileno())
+            append(self.path, [row.flat() for row in rows])
 
     def _take_up(self, path: Path) -> None:
         try:
-            found = _read(path) if path.exists() else []
+            found = [_row(path, *line) for line in objects(path)]
             whole = self._whole(found)
             self.rows = [row for row in found if (row.method, row.seed) in whole]
-            aside = path.with_name(f"{path.name}.new")
-            aside.write_text(_lines(self.rows), "utf-8")
-            aside.replace(path)
+            rewrite(path, [row.flat() for row in self.rows])
         except OSError as error:
             raise InvalidInputError(
                 f"{path} cannot be used for rows ({error.strerror or error}); name another file"
@@ -74,25 +105,10 @@ class RowLog:
         return {(row.method, row.seed) for row in rows if (row.metric, row.kind) == self._last}
 
 
-def _read(path: Path) -> list[Row]:
-    """The rows of a file; a last line that was cut off while it was written is left out."""
-    text = path.read_text("utf-8")
-    lines = text.splitlines() if text.endswith("\n") else text.splitlines()[:-1]
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            rows.append(_row(json.loads(line)))
-        except (ValueError, TypeError, KeyError) as error:
-            raise InvalidInputError(
-                f"{path}, line {number}: no row of results ({error}); name another file, or one that is not there yet"
-            ) from error
-    return rows
-
-
-def _row(flat: dict[str, Any]) -> Row:
-    of_run = {field.name: flat.pop(field.name) for field in fields(Run)}
-    return Row(run=Run(**of_run), **flat)
-
-
-def _lines(rows: Iterable[Row]) -> str:
-    return "".join(json.dumps(row.flat(), ensure_ascii=False) + "\n" for row in rows)
+def _row(path: Path, number: int, flat: Mapping[str, Any]) -> Row:
+    try:
+        return row_of(flat)
+    except (ValueError, TypeError, KeyError) as error:
+        raise InvalidInputError(
+            f"{path}, line {number}: no row of results ({error}); name another file, or one that is not there yet"
+        ) from error

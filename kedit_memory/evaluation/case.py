@@ -1,0 +1,87 @@
+"""What is edited and what is asked about it: one form for all sets and tasks."""
+
+from dataclasses import dataclass, replace
+
+from kedit_memory.records import EditRequest
+
+RELIABILITY, GENERALIZATION, LOCALITY, PORTABILITY = "reliability", "generalization", "locality", "portability"
+ALL = "all"  # the kind where there is only one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A question of a kind.
+
+    Attributes:
+        text: what is asked.
+        kind: its stratum.
+        metric: what it measures, where that is not plain from where it stands.
+        accepted: the answers that count; none where the unedited model's own answer is what counts.
+        covered: whether the edit that it belongs to answers it.
+        owner: that edit, which only controls that are told it may look at.
+        place: its place among those of its case.
+    """
+
+    text: str
+    kind: str = ALL
+    metric: str = ""
+    accepted: tuple[str, ...] = ()
+    covered: bool = False
+    owner: EditRequest | None = None
+    place: int = 0
+
+    @property
+    def edit(self) -> EditRequest:
+        """The edit that it belongs to."""
+        assert self.owner is not None, "a question of no edit"  # noqa: S101 - `Case.asked` gives it
+        return self.owner
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """An edit and what is asked about it, its own question first.
+
+    Attributes:
+        edit: what a method is given.
+        questions: its own, others that it covers, that follow from it, and that it must leave alone.
+        kind: the stratum of the edit.
+        held_out: whether nothing in this project was trained on its relation.
+    """
+
+    edit: EditRequest
+    questions: tuple[Question, ...]
+    kind: str = ALL
+    held_out: bool = True
+
+    @property
+    def prompt(self) -> str:
+        """The edit's own question."""
+        return self.edit.prompt or ""
+
+    @property
+    def target(self) -> str:
+        """The answer that the edit gives."""
+        return self.edit.target or ""
+
+    @property
+    def own(self) -> Question:
+        """The question that is the edit's prompt, with what counts as its answer."""
+        return self.questions[0]
+
+    def of(self, metric: str) -> tuple[Question, ...]:
+        """The questions that measure something."""
+        return tuple(one for one in self.questions if one.metric == metric)
+
+    def asked(self) -> tuple[Question, ...]:
+        """The questions, each with the edit and its place."""
+        return tuple(replace(one, owner=self.edit, place=place) for place, one in enumerate(self.questions))
+
+
+def rephrased(text: str, kind: str, accepted: tuple[str, ...]) -> Question:
+    """Another wording of an edit's question."""
+    return Question(text=text, kind=kind, metric=GENERALIZATION, accepted=accepted, covered=True)
+
+
+def own_question(edit: EditRequest, accepted: tuple[str, ...]) -> Question:
+    """The question that an edit's prompt is, with the answers that count."""
+    return Question(text=edit.prompt or "", metric=RELIABILITY, accepted=accepted, covered=True)

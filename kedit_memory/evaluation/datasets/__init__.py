@@ -1,0 +1,1 @@
+"""The public sets: a file each, read as they are published."""

@@ -1,0 +1,82 @@
+"""Tables of texts, and rows as tables: for documents, for reports, for a terminal."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from kedit_memory.evaluation.rows import Row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What stands in a table's cell.
+
+    Attributes:
+        text: in plain characters.
+        detail: what stands behind it, smaller where that can be.
+        share: 0 to 1 where a colour can tell it.
+        strong: to be seen first.
+        faint: of too little to be weighed.
+    """
+
+    text: str
+    detail: str = ""
+    share: float | None = None
+    strong: bool = False
+    faint: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table with a title and what has to be said of it."""
+
+    title: str
+    note: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+
+    @property
+    def heading(self) -> str:
+        """The title as it stands above the table."""
+        return self.title[:1].upper() + self.title[1:]
+
+
+def table_lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table in Markdown; its cells are Markdown already."""
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+
+
+def markdown(table: Table, level: int = 2) -> str:
+    """A table as Markdown, with its title."""
+    text = "\n".join(
+        table_lines([_safe(name) for name in table.head], [[_marked(cell) for cell in row] for row in table.rows])
+    )
+    note = f"{table.note}\n\n" if table.note else ""
+    return f"{'#' * level} {table.heading}\n\n{note}{text}\n"
+
+
+def table(rows: Sequence[Row], promised: Mapping[str, str] | None = None) -> str:
+    """A Markdown table, a row each; a column of promises, by kind, where there are some."""
+    sizes = any(row.edits for row in rows)
+    head = ["figure", *(["edits"] if sizes else []), "value", "95% interval", "n", *(["promised"] if promised else [])]
+    body = []
+    for row in rows:
+        interval = "" if row.low is None or row.high is None else f"{_number(row.low)} to {_number(row.high)}"
+        cells = [f"{row.metric}/{row.kind}", *([f"{row.edits:,}"] if sizes else [])]
+        cells += [f"{_number(row.value)} {row.unit}", interval, str(row.n)]
+        body.append([*cells, *([promised.get(row.kind, "")] if promised else [])])
+    return "\n".join(table_lines(head, body))
+
+
+def _number(value: float) -> str:
+    """Three decimals for small figures, whole ones with separators for large."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4f}" if abs(value) < 0.01 else f"{value:.3f}"
+
+
+def _marked(cell: Entry) -> str:
+    mark = "**" if cell.strong else "*" if cell.faint else ""
+    detail = f" {_safe(cell.detail)}" if cell.detail else ""
+    return f"{mark}{_safe(cell.text)}{mark}{detail}" if cell.text else ""
+
+
+def _safe(cell: str) -> str:
+    return cell.replace("|", "\\|")
