@@ -61,7 +61,7 @@ _POLITE = re.compile(
     r"(?:do|does|did) (?:you|anyone|anybody|someone) |"
     r"(?:i (?:want|need|wish)|i'd like|i would like) to |i wonder |i'm wondering |may i |can i )?"
     r"(?:please )?(?:kindly )?"
-    r"(?:(?:tell|remind|show|give|let)(?: me| us)?(?: know)?(?: about)? |know |ask(?: you)? |find out )?",
+    r"(?:(?:tell|remind|show|give|let)(?: me| us)?(?: know)?(?: about)?[ ,:]+|know |ask(?: you)? |find out )?",
     re.IGNORECASE,
 )
 

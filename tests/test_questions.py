@@ -86,4 +86,5 @@ def test_what_would_answer_a_question(text, kind):
 
 def test_courtesy_is_not_what_is_asked():
     assert core("Hello, could you please tell me who leads Acme?") == "who leads Acme?"
+    assert core("Tell me, who leads Acme?") == "who leads Acme?"
     assert core("Can I park there?") == "Can I park there?"

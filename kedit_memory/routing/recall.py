@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from kedit_memory.memory.read import Reader
+from kedit_memory.questions import core
 from kedit_memory.records import KeyKind, Match, Mention, Vectors
 from kedit_memory.routing.link import Linked, Linker
 from kedit_memory.routing.question import EXACT, FUZZY, LINKED, NEAR_SHOWN, UNLINKED, Candidate, Question
@@ -43,8 +44,8 @@ def link(reader: Reader, linker: Linker, question: Question) -> Question:
 
 
 def own_words(reader: Reader, text: str) -> tuple[Candidate, ...]:
-    """The edits of which a text is a wording, whatever its mark and its case, those to the letter first."""
-    worded = [match for match in reader.worded(_forms(text)) if _exact(match, text)]
+    """The edits of which a text is a wording, whatever its mark, case and courtesy, those to the letter first."""
+    worded = [match for match in reader.worded(_forms(text) | _forms(core(text))) if _exact(match, text)]
     own = sorted(worded, key=lambda match: match.key != text)
     return tuple(Candidate(match=match, found=EXACT) for match in own)
 
@@ -190,4 +191,5 @@ def _own(candidate: Candidate, question: str) -> Candidate:
 
 def _exact(match: Match, question: str) -> bool:
     confirmed = match.key_kind is KeyKind.CONFIRMED and match.distance <= _NO_DISTANCE
-    return not match.rejected and (confirmed or own_wording(question, match))
+    worded = own_wording(question, match) or own_wording(core(question), match)
+    return not match.rejected and (confirmed or worded)

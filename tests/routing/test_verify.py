@@ -86,6 +86,22 @@ def test_own_words_fire_without_being_weighed(memory: EditMemory, router: Router
     assert words.asked == []
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Tell me, who is the head of Acme?",
+        "Hello! Could you please tell me who is the head of Acme?",
+        "sorry, do you know who is the head of acme",
+    ],
+)
+def test_courtesy_before_own_words_changes_nothing(
+    memory: EditMemory, router: Router, words: WordModel, asked: str
+) -> None:
+    memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme")
+    assert router.query(asked).text == "Ann Berg"
+    assert not words.asked
+
+
 def test_a_confirmed_question_fires_and_a_rejected_one_does_not(memory: EditMemory, router: Router) -> None:
     edit = memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme")
     question = "Whose word is law at Acme?"
