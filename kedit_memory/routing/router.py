@@ -207,6 +207,16 @@ class Router:
         asked = _questions([turns_of(question, messages)], as_of, namespace)
         return replace(self._route(self.scope.judge(asked, near=True))[0], question=asked[0].text)
 
+    def load(self) -> None:
+        """Load what decisions and writes need, the encoder and the reader, which else the first of them does.
+
+        Raises:
+            KeditError: one of them cannot be loaded.
+        """
+        self.memory.encode(["Is anybody here?"])
+        if verifier := self.scope.pair_verifier:
+            verifier.load()
+
     def link(self, question: str, *, namespace: str = DEFAULT_NAMESPACE) -> tuple[Mention, ...]:
         """The known names in a question."""
         text = clean(question, "question", LONGEST_MESSAGE)

@@ -93,6 +93,10 @@ class ScopeVerifier:
         """The reader, loaded now if it was not."""
         return self._given if self._given is not None else self._shipped()
 
+    def load(self) -> None:
+        """Load the reader now."""
+        _ = self.model
+
     @property
     def fingerprint(self) -> str:
         """What changes whenever a score may; the shipped model is not loaded for it."""

@@ -77,6 +77,7 @@ def create_app(settings: Settings, shared: Path | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(_load, ruling)
         yield
         await relay.close()
         await asyncio.to_thread(deciding.close)
@@ -106,6 +107,14 @@ def create_app(settings: Settings, shared: Path | None = None) -> FastAPI:
     _add_errors(app)
     app.add_middleware(Around, most=settings.body_bytes, seconds=settings.request_seconds, measures=measures)
     return app
+
+
+def _load(ruling: Router) -> None:
+    """Loads what decisions and writes need, or the first of them would wait for it."""
+    try:
+        ruling.load()
+    except KeditError as error:  # such as an encoder that is not installed: reading needs none
+        _LOG.warning("%s", error)
 
 
 def _log(memory: EditMemory, settings: Settings) -> DecisionLog | None:

@@ -291,3 +291,14 @@ def test_names_of_another_namespace_and_of_the_past_fire_nothing(
     memory.retract(other.id)
     assert router.link("Who leads Albion?", namespace="other") == ()
     assert [one.name for one in router.link("the United Kingdom")] == ["United Kingdom"]
+
+
+def test_what_decisions_need_is_loaded_before_the_first(tmp_path: Path) -> None:
+    program = (
+        "import sys; from kedit_memory import EditMemory, Router\n"
+        f"router = Router(EditMemory.open({str(tmp_path / 'store')!r}))\n"
+        "print('torch' in sys.modules); router.load()\n"
+        "print('torch' in sys.modules, 'kedit_memory.models.reader' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True", "True"]
