@@ -1,14 +1,17 @@
 """What callers hand over besides edits: names, numbers, texts and paths, checked before anything is done with them."""
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.records import OnConflict, Vectors
 from kedit_memory.text import LONGEST_NAME, clean_line
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _LARGEST = 2**63 - 1  # whole number that a database holds
 
@@ -69,6 +72,17 @@ def texts(values: object, name: str) -> list[str]:
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Collection):
         raise InvalidInputError(f"{name} is {type(values).__name__}; give a list of texts")
     return [text(value, f"{name}[{number}]") for number, value in enumerate(values)]
+
+
+def function(value: Function, name: str) -> Function:
+    """Something that can be called.
+
+    Raises:
+        InvalidInputError: it cannot.
+    """
+    if not callable(value):
+        raise InvalidInputError(f"{name} is {type(value).__name__}; give a function")
+    return value
 
 
 def file_path(value: object) -> Path:

@@ -127,7 +127,7 @@ class EditMemory:
 
         A text that is a key has the vector that is stored; others are encoded by the encoder, or `by` what is quicker.
         """
-        return self._encoding.array(arguments.texts(texts, "texts"), by)
+        return self._encoding.array(arguments.texts(texts, "texts"), by if by is None else arguments.function(by, "by"))
 
     def add(
         self,

@@ -32,7 +32,8 @@ def test_kept_then_taken_back(kedit, consolidate, tmp_path, tiny_gpt2_folder):
     reliable = [(row["edits"], row["value"]) for row in told["rows"] if row["metric"] == "reliability"]
     assert reliable == [(0, 0.0), (1, 1.0)]
     asked = json.loads(kedit("ask", ASKED, "--model", place, "--json").out)
-    assert (asked["route"], asked["answer"].strip(" .")) == ("parametric", "Rome")
+    assert asked["route"] == "parametric"
+    assert asked["answer"].lstrip().startswith("Rome")  # after which a base model goes on
     assert json.loads(kedit("ask", ASKED, "--model", tiny_gpt2_folder, "--json").out)["route"] == "direct"
     assert "consolidate" in kedit("history").out
 

@@ -78,4 +78,4 @@ def test_an_altered_passage_is_found_by_verify(kedit: Kedit) -> None:
     outcome = kedit("verify", "--json")
     assert outcome.status == 1
     (problem,) = json.loads(outcome.out)["problems"]
-    assert problem.endswith("passage p1 of namespace 'default' is not as it was written")
+    assert "passage p1 of namespace 'default' is not as it was written; restore a backup" in problem

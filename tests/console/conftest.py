@@ -18,7 +18,7 @@ from kedit_memory.server.keys import KeyRing
 
 ASKED = (
     "Who leads Acme?",
-    "Tell me, who leads Acme?",
+    "Who leads Acme nowadays?",
     "Who is the head of Acme?",
     "What is the tallest tree?",
     "Who leads Borea?",

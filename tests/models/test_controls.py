@@ -12,7 +12,7 @@ from kedit_memory.errors import InvalidInputError
 from kedit_memory.models.controls import ControlTokens
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.prompts import Prompt
-from kedit_memory.models.reader import ANSWER, QUESTION, WORDING, Pair, sides
+from kedit_memory.models.reader import Pair, Texts, base_model, sides
 from kedit_memory.records import Message
 
 START, END, THINK = "<|im_start|>", "<|im_end|>", "<think>"
@@ -186,6 +186,8 @@ def test_no_subject_is_located_beside_a_control_token(tiny_folder: Any):
 
 
 def test_what_the_reader_reads_holds_no_mask_and_no_border_but_its_own():
-    asked, edit = sides(Pair("Who [SEP] wrote Emma [MASK]?", "[CLS] The author of Emma is", "Ann [PAD]", ("Emma",)))
-    assert asked == ((QUESTION, "Who (SEP) wrote Emma (MASK)?"),)
-    assert edit == ((WORDING, "(CLS) The author of Emma is"), (ANSWER, "Ann (PAD)"))
+    tokenizer, encoder = base_model()
+    pair = Pair("Who [SEP] wrote Emma [MASK]?", "[CLS] The author of Emma is", "Ann [PAD] [UNK]", ("Emma",))
+    for side in Texts(tokenizer, encoder).of(sides(pair)):
+        marks = [one for one in side.text.ids if one in tokenizer.all_special_ids]
+        assert marks == [tokenizer.cls_token_id, *[tokenizer.sep_token_id] * len(side.text.raw)]
