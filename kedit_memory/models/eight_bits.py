@@ -33,20 +33,32 @@ def layers(of: Iterable[nn.Module]) -> nn.ModuleList:
 
 def passed(layers: Iterable[nn.Module], states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """States, shape (texts, tokens, width), after some `EightBitLayer`s; zeros where `mask` has no token."""
-    bias = torch.zeros(mask.shape).masked_fill_(~mask, -torch.inf)[:, None, None]
-    tokens = states[mask]  # what is padding is not multiplied
+    layout = _Layout(mask)
+    tokens = layout.together(states)
     for layer in layers:
-        tokens = layer(tokens, mask, bias)
-    return _apart(tokens, mask)
+        tokens = layer(tokens, layout)
+    return layout.apart(tokens)
 
 
-def _apart(tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """The tokens text by text, shape (texts, longest, width), with zeros as padding."""
-    if len(tokens) == mask.numel():
-        return tokens.view(*mask.shape, -1)
-    apart = tokens.new_zeros(*mask.shape, tokens.shape[1])
-    apart[mask] = tokens
-    return apart
+class _Layout:
+    """Where the tokens of texts stand, side by side; what is padding is not multiplied."""
+
+    def __init__(self, mask: torch.Tensor) -> None:
+        self._shape = mask.shape
+        self._places = None if bool(mask.all()) else mask.flatten().nonzero().squeeze(1)
+        self.bias = torch.zeros(mask.shape).masked_fill_(~mask, -torch.inf)[:, None, None]  # of attention's scores
+
+    def together(self, states: torch.Tensor) -> torch.Tensor:
+        """The tokens one after another, from shape (texts, longest, width) to (tokens, width)."""
+        flat = states.flatten(0, 1)
+        return flat if self._places is None else flat.index_select(0, self._places)
+
+    def apart(self, tokens: torch.Tensor) -> torch.Tensor:
+        """The tokens text by text again, with zeros as padding."""
+        if self._places is None:
+            return tokens.view(*self._shape, -1)
+        flat = tokens.new_zeros(self._shape.numel(), tokens.shape[1])
+        return flat.index_copy_(0, self._places, tokens).view(*self._shape, -1)
 
 
 class _Product:
@@ -64,11 +76,10 @@ class _Product:
             self._highs = torch.maximum(self._highs, states.amax(0))
             return functional.linear(states, self._weight, self._bias)
         rows = states.new_empty(len(states) + 1, states.shape[1])
-        torch.clamp(states, self._low, self._high, out=rows[:-1])
-        rows[:, self._wide] = 0.0
+        torch.clamp(states, self._low, self._high, out=rows[:-1])  # the widest have no weight among the rounded ones
         rows[-1] = self._ends
         product: torch.Tensor = torch.ops.quantized.linear_dynamic(rows, self._packed, reduce_range=False)
-        return product[:-1].addmm_(states[:, self._wide], self._exact)
+        return product[:-1].addmm_(states.index_select(1, self._wide), self._exact)
 
     def round(self) -> None:
         """From now on the product is of whole numbers, but for the widest channels."""
@@ -110,16 +121,12 @@ class EightBitLayer(nn.Module):
         self._down = _Product(layer.output.dense.weight, layer.output.dense.bias)
         self._after_attention, self._after = out.LayerNorm, layer.output.LayerNorm
 
-    def forward(self, states: torch.Tensor, mask: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-        """States of the tokens of some texts, shape (tokens, width).
-
-        `mask` is where each has its place among the texts, side by side, shape (texts, longest); `bias` is added to
-        their scores, shape (texts, 1, 1, longest).
-        """
-        mixed = _apart(self._mixed(states), mask).view(*mask.shape, 3, self._heads, -1)
-        query, key, value = mixed.permute(2, 0, 3, 1, 4)
-        weights = (query @ key.transpose(-1, -2) + bias).softmax(-1)
-        heard = (weights @ value).transpose(1, 2)[mask].flatten(1)
+    def forward(self, states: torch.Tensor, layout: "_Layout") -> torch.Tensor:
+        """States of the tokens of some texts, shape (tokens, width)."""
+        mixed = layout.apart(self._mixed(states))
+        query, key, value = mixed.view(*mixed.shape[:2], 3, self._heads, -1).permute(2, 0, 3, 1, 4)
+        weights = (query @ key.transpose(-1, -2) + layout.bias).softmax(-1)
+        heard = layout.together((weights @ value).transpose(1, 2).flatten(2))
         states = self._after_attention(states + self._joined(heard))
         after: torch.Tensor = self._after(states + self._down(functional.gelu(self._up(states))))
         return after
