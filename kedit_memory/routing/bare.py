@@ -1,4 +1,4 @@
-"""A text as it is read: without the courtesy before it, and without what only dresses its subject's name."""
+"""A text as it is read: without courtesy and what dresses its subject's name, numbers as the other has them."""
 
 import re
 from collections.abc import Sequence
@@ -6,10 +6,43 @@ from collections.abc import Sequence
 from kedit_memory.questions import core
 
 _TITLES = (
-    r"(?:(?:(?:the )?late|mr|mrs|ms|mx|miss|dr|prof|professor|doctor|sir|dame|lord|lady|madam|rev|reverend|hon|"
-    r"herr|frau|monsieur|madame|señor|señora|don|doña)\.? )+"
+    r"(?:(?:(?:the )?late|the (?:great|famous|renowned|celebrated)|mr|mrs|ms|mx|miss|dr|prof|professor|doctor|sir|dame|"
+    r"lord|lady|madam|rev|reverend|hon|captain|major|colonel|general|lieutenant|sergeant|herr|frau|monsieur|madame|"
+    r"señor|señora|don|doña)\.? )+"
 )
 _OPENING, _CLOSING = r"[\"'“”‘’«»„‹›`*_(\[]+", r"[\"'“”‘’«»„“‹›`*_)\]]+"
+
+
+def _numbered(words: str, start: int) -> list[tuple[int, str]]:
+    return list(enumerate(words.split(), start))
+
+
+_CARDINALS = _numbered(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty",
+    0,
+)
+_ORDINALS = _numbered(
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
+    "sixteenth seventeenth eighteenth nineteenth twentieth",
+    1,
+)
+_ENDINGS = {1: "st", 2: "nd", 3: "rd"}
+_DIGITS = {word: str(number) for number, word in _CARDINALS} | {
+    word: f"{number}{_ENDINGS.get(number, 'th')}" for number, word in _ORDINALS
+}
+_SPELT = re.compile(rf"(?<![\w-])(?:{'|'.join(_DIGITS)})(?![\w-])", re.IGNORECASE)
+
+
+def with_numbers_of(text: str, other: str) -> str:
+    """A text with those spelt numbers in digits that another text has in digits: "the fifth line", "the 5th line"."""
+
+    def as_there(found: re.Match[str]) -> str:
+        digits = _DIGITS[found[0].casefold()]
+        there = re.search(rf"(?<![\w.,:-]){digits}(?![\w-]|[.,:]\d)", other, re.IGNORECASE)
+        return digits if there else found[0]
+
+    return _SPELT.sub(as_there, text)
 
 
 def bare(text: str, names: Sequence[str]) -> str:

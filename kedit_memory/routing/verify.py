@@ -14,7 +14,7 @@ from kedit_memory.memory.encoding import Encode
 from kedit_memory.models.encoder import MINILM_REVISION, HashingEncoder, minilm_folder
 from kedit_memory.models.sources import pair_fingerprint
 from kedit_memory.records import Encoder, Match, Vectors
-from kedit_memory.routing.bare import bare
+from kedit_memory.routing.bare import bare, with_numbers_of
 from kedit_memory.routing.calibration import Calibration
 from kedit_memory.routing.once import Once
 from kedit_memory.routing.question import EXACT, UNLINKED, Candidate, Question, Weighed
@@ -239,4 +239,5 @@ def _pair(question: Question, candidate: Candidate) -> "Pair":
     edit, wording = candidate.match.edit, candidate.wording
     answer = "" if edit.target in (None, wording) else edit.target
     names = candidate.called
-    return Pair(bare(question.text, names), bare(wording, names), answer, names, question.turns)
+    asked, told = bare(question.text, names), bare(wording, names)
+    return Pair(with_numbers_of(asked, told), with_numbers_of(told, asked), answer, names, question.turns)

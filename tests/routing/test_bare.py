@@ -3,7 +3,7 @@
 import pytest
 
 from kedit_memory.routing.asked import asking_parts
-from kedit_memory.routing.bare import bare
+from kedit_memory.routing.bare import bare, with_numbers_of
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,21 @@ def test_a_short_message_is_read_whole_and_by_the_sentences_that_ask() -> None:
     message = "Who leads Acme? My boss wants to know."
     assert [text for text, _ in asking_parts(message)] == [message, "Who leads Acme?"]
     assert asking_parts("Where was Dr. Ann Berg born?") == [("Where was Dr. Ann Berg born?", "")]
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "read"),
+    [
+        ("Who speaks the fifth line?", "The 5th line is Ann's.", "Who speaks the 5th line?"),
+        ("fine for Ten zones", "10 zones cost $395.", "fine for 10 zones"),
+        ("the third of three doors", "3 doors", "the third of 3 doors"),
+        ("the fifth line", "the 4th line", "the fifth line"),
+        ("five", "5,000 or 5.5 or 15 or 5-6", "five"),
+        ("twenty-five", "20 and 5", "twenty-five"),
+        ("one of them", "version 1.2", "one of them"),
+        ("first name", "1st", "1st name"),
+        ("", "5", ""),
+    ],
+)
+def test_spelt_numbers_are_read_as_the_other_text_writes_them(text: str, other: str, read: str) -> None:
+    assert with_numbers_of(text, other) == read
