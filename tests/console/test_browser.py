@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 SIZES = {"phone": (390, 844), "desk": (1280, 900)}
+# Pictures are taken of all; else each size and each scheme is seen once.
+LOOKS = list(product(SIZES, ("light", "dark"))) if SHOTS else [("phone", "light"), ("desk", "dark")]
 PAGES = {
     "edits": "edits",
     "search": "edits?q=who+is+the+boss+of+Acme",
@@ -82,8 +85,7 @@ def tab(chromium: Any, url: str, size: str = "desk", scheme: str = "light") -> T
     return Tab(context, url)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", list(SIZES))
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
 def test_each_page_is_for_everybody(chromium: Any, opened: str, size: str, scheme: str) -> None:
     one = tab(chromium, opened, size, scheme)
     for name, place in PAGES.items():

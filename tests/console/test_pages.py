@@ -126,9 +126,9 @@ def test_the_whole_decision_is_shown(visitor: Visitor) -> None:
 
 def test_a_decision_is_confirmed_and_rejected(visitor: Visitor) -> None:
     assert ASKED[1] in visitor.get("decisions").text
-    found = visitor.client.get("/decisions", params={"text": "TELL ME"}).json()["decisions"][0]
+    found = visitor.client.get("/decisions", params={"text": "NOWADAYS"}).json()["decisions"][0]
     assert found["edit"] == "e1"
-    told = visitor.post(f"decisions/{found['id']}/confirm", text="tell")
+    told = visitor.post(f"decisions/{found['id']}/confirm", text="nowadays")
     assert "e1 answers this question from now on." in told.text
     assert f'id="confirm-{found["id"]}" aria-pressed="true"' in told.text
     assert ASKED[1] in visitor.get("edits/e1").text

@@ -134,6 +134,9 @@ def test_calls_of_one_client_are_answered_side_by_side(serve) -> None:
     assert sorted(serve("http").talk(work)) == [f"thing {number}" for number in range(8)]
 
 
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="interrupts are ignored, as in the background of a shell"
+)
 def test_a_client_that_hangs_up_leaves_the_server_to_others(store: Path) -> None:
     with over_http(store) as (url, process):
         asked = {"name": "preview_edit", "arguments": LONG}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from kedit_memory.errors import InvalidInputError, NotFoundError, UnknownNameError
 from kedit_memory.memory.formats import FORMATS, read_rows
 from kedit_memory.memory.formats.formats import format_of
+from kedit_memory.memory.formats.table import is_header
 from kedit_memory.memory.memory import EditMemory
 
 Write = Callable[..., Path]
@@ -330,3 +331,8 @@ def test_the_same_file_twice_stores_nothing_twice(write: Write, memory: EditMemo
     assert memory.history() == history
     assert memory.undo()
     assert len(memory) == 0
+
+
+@pytest.mark.parametrize("line", ["\0\r<dl>", "a\rb", "prompt\rtarget\r", '"a\rb'])
+def test_a_first_line_with_stray_returns_is_no_header(line: str) -> None:
+    assert not is_header(line)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.server.conftest import Behind
 
-COVERED = "Tell me, who leads Acme?"
+COVERED = "Who leads Acme nowadays?"
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def test_a_session_leaves_lines_without_texts_or_secrets(tmp_path: Path, behind:
             client.post("/edits", json={"prompt": "Quetzal", "target": 7}),
             client.post("/edits", json={"target": "Quetzal-99"}),
             client.get("/edits", params={"subject": "Acme"}),
-            client.post(CHAT, json=asking("Tell me, who leads Acme?")),
+            client.post(CHAT, json=asking("Who leads Acme nowadays?")),
             client.post(CHAT, json=asking("what is the vault's word")),
             client.post(CHAT, json=asking("What is the tallest tree?", stream=True)),
             client.post(CHAT, content=b"{Quetzal"),

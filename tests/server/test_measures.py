@@ -21,7 +21,7 @@ from tests.server.conftest import Behind, asking, listening, stored
 
 sdk = pytest.importorskip("opentelemetry.sdk.trace")
 CHAT = "/v1/chat/completions"
-COVERED = "Tell me, who leads Acme?"
+COVERED = "Who leads Acme nowadays?"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
@@ -54,9 +54,18 @@ def watched(exporter: object, one_behind: Behind, tmp_path_factory) -> Iterator[
 
 @pytest.fixture
 def spans(exporter):
-    """The finished spans since the test began, by name."""
+    """The finished spans since the test began, by name, once a request's own is among them."""
     exporter.clear()
-    return lambda: {one.name: one for one in exporter.get_finished_spans()}
+
+    def found() -> dict:
+        until = time.monotonic() + 10  # a request's span ends after its reply was read
+        while True:
+            spans = {one.name: one for one in exporter.get_finished_spans()}
+            if any(name.startswith("kedit ") for name in spans) or time.monotonic() > until:
+                return spans
+            time.sleep(0.02)
+
+    return found
 
 
 def numbers(client: httpx.Client, name: str) -> dict[tuple[str, ...], float]:

@@ -10,7 +10,7 @@ import pytest
 from tests.server.conftest import Behind, asking
 
 CHAT = "/v1/chat/completions"
-COVERED = "Tell me, who leads Acme?"
+COVERED = "Who leads Acme nowadays?"
 
 
 def said(response: httpx.Response) -> str:

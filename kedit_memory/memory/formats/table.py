@@ -81,7 +81,11 @@ def _delimiter(line: str) -> str:
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
-    return [cell.strip() for cell in next(csv.reader([line.strip()], delimiter=delimiter), [])]
+    """The cells of a line; none where it is no line of a table."""
+    try:
+        return [cell.strip() for cell in next(csv.reader([line.strip()], delimiter=delimiter), [])]
+    except csv.Error:
+        return []
 
 
 def _row(cells: Sequence[str], columns: Sequence[str], where: str) -> object:
