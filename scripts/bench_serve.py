@@ -97,7 +97,7 @@ def main() -> None:
             before = resident(process)
             rest = asyncio.run(ask(server, upstream, arguments.requests - len(first), arguments.rate))
             grown = resident(process) - before
-        attacked = injected(Path(aside))
+        attacked = injected(Path(aside) / "attacked")
     for line in attacked.wrong.values():
         print(line, file=sys.stderr)
     rows = list(rows_of([*first, *rest], grown, attacked, arguments))
@@ -154,6 +154,7 @@ async def first_byte(client: httpx.AsyncClient, url: str, body: dict[str, object
 
 def injected(folder: Path) -> Attacked:
     """What becomes of a server with a store of its own, under attack."""
+    folder.mkdir()
     keys = filled(folder / "store", "minilm")
     config = folder / "serve.toml"
     with listening_upstream(Behind()) as behind:
