@@ -5,7 +5,7 @@ subject is a name is found by its names alone: among very many facts the nearest
 other subjects. Those whose subject is a phrase, or that have none, are found by words and by meaning, too.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from kedit_memory.memory.read import Reader
@@ -45,7 +45,9 @@ def link(reader: Reader, linker: Linker, question: Question) -> Question:
 
 def own_words(reader: Reader, text: str) -> tuple[Candidate, ...]:
     """The edits of which a text is a wording, whatever its mark, case and courtesy, those to the letter first."""
-    worded = [match for match in reader.worded(_forms(text) | _forms(core(text))) if _exact(match, text)]
+    said = {text, core(text)}
+    forms = {form for one in said for form in _forms(one)}
+    worded = [match for match in reader.worded(forms) if _exact(match, said)]
     own = sorted(worded, key=lambda match: match.key != text)
     return tuple(Candidate(match=match, found=EXACT) for match in own)
 
@@ -64,7 +66,8 @@ def recall(reader: Reader, linker: Linker, question: Question, *, near: bool = F
     taken = {one.match.edit.id for one in named}
     others = [one for one in free if one.match.edit.id not in taken]
     kept = named[: MOST - min(len(others), _KEPT_FREE)]
-    candidates = [_own(one, question.text) for one in (*kept, *others[: MOST - len(kept)])]
+    said = {question.text, core(question.text)}
+    candidates = [_own(one, said) for one in (*kept, *others[: MOST - len(kept)])]
     if candidates:
         return replace(question, candidates=tuple(sorted(candidates, key=lambda one: one.found != EXACT)))
     aside = reader.in_scope(question.vector, limit=NEAR_SHOWN) if near else ()
@@ -185,11 +188,11 @@ def _reaches(match: Match) -> bool:
     return match.in_scope or not match.edit.radius_fixed
 
 
-def _own(candidate: Candidate, question: str) -> Candidate:
-    return replace(candidate, found=EXACT, names=()) if _exact(candidate.match, question) else candidate
+def _own(candidate: Candidate, said: Collection[str]) -> Candidate:
+    return replace(candidate, found=EXACT, names=()) if _exact(candidate.match, said) else candidate
 
 
-def _exact(match: Match, question: str) -> bool:
+def _exact(match: Match, said: Collection[str]) -> bool:
+    """Whether a question, with or without its courtesy, is an edit's own wording, or one that was confirmed."""
     confirmed = match.key_kind is KeyKind.CONFIRMED and match.distance <= _NO_DISTANCE
-    worded = own_wording(question, match) or own_wording(core(question), match)
-    return not match.rejected and (confirmed or worded)
+    return not match.rejected and (confirmed or any(own_wording(text, match) for text in said))
