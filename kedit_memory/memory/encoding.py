@@ -60,11 +60,12 @@ class Encoding:
             made_by = rows.encoder()
             known = rows.stored_vectors(texts)
             unknown = [text for text in dict.fromkeys(texts) if text not in known]
-            encoder = self._load(rows) if unknown else None
-        if encoder is not None:
+            encoder = self._load(rows) if unknown and by is None else None
+        if by is not None and unknown:  # which waits for no encoder that is busy with many texts
+            known.update(zip(unknown, by(unknown), strict=True))
+        elif encoder is not None:
             with self._lock:
-                vectors = encode_all(encoder, unknown) if by is None else by(unknown)
-            known.update(zip(unknown, vectors, strict=True))
+                known.update(zip(unknown, encode_all(encoder, unknown), strict=True))
         return Encoded(known, made_by)
 
     def array(self, texts: Sequence[str], by: Encode | None = None) -> Vectors:
