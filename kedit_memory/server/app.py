@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from kedit_memory.errors import KeditError
@@ -26,11 +26,6 @@ from kedit_memory.server.console.app import console
 from kedit_memory.server.console.sessions import Sessions
 from kedit_memory.server.deciding import Deciding, unnoted
 from kedit_memory.server.decision_log import DecisionLog, forget_all
-from kedit_memory.server.dialects.base import Dialect
-from kedit_memory.server.dialects.chat import Chat
-from kedit_memory.server.dialects.completions import Completions
-from kedit_memory.server.dialects.messages import Messages
-from kedit_memory.server.dialects.responses import Responses
 from kedit_memory.server.errors import DOCUMENTED, Refused, crash, failure, invalid, refusal
 from kedit_memory.server.keys import KeyRing
 from kedit_memory.server.local import LocalModels
@@ -43,7 +38,6 @@ from kedit_memory.server.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 
-DIALECTS: tuple[Dialect, ...] = (Chat(), Completions(), Responses(), Messages())
 _UNREADABLE, _WRONG_METHOD = 400, 405
 # Newer releases of FastAPI have spans and logs of their own, which tell queries and messages of exceptions.
 _NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
@@ -99,10 +93,8 @@ def create_app(settings: Settings, shared: Path | None = None) -> FastAPI:
     app.state.parts = parts
     for routes in (edits.routes, passages.routes, questions.routes, decisions.routes, health.routes):
         app.include_router(routes, responses=DOCUMENTED)
-    for dialect in DIALECTS:
-        app.add_route(f"/v1/{dialect.path}", _asking(proxy, dialect), methods=["POST"], include_in_schema=False)
     app.add_route("/v1/models", proxy.models, methods=["GET"], include_in_schema=False)
-    app.add_route("/v1/{path:path}", proxy.passed, methods=_EVERY, include_in_schema=False)
+    app.add_route("/v1/{path:path}", proxy.answered, methods=_EVERY, include_in_schema=False)
     app.mount("/console", console(parts, sessions, body_bytes=settings.body_bytes))
     _add_errors(app)
     app.add_middleware(Around, most=settings.body_bytes, seconds=settings.request_seconds, measures=measures)
@@ -122,13 +114,6 @@ def _log(memory: EditMemory, settings: Settings) -> DecisionLog | None:
         return DecisionLog(memory, settings.log_decisions)
     forget_all(settings.store)
     return None
-
-
-def _asking(proxy: Proxy, dialect: Dialect) -> Callable[[Request], Awaitable[Response]]:
-    async def asked(request: Request) -> Response:
-        return await proxy.asked(request, dialect)
-
-    return asked
 
 
 def _allowed(app: FastAPI, request: Request) -> str:

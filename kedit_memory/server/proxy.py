@@ -6,8 +6,10 @@ does, the stored answer takes the reply's place.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -19,6 +21,10 @@ from kedit_memory.server import corrections
 from kedit_memory.server.access import Access
 from kedit_memory.server.deciding import Deciding
 from kedit_memory.server.dialects.base import Body, Dialect, Stamp
+from kedit_memory.server.dialects.chat import Chat
+from kedit_memory.server.dialects.completions import Completions
+from kedit_memory.server.dialects.messages import Messages
+from kedit_memory.server.dialects.responses import Responses
 from kedit_memory.server.errors import Refused
 from kedit_memory.server.keys import Right
 from kedit_memory.server.local import LocalModels
@@ -27,7 +33,10 @@ from kedit_memory.server.relay import EVENTS, Relay, as_it_came, decoded, encode
 from kedit_memory.server.settings import Settings, Upstream
 
 BASE = "/v1/"
-EXPLAIN = "x-kedit-explain"  # a request that has it is told more: see `Proxy.asked`
+DIALECTS: tuple[Dialect, ...] = (Chat(), Completions(), Responses(), Messages())
+EXPLAIN = "x-kedit-explain"  # a request that has it is told more: see `Proxy.answered`
+_BY_PATH = {one.path: one for one in DIALECTS}
+_SLASHES = re.compile(r"/+")
 _NONSENSE = (LookupError, TypeError, AttributeError, ValueError)  # of a reply in another dialect
 
 
@@ -41,7 +50,19 @@ class Proxy:
         self._settings, self._access = settings, access
         self._deciding, self._relay, self._models, self._measures = deciding, relay, models, measures
 
-    async def asked(self, request: Request, dialect: Dialect) -> Response:
+    async def answered(self, request: Request) -> Response:
+        """The response to any request under the base URL.
+
+        A path with slashes doubled or at its end, or in capitals, is read as servers read it that take it for a
+        dialect's: nothing that an edit answers may go past it on another spelling.
+        """
+        path = path_of(request, BASE)
+        dialect = _BY_PATH.get(_SLASHES.sub("/", unquote(path)).strip("/").casefold())
+        if dialect is None or request.method != "POST":
+            return await self._passed(request, path)
+        return await self._asked(request, dialect, path)
+
+    async def _asked(self, request: Request, dialect: Dialect, path: str) -> Response:
         """The response to a request that may hold a dialogue.
 
         Where an edit answers, headers say so: `x-kedit-route`, `x-kedit-edit` and `x-kedit-score`. With the header
@@ -59,22 +80,21 @@ class Proxy:
         ruling = None if turns is None else await self._deciding.ruling(turns, caller.namespace)
         self._measures.ruled(ruling)
         if ruling is not None and ruling.decision is not None:
-            return await self._hit(request, body, ruling.decision, dialect, upstream)
+            return await self._hit(request, body, ruling.decision, dialect, upstream, path)
         if ruling is not None and turns is not None and ruling.erasures.erased:
-            response, content = await self._relay.asked(request, body, upstream, dialect.path)
+            response, content = await self._relay.asked(request, body, upstream, path)
             said = _said(dialect, content, _streams(response.headers))
             if said is not None and any(ruling.erasures.told_by(turns[-1].content, text) for text in said):
                 self._measures.overrode("refused", Route.REFUSAL.value)
                 return _own(REFUSAL, body, dialect, {"x-kedit-route": Route.REFUSAL.value})
             return as_it_came(response, content, {})
-        passed = await self._relay.passed(request, raw, upstream, dialect.path)
+        passed = await self._relay.passed(request, raw, upstream, path)
         if EXPLAIN in request.headers:
             passed.raw_headers += [(b"x-kedit-route", b"none")]
         return passed
 
-    async def passed(self, request: Request) -> Response:
+    async def _passed(self, request: Request, path: str) -> Response:
         """The response to any other request, which the first upstream gets as it came, or the one of its model."""
-        path = path_of(request, BASE)
         raw = await request.body()
         upstream = self._upstream(_model(raw))
         self._access.caller(request, Right.READ, bearer=upstream.key is not None)
@@ -83,7 +103,7 @@ class Proxy:
     async def models(self, request: Request) -> Response:
         """The models: those of this machine, and of each upstream those that it lists."""
         if not self._models.names and len(self._settings.upstreams) == 1:
-            return await self.passed(request)
+            return await self._passed(request, "models")
         self._access.caller(request, Right.READ)
         listed = self._models.listed()
         for upstream in self._settings.upstreams:
@@ -93,7 +113,7 @@ class Proxy:
         return JSONResponse({"object": "list", "data": listed})
 
     async def _hit(
-        self, request: Request, body: Body, decision: Decision, dialect: Dialect, upstream: Upstream
+        self, request: Request, body: Body, decision: Decision, dialect: Dialect, upstream: Upstream, path: str
     ) -> Response:
         edit = decision.edits[0].edit
         explained = to_dict(decision) if EXPLAIN in request.headers else None
@@ -102,7 +122,7 @@ class Proxy:
             return _own(text, body, dialect, _headers(decision, decision.route), explained)
         for correction in (corrections.told(edit), corrections.firmly(edit)):
             told = dialect.told(body, correction)
-            response, content = await self._relay.asked(request, told, upstream, dialect.path)
+            response, content = await self._relay.asked(request, told, upstream, path)
             said = _said(dialect, content, _streams(response.headers)) if response.is_success else None
             if said is None or not corrections.left_out(decision, said):
                 return _explained(as_it_came(response, content, _headers(decision, Route.CONTEXT)), explained)

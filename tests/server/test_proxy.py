@@ -74,6 +74,20 @@ def test_no_path_leads_out_of_the_base_url(served: httpx.Client, behind: Behind,
     assert not behind.sent
 
 
+@pytest.mark.parametrize(
+    "path", ["/chat/completions", "chat//completions", "chat/completions/", "chat%2Fcompletions", "Chat/Completions"]
+)
+def test_another_spelling_of_a_path_does_not_go_past_an_edit(served: httpx.Client, behind: Behind, path: str) -> None:
+    def sent(question: str) -> httpx.Response:
+        target = f"/v1/{path}".encode()
+        return served.send(served.build_request("POST", "/v1/x", json=asking(question), extensions={"target": target}))
+
+    assert said(sent("Who leads Acme?")) == "Ann Berg"
+    assert not behind.sent
+    sent("What is the tallest tree?")
+    assert behind.targets == [f"/v1/{path}"]
+
+
 def test_characters_that_are_not_read_go_through(served: httpx.Client, behind: Behind) -> None:
     body = json.dumps(asking("What is \x1b[1mthe tallest\x1b[0m tree\ud800\x00?")).encode()
     assert served.post(CHAT, content=body).status_code == 200
