@@ -14,8 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from kedit_memory.server.proxy import DIALECTS
 from kedit_memory.server.dialects.base import Dialect, Stamp
+from kedit_memory.server.proxy import DIALECTS
 
 BY_PATH: dict[str, Dialect] = {one.path: one for one in DIALECTS}
 MODEL = "m"
