@@ -27,7 +27,11 @@ class UnknownNameError(NotFoundError):
 
 
 class ConflictError(KeditError):
-    """An edit of a slot that already holds another answer, under `on_conflict="reject"`."""
+    """What stands against a change: another answer of the slot, or work that was done since."""
+
+
+class EditStateError(ConflictError, InvalidInputError):
+    """What the state of an edit does not allow: to change one that is not active, to reject its own prompt."""
 
 
 class StoreError(KeditError):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
-from kedit_memory.errors import ConflictError, InvalidInputError
+from kedit_memory.errors import ConflictError, EditStateError
 from kedit_memory.memory.conflicts import prompt_key, question_of, same_question
 from kedit_memory.memory.neighbours import key_gaps
 from kedit_memory.memory.radius import split, widened
@@ -25,7 +25,7 @@ def confirm(store: Store, writer: Writer, edit_id: str, text: str, vector: Vecto
 
     Raises:
         ConflictError: another active edit is asked in these words.
-        InvalidInputError: the edit is not active.
+        EditStateError: the edit is not active.
     """
     before = _active(store, edit_id)
     allowed = writer.take_back(before, KeyKind.REJECTED, text, vector)
@@ -45,7 +45,7 @@ def reject(store: Store, writer: Writer, edit_id: str, text: str, vector: Vector
     """Makes a question one that never finds the edit, and stops its keys halfway to it.
 
     Raises:
-        InvalidInputError: the edit is not active, or the question is its own prompt.
+        EditStateError: the edit is not active, or the question is its own prompt.
     """
     before = _active(store, edit_id)
     gaps = key_gaps(store, edit_id, vector)
@@ -71,7 +71,7 @@ def note_fired(store: Store, writer: Writer, *, fired: bool | None) -> None:
 def _active(store: Store, edit_id: str) -> Snapshot:
     snapshot = store.snapshot(edit_id)
     if snapshot.edit.status is not Status.ACTIVE:
-        raise InvalidInputError(
+        raise EditStateError(
             f"{edit_id} is {snapshot.edit.status}; only for an active edit is a question confirmed or rejected"
         )
     return snapshot
@@ -108,6 +108,6 @@ def _refuse_prompt(before: Snapshot, text: str, gaps: Mapping[int, float]) -> No
     """An edit that its own prompt did not find would be lost; where the encoder sees no difference, too."""
     same_place = any(key.kind is KeyKind.PROMPT and not gaps[key.id] for key in before.keys)
     if same_place or prompt_key(text) == prompt_key(before.edit.prompt):
-        raise InvalidInputError(
+        raise EditStateError(
             f"{text[:60]!r} is the prompt of {before.edit.id} itself, or the same to the encoder; retract it instead"
         )

@@ -345,7 +345,8 @@ class EditMemory:
 
         Raises:
             ConflictError: as in `add`, or the edit was changed by another process meanwhile.
-            InvalidInputError: the edit is not active, nothing is changed, or a value is not allowed.
+            EditStateError: the edit is not active.
+            InvalidInputError: nothing is changed, or a value is not allowed.
             NotFoundError: there is no such edit.
         """
         given = {
@@ -381,7 +382,7 @@ class EditMemory:
         `delete` is another name of this verb; `purge` removes an edit from the files, too.
 
         Raises:
-            InvalidInputError: it is retracted already.
+            EditStateError: it is retracted already.
             NotFoundError: there is no such edit.
         """
         edit = self.get(edit_id, namespace=namespace)
@@ -399,7 +400,8 @@ class EditMemory:
 
         Raises:
             ConflictError: another active edit, of another slot, is asked in these words.
-            InvalidInputError: the edit is not active, or the question is not allowed.
+            EditStateError: the edit is not active.
+            InvalidInputError: the question is not allowed.
             NotFoundError: there is no such edit.
         """
         return self._feedback(
@@ -412,7 +414,8 @@ class EditMemory:
         Takes a confirmation of the same wording away. Rejecting twice changes nothing. `fired` as in `confirm`.
 
         Raises:
-            InvalidInputError: the edit is not active, or the question is its prompt or not allowed.
+            EditStateError: the edit is not active, or the question is its prompt.
+            InvalidInputError: the question is not allowed.
             NotFoundError: there is no such edit.
         """
         return self._feedback("reject", feedback.reject, self.get(edit_id, namespace=namespace), question, fired=fired)

@@ -8,7 +8,7 @@ from datetime import date
 from enum import Enum
 from typing import Any, Final
 
-from kedit_memory.errors import InvalidInputError
+from kedit_memory.errors import EditStateError, InvalidInputError
 from kedit_memory.memory.arguments import namespace_name, shown
 from kedit_memory.memory.radius import LARGEST_RADIUS, initial_radius
 from kedit_memory.memory.rows import Snapshot, looks_like_id
@@ -157,11 +157,12 @@ def revised(before: Snapshot, changes: Mapping[str, Any]) -> Draft:
     as a whole. A radius that was given stays; None hands it back to the rules of scope.
 
     Raises:
-        InvalidInputError: the edit is not active, nothing is changed, or a value is not allowed.
+        EditStateError: the edit is not active.
+        InvalidInputError: nothing is changed, or a value is not allowed.
     """
     old = before.edit
     if old.status is not Status.ACTIVE:
-        raise InvalidInputError(f"{old.id} is {old.status}; only an active edit is updated, add anew")
+        raise EditStateError(f"{old.id} is {old.status}; only an active edit is updated, add anew")
     if not changes:
         raise InvalidInputError(f"nothing to change in {old.id}; give a field such as target")
     fields = _request_fields(old)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kedit_memory.errors import ConflictError, InvalidInputError
+from kedit_memory.errors import ConflictError, EditStateError
 from kedit_memory.memory.conflicts import prompt_key, standing_against, superseded
 from kedit_memory.memory.index import Hits, VectorIndex
 from kedit_memory.memory.index.base import NO_HITS, ordered
@@ -130,7 +130,7 @@ class Writer:
     def retract(self, edit_id: str) -> None:
         """Makes a stored edit, with its parts, one that no longer answers."""
         if self._store.edit(edit_id).status is Status.RETRACTED:
-            raise InvalidInputError(f"{edit_id} is retracted already; nothing to do")
+            raise EditStateError(f"{edit_id} is retracted already; nothing to do")
         for before in map(self._store.snapshot, (edit_id, *self._store.parts_of(edit_id))):
             if before.edit.status is not Status.RETRACTED:
                 edit = replace(before.edit, status=Status.RETRACTED, holds=False)

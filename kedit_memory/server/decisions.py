@@ -11,6 +11,7 @@ from kedit_memory.server.decision_log import Common, DecisionLog
 from kedit_memory.server.errors import Refused
 from kedit_memory.server.forms import Feedback, Form, Text
 from kedit_memory.server.parts import Here, Parts, Reader, Writer
+from kedit_memory.text import LONGEST_LINE
 
 Document = dict[str, Any]
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -26,7 +27,7 @@ class Looked(BaseModel):
     route: Text | None = Field(None, examples=["direct"], description="A route, or `none` for a miss.")
     edit: Text | None = Field(None, examples=["e1"])
     feedback: Literal["confirm", "reject", "open"] | None = None
-    text: Text | None = Field(None, description="Which stands in the question.")
+    text: str | None = Field(None, min_length=1, max_length=LONGEST_LINE, description="Which stands in the question.")
     limit: int = Field(100, ge=1, le=1000)
     before: int | None = Field(None, ge=1, le=2**63 - 1, description="The last id of the page before.")
 

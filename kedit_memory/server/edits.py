@@ -3,14 +3,16 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
+from pydantic.json_schema import SkipJsonSchema
 
 from kedit_memory.memory.documents import edit_document, revision_document
 from kedit_memory.routing.preview import preview_document
-from kedit_memory.server.forms import Changes, Chosen, Erasure, Facts, Feedback, NewFact, Previewed
+from kedit_memory.server.forms import PRINTABLE, Changes, Chosen, Erasure, Facts, Feedback, NewFact, Previewed
 from kedit_memory.server.parts import Here, Reader, Writer
 
 Document = dict[str, Any]
-Id = Annotated[str, Path(min_length=1, max_length=200, description="The id of an edit, or the one that you gave it.")]
+_WHICH = "The id of an edit, or the one that you gave it."
+Id = Annotated[str, Path(min_length=1, max_length=200, description=_WHICH, json_schema_extra=PRINTABLE)]
 
 routes = APIRouter(tags=["edits"])
 
@@ -118,7 +120,12 @@ def rejected(here: Here, caller: Writer, edit_id: Id, given: Feedback) -> Docume
 
 @routes.post("/undo")
 def undone(
-    here: Here, caller: Writer, edit_id: Annotated[str | None, Query(min_length=1, max_length=200)] = None
+    here: Here,
+    caller: Writer,
+    edit_id: Annotated[
+        str | SkipJsonSchema[None],
+        Query(min_length=1, max_length=200, description=_WHICH, json_schema_extra=PRINTABLE),
+    ] = None,
 ) -> Document:
     """The changes of the newest operation of the namespace, or on one edit, taken back."""
     found = here.memory.undo(edit_id, namespace=caller.namespace)

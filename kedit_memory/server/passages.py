@@ -10,8 +10,9 @@ from kedit_memory.retrieval.corpus import Corpus
 from kedit_memory.retrieval.documents import passage_given
 from kedit_memory.retrieval.splitting import cut_passage
 from kedit_memory.server.access import Caller
-from kedit_memory.server.forms import GivenPassages, PassagesFrom, Searched, Text
+from kedit_memory.server.forms import GivenPassages, Line, PassagesFrom, Searched
 from kedit_memory.server.parts import Here, Parts, Reader, Writer
+from kedit_memory.text import clean
 
 Document = dict[str, Any]
 Id = Annotated[str, Path(min_length=1, max_length=200, description="The id of a passage.")]
@@ -40,12 +41,12 @@ def added(here: Here, caller: Writer, given: GivenPassages) -> Document:
 @routes.post("/passages/search")
 def found(here: Here, caller: Reader, given: Searched) -> Document:
     """The passages that rank best for a text, whether or not they would be put before a question."""
-    ranked = here.router.passages.search(given.query, given.limit, caller.namespace)
+    ranked = here.router.passages.search(clean(given.query, "query"), given.limit, caller.namespace)
     return {"passages": [asdict(one.passage) | {"score": round(one.score, 4)} for one in ranked]}
 
 
 @routes.delete("/passages")
-def removed_from(here: Here, caller: Writer, source: Annotated[Text, Query()]) -> Document:
+def removed_from(here: Here, caller: Writer, source: Annotated[Line, Query()]) -> Document:
     """All passages from a file, a folder or an address removed for good: their text is in no file of the store."""
     with _corpus(here, caller) as corpus:
         names = [one.id for one in list_passages(corpus, source=source)]

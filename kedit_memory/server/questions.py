@@ -8,7 +8,7 @@ from kedit_memory.adapters.vector_search import search_vector_store
 from kedit_memory.memory.documents import match_document
 from kedit_memory.routing.provenance import to_dict
 from kedit_memory.server.errors import Refused
-from kedit_memory.server.forms import Asked, SearchedOn
+from kedit_memory.server.forms import Asked, Explained, SearchedOn
 from kedit_memory.server.parts import Here, Reader
 
 Document = dict[str, Any]
@@ -27,7 +27,7 @@ def answered(here: Here, caller: Reader, asked: Asked) -> Document:
 
 
 @routes.post("/explain")
-def explained(here: Here, caller: Reader, asked: Asked) -> Document:
+def explained(here: Here, caller: Reader, asked: Explained) -> Document:
     """Where a question would go and why; nothing is generated."""
     return to_dict(here.router.explain(**asked.given(), namespace=caller.namespace))
 

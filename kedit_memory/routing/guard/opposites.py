@@ -10,6 +10,7 @@ from functools import cache, lru_cache
 
 import Stemmer
 
+from kedit_memory.routing.guard.narrowing import narrowed, slots_of
 from kedit_memory.routing.guard.plain import NAME, hidden_names, language_of
 from kedit_memory.routing.guard.reading import any_of
 
@@ -104,8 +105,6 @@ _FRAMES = (
     (r"\b({}) cards?\b", "debit", "credit"),
     (r"\bthe ({}) (\w+)", "most", "least"),
     (r"\b({}) (?!to)(\w+)", "previous", "next"),
-    (r"\b({})\b", "daily", "weekly", "monthly", "yearly"),
-    (r"\b(?:per|a|every|each) ({})\b", "day", "week", "month", "year"),
     (r"\b({}) (?!of|to|and|or|in|year|night|week|month|time|long)(\w+)", "first", "last"),
 )
 _ARTICLES = r"(?:the |an? |my |our |your )?"
@@ -116,7 +115,7 @@ _END = (
 _FROM_TO = re.compile(rf"\bfrom {_ARTICLES}{_PLACE} (?:in)?to {_ARTICLES}{_PLACE}{_END}")
 _INTO = re.compile(r"\b([^\W\d_]{2,}) (?:in)?to ([^\W\d_]{2,})\b")
 _THAN = re.compile(rf"\b(\w+) (?:is |are |was )?((?:more |less )?\w+) than {_ARTICLES}(\w+)")
-_WHO = r"who(?:m|ever)?"
+_WHO = r"(?:who(?:m|ever)?|wh(?:ich|at) \w+)"
 _BE = r"(?:was|were|is|are|got|been|being|be)"
 # What a name does, or has done to it, with the verb: "whom did it buy", "who bought it".
 _ROLES = (
@@ -159,6 +158,8 @@ def against(
         others = [one.get(slot, (side, "")) for one in stored]
         if others and all(other != side for other, _ in others) and len({other for other, _ in others}) == 1:
             return said, others[0][1]
+    if told := narrowed(_words(question, names), [_words(one, names) for one in wordings]):
+        return told
     turned, ways = _ways(question), [_ways(one) for one in wordings]
     for way in turned:
         back = (way[-1], *way[1:-1], way[0])
@@ -170,7 +171,7 @@ def against(
 @lru_cache(_REMEMBERED)
 def _sides(text: str, names: tuple[str, ...]) -> Mapping[str, Side]:
     """The slots of which a text has one side alone."""
-    words = _WORD.findall(hidden_names(text, names).casefold())
+    words = _words(text, names)
     folded, stemmed = " ".join(words), " ".join(map(_stem, words))
     found: dict[str, list[Side]] = {}
     for match in _members().finditer(stemmed):
@@ -180,11 +181,17 @@ def _sides(text: str, names: tuple[str, ...]) -> Mapping[str, Side]:
     for frame in _framed():
         for match in frame.finditer(folded):
             found.setdefault(" ".join((_FRAME, frame.pattern, *match.groups()[1:])), []).append((match[1], match[1]))
+    for slot, side, said in slots_of(folded):
+        found.setdefault(slot, []).append((side, said))
     for role, pattern in _ROLES if NAME.casefold() in words else ():
         for match in pattern.finditer(folded):
             verb = _stem(_IRREGULAR.get(match[1], match[1]))
             found.setdefault(f"role {verb}", []).append((role, match[0].replace(NAME.casefold(), names[0])))
     return {slot: sides[0] for slot, sides in found.items() if len({side for side, _ in sides}) == 1}
+
+
+def _words(text: str, names: tuple[str, ...]) -> list[str]:
+    return _WORD.findall(hidden_names(text, names).casefold().replace("non-", "non"))
 
 
 @lru_cache(1 << 16)

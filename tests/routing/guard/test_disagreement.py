@@ -129,6 +129,38 @@ KINDS = {
         "convert miles to metres|convert metres to miles; log in|log out; lock the door|unlock the door",
         "turn on the heater|switch on the heater; sign in|log in",
     ),
+    "rank": _Kind(
+        "Who is the {} of Elm School?; {}, Elm School: which room?; Did the {} of the school resign?",
+        "deputy head|head; associate professor|professor; former manager|manager; acting principal|principal; "
+        "honorary chair|chair; vice president|president; trainee nurse|nurse",
+        "deputy head|vice head; former manager|previous manager; head|head",
+    ),
+    "owner": _Kind(
+        "Where can I leave {}?; Is {} insured?; {}, is there a form for it?",
+        "my son's bike|my bike; our neighbour's dog|our dog; the phone of my wife|my phone; my boss's car|my "
+        "daughter's car",
+        "my bike|our bike; my son's bike|the bike of my son; the bike|my bike",
+    ),
+    "unit without a number": _Kind(
+        "What is left of the fabric in {}?; The fabric: length in {}?; How many {} of fabric are left?",
+        "yards|inches; metres|feet; miles|kilometres",
+        "metres|meters; metres|pieces",
+    ),
+    "rate": _Kind(
+        "What does a guard cost {}?; Price of the pool {}?; Is the fee {} higher now?",
+        "an hour|a quarter; per day|weekly; each month|yearly; nightly|per week",
+        "hourly|per hour; annually|a year; every month|monthly; a month|per visit",
+    ),
+    "prefix": _Kind(
+        "Is it possible to get {} leave?; Who decides on {} leave?",
+        "unpaid|paid; unlimited|limited; non-taxable|taxable",
+        "unpaid|not paid; unpaid|free",
+    ),
+    "joining": _Kind(
+        "When did Esther {} the choir?; Which year did she {} our club?; Did he {} this team?",
+        "join|leave",
+        "join|enter; leave|quit",
+    ),
 }
 _DIFFER = [pair for kind in KINDS.values() for pair in kind.differing]
 _SAME = [pair for kind in KINDS.values() for pair in kind.same]

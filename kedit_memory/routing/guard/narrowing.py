@@ -1,0 +1,143 @@
+"""Words that narrow what is asked: a deputy head is not the head, nor my son's bike mine, nor miles kilometres.
+
+Each is a closed class in a form that tells it; both texts have to have the thing that is narrowed.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import Stemmer
+
+from kedit_memory.routing.guard.names import units
+from kedit_memory.routing.guard.plain import SHORT_WORDS
+from kedit_memory.routing.guard.reading import any_of, word_set
+
+_REMEMBERED = 8192  # texts
+_STEMMER = Stemmer.Stemmer("english")
+
+# What stands before an office, with other words for it.
+_RANKS = {
+    "deputy": "vice second", "vice": "deputy", "assistant": "deputy", "associate": "", "acting": "interim temporary",
+    "interim": "acting temporary", "former": "previous ex past before earlier old", "previous": "former ex before last",
+    "ex": "former previous", "honorary": "", "junior": "young", "senior": "older elderly", "trainee": "apprentice",
+    "apprentice": "trainee", "substitute": "replacement", "outgoing": "",
+}  # fmt: skip
+_OWN = r"(?:my|our)"
+_PERSONS = any_of(
+    word_set("""
+        son daughter child kid baby wife husband spouse partner mother father mum mom dad brother sister uncle aunt
+        nephew niece cousin grandson granddaughter grandmother grandfather friend boss colleague neighbour neighbor
+        girlfriend boyfriend flatmate roommate tenant landlord client employee
+    """)
+)
+_OF_ANOTHER = (re.compile(rf"\b{_OWN} ({_PERSONS}) s (\w+)"), re.compile(rf"\b(\w+) of {_OWN} ({_PERSONS})\b"))
+_OF_ONES_OWN = re.compile(rf"\b{_OWN} (?!(?:{_PERSONS})\b)(\w+)")
+_COUNTED = re.compile(r"\b(?:how many|number of|in|into) ([a-z]{3,}s|feet)\b")
+_MONTH_SECONDS = 30 * 86_400
+_SPANS = {
+    "hour": "hourly", "night": "nightly", "day": "daily", "week": "weekly", "month": "monthly", "quarter": "quarterly",
+    "year": "yearly annual annually",
+}  # fmt: skip
+_ADVERBS = {adverb: span for span, adverbs in _SPANS.items() for adverb in adverbs.split()}
+_RATE = re.compile(
+    rf"\b(?:(?:per|an?|each|every) ({'|'.join(_SPANS)})(?! (?:of|to|past|before|after|in)\b)|({'|'.join(_ADVERBS)}))\b"
+)
+_PREFIXES = ("un", "dis", "non")
+_SHORTEST = 4  # letters of what a prefix turns into its opposite
+_NO_PREFIX = word_set("""
+    unless unlike disappoint discharge disclose discount discover dismiss disorder dispatch display dispose distill
+    distribute
+""")
+_NEGATIONS = word_set("not no never without nor neither cannot stop cease quit undo reverse")
+_JOINING = re.compile(r"\b(joins?|joined|leaves?|left) (?:the|my|our|your|his|her|their|its|this|xx)\b")
+
+
+def slots_of(folded: str) -> Iterator[tuple[str, str, str]]:
+    """What the slots of a text are narrowed to, in which words: whose a thing is, its unit, its span, to come or go."""
+    for pattern in _OF_ANOTHER:
+        for found in pattern.finditer(folded):
+            thing, person = found.groups() if pattern is _OF_ANOTHER[1] else found.groups()[::-1]
+            yield f"owner {_stem(thing)}", person, found[0]
+    for found in _OF_ONES_OWN.finditer(folded):
+        yield f"owner {_stem(found[1])}", "", found[0]
+    for found in _COUNTED.finditer(folded):
+        if known := units().get(found[1]):
+            kind, size = known
+            in_months = kind == "months"
+            yield (
+                f"unit {'duration' if in_months else kind}",
+                str(size * _MONTH_SECONDS if in_months else size),
+                found[1],
+            )
+    for found in _RATE.finditer(folded):
+        yield "rate", found[1] or _ADVERBS[found[2]], found[0]
+    for found in _JOINING.finditer(folded):
+        yield "joining", found[1][0], found[1]
+
+
+def narrowed(question: Sequence[str], wordings: Sequence[Sequence[str]]) -> tuple[str, str] | None:
+    """How a question and all wordings of an edit differ in an office's rank or in a prefix; words in small letters."""
+    asked, stored = _read(tuple(question)), [_read(tuple(one)) for one in wordings]
+    found = [_apart(asked, one) for one in stored]
+    return found[0] if found and all(found) else None
+
+
+class _Words:
+    """The words of a text, their stems, and which offices it has with a rank and without."""
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self.words = words
+        self.stems = {_stem(word): word for word in words}
+        self.negates = not _NEGATIONS.isdisjoint(words) or any(word.endswith("n't") for word in words)
+        self.ranked: dict[str, str] = {}  # rank, by the stem of the office
+        self.bare: dict[str, str] = {}
+        rank = ""
+        for word in words:
+            if word in _RANKS:
+                rank = word
+                continue
+            if word not in SHORT_WORDS and len(word) > 2:
+                (self.ranked if rank else self.bare)[_stem(word)] = f"{rank} {word}".strip()
+            rank = ""
+
+
+@lru_cache(_REMEMBERED)
+def _read(words: tuple[str, ...]) -> _Words:
+    return _Words(words)
+
+
+def _apart(asked: _Words, stored: _Words) -> tuple[str, str] | None:
+    for one, other, turned in ((asked, stored, False), (stored, asked, True)):
+        found = _rank(one, other) or _prefix(one, other)
+        if found:
+            return found[::-1] if turned else found
+    return None
+
+
+def _rank(one: _Words, other: _Words) -> tuple[str, str] | None:
+    """An office that has a rank in one text, and none in the other."""
+    for office, said in one.ranked.items():
+        rank = said.split()[0]
+        known = {_stem(word) for word in (rank, *_RANKS[rank].split())}
+        if office in other.bare and office not in {*one.bare, *other.ranked} and known.isdisjoint(other.stems):
+            return said, other.bare[office]
+    return None
+
+
+def _prefix(one: _Words, other: _Words) -> tuple[str, str] | None:
+    """A word that a prefix turns into its opposite in one text, and not in the other, which negates nothing."""
+    for word in one.words if not other.negates else ():
+        prefix = next((prefix for prefix in _PREFIXES if word.startswith(prefix)), None)
+        base = word[len(prefix) :] if prefix else ""
+        if len(base) < _SHORTEST or any(map(word.startswith, _NO_PREFIX)):
+            continue
+        stem = _stem(base)
+        if stem in other.stems and stem not in one.stems and _stem(word) not in other.stems:
+            return word, other.stems[stem]
+    return None
+
+
+@lru_cache(1 << 16)
+def _stem(word: str) -> str:
+    return str(_STEMMER.stemWord(word))
