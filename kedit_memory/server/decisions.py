@@ -11,12 +11,14 @@ from kedit_memory.server.decision_log import Common, DecisionLog
 from kedit_memory.server.errors import Refused
 from kedit_memory.server.forms import Feedback, Form, Text
 from kedit_memory.server.parts import Here, Parts, Reader, Writer
-from kedit_memory.text import LONGEST_LINE
+from kedit_memory.text import LONGEST_LINE, LONGEST_NAME
 
 Document = dict[str, Any]
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 routes = APIRouter(tags=["decisions"])
+
+Named = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 
 
 class Looked(BaseModel):
@@ -24,8 +26,8 @@ class Looked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    route: Text | None = Field(None, examples=["direct"], description="A route, or `none` for a miss.")
-    edit: Text | None = Field(None, examples=["e1"])
+    route: Named | None = Field(None, examples=["direct"], description="A route, or `none` for a miss.")
+    edit: Named | None = Field(None, examples=["e1"])
     feedback: Literal["confirm", "reject", "open"] | None = None
     text: str | None = Field(None, min_length=1, max_length=LONGEST_LINE, description="Which stands in the question.")
     limit: int = Field(100, ge=1, le=1000)
