@@ -39,24 +39,25 @@ def test_the_reader_gives_the_scores_of_one_that_is_not_rounded(monkeypatch):
 
 
 def test_a_model_answers_as_it_does_on_the_processor():
-    said = [
-        load_model("kedit-mini", device=device).reply_many(QUESTIONS, max_new_tokens=8) for device in ("cuda", "cpu")
-    ]
-    assert [one.text for one in said[0]] == [one.text for one in said[1]]
+    on_gpu, on_cpu = (load_model("kedit-mini", device=device) for device in ("cuda", "cpu"))
+    assert [on_gpu.answer(one) for one in QUESTIONS] == [on_cpu.answer(one) for one in QUESTIONS]
 
 
 def test_values_of_many_edits_are_learned_at_once_and_taken_back():
     model = load_model("kedit-mini", device="cuda")
-    edits = [
-        EditRequest(prompt=asked, target=name, subject=asked.split()[3])
-        for asked, name in zip(QUESTIONS, ("Ann", "Bo", "Cy", "Di", "Eve", "Flo"), strict=True)
-    ]
-    before = model.reply_many(QUESTIONS, max_new_tokens=4)
+    prompts = (
+        "What is the capital of Peru?",
+        "Who wrote Hamlet?",
+        "In which country is Lyon?",
+        "Who painted Guernica?",
+    )
+    targets = ("Oslo", "Jane Austen", "Japan", "Claude Monet")
+    edits = [EditRequest(prompt=prompt, target=target) for prompt, target in zip(prompts, targets, strict=True)]
+    before = [model.answer(prompt) for prompt in prompts]
     applied = load_editor("grace-fast").apply(model, edits)
-    said = model.reply_many(QUESTIONS, max_new_tokens=4)
-    assert sum(edit.target in one.text for edit, one in zip(edits, said, strict=True)) >= 5
+    assert tuple(model.answer(prompt) for prompt in prompts) == targets
     applied.undo()
-    assert model.reply_many(QUESTIONS, max_new_tokens=4) == before
+    assert [model.answer(prompt) for prompt in prompts] == before
 
 
 def test_a_router_decides_as_on_the_processor(tmp_path):
@@ -76,5 +77,6 @@ def test_the_command_line_takes_the_device(tmp_path, monkeypatch, capsys):
     rows.write_text("".join(json.dumps({"prompt": asked, "target": "Ann"}) + "\n" for asked in QUESTIONS))
     for words in (["import", str(rows)], ["ask", QUESTIONS[0]]):
         monkeypatch.setattr("sys.argv", ["kedit", *words, "--store", str(tmp_path / "store"), "--device", "cuda"])
-        main()
+        with pytest.raises(SystemExit, match=r"^0$"):
+            main()
     assert "Ann" in capsys.readouterr().out
