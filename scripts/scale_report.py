@@ -133,9 +133,10 @@ _CONSTANTS = {
     "add": ("written by `add_many`, vectors given", "edits a second, into an empty store, {edits:,} at once"),
     "durable_add": ("one durable `add`, vector given", "median in a store of {edits:,}; waits for the disk"),
     "disk_per_edit": ("on disk: row, words, names, vector, index", "of {edits:,} edits with one key each"),
-    "memory_per_edit": ("in memory: the index", "of {edits:,} edits"),
-    "recall": ("covering edits of a question, index `faiss`", "median in a store of {edits:,}"),
-    "scan_per_million": ("the same, index `exact`", "a million vectors of 384, reckoned from {edits:,}"),
+    "faiss_per_key": ("in memory: the index `faiss`", "with {edits:,} keys of 384 numbers"),
+    "recall": ("covering edits of a question, rows read", "median in a store of {edits:,}"),
+    "faiss_per_million": ("a scan by the index `faiss`", "of a million keys, reckoned from {edits:,}"),
+    "exact_per_million": ("the same by the index `exact`", "of a million keys, reckoned from {edits:,}"),
     "rebuild": ("a lost index made anew from the rows", "of {edits:,} edits"),
     "encode": ("short questions encoded, all-MiniLM-L6-v2", "in batches of 64"),
     "read_question": ("four candidates read by the reader", "median of new questions"),
@@ -144,10 +145,10 @@ _CONSTANTS = {
 
 def _reckoned(value: Mapping[str, float], load: Load) -> dict[str, Any]:
     """What the page reckons from the constants, by the names in its text."""
-    memory = load.edits * value["memory_per_edit"] / 1e9  # GB
+    memory = load.edits * value["faiss_per_key"] / 1e9  # GB
     by_memory = ceil(memory / (_FULL * load.gigabytes))
     shard = load.edits / by_memory
-    scan = value["scan_per_million"] / 1e6  # seconds a vector
+    scan = value["faiss_per_million"] / 1e6  # seconds a vector
     by_all = load.questions * load.edits * scan
     encode, read = load.questions / value["encode"], load.questions * value["read_question"]
     answering = encode + read
@@ -183,7 +184,7 @@ def _reckoned(value: Mapping[str, float], load: Load) -> dict[str, Any]:
         "writers": (writers := ceil(load.changes * value["durable_add"] / _FULL)),
         "stores": "store" if writers == 1 else "stores",
         "budget_milliseconds": f"{1000 * answering / load.questions:,.0f}",
-        "most_edits": f"{_FULL * load.gigabytes * 1e3 / value['memory_per_edit']:,.0f}",
+        "most_edits": f"{_FULL * load.gigabytes * 1e3 / value['faiss_per_key']:,.0f}",
         "disk_copies": f"{load.regions * load.edits * value['disk_per_edit'] / 1e9:,.0f}",
     }
 
@@ -192,3 +193,7 @@ def _shown(value: float, unit: str) -> str:
     if unit == "s":
         return f"{1000 * value:,.2f} ms" if value < 1 else f"{value:,.1f} s"
     return f"{value:,.0f} {unit}"
+
+
+if __name__ == "__main__":
+    main()
