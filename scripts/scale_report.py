@@ -12,6 +12,8 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+from kedit_memory.memory.read import HUB
+
 _SECONDS_OF_A_DAY = 86_400
 _FULL = 0.6  # of a machine's memory, and of its cores, that are planned with
 
@@ -73,7 +75,8 @@ for orders of magnitude. Keys, and with them vectors, memory and scans, grow wit
 
 ## Constants
 
-`python scripts/bench_scale.py --json`; commit {commit}, {machine}; seconds of one core's own, one thread.
+`python scripts/bench_scale.py --json`; commit {commit}, {machine}; seconds of one core's own, one thread,
+but for the durable add, which also waits for the disk and for others on the machine.
 
 | what | measured | of |
 | --- | --- | --- |
@@ -98,27 +101,29 @@ a memory.
 - **Questions.** Encoding {encode_cores} cores + reading {read_cores} cores, where every question has four candidates =
   {answering} cores, {core_milliseconds} ms of a core a question, {core_hours} core hours a day: {machines} machines,
   {per_region} in each region.
-- **Recall decides.** A scan of everything takes {scan_one} s of a core; for every question that would be {scan_all}
-  cores. A scan stays within 10 ms of a core up to {reach} vectors. Of a tenant with {own} edits it takes {scan_own} ms,
-  which is {own_cores} cores for all questions.
+- **Recall decides.** A question that names a stored subject is led to that subject's edits by the database, and a
+  namespace of {hub} keys or fewer is compared as it is: neither is scanned for. Any other question scans its store. Of
+  everything in one that takes {scan_one} s of a core, for every question {scan_all} cores; it stays within 10 ms up to
+  {reach} keys, and of {own} it takes {scan_own} ms, {own_cores} cores for all questions.
 
 ## Which engine, which shards
 
 - **Many tenants**, none large: a store for each, or for groups of them, on the machine that a hash of the tenant names,
-  with the index `faiss`. A namespace keeps edits from answering elsewhere, but the vectors of a store are in one index,
-  so that tenants that should be quick alone need stores of their own. Nothing is asked of two shards, and an edit
-  supersedes another only in its own store.
-- **One tenant with everything:** a store for a part of the subjects does not help questions that name none, and asking
-  all shards costs the scan above. Here an approximate index is needed, whose candidates are compared exactly again: a
-  covering edit that it does not find is not used. Its recall and its cost at this size were not measured; it has to
-  find candidates within {budget_milliseconds} ms of a core to cost no more than encoding and reading do.
+  with the index `faiss`. Larger namespaces of one store share its index, so that tenants that should be quick whatever
+  others store need stores of their own. No question is put to two shards, and an edit supersedes another only in its
+  own store.
+- **One tenant with everything:** a store for a part of the subjects serves questions that name one; any other has to
+  be put to all shards, which costs the scan above. Here an approximate index is needed, whose candidates are compared
+  exactly again: a covering edit that it does not find is not used. Its recall and its cost at this size were not
+  measured; it has to find candidates within {budget_milliseconds} ms of a core to cost no more than encoding and
+  reading do.
 - **Regions:** each answers from copies of its own, {copies} GB of indexes in all {regions}; changes go to the region
   that has the store's writer. `kedit backup` copies a store in use, `kedit restore` makes one of the copy. Copying
   is yours to schedule; no region is kept up to date by the program, and until a copy arrives it answers by the older.
 
 ## What breaks first
 
-1. The scan, where a question cannot be led to a small store: at {reach} vectors it is slower than 10 ms.
+1. The scan, where a question names no stored subject: from {reach} keys in a store on it takes more than 10 ms.
 2. Writing: {add_days} days through one writer, and {changes_most} durable changes a second.
 3. Cores for the reader: {read_cores} of {answering}. A graphics card is used where there is one (`--device`); none was
    at hand, so that no figure is given.
@@ -131,7 +136,7 @@ The cost is the price of {all_machines} machines and {disk_copies} GB of disk, a
 
 _CONSTANTS = {
     "add": ("written by `add_many`, vectors given", "edits a second, into an empty store, {edits:,} at once"),
-    "durable_add": ("one durable `add`, vector given", "median in a store of {edits:,}; waits for the disk"),
+    "durable_add": ("one durable `add`, vector given", "median in a store of {edits:,}"),
     "disk_per_edit": ("on disk: row, words, names, vector, index", "of {edits:,} edits with one key each"),
     "faiss_per_key": ("in memory: the index `faiss`", "with {edits:,} keys of 384 numbers"),
     "recall": ("covering edits of a question, rows read", "median in a store of {edits:,}"),
@@ -169,6 +174,7 @@ def _reckoned(value: Mapping[str, float], load: Load) -> dict[str, Any]:
         "scan_all": f"{by_all:,.0f}",
         "scan_one": f"{load.edits * scan:,.1f}",
         "scan_own": f"{1000 * own * scan:,.2f}",
+        "hub": f"{HUB:,}",
         "own": f"{own:,}",
         "own_cores": f"{load.questions * own * scan:,.0f}",
         "reach": f"{0.01 / scan:,.0f}",

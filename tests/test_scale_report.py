@@ -39,8 +39,7 @@ def written(tmp_path, monkeypatch):
         "= 200 durable adds a second at most, so that 100 a second need 1 store.",
         "Encoding 10 cores + reading 200 cores",
         "= 210 cores, 21.0 ms of a core a question, 5,040 core hours a day: 11 machines, 4 in each region",
-        "takes 10.0 s of a core; for every question that would be 100,000 cores",
-        "within 10 ms of a core up to 100,000 vectors",
+        "that takes 10.0 s of a core, for every question 100,000 cores; it stays within 10 ms up to 100,000 keys",
     ],
 )
 def test_what_follows_from_the_rows_is_told(written, told):
