@@ -77,9 +77,11 @@ def _scan(told: Callable[..., Row], count: int) -> Iterator[Row]:
     drawn = np.random.default_rng(0).standard_normal((count + _REPEATED, 384), np.float32)
     drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
     stored, asked = drawn[:count], drawn[count:]
-    for engine in ("exact", "faiss"):
+    kept = []  # what is freed would be taken again, and not be seen to grow
+    for engine in ("faiss", "exact"):
         load_engine(engine)(384).insert(np.arange(9), stored[:9], np.full(9, DEFAULT_RADIUS))  # loads what it needs
         index, before = load_engine(engine)(384), _resident()
+        kept.append(index)
         index.insert(np.arange(count), stored, np.full(count, DEFAULT_RADIUS))
         spent = median(_spent(partial(index.in_scope, question)) for question in asked)
         told_of = partial(told, method=engine, edits=count)

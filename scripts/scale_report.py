@@ -12,10 +12,13 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+from kedit_memory.cli.output import counted
 from kedit_memory.memory.read import HUB
 
 _SECONDS_OF_A_DAY = 86_400
 _FULL = 0.6  # of a machine's memory, and of its cores, that are planned with
+_OWN = 10_000  # keys of a tenant
+_PATIENCE = 0.010  # seconds that a scan may take
 
 Row = Mapping[str, Any]
 
@@ -70,13 +73,13 @@ _PAGE = """# A hundred million edits
 
 Written by `python scripts/scale_report.py`; no figure is typed by hand. {edits:,} edits of one key each, {questions:,}
 questions a second, {changes:,.0f} durable changes a second, {regions} regions; machines of {cores} cores and
-{gigabytes} GB, planned to be {full} full. Nothing of this size was run: what follows is arithmetic on small runs, good
-for orders of magnitude. Keys, and with them vectors, memory and scans, grow with each paraphrase.
+{gigabytes} GB, of which {full} is planned with. Nothing of this size was run: what follows is arithmetic on small runs,
+good for orders of magnitude. Keys, and with them memory and scans, grow with each paraphrase.
 
 ## Constants
 
-`python scripts/bench_scale.py --json`; commit {commit}, {machine}; seconds of one core's own, one thread,
-but for the durable add, which also waits for the disk and for others on the machine.
+`python scripts/bench_scale.py --json`; commit {commit}, {machine}; seconds of one core's own, one
+thread, but for the durable add, which also waits for the disk and for others on the machine.
 
 | what | measured | of |
 | --- | --- | --- |
@@ -87,19 +90,18 @@ a memory.
 
 ## What it takes
 
-- **Space.** {edits:,} edits of 384 numbers of 4 B = {vectors} GB of vectors alone; by the bytes an edit, {disk} GB on
-  disk and {memory} GB in memory, that is {by_memory} machines with {full} of {gigabytes} GB each, {shard} million edits
-  a machine.
+- **Space.** {edits:,} keys of 384 numbers of 4 B = {vectors} GB of vectors alone; by the bytes an edit, {disk} GB on
+  disk and {memory} GB in memory: {full} of {by_memory} of {gigabytes} GB each.
 - **Encoding once.** edits ÷ texts a second = {encode_hours} core hours. It is the part that spreads:
-  `kedit import FILE --ray HOST:PORT` has a Ray cluster encode, and a shard whose worker dies is done again; on the
-  cores of these {by_memory} machines {encode_hours_spread} hours, if the speed of one core holds on all.
-- **Writing once.** edits ÷ edits a second = {add_days} days through one writer; {add_hours} hours with {by_memory}
-  stores side by side. The rate falls as a store grows ([measured to 100,000](memory.md)): this is the least.
+  `kedit import FILE --ray HOST:PORT` has a Ray cluster encode, and a shard whose worker dies is done again; on
+  {by_questions} of {cores} cores {encode_hours_spread} hours, if the speed of one core holds on all.
+- **Writing once.** edits ÷ edits a second = {add_days} days through one writer, {add_hours} hours into {shards} side by
+  side. The rate falls as a store grows ([measured to 100,000](memory.md)): this is the least.
 - **A lost index.** {rebuild} core minutes for all, from the rows; nothing is encoded again.
 - **Changes.** One store has one writer: 1 ÷ seconds = {changes_most} durable adds a second at most, so that
-  {changes:,.0f} a second need {writers} {stores}.
+  {changes:,.0f} a second need {writers}.
 - **Questions.** Encoding {encode_cores} cores + reading {read_cores} cores, where every question has four candidates =
-  {answering} cores, {core_milliseconds} ms of a core a question, {core_hours} core hours a day: {machines} machines,
+  {answering} cores, {core_milliseconds} ms of a core a question, {core_hours} core hours a day: {by_questions},
   {per_region} in each region.
 - **Recall decides.** A question that names a stored subject is led to that subject's edits by the database, and a
   namespace of {hub} keys or fewer is compared as it is: neither is scanned for. Any other question scans its store. Of
@@ -131,11 +133,11 @@ a memory.
 5. The driver of a Ray run: it holds all texts and vectors of an operation, {vectors} GB here, and the head of the
    cluster must live. Import in files of a million edits, each an operation; the same file again stores nothing.
 
-The cost is the price of {all_machines} machines and {disk_copies} GB of disk, and the model's own.
+The cost is the price of {all_machines} and {disk_copies} GB of disk, and the model's own.
 """
 
 _CONSTANTS = {
-    "add": ("written by `add_many`, vectors given", "edits a second, into an empty store, {edits:,} at once"),
+    "add": ("written by `add_many`, vectors given", "into an empty store, {edits:,} at once"),
     "durable_add": ("one durable `add`, vector given", "median in a store of {edits:,}"),
     "disk_per_edit": ("on disk: row, words, names, vector, index", "of {edits:,} edits with one key each"),
     "faiss_per_key": ("in memory: the index `faiss`", "with {edits:,} keys of 384 numbers"),
@@ -150,48 +152,45 @@ _CONSTANTS = {
 
 def _reckoned(value: Mapping[str, float], load: Load) -> dict[str, Any]:
     """What the page reckons from the constants, by the names in its text."""
-    memory = load.edits * value["faiss_per_key"] / 1e9  # GB
-    by_memory = ceil(memory / (_FULL * load.gigabytes))
-    shard = load.edits / by_memory
-    scan = value["faiss_per_million"] / 1e6  # seconds a vector
-    by_all = load.questions * load.edits * scan
-    encode, read = load.questions / value["encode"], load.questions * value["read_question"]
-    answering = encode + read
-    machines = ceil(answering / (_FULL * load.cores))
-    own = 10_000  # edits of a tenant
+    memory, disk = load.edits * value["faiss_per_key"] / 1e9, load.edits * value["disk_per_edit"] / 1e9  # GB
+    by_memory, writers = ceil(memory / (_FULL * load.gigabytes)), ceil(load.changes * value["durable_add"] / _FULL)
+    shards = max(by_memory, writers)
+    scan = value["faiss_per_million"] / 1e6  # seconds a key
+    encode, read = load.questions / value["encode"], load.questions * value["read_question"]  # cores
+    machines = ceil((encode + read) / (_FULL * load.cores))
+    milliseconds = 1000 * (encode + read) / load.questions
     return {
         "full": f"{_FULL:.0%}",
         "vectors": f"{load.edits * 384 * 4 / 1e9:,.0f}",
-        "disk": f"{load.edits * value['disk_per_edit'] / 1e9:,.0f}",
+        "disk": f"{disk:,.0f}",
         "memory": f"{memory:,.0f}",
-        "by_memory": by_memory,
-        "shard": f"{shard / 1e6:.1f}",
+        "by_memory": counted(by_memory, "machine"),
         "encode_hours": f"{load.edits / value['encode'] / 3600:,.0f}",
-        "encode_hours_spread": f"{load.edits / value['encode'] / (load.cores * by_memory) / 3600:,.1f}",
+        "encode_hours_spread": f"{load.edits / value['encode'] / (load.cores * machines) / 3600:,.1f}",
         "add_days": f"{load.edits / value['add'] / _SECONDS_OF_A_DAY:,.1f}",
-        "add_hours": f"{shard / value['add'] / 3600:,.1f}",
+        "add_hours": f"{load.edits / shards / value['add'] / 3600:,.1f}",
+        "shards": counted(shards, "store"),
         "changes_most": f"{1 / value['durable_add']:,.0f}",
-        "scan_all": f"{by_all:,.0f}",
+        "writers": counted(writers, "store"),
         "scan_one": f"{load.edits * scan:,.1f}",
-        "scan_own": f"{1000 * own * scan:,.2f}",
+        "scan_all": f"{load.questions * load.edits * scan:,.0f}",
+        "scan_own": f"{1000 * _OWN * scan:,.2f}",
+        "own": f"{_OWN:,}",
+        "own_cores": f"{load.questions * _OWN * scan:,.0f}",
         "hub": f"{HUB:,}",
-        "own": f"{own:,}",
-        "own_cores": f"{load.questions * own * scan:,.0f}",
-        "reach": f"{0.01 / scan:,.0f}",
+        "reach": f"{_PATIENCE / scan:,.0f}",
         "encode_cores": f"{encode:,.0f}",
         "read_cores": f"{read:,.0f}",
-        "answering": f"{answering:,.0f}",
-        "machines": machines,
+        "answering": f"{encode + read:,.0f}",
+        "by_questions": counted(machines, "machine"),
         "per_region": ceil(machines / load.regions),
-        "all_machines": max(machines, load.regions * by_memory),
+        "all_machines": counted(load.regions * max(ceil(machines / load.regions), by_memory), "machine"),
         "copies": f"{load.regions * memory:,.0f}",
-        "core_milliseconds": f"{1000 * answering / load.questions:,.1f}",
-        "core_hours": f"{answering * 24:,.0f}",
-        "writers": (writers := ceil(load.changes * value["durable_add"] / _FULL)),
-        "stores": "store" if writers == 1 else "stores",
-        "budget_milliseconds": f"{1000 * answering / load.questions:,.0f}",
+        "disk_copies": f"{load.regions * disk:,.0f}",
+        "core_milliseconds": f"{milliseconds:,.1f}",
+        "budget_milliseconds": f"{milliseconds:,.0f}",
+        "core_hours": f"{(encode + read) * 24:,.0f}",
         "most_edits": f"{_FULL * load.gigabytes * 1e3 / value['faiss_per_key']:,.0f}",
-        "disk_copies": f"{load.regions * load.edits * value['disk_per_edit'] / 1e9:,.0f}",
     }
 
 
