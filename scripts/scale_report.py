@@ -91,7 +91,7 @@ a memory.
 ## What it takes
 
 - **Space.** {edits:,} keys of 384 numbers of 4 B = {vectors} GB of vectors alone; by the bytes an edit, {disk} GB on
-  disk and {memory} GB in memory: {full} of {by_memory} of {gigabytes} GB each.
+  disk and {memory} GB in memory, within {full} of {by_memory} of {gigabytes} GB each.
 - **Encoding once.** edits ÷ texts a second = {encode_hours} core hours. It is the part that spreads:
   `kedit import FILE --ray HOST:PORT` has a Ray cluster encode, and a shard whose worker dies is done again; on
   {by_questions} of {cores} cores {encode_hours_spread} hours, if the speed of one core holds on all.

@@ -32,7 +32,7 @@ def written(tmp_path, monkeypatch):
     [
         "5,000 B",  # on disk
         "100.00 ms",  # a million scanned
-        "500 GB on disk and 200 GB in memory: 60% of 3 machines of 128 GB each.",
+        "500 GB on disk and 200 GB in memory, within 60% of 3 machines of 128 GB each.",
         "= 28 core hours",  # 1e8 / 1,000 / 3,600
         "= 1.2 days through one writer",  # 1e8 / 1,000 / 86,400
         "83 core minutes for all",  # 1 / 20,000 * 1e8 / 60
