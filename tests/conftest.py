@@ -9,7 +9,8 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 if "PYTEST_XDIST_WORKER" in os.environ:  # processes side by side wait for each other's threads; torch reads it too
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,36 @@ def pytest_report_header() -> str:
     """Whether the environment is that of the lock."""
     other = ", ".join(f"{name} {version}" for name, version in drifted().items())
     return f"not under lock.txt ({other}): deprecations are shown, not fatal" if other else "under lock.txt"
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[Any]:
+    """A Ray cluster of two nodes with a core each, both on this machine."""
+    from kedit_memory.memory import shards
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in shards._SETTINGS.items():
+            patch.setenv(name, value)
+        patch.setenv("PYTHONPATH", ":".join(filter(None, sys.path)))  # the workers' way to the package and the tests
+        cluster = pytest.importorskip("ray.cluster_utils").Cluster()
+        try:
+            for options in ({"include_dashboard": False}, {}):
+                _started(lambda options=options: cluster.add_node(num_cpus=1, **options))
+            yield cluster
+        finally:
+            cluster.shutdown()
+
+
+def _started(start: Callable[[], Any]) -> None:
+    """Starts a node of Ray, which gives up by itself after half a minute, too little where others are at work."""
+    for left in range(4, -1, -1):
+        try:
+            start()
+        except Exception as error:
+            if not left or "timed out" not in str(error):
+                raise
+        else:
+            return
 
 
 END = "<|endoftext|>"

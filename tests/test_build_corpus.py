@@ -7,9 +7,7 @@ from pathlib import Path
 import build_corpus
 import pytest
 
-from kedit_memory.memory.index import load_engine
-from kedit_memory.models.encoder import HashingEncoder
-from kedit_memory.retrieval.dense import DenseRetriever
+from kedit_memory.retrieval.corpus import Corpus
 
 
 def run(monkeypatch, capsys, *words):
@@ -40,33 +38,21 @@ def test_bad_input_is_one_line(monkeypatch, capsys, tmp_path):
     assert line.startswith("no file or folder")
 
 
-def test_without_ray_it_is_named(monkeypatch, capsys, corpus, tmp_path):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    status, line = run(monkeypatch, capsys, corpus, "--store", tmp_path / "store", "--ray", "auto")
-    assert (status, line) == (2, "ray is not installed; run: pip install ray\n")
+def test_an_address_that_is_none_is_named(monkeypatch, capsys, corpus, tmp_path):
+    status, line = run(monkeypatch, capsys, corpus, "--store", tmp_path / "store", "--ray", "here")
+    assert status == 2
+    assert line == "no address of a Ray cluster: 'here'; give HOST:PORT of its head, or auto\n"
+    assert not (tmp_path / "store").exists()
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("ignore")  # Ray's own
-def test_two_nodes_encode_what_one_machine_does(monkeypatch, capsys, corpus, tmp_path):
-    ray = pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster
-
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("PYTHONPATH", ":".join(sys.path))  # the workers' way to the script and the package
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    try:
-        cluster.add_node(num_cpus=1)
-        words = (corpus, "--store", tmp_path / "store", "--encoder", "hashing", "--ray", cluster.address)
-        status, report = run(monkeypatch, capsys, *words)
-        assert len([node for node in ray.nodes() if node["Alive"]]) == 2
-    finally:
-        ray.shutdown()
-        cluster.shutdown()
-    assert (status, report["encoded"]) == (0, 1500)
-    retriever = DenseRetriever(tmp_path / "store", HashingEncoder(), load_engine("faiss"))
-    assert retriever.build() == 0
-    (found,) = retriever.search("Town number 77 lies by river 539.", 1)
-    assert found.passage.text == "Town number 77 lies by river 539."
-    assert found.score == pytest.approx(1.0)
+def test_two_nodes_encode_what_one_machine_does(monkeypatch, capsys, corpus, tmp_path, ray_cluster):
+    vectors = []
+    for store, words in (("one", ["--dense"]), ("two", ["--ray", ray_cluster.address])):
+        told = run(monkeypatch, capsys, corpus, "--store", tmp_path / store, "--encoder", "hashing", *words)
+        assert (told[0], told[1]["encoded"]) == (0, 1500)
+        with Corpus(tmp_path / store) as passages:
+            vectors.append([tuple(row) for row in passages.database.query("SELECT * FROM vectors ORDER BY row")])
+    assert vectors[0] == vectors[1]

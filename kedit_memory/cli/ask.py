@@ -39,7 +39,7 @@ def ask(
     each answer is one object in a line.
     """
     asked = questions_of(question)
-    with open_store(store, encoder, create=False) as memory:
+    with open_store(store, encoder, create=False, device=o.one_device(device)) as memory:
         router = make_router(
             memory, model, path, device, dtype,
             rerank=rerank, passages_from=passages_from, max_new_tokens=max_new_tokens,

@@ -47,7 +47,7 @@ def gate(
 
     asked = read_gate_questions(file)
     check_size(len(asked), budget)
-    with open_store(store, create=False) as memory:
+    with open_store(store, create=False, device=o.one_device(device)) as memory:
         router = make_router(memory, model, "auto", device, dtype, rerank=rerank, passages_from=passages_from)
         calibration = calibrate_gate(router, asked, policy=policy, budget=budget, progress=say)
         memory.set_note(NOTE, calibration.to_json())

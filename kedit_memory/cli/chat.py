@@ -32,7 +32,7 @@ def chat(
     from kedit_memory.routing.asking import check_dialogues
     from kedit_memory.routing.provenance import to_dict
 
-    with open_store(store, encoder, create=False) as memory:
+    with open_store(store, encoder, create=False, device=o.one_device(device)) as memory:
         router = make_router(
             memory, model, path, device, dtype,
             rerank=rerank, passages_from=passages_from, max_new_tokens=max_new_tokens,

@@ -9,6 +9,7 @@ import typer
 from kedit_memory.cli import options as o
 from kedit_memory.cli.output import counted, emit
 from kedit_memory.cli.store import open_store
+from kedit_memory.memory.shards import spread_over
 
 if TYPE_CHECKING:
     from kedit_memory.memory.maintenance import Verification
@@ -22,14 +23,23 @@ def verify(store: o.ExistingStore = o.STORE, as_json: o.Json = False) -> None:
     _tell(_checked(store), {}, [], as_json=as_json)
 
 
-def rebuild(store: o.ExistingStore = o.STORE, encoder: o.Encoder = None, as_json: o.Json = False) -> None:
+def rebuild(
+    store: o.ExistingStore = o.STORE,
+    encoder: o.Encoder = None,
+    device: o.EncoderDevice = None,
+    ray: o.Ray = None,
+    as_json: o.Json = False,
+) -> None:
     """Build the index anew from the rows. With --encoder, encode every key again by that encoder.
 
     The indexes of passages are dropped, and made anew when they are needed.
     """
     from kedit_memory.retrieval.indexfiles import drop_indexes
 
-    with open_store(store, create=False) as memory:
+    if encoder is None:
+        o.refuse_without("--encoder", {"--ray": ray, "--device": device})
+    where = o.one_device(device)
+    with spread_over(ray, device) as spread, open_store(store, create=False, device=where, spread=spread) as memory:
         keys = memory.rebuild(encoder)
         drop_indexes(memory.path)
     emit(as_json=as_json, document={"keys": keys}, lines=[f"index rebuilt from {counted(keys, 'key')}"])

@@ -38,6 +38,7 @@ _PACKAGES = {
     "langgraph-checkpoint": "langgraph",
     "llama-index-core": "llamaindex",
     "mcp": "mcp",
+    "ray": "ray",
 }
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from kedit_memory.cli.progress import complain, step
 from kedit_memory.cli.store import open_store
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
+from kedit_memory.memory.shards import Spread, spread_over
 
 if TYPE_CHECKING:
     from kedit_memory.retrieval.documents import Document
@@ -49,6 +51,8 @@ def ingest(
     store: o.Store = o.STORE,
     namespace: o.Namespace = o.NAMESPACE,
     encoder: o.Encoder = None,
+    device: o.EncoderDevice = None,
+    ray: o.Ray = None,
     as_json: o.Json = False,
 ) -> None:
     """Add passages that retrieval can put before a question. Doing it twice changes nothing.
@@ -65,35 +69,41 @@ def ingest(
         raise InvalidInputError("nothing to ingest; give a PATH, or --wikipedia TITLE, or both")
     if prune and not (path and path.is_dir()):
         raise InvalidInputError("--prune needs a PATH that is a folder; give one, or leave --prune out")
+    if not dense:
+        o.refuse_without("--dense", {"--ray": ray, "--device": device})
     chosen = documents_of(path, every=every) if path else Chosen(files=())
     pages = _wikipedia(wikipedia, language, store) if wikipedia else []
-    with open_store(store, encoder) as memory, Corpus(memory.path, namespace) as corpus:
+    with (
+        spread_over(ray, device) as spread,
+        open_store(store, encoder, device=o.one_device(device)) as memory,
+        Corpus(memory.path, namespace) as corpus,
+    ):
         report = ingest_files(corpus, chosen.files, progress=_progress)
         report += ingest_documents(corpus, pages, progress=_progress)
         report.removed = drop_gone(corpus, path) if path and prune else 0
         report.left_out = chosen.left_out
-        encoded = _index(memory, namespace, dense=dense)
+        encoded = _index(memory, namespace, spread if dense else None)
         count = len(corpus)
     if path and path.is_file() and report.unreadable:
         raise InvalidInputError(report.unreadable[0])
     _tell(report, count, encoded, as_json=as_json)
 
 
-def _index(memory: EditMemory, namespace: str, *, dense: bool) -> int:
+def _index(memory: EditMemory, namespace: str, spread: Spread | None) -> int:
     """Bring the indexes of passages up to date, now rather than at the first question; how many were encoded."""
     from kedit_memory.retrieval.stored import StoreRetriever
 
     retriever = StoreRetriever(memory.path, namespace=namespace, progress=_progress)
     retriever.update_index()
     retriever.close()
-    if not dense:
+    if spread is None:
         return 0
     from kedit_memory.memory.index import load_engine
     from kedit_memory.retrieval.dense import ENGINE, DenseRetriever
 
     engine = load_engine(ENGINE)
     by_meaning = DenseRetriever(memory.path, memory.encoder, engine, namespace=namespace, progress=_progress)
-    encoded = by_meaning.build()
+    encoded = by_meaning.build(partial(spread, memory.encoder.encode))
     by_meaning.close()
     return encoded
 

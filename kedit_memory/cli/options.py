@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,6 +49,20 @@ def _device(given: str | None) -> str | None:
     if given is not None and not _DEVICE.fullmatch(given):
         raise InvalidInputError(f"no device {given!r}; write cpu, cuda, cuda:1 for the second one, or auto")
     return given
+
+
+def one_device(device: str | None) -> str | None:
+    """The device for what is too small to be spread over all, as `auto` has it for a model's layers."""
+    return None if device == "auto" else device
+
+
+def refuse_without(missing: str, given: Mapping[str, str | None]) -> None:
+    """Raises `InvalidInputError` where an option says how to encode, and none says what."""
+    for option, value in given.items():
+        if value is not None:
+            raise InvalidInputError(
+                f"{option} is given without {missing}, so nothing is encoded; add it, or leave {option} out"
+            )
 
 
 def _precision(given: str | None) -> str | None:
@@ -178,6 +193,14 @@ Encoder = Annotated[
     str | None,
     typer.Option("--encoder", help="'minilm', 'hashing', a folder or a hub name; a store keeps the one it began with."),
 ]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="<address>",
+        help="Encode by the Ray cluster at HOST:PORT, or auto: that of this machine; needs the extra ray.",
+    ),
+]
 Conflict = Annotated[
     OnConflict, typer.Option("--on-conflict", help="What to do when the same slot holds another answer.")
 ]
@@ -187,6 +210,14 @@ Device = Annotated[
         "--device",
         callback=_device,
         help="Where a local model runs: cpu, cuda, cuda:1, or auto: its layers spread over all.",
+    ),
+]
+EncoderDevice = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        callback=_device,
+        help="Where the encoder runs: cpu, cuda, cuda:1; else on a GPU where there is one.",
     ),
 ]
 Dtype = Annotated[

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kedit_memory.cli.options import one_device
 from kedit_memory.cli.settings import api_key
 from kedit_memory.memory import EditMemory
 
@@ -45,12 +46,11 @@ def make_router(
     from kedit_memory.models.cross_encoder import load_cross_encoder
     from kedit_memory.routing.router import Router, RouterConfig
 
-    config = RouterConfig(path=path, passages_from=passages_from, max_new_tokens=max_new_tokens)
+    beside = one_device(device)
+    config = RouterConfig(path=path, passages_from=passages_from, max_new_tokens=max_new_tokens, device=beside)
     return Router(
         memory,
         _Named(model, lambda: load_model(model, device, dtype)),
-        reranker=load_cross_encoder(rerank, device=None if device == "auto" else device)
-        if rerank is not None
-        else None,
+        reranker=load_cross_encoder(rerank, device=beside) if rerank is not None else None,
         config=config,
     )

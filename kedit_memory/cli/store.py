@@ -11,13 +11,21 @@ from kedit_memory.cli.progress import say
 from kedit_memory.errors import NotFoundError
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.rows import DATABASE
+from kedit_memory.memory.shards import Spread, here
 
 _HOME = Path("index")  # where stores are by custom
 
 
 @contextmanager
-def open_store(store: Path, encoder: str | None = None, *, create: bool = True) -> Iterator[EditMemory]:
-    """The store in a folder; what is interrupted says what was done.
+def open_store(
+    store: Path,
+    encoder: str | None = None,
+    *,
+    create: bool = True,
+    device: str | None = None,
+    spread: Spread = here,
+) -> Iterator[EditMemory]:
+    """The store in a folder, whose encoder runs on a device; what is interrupted says what was done.
 
     Raises:
         NotFoundError: there is no store and none shall be made; the message names those near by.
@@ -28,7 +36,7 @@ def open_store(store: Path, encoder: str | None = None, *, create: bool = True) 
             f"no store at {store}{_others(store)} Name an existing one by --store, or add an edit first"
         )
     began = datetime.now(UTC).isoformat(timespec="microseconds")
-    with EditMemory.open(store, encoder=encoder, create=create) as memory:
+    with EditMemory.open(store, encoder=encoder, create=create, device=device, spread=spread) as memory:
         if absent:
             say(f"made a new store in {store}")
         try:

@@ -19,6 +19,7 @@ from kedit_memory.cli.store import open_store
 from kedit_memory.errors import InvalidInputError, StoreError
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.formats import FORMATS
+from kedit_memory.memory.shards import spread_over
 from kedit_memory.records import Imported, OnConflict
 
 _NAMED = 10  # refused rows that are named one by one
@@ -40,13 +41,19 @@ def import_edits(
     store: o.Store = o.STORE,
     namespace: o.IntoNamespace = None,
     encoder: o.Encoder = None,
+    device: o.EncoderDevice = None,
+    ray: o.Ray = None,
     as_json: o.Json = False,
 ) -> None:
     """Import edits from a file. Rows that cannot be stored are named, and the others are stored.
 
     Doing it twice changes nothing. Exit status 2 says that a row was refused.
     """
-    with _readable(file) as source, open_store(store, encoder) as memory:
+    with (
+        _readable(file) as source,
+        spread_over(ray, device) as spread,
+        open_store(store, encoder, device=o.one_device(device), spread=spread) as memory,
+    ):
         taken = memory.import_file(source, form=form, on_conflict=on_conflict, strict=strict, namespace=namespace)
     emit(
         as_json=as_json,

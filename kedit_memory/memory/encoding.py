@@ -9,6 +9,7 @@ import numpy as np
 
 from kedit_memory.errors import EncoderMismatchError, ModelError, StoreError
 from kedit_memory.memory.rows import Made, Rows
+from kedit_memory.memory.shards import Spread, here
 from kedit_memory.memory.store import Store
 from kedit_memory.records import Encoder, Vectors
 from kedit_memory.registry import load
@@ -18,7 +19,7 @@ Encode: TypeAlias = Callable[[Sequence[str]], Vectors]
 _LOG = logging.getLogger(__name__)
 
 _LOADERS = {"load_encoder": "kedit_memory.models.encoder:load_encoder"}
-_BATCH = 8192  # texts handed over at once; the encoder sorts them by length
+_BATCH = 2048  # texts handed over at once; the encoder sorts them by length
 
 
 class Encoded(NamedTuple):
@@ -35,9 +36,13 @@ class Encoding:
     vector: a radius of zero still finds its own prompt, and nothing is encoded twice.
     """
 
-    def __init__(self, store: Store, encoder: str | Encoder | None) -> None:
+    def __init__(
+        self, store: Store, encoder: str | Encoder | None, *, device: str | None = None, spread: Spread = here
+    ) -> None:
         self._store = store
         self._given = encoder
+        self._device = device
+        self._spread = spread
         self._loaded: Encoder | None = None
         self._makes: Made = ()  # what vectors of the loaded one are stored as
         self._lock = threading.RLock()  # encoders are used by one thread at a time
@@ -65,7 +70,7 @@ class Encoding:
             known.update(zip(unknown, by(unknown), strict=True))
         elif encoder is not None:
             with self._lock:
-                known.update(zip(unknown, encode_all(encoder, unknown), strict=True))
+                known.update(zip(unknown, encode_all(encoder, unknown, self._spread), strict=True))
         return Encoded(known, made_by)
 
     def array(self, texts: Sequence[str], by: Encode | None = None) -> Vectors:
@@ -106,12 +111,12 @@ class Encoding:
         Raises:
             StoreError: another process wrote while the keys were being encoded.
         """
-        other, store = load_by_name(encoder) if isinstance(encoder, str) else encoder, self._store
+        other, store = load_by_name(encoder, device=self._device) if isinstance(encoder, str) else encoder, self._store
         with store.reading() as rows:
             newest = rows.last_sequence()
             keys = rows.query("SELECT id, text FROM keys ORDER BY id")
         texts = list(dict.fromkeys(key["text"] for key in keys))
-        vectors = dict(zip(texts, encode_all(other, texts), strict=True))
+        vectors = dict(zip(texts, encode_all(other, texts, self._spread), strict=True))
         with store.transaction():
             if store.last_sequence() != newest:
                 raise StoreError(f"{store.path} was written to meanwhile; rebuild it again")
@@ -126,7 +131,10 @@ class Encoding:
             if self._loaded is None:
                 given = self._given if self._given is not None else rows.meta("encoder_source")
                 fetch = self._given is not None  # what only the store names is opened from this machine
-                encoder = load_by_name(given, fetch=fetch) if given is None or isinstance(given, str) else given
+                if given is None or isinstance(given, str):
+                    encoder = load_by_name(given, device=self._device, fetch=fetch)
+                else:
+                    encoder = given
                 self._loaded, self._makes = encoder, (encoder.name, encoder.revision, str(encoder.dimension))
                 try:
                     self.check(rows)
@@ -136,9 +144,9 @@ class Encoding:
             return self._loaded
 
 
-def load_by_name(name: str | None, *, fetch: bool = True) -> Encoder:
+def load_by_name(name: str | None, *, device: str | None = None, fetch: bool = True) -> Encoder:
     """The encoder that a name stands for, None for the default one; `fetch` lets a Hub name be asked of the Hub."""
-    encoder: Encoder = load("loader", "load_encoder", _LOADERS)(name, fetch=fetch)
+    encoder: Encoder = load("loader", "load_encoder", _LOADERS)(name, device=device, fetch=fetch)
     return encoder
 
 
@@ -150,21 +158,22 @@ def write_encoder(store: Store, encoder: Encoder, source: str | None) -> None:
     store.set_meta("encoder_source", source)
 
 
-def encode_all(encoder: Encoder, texts: Sequence[str]) -> Vectors:
-    """Vectors of all texts, in large batches.
+def encode_all(encoder: Encoder, texts: Sequence[str], spread: Spread = here) -> Vectors:
+    """Vectors of all texts, in large batches, the same ones wherever they are encoded.
 
     Raises:
         ModelError: the encoder gave another shape than it promises, or NaN.
     """
     result = np.empty((len(texts), encoder.dimension), np.float32)
-    for start in range(0, len(texts), _BATCH):
+    starts = range(0, len(texts), _BATCH)
+    encoded = spread(encoder.encode, (texts[start : start + _BATCH] for start in starts))
+    for start in starts:
         _LOG.info("encoding texts, %s of %s done", f"{start:,}", f"{len(texts):,}")
-        batch = texts[start : start + _BATCH]
-        vectors = np.asarray(encoder.encode(batch), np.float32)
-        if vectors.shape != (len(batch), encoder.dimension) or not np.isfinite(vectors).all():
+        vectors, place = np.asarray(next(encoded), np.float32), result[start : start + _BATCH]
+        if vectors.shape != place.shape or not np.isfinite(vectors).all():
             raise ModelError(
-                f"encoder {encoder.name} gave an array {vectors.shape} or NaN for {len(batch)} "
+                f"encoder {encoder.name} gave an array {vectors.shape} or NaN for {len(place)} "
                 f"texts; it must give finite vectors of {encoder.dimension} coordinates"
             )
-        result[start : start + len(batch)] = vectors
+        place[:] = vectors
     return result

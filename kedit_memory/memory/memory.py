@@ -24,6 +24,7 @@ from kedit_memory.memory.read import Reader, question_vector
 from kedit_memory.memory.replaced import Replacing
 from kedit_memory.memory.requests import UNCHANGED, Unchanged, day, request_to_add, revised, validate
 from kedit_memory.memory.rows import Key, Rows, looks_like_id
+from kedit_memory.memory.shards import Spread, here
 from kedit_memory.memory.store import Store
 from kedit_memory.memory.write import Writer
 from kedit_memory.records import (
@@ -84,6 +85,8 @@ class EditMemory:
         *,
         engine: str = "faiss",
         create: bool = True,
+        device: str | None = None,
+        spread: Spread = here,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> Self:
         """The memory in the folder `path`, made if absent unless `create` is false.
@@ -93,6 +96,9 @@ class EditMemory:
             encoder: a name or an encoder; None takes the one of the store, or the default one.
             engine: the vector index, a name in `kedit_memory.memory.index.ENGINES`.
             create: whether a missing store is made.
+            device: where an encoder that is loaded by its name runs: "cpu", "cuda", "cuda:1"…; None takes an
+                accelerator where there is one.
+            spread: by what texts are encoded, see `kedit_memory.memory.shards`; for bulk work by a Ray cluster.
             clock: tells the time of operations, and the day that "now" means.
 
         Raises:
@@ -102,7 +108,7 @@ class EditMemory:
         """
         store = Store.open(file_path(path), create=create)
         try:
-            return cls(store, Encoding(store, encoder), CachedIndex(store, engine), clock)
+            return cls(store, Encoding(store, encoder, device=device, spread=spread), CachedIndex(store, engine), clock)
         except BaseException:
             store.close()
             raise

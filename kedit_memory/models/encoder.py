@@ -213,6 +213,11 @@ class SentenceEncoder:
             )
         return np.asarray(vectors, dtype=np.float32)
 
+    def __getstate__(self) -> dict[str, object]:
+        """What another process needs, which finds and reads the weights itself and refuses all but the same."""
+        found = {name: value for name, value in vars(self).items() if name not in {"_folder", "_sha256", "_model"}}
+        return found | {"_expected": self._expected or self._sha256}
+
     @cached_property
     def _folder(self) -> Path:
         if self._local:
@@ -247,7 +252,7 @@ class SentenceEncoder:
         if self._expected and self._sha256 != self._expected:
             raise ModelError(
                 f"the weights in {self._folder} are not those expected (SHA-256 {self._sha256}, "
-                f"expected {self._expected}): install the package again"
+                f"expected {self._expected}): install the package again, or copy the folder anew"
             )
         _LOG.info("loading the encoder %s", self.name)
         from kedit_memory.models.loading import open_sentence_transformer  # loads torch

@@ -29,7 +29,7 @@ from kedit_memory.errors import MissingDependencyError, ModelError
 from kedit_memory.models import eight_bits
 from kedit_memory.models.encoder import MINILM_SHA256, minilm_folder
 from kedit_memory.models.faults import one_line
-from kedit_memory.models.loading import quiet
+from kedit_memory.models.loading import choose_device, quiet
 from kedit_memory.models.sources import PAIR_WEIGHTS, pair_fingerprint
 from kedit_memory.records import Vectors
 
@@ -179,7 +179,7 @@ class ReaderNetwork(nn.Module):
 
     def glance(self, batch: "Batch", begun: torch.Tensor) -> torch.Tensor:
         """Logits of shape (pairs,) from the first upper layers alone, without cosines: which pairs are not read on."""
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(begun.device.type, enabled=False):
             told = torch.cat([*_means(batch, begun.float()), batch.overlap], dim=1)
             logits: torch.Tensor = self.glance_score(torch.tanh(self.glance_hidden(told))).squeeze(-1)
             return logits
@@ -187,7 +187,7 @@ class ReaderNetwork(nn.Module):
     def finished(self, batch: "Batch", begun: torch.Tensor) -> torch.Tensor:
         """Logits of shape (pairs,), from the states after the first upper layers."""
         states = _passed(self.upper[_FIRST:], begun, batch.mask)
-        with torch.autocast("cpu", enabled=False):  # in half precision the sum would be told in steps of 1%
+        with torch.autocast(begun.device.type, enabled=False):  # in half precision the sum would be told in steps of 1%
             read = self.score(torch.tanh(self.hidden(torch.cat(_means(batch, states.float()), dim=1))))
             features = torch.cat([batch.cosines, batch.overlap], dim=1)
             plain = self.plain(torch.relu(self.plain_hidden(features))) + self.cosine(batch.cosines[:, :1])
@@ -331,6 +331,7 @@ class Texts:
         result: dict[int, Read] = {}
         for group in _groups(range(len(texts)), lambda place: len(texts[place].ids)):
             ids = pad_sequence([torch.tensor(texts[place].ids) for place in group], batch_first=True)
+            ids = ids.to(next(self._encoder.parameters()).device)
             states = self._encoder.embeddings(input_ids=ids)  # type: ignore[operator]
             lower = self._through(states, [len(texts[place].ids) for place in group], slice(LOWER))
             for row, place in enumerate(group):
@@ -340,7 +341,10 @@ class Texts:
     @torch.no_grad()
     def _through(self, states: torch.Tensor, lengths: Sequence[int], layers: slice) -> torch.Tensor:
         """States of padded texts after some layers, shape (texts, tokens, width), in half precision."""
-        mask = torch.arange(states.shape[1])[None] < torch.tensor(lengths)[:, None]
+        mask = (
+            torch.arange(states.shape[1], device=states.device)[None]
+            < torch.tensor(lengths, device=states.device)[:, None]
+        )
         return _passed(self._encoder.encoder.layer[layers], states, mask).half()  # type: ignore[union-attr,index]
 
 
@@ -410,7 +414,7 @@ def _batch(rows: Sequence[_Row]) -> Batch:
     parts = [row.asked.text.parts + row.edit.text.parts for row in rows]
     lengths = torch.tensor([len(one) for one in parts])
     states = [torch.cat([row.asked.states, row.edit.states]) for row in rows]
-    return Batch(
+    made = Batch(
         states=pad_sequence(states, batch_first=True).float(),
         parts=pad_sequence([torch.tensor(one) for one in parts], batch_first=True, padding_value=-1),
         shared=pad_sequence([torch.tensor(row.shared) for row in rows], batch_first=True),
@@ -419,6 +423,7 @@ def _batch(rows: Sequence[_Row]) -> Batch:
         overlap=torch.tensor([row.overlap for row in rows]),
         cosines=torch.zeros(len(rows), _COSINES),
     )
+    return Batch(*(tensor.to(made.states.device) for tensor in made))
 
 
 def _cosines(rows: Sequence[_Row], texts: Texts) -> torch.Tensor:
@@ -431,8 +436,8 @@ def _cosines(rows: Sequence[_Row], texts: Texts) -> torch.Tensor:
         if any(row.named[0]):
             first = _mean(row.asked.text, asked, QUESTION, row.named[0])
             rest = first @ _mean(row.edit.text, edit, WORDING, row.named[1])
-        found.append([float(rest), float(whole)])
-    return torch.tensor(found).reshape(-1, _COSINES)
+        found.append(torch.stack([rest, whole]))
+    return torch.stack(found) if found else torch.zeros(0, _COSINES)
 
 
 def _named(text: Text, names: Sequence[str]) -> list[int]:
@@ -484,37 +489,43 @@ class ScopeReader:
         self.fingerprint = fingerprint  # changes whenever a score may
 
     @classmethod
-    def load(cls, folder: Path) -> "ScopeReader":
-        """The reader whose weights lie in `folder`.
+    def load(cls, folder: Path, *, device: str | None = None) -> "ScopeReader":
+        """The reader whose weights lie in `folder`, rounded to eight bits where it runs on a processor that has them.
+
+        Args:
+            folder: with the weights.
+            device: "cpu", "cuda"…; None takes an accelerator where there is one.
 
         Raises:
             MissingDependencyError: the encoder's package is not installed.
-            ModelError: the folder holds no reader, or one made for another encoder.
+            ModelError: the folder holds no reader, or one made for another encoder; or there is no such device.
         """
+        where = choose_device(device)
         told, weights = trained(folder, "scope verifier", "scripts/train_scope_verifier.py")
         tokenizer, encoder = base_model()
         with one_line(f"use the scope verifier in {folder}"):
             network = ReaderNetwork(upper_layers(encoder), int(told["width"]))
             _fill(network, weights)
-        round_layers(network.eval(), tokenizer, encoder.eval())
-        return cls(network, Texts(tokenizer, encoder.eval()), pair_fingerprint(folder))
+        if where.type == "cpu":
+            round_layers(network.eval(), tokenizer, encoder.eval())
+        return cls(network.to(where), Texts(tokenizer, encoder.to(where).eval()), pair_fingerprint(folder))
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """What all-MiniLM-L6-v2 makes of texts, shape (texts, 384), of unit length; quicker where it is rounded."""
         with torch.inference_mode():
-            return self._texts.vectors(texts).numpy().astype(np.float32)
+            return self._texts.vectors(texts).cpu().numpy().astype(np.float32)
 
     def likeness(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """For each pair the plain encoder's cosine of its texts without their subject, shape (pairs,)."""
         with torch.inference_mode():
-            return _cosines(_rows(pairs, self._texts), self._texts)[:, 0].numpy().astype(np.float32)
+            return _cosines(_rows(pairs, self._texts), self._texts)[:, 0].cpu().numpy().astype(np.float32)
 
     def scores(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """For each pair the probability that the edit answers the question; shape (pairs,)."""
         result = np.empty(len(pairs), np.float32)
         with torch.inference_mode():
             for places in _groups(range(len(pairs)), lambda place: len(pairs[place].question + pairs[place].wording)):
-                result[places] = self._read([pairs[place] for place in places]).numpy()
+                result[places] = self._read([pairs[place] for place in places]).cpu().numpy()
         return result
 
     def _read(self, pairs: Sequence[Pair]) -> torch.Tensor:

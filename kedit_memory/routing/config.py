@@ -30,6 +30,8 @@ class RouterConfig:
         passages_from: `retrieved`, by a search; `generated`, one that the model writes for the question (GenRead, Yu et
             al., ICLR 2023), which needs a model that follows instructions.
         max_new_tokens: where a generated answer is cut; by default it is as long as the model makes it.
+        device: where the reader of scope runs, and models that are named: "cpu", "cuda", "cuda:1"…; None takes an
+            accelerator where there is one.
     """
 
     path: str = "auto"
@@ -38,6 +40,7 @@ class RouterConfig:
     passages: int = 3
     passages_from: str = RETRIEVED
     max_new_tokens: int | None = None
+    device: str | None = None
 
     def __post_init__(self) -> None:
         if self.path not in PATHS:

@@ -101,15 +101,20 @@ class Router:
             )
         self._given = model
         self._speakers = Speakers(
-            model=Once(lambda: _loaded(model)),
-            counterfactual=Once(lambda: _loaded(counterfactual)),
+            model=Once(lambda: _loaded(model, self.config.device)),
+            counterfactual=Once(lambda: _loaded(counterfactual, self.config.device)),
             values=Once(self._learned),
             max_new_tokens=self.config.max_new_tokens,
         )
         self._popularity = popularity
         self._gate = Once(self._chosen_gate)
         self.scope = Scope(
-            memory, self.background, verifier=verifier, how=self.config.scope, unsure=Unsure(self._speakers)
+            memory,
+            self.background,
+            verifier=verifier,
+            how=self.config.scope,
+            unsure=Unsure(self._speakers),
+            device=self.config.device,
         )
         self.passages = Passages(
             memory, self.scope, self.config, self._speakers, background=self.background,
@@ -385,9 +390,9 @@ def _questions(asked: Sequence[Asked], as_of: str | None, namespace: str) -> lis
     ]
 
 
-def _loaded(model: str | TextModel | Callable[[], TextModel]) -> TextModel:
+def _loaded(model: str | TextModel | Callable[[], TextModel], device: str | None) -> TextModel:
     if isinstance(model, str):
-        return load_model(model)
+        return load_model(model, device=device)
     return model if isinstance(model, TextModel) else model()
 
 

@@ -38,6 +38,7 @@ class Scope:
         verifier: weighs the edits that a question may mean; by default the shipped one, with the store's thresholds.
         how: one of `SCOPES`; see `RouterConfig.scope`.
         unsure: asks the model where `how` is `model`; needed there alone.
+        device: where the shipped verifier's reader runs; None takes an accelerator where there is one.
     """
 
     def __init__(
@@ -48,12 +49,14 @@ class Scope:
         verifier: ScopeVerifier | None,
         how: str,
         unsure: Unsure | None = None,
+        device: str | None = None,
     ) -> None:
         self.memory = memory
         self.how = how
         self.unsure = unsure
         self._background = background
         self._given = verifier
+        self._device = device
         self._shipped = Once(self._with_thresholds)
         self._known = Once(lambda: GivenNames(surfaces_of(background.aliases)))
 
@@ -63,12 +66,12 @@ class Scope:
         return self._given or self._shipped()
 
     def _with_thresholds(self) -> ScopeVerifier:
-        shipped, encoder, kept = ScopeVerifier(), self.memory.encoder, self.memory.note(NOTE)
+        shipped, encoder, kept = ScopeVerifier(device=self._device), self.memory.encoder, self.memory.note(NOTE)
         if kept:
             try:
                 calibration = Calibration.from_json(kept)
                 calibration.check(encoder, shipped.fingerprint)
-                return ScopeVerifier(calibration=calibration)
+                return ScopeVerifier(calibration=calibration, device=self._device)
             except InvalidInputError as error:
                 _LOG.warning("the store's own thresholds are not used, but the shipped ones: %s", error)
         if shipped.calibration is None:
@@ -76,7 +79,7 @@ class Scope:
         try:
             shipped.calibration.check(encoder, None)  # what ships fits the model that ships
         except InvalidInputError as error:
-            return ScopeVerifier(calibration=shipped.calibration, unfit=str(error))
+            return ScopeVerifier(calibration=shipped.calibration, unfit=str(error), device=self._device)
         return shipped
 
     @property

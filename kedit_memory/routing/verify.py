@@ -64,6 +64,7 @@ class ScopeVerifier:
 
     Thresholds that a store was calibrated for take their place. `unfit` says why nothing is promised for a store, which
     then has the strictest of the thresholds for all strata. `stack` weighs a given reader's estimates with distances.
+    `device` is where the shipped reader runs; None takes an accelerator where there is one.
     """
 
     def __init__(
@@ -73,11 +74,12 @@ class ScopeVerifier:
         *,
         unfit: str = "",
         stack: Stack | None = None,
+        device: str | None = None,
     ) -> None:
         self._given = model
         self._unfit = unfit
         self._stack = Stack.of(scope_verifier()) if model is None else stack
-        self._shipped = Once(_shipped_reader)
+        self._shipped = Once(lambda: _shipped_reader(device))
         self._reading = threading.RLock()  # a reader remembers texts, so one thread at a time asks it
         self.calibration = calibration or (_shipped_calibration() if model is None else None)
 
@@ -207,11 +209,11 @@ def _in_turn(first: Sequence[int], second: Sequence[int]) -> list[int]:
     return list(dict.fromkeys(chain.from_iterable(zip(first, second, strict=True))))
 
 
-def _shipped_reader() -> "ScopeReader":
+def _shipped_reader(device: str | None) -> "ScopeReader":
     _LOG.info("loading the reader of scope")
     from kedit_memory.models.reader import ScopeReader  # loads torch
 
-    return ScopeReader.load(scope_verifier())
+    return ScopeReader.load(scope_verifier(), device=device)
 
 
 def _shipped_calibration() -> Calibration | None:

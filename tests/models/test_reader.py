@@ -169,3 +169,21 @@ def test_one_with_a_weight_too_few_or_too_many_is_refused(tmp_path: Path) -> Non
 def test_a_folder_without_one_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no scope verifier in"):
         ScopeReader.load(tmp_path)
+
+
+def test_all_that_it_reads_is_where_its_weights_are() -> None:
+    tokenizer, encoder = base_model()
+    network = ReaderNetwork(upper_layers(encoder), 384).to("meta")
+    texts = Texts(tokenizer, encoder.to("meta").eval())
+    batch = batch_of(
+        [Pair("Who runs Acme?", "The head of Acme", "Ann", ("Acme",)), Pair("And now?", "Who leads?")], texts
+    )
+    assert {tensor.device.type for tensor in batch} == {"meta"}
+    assert network.begun(batch).shape == batch.states.shape
+    assert batch.cosines.shape == (2, 2)
+    assert texts.vectors(["one text", " ".join(["a long one"] * 90)]).shape == (2, 384)
+
+
+def test_a_device_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"^no device 'cuda:99' on this machine"):
+        ScopeReader.load(tmp_path, device="cuda:99")
