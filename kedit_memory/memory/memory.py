@@ -91,12 +91,14 @@ class EditMemory:
         Args:
             path: the folder of the store.
             encoder: a name or an encoder; None takes the one of the store, or the default one.
-            engine: the vector index, a name in `kedit_memory.memory.index.ENGINES`.
+            engine: the vector index: a name in `kedit_memory.memory.index.ENGINES`, or an address such as
+                milvus://HOST:PORT, milvus:FILE.db or postgresql://USER@HOST/DATABASE. The store does not remember it.
             create: whether a missing store is made.
             clock: tells the time of operations, and the day that "now" means.
 
         Raises:
             EncoderMismatchError: the keys of the store come from another encoder.
+            InvalidInputError, UnknownNameError: the engine is none.
             NotFoundError: there is no store and none shall be made.
             StoreError: it cannot be read or written, is damaged, foreign or of a newer format.
         """
