@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kedit_memory.cli.output import counted, revision_line
 from kedit_memory.cli.progress import say
+from kedit_memory.cli.settings import CHOSEN
 from kedit_memory.errors import NotFoundError
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.rows import DATABASE
@@ -28,7 +29,7 @@ def open_store(store: Path, encoder: str | None = None, *, create: bool = True) 
             f"no store at {store}{_others(store)} Name an existing one by --store, or add an edit first"
         )
     began = datetime.now(UTC).isoformat(timespec="microseconds")
-    with EditMemory.open(store, encoder=encoder, create=create) as memory:
+    with EditMemory.open(store, encoder=encoder, engine=CHOSEN.engine, create=create) as memory:
         if absent:
             say(f"made a new store in {store}")
         try:
