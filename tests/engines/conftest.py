@@ -53,6 +53,11 @@ def postgres() -> Iterator[str]:
 )
 def address(request: pytest.FixtureRequest) -> str:
     """The name of an engine, or its address."""
+    return address_of(request)
+
+
+def address_of(request: pytest.FixtureRequest) -> str:
+    """The address of the server that a parameter names, started where that is needed; else the name that it is."""
     fixtures = {"milvus": "milvus", "postgresql": "postgres"}
     return request.getfixturevalue(fixtures[request.param]) if request.param in fixtures else request.param
 

@@ -92,12 +92,14 @@ def silent() -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_a_milvus_that_says_nothing_is_given_up() -> None:
     pytest.importorskip("pymilvus")
     with silent() as port, pytest.raises(EngineError, match="cannot be reached"):
         find_engine(f"milvus://127.0.0.1:{port}", "kedit_silent")(4).insert(*KEYS)
 
 
+@pytest.mark.slow
 def test_a_postgres_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("psycopg")
     monkeypatch.setattr("kedit_memory.memory.index.pgvector._CONNECT_SECONDS", 2)

@@ -13,7 +13,7 @@ from kedit_memory.memory.index.prefiltered import KINDS, PrefilteredIndex
 
 COUNT, DIMENSION, ASKED = 3000, 32, 40
 HERE = sorted(set(KINDS) - {"gpu"})
-PLACES = [*HERE, pytest.param("gpu", marks=pytest.mark.gpu)]
+PLACES = ["ivf", "sq8", pytest.param("hnsw", marks=pytest.mark.slow), pytest.param("gpu", marks=pytest.mark.gpu)]
 
 
 def keys(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -5,11 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from engines.conftest import address_of
 from memory.conftest import WordEncoder
 
+from kedit_memory.memory.index import SERVERS
 from kedit_memory.memory.memory import EditMemory
 
 OpenMemory = Callable[..., EditMemory]
+
+
+@pytest.fixture(params=["faiss", "auto", *SERVERS])
+def address(request: pytest.FixtureRequest) -> str:
+    """Those that keep files of other forms, or rows elsewhere."""
+    return address_of(request)
 
 
 def fill(memory: EditMemory, count: int = 6) -> None:
@@ -88,9 +96,8 @@ def test_a_copy_of_the_store_takes_nothing_from_the_first(open_memory: OpenMemor
     assert copy.verify().ok
 
 
-def test_a_cache_of_another_engine_is_no_problem(open_memory: OpenMemory, address: str) -> None:
-    other = "exact" if address != "exact" else "faiss"
-    memory = open_memory(engine=other)
+def test_a_cache_of_another_engine_is_no_problem(open_memory: OpenMemory) -> None:
+    memory = open_memory(engine="exact")
     fill(memory, 2)
     memory.rebuild()
     memory.close()

@@ -63,7 +63,8 @@ def find_engine(name: str, label: str) -> Engine:
     """
     check_engine(name)
     if not is_remote(name):
-        return load_engine(name)
+        local: Engine = load("engine", name, ENGINES)
+        return local
     engine: Engine = load("server", name.partition(":")[0], SERVERS)(name, label)
     return engine
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -64,7 +65,7 @@ class MilvusTable:
                 {"number": number, "vector": vector}
                 for number, vector in zip(numbers[part].tolist(), vectors[part].tolist(), strict=True)
             ]
-            self._do(lambda client, rows=rows: client.upsert(self._name, rows, timeout=SECONDS))
+            self._do(partial(self._upsert, rows))
 
     def count(self) -> int:
         """See `Table.count`."""
@@ -86,9 +87,7 @@ class MilvusTable:
         found: dict[int, Sequence[float]] = {}
         for start in range(0, len(numbers), _ROWS):
             wanted = numbers[start : start + _ROWS].tolist()
-            rows = self._do(
-                lambda client, wanted=wanted: client.get(self._name, wanted, ["vector"], timeout=SECONDS), absent=()
-            )
+            rows = self._do(partial(self._get, wanted), absent=())
             found.update((row["number"], row["vector"]) for row in rows)
         if not all(number in found for number in numbers.tolist()):
             raise EngineError(f"{shown(self._address)} has lost rows of {self._name}; ask again, or run kedit rebuild")
@@ -98,11 +97,11 @@ class MilvusTable:
         """See `Table.keep`."""
         for name in self._do(lambda client: client.list_collections(timeout=SECONDS)):
             if name.startswith(f"{self._label}_") and name != self._name:
-                self._do(lambda client, name=name: client.drop_collection(name, timeout=SECONDS))
+                self._do(partial(_drop, name))
         others = np.setdiff1d(self._do(self._all, absent=np.empty(0, np.int64)), numbers)
         for start in range(0, len(others), _ROWS):
             gone = others[start : start + _ROWS].tolist()
-            self._do(lambda client, gone=gone: client.delete(self._name, ids=gone, timeout=SECONDS))
+            self._do(partial(self._delete, gone))
 
     def close(self) -> None:
         """See `Table.close`."""
@@ -122,6 +121,15 @@ class MilvusTable:
         client.create_collection(
             self._name, schema=schema, index_params=index, consistency_level="Strong", timeout=SECONDS
         )
+
+    def _upsert(self, rows: Sequence[Any], client: Any) -> None:
+        client.upsert(self._name, rows, timeout=SECONDS)
+
+    def _get(self, numbers: Sequence[int], client: Any) -> Any:
+        return client.get(self._name, numbers, ["vector"], timeout=SECONDS)
+
+    def _delete(self, numbers: Sequence[int], client: Any) -> None:
+        client.delete(self._name, ids=numbers, timeout=SECONDS)
 
     def _above(self, asked: Vectors, least: float) -> Ids:
         """Rows from a bound on: Milvus leaves the bound itself out, and gives no more than its limit."""
@@ -188,6 +196,10 @@ class MilvusTable:
             raise EngineError(
                 f"{shown(self._address)} is Milvus {told}; update it to {'.'.join(map(str, OLDEST))} or newer"
             )
+
+
+def _drop(name: str, client: Any) -> None:
+    client.drop_collection(name, timeout=SECONDS)
 
 
 def _drained(iterator: Any) -> Ids:

@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - what is joined into SQL is names of tables, made of letters and numbers; values are bound
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -51,7 +52,7 @@ class PostgresTable:
         for start in range(0, len(numbers), _ROWS):
             part = slice(start, start + _ROWS)
             rows = list(zip(numbers[part].tolist(), map(_written, vectors[part]), strict=True))
-            self._do(lambda run, rows=rows: self._add(run, rows), absent=None)
+            self._do(partial(self._add, rows), absent=None)
 
     def count(self) -> int:
         """See `Table.count`."""
@@ -64,13 +65,13 @@ class PostgresTable:
             f"CROSS JOIN {self._name} t WHERE (t.vector <#> q.asked::vector) <= -q.least"
         )
         values = (list(range(len(asked))), [_written(one) for one in asked], least.tolist())
-        found = np.array(self._do(lambda run: run(sql, values), absent=[]), np.int64).reshape(-1, 2)
+        found = np.array(self._do(partial(_rows_of, sql, values), absent=[]), np.int64).reshape(-1, 2)
         return [found[found[:, 0] == place, 1] for place in range(len(asked))]
 
     def highest(self, asked: Vectors, count: int) -> Ids:
         """See `Table.highest`."""
         sql = f"SELECT number FROM {self._name} ORDER BY vector <#> %s::vector LIMIT %s"
-        found = self._do(lambda run: run(sql, (_written(asked), count)), absent=[])
+        found: list[Any] = self._do(partial(_rows_of, sql, (_written(asked), count)), absent=[])
         return np.array([number for (number,) in found], np.int64)
 
     def vectors(self, numbers: Ids) -> Vectors:
@@ -79,7 +80,7 @@ class PostgresTable:
         found: dict[int, Sequence[float]] = {}
         for start in range(0, len(numbers), _ROWS):
             wanted = numbers[start : start + _ROWS].tolist()
-            found.update(self._do(lambda run, wanted=wanted: run(sql, (wanted,)), absent=()))
+            found.update(self._do(partial(_rows_of, sql, (wanted,)), absent=[]))
         if not all(number in found for number in numbers.tolist()):
             raise EngineError(f"{shown(self._address)} has lost rows of {self._name}; ask again, or run kedit rebuild")
         return np.array([found[number] for number in numbers.tolist()], np.float32).reshape(-1, self._width)
@@ -94,7 +95,7 @@ class PostgresTable:
             self._connection.close()
             self._connection = None
 
-    def _add(self, run: _Run, rows: Sequence[tuple[int, str]]) -> None:
+    def _add(self, rows: Sequence[tuple[int, str]], run: _Run) -> None:
         run("CREATE EXTENSION IF NOT EXISTS vector")
         run(f"CREATE TABLE IF NOT EXISTS {self._name} (number bigint PRIMARY KEY, vector vector({self._width}))")
         run("CREATE TEMPORARY TABLE sent (number bigint, vector text) ON COMMIT DROP")
@@ -163,6 +164,11 @@ class PostgresTable:
                 raise EngineError(
                     f"{shown(self._address)} has pgvector {version}; update it to {'.'.join(map(str, OLDEST))} or newer"
                 )
+
+
+def _rows_of(sql: str, values: Sequence[Any], run: _Run) -> list[Any]:
+    rows: list[Any] = run(sql, values)
+    return rows
 
 
 def _written(vector: Vectors) -> str:

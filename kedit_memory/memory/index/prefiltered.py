@@ -31,7 +31,7 @@ _ADDED = 65536  # rows handed to FAISS at once, which bounds what is copied
 _TRAINED = 40  # rows for each list, from which its centre is learned
 _SAMPLE = 65536  # rows from which FAISS learns
 _SPARE = 0.25  # how much further than those of the sample coordinates may reach, as a share of their range
-_PROBED = 64  # lists that are looked at
+_PROBED, _SHARE = 128, 16  # lists that are looked at: so many at least, and one of so many
 _LINKS, _BUILD_LOOK, _GRAPH_LOOK = 32, 100, 256  # of the graph
 _MOST_ON_GPU = 2048  # neighbours that FAISS finds on a GPU
 _QUICK = 16  # what the number of coordinates is a multiple of, for FAISS to use all of the processor
@@ -59,7 +59,7 @@ def _lists(width: int, count: int) -> Any:
     index.sq.rangestat_arg = _SPARE
     index.cp.niter, index.cp.seed = 8, _SEED
     index.cp.min_points_per_centroid, index.cp.max_points_per_centroid = 1, _TRAINED
-    index.nprobe = min(lists, _PROBED)
+    index.nprobe = min(lists, max(_PROBED, lists // _SHARE))
     return index
 
 
