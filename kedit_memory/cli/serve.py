@@ -8,6 +8,7 @@ import typer
 
 from kedit_memory.cli import options as o
 from kedit_memory.cli.progress import TELLER, say
+from kedit_memory.cli.settings import CHOSEN
 from kedit_memory.errors import MissingDependencyError
 
 _NEEDED = ("fastapi", "uvicorn", "prometheus_client", "opentelemetry", "jinja2", "python_multipart")
@@ -63,7 +64,7 @@ def serve(
     from kedit_memory.server.run import run
     from kedit_memory.server.settings import Settings, Upstream, read_file
 
-    told: dict[str, Any] = {"store": store} | (read_file(config) if config else {})
+    told: dict[str, Any] = {"store": store, "engine": CHOSEN.engine} | (read_file(config) if config else {})
     given: dict[str, Any] = {
         "answer": answer,
         "host": host,

@@ -10,7 +10,17 @@ from kedit_memory.errors import InvalidInputError
 from kedit_memory.records import DEFAULT_NAMESPACE
 
 FILE = "kedit.toml"
-BUILT_IN = {"store": "index/default", "model": "kedit-mini", "namespace": DEFAULT_NAMESPACE}
+BUILT_IN = {"store": "index/default", "model": "kedit-mini", "namespace": DEFAULT_NAMESPACE, "engine": "faiss"}
+
+
+@dataclass
+class Chosen:
+    """What an option says of every store that the command opens."""
+
+    engine: str = BUILT_IN["engine"]
+
+
+CHOSEN = Chosen()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +32,7 @@ class Setting:
 
 
 def read_settings(folder: Path, environment: Mapping[str, str]) -> dict[str, Setting]:
-    """Store, model and namespace: of `KEDIT_STORE` and so on, else of a file in `folder` or above, else our own.
+    """Store, model, namespace, engine: of `KEDIT_STORE` and so on, else of a file in `folder` or above, else our own.
 
     Raises:
         InvalidInputError: the file cannot be read, is another user's, or says something else.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kedit_memory.cli.output import counted, revision_line
 from kedit_memory.cli.progress import say
+from kedit_memory.cli.settings import CHOSEN
 from kedit_memory.errors import NotFoundError
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.rows import DATABASE
@@ -36,7 +37,9 @@ def open_store(
             f"no store at {store}{_others(store)} Name an existing one by --store, or add an edit first"
         )
     began = datetime.now(UTC).isoformat(timespec="microseconds")
-    with EditMemory.open(store, encoder=encoder, create=create, device=device, spread=spread) as memory:
+    with EditMemory.open(
+        store, encoder=encoder, engine=CHOSEN.engine, create=create, device=device, spread=spread
+    ) as memory:
         if absent:
             say(f"made a new store in {store}")
         try:

@@ -94,7 +94,8 @@ class EditMemory:
         Args:
             path: the folder of the store.
             encoder: a name or an encoder; None takes the one of the store, or the default one.
-            engine: the vector index, a name in `kedit_memory.memory.index.ENGINES`.
+            engine: the vector index: a name in `kedit_memory.memory.index.ENGINES`, or an address such as
+                milvus://HOST:PORT, milvus:FILE.db or postgresql://USER@HOST/DATABASE. The store does not remember it.
             create: whether a missing store is made.
             device: where an encoder that is loaded by its name runs: "cpu", "cuda", "cuda:1"…; None takes an
                 accelerator where there is one.
@@ -103,6 +104,7 @@ class EditMemory:
 
         Raises:
             EncoderMismatchError: the keys of the store come from another encoder.
+            InvalidInputError, UnknownNameError: the engine is none.
             NotFoundError: there is no store and none shall be made.
             StoreError: it cannot be read or written, is damaged, foreign or of a newer format.
         """

@@ -50,7 +50,7 @@ def create_app(settings: Settings, shared: Path | None = None) -> FastAPI:
     Raises:
         KeditError: the store cannot be opened, or a model of this machine is not known.
     """
-    memory = EditMemory.open(settings.store)
+    memory = EditMemory.open(settings.store, engine=settings.engine)
     config = RouterConfig(path=settings.answer)
     ruling = Router(memory, config=config)
     measures = Measures(shared)

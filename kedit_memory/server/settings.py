@@ -68,6 +68,7 @@ class Settings:
 
     Attributes:
         store: the folder of the memory.
+        engine: what finds its keys; see `EditMemory.open`.
         upstreams: where questions go; the first that serves a request's model is asked.
         models: names of models of this machine, see `load_model`; a request for another goes to an upstream.
         answer: how an edit in scope answers: `context`, the model reads it; `direct`, its target is the reply; `auto`,
@@ -86,6 +87,7 @@ class Settings:
     """
 
     store: Path
+    engine: str = "faiss"
     upstreams: tuple[Upstream, ...] = ()
     models: tuple[str, ...] = ()
     answer: str = "auto"

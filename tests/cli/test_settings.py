@@ -36,7 +36,7 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('stor = "x"', "sets 'stor'; it may set store, model, namespace"),
+        ('stor = "x"', "sets 'stor'; it may set store, model, namespace, engine"),
         ("store = 3", "sets store to 3; write text in quotes"),
         ('model = " "', "sets model to ' '"),
         ("store =", "cannot be read"),

@@ -2,11 +2,6 @@
 
 from collections.abc import Callable
 
-import numpy as np
-import pytest
-
-from kedit_memory.memory.index import load_engine
-from kedit_memory.memory.index.parted import PartedIndex
 from kedit_memory.memory.memory import EditMemory
 from kedit_memory.records import Match
 
@@ -79,29 +74,3 @@ def test_an_edit_that_gets_a_name_is_found_by_it_alone(open_memory: OpenMemory) 
     again.undo()
     assert len(by_meaning(again, "Who leads it now?")) == 1
     assert again.verify().ok
-
-
-@pytest.mark.parametrize("engine", ["exact", "faiss"])
-def test_two_parts_answer_as_one(engine: str) -> None:
-    kind, chance = load_engine(engine), np.random.default_rng(1)
-    vectors = chance.normal(size=(60, 8)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    ids, radii, unnamed = np.arange(60), chance.uniform(0, 2, 60), chance.random(60) < 0.3
-    whole, parted = kind(8), PartedIndex.empty(kind, 8)
-    parted.insert(ids, vectors, radii, ~unnamed)
-    parted.insert(ids, vectors, radii, unnamed)
-    whole.insert(ids, vectors, radii)
-    assert len(parted) == 60
-    assert len(parted.unnamed) == unnamed.sum()
-    gone = ids[::7]
-    for index in (whole, parted):
-        index.remove(gone)
-    query = vectors[3] + vectors[4]
-    for one, other in (
-        (whole.in_scope(query), parted.in_scope(query)),
-        (whole.nearest(query, 9), parted.nearest(query, 9)),
-        (whole.within(query[None], 1.2)[0], parted.within(query[None], 1.2)[0]),
-        (whole.contents(), parted.contents()),
-    ):
-        for mine, theirs in zip(one, other, strict=True):
-            np.testing.assert_array_equal(mine, theirs)

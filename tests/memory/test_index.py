@@ -1,4 +1,4 @@
-"""The default engine gives, to the last bit, what brute force gives."""
+"""The default engine gives, to the last bit, what brute force gives; `tests/engines` holds what all engines promise."""
 
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from kedit_memory.errors import UnknownNameError
-from kedit_memory.memory.index import load_engine
 from kedit_memory.memory.index.base import distances
 from kedit_memory.memory.index.exact import ExactIndex
 from kedit_memory.memory.index.faiss import FaissIndex
@@ -118,14 +116,13 @@ def test_equals_brute_force_after_changes(case: tuple[Any, Any, Any], data: Any)
         agree(quick, exact, questions)
 
 
-@pytest.mark.parametrize("engine", ["faiss", "exact"])
-def test_saves_and_loads(engine: str, tmp_path: Path, reduce_from: int) -> None:
+def test_saves_and_loads(tmp_path: Path, reduce_from: int) -> None:
     keys, radii = _unit(1, 50), np.linspace(0, 2, 50)
-    index = FaissIndex(DIMENSION, reduce_from=reduce_from) if engine == "faiss" else ExactIndex(DIMENSION)
+    index = FaissIndex(DIMENSION, reduce_from=reduce_from)
     index.insert(np.arange(50), keys, radii)
     index.remove(np.array([3, 4]))
     index.save(tmp_path)
-    loaded = load_engine(engine).load(tmp_path)
+    loaded = FaissIndex.load(tmp_path)
     same(loaded.contents(), index.contents())
     same(loaded.in_scope(keys[9]), index.in_scope(keys[9]))
     loaded.insert(np.array([3]), keys[3:4], radii[3:4])
@@ -138,23 +135,12 @@ def test_zero_radius_finds_identical_vectors_only() -> None:
     assert index.in_scope(np.array([1, 0, 0], np.float32)).ids.tolist() == [1]
 
 
-def test_empty_index_finds_nothing() -> None:
-    index, question = FaissIndex(3), np.zeros(3, np.float32)
-    assert len(index.in_scope(question).ids) == len(index.nearest(question, 3).ids) == 0
-    assert len(index.within(question[None], 2.0)[0].ids) == 0
-
-
 def test_large_index_reduces_and_stays_exact() -> None:
     keys, radii = _unit(2, 5000), np.full(5000, 0.3)
     quick, exact = both(keys, radii, 4096)
     for question in _unit(3, 5):
         same(quick.in_scope(question), exact.in_scope(question))
         same(quick.nearest(question, 10), exact.nearest(question, 10))
-
-
-def test_unknown_engine_is_named() -> None:
-    with pytest.raises(UnknownNameError, match="did you mean 'faiss'"):
-        load_engine("fais")
 
 
 def test_an_index_that_is_reduced_goes_on_growing(monkeypatch: pytest.MonkeyPatch) -> None:

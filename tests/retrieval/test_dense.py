@@ -47,7 +47,7 @@ def found(retriever, question, k=3):
     return [hit.passage.id for hit in retriever.search(question, k)]
 
 
-@pytest.mark.parametrize("engine", sorted(ENGINES))
+@pytest.mark.parametrize("engine", sorted(set(ENGINES) - {"faiss-gpu"}))
 def test_the_nearest_passage_comes_first_with_its_cosine(tmp_path, engine):
     add(tmp_path, *OWN)
     retriever = open_dense(tmp_path, engine=engine)

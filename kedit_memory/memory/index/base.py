@@ -8,6 +8,7 @@ import numpy as np
 from kedit_memory.records import Floats, Ids, Vectors
 
 _BLOCK = 256  # rows turned to float64 at once: they stay in a core's own cache
+_UNIT = 2.0**-24  # the rounding unit of float32
 
 
 class Hits(NamedTuple):
@@ -22,12 +23,20 @@ NO_HITS = Hits(np.empty(0, np.int64), np.empty(0), np.empty(0))
 
 
 class VectorIndex(Protocol):
-    """Keys with a radius each, found by Euclidean distance; every answer is exact.
+    """Keys with a radius each, found by Euclidean distance.
 
-    Ids are the row ids of keys. Vectors need not have unit length, but must be finite.
+    The one contract of all engines; `tests/engines` holds each of them to it:
+
+    * Ids are the row ids of keys. Vectors need not have unit length, but must be finite.
+    * A distance that is told is that of `distances`, and a key that is told lies where it was asked for, to the last
+      bit. Whatever finds candidates, these two are decided here, on whole vectors.
+    * `exact` says whether nothing is left out. An engine that may leave something out says how much of what covers a
+      question it was measured to find, in `docs/decisions/0026-engines.md`, and finds all keys while they are few.
+    * It is a cache: it can be made anew from the rows of the store at any time, and losing it loses no edit.
+    * One thread at a time is in it.
     """
 
-    def __init__(self, dimension: int) -> None: ...
+    exact: bool
 
     @property
     def dimension(self) -> int:
@@ -36,7 +45,7 @@ class VectorIndex(Protocol):
     def __len__(self) -> int: ...
 
     def insert(self, ids: Ids, vectors: Vectors, radii: Floats) -> None:
-        """Adds keys; an id that is already there is replaced."""
+        """Adds keys; an id that is already there is replaced, of an id that comes twice the last one counts."""
 
     def remove(self, ids: Ids) -> None:
         """Takes keys out; ids that are not there are passed over."""
@@ -54,14 +63,53 @@ class VectorIndex(Protocol):
         """The `count` nearest keys, whatever their radius."""
 
     def contents(self) -> tuple[Ids, Vectors, Floats]:
-        """All ids with vectors and radii, in order of id."""
+        """All ids with vectors and radii, in order of id, as they were given."""
 
     def save(self, folder: Path) -> None:
-        """Writes the index as files into an empty folder."""
+        """Writes as files, into an empty folder, what `Engine.load` needs."""
+
+    def sweep(self) -> None:
+        """Removes, outside of this process, whatever is no key of this index; nobody may write meanwhile."""
+
+    def close(self) -> None:
+        """Gives back connections; the index can be asked again, which opens them anew."""
+
+
+class Engine(Protocol):
+    """What makes indexes of one kind: a class, or a server whose tables they are."""
+
+    def __call__(self, dimension: int, /) -> VectorIndex:
+        """An index without keys."""
+
+    def load(self, folder: Path, /) -> VectorIndex:
+        """The index that `save` wrote into `folder`.
+
+        Raises:
+            EngineError: its server cannot be asked.
+            OSError, ValueError, RuntimeError: files or server hold something else.
+        """
+
+
+class LocalIndex(VectorIndex, Protocol):
+    """An index that lies in this process alone: its class is its engine."""
+
+    def __init__(self, dimension: int) -> None: ...
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The index that `save` wrote into `folder`."""
+        """See `Engine.load`."""
+
+
+class Local:
+    """What all indexes have in common that lie in this process alone."""
+
+    exact = True
+
+    def sweep(self) -> None:
+        """See `VectorIndex.sweep`; there is nothing."""
+
+    def close(self) -> None:
+        """See `VectorIndex.close`; there is nothing."""
 
 
 def distances(query: Vectors, vectors: Vectors) -> Floats:
@@ -85,3 +133,14 @@ def ordered(ids: Ids, found: Floats, radii: Floats) -> Hits:
     """Hits sorted by distance, then by id, so that equal keys come in a fixed order."""
     order = np.lexsort((ids, found))
     return Hits(ids[order], found[order], radii[order])
+
+
+def slack(dimension: int, norms: Floats, largest: float, squared: float) -> Floats:
+    """How far float32 may be off, for squared distances to queries of these squared norms.
+
+    A product of d terms errs by at most d units of the product of norms, in whatever order it is summed; the factor 4
+    also covers the rounding of stored coordinates and of the threshold. `largest` bounds squared norms and radii.
+    """
+    size = np.square(np.sqrt(norms) + np.sqrt(largest)) + largest + squared
+    off: Floats = 4 * (dimension + 8) * _UNIT * size + 1e-30
+    return off

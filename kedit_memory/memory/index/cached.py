@@ -1,5 +1,6 @@
 """The vector index of one store: loaded when first needed, kept in step with the rows."""
 
+import hashlib
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -10,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from kedit_memory.cachefiles import damage, drop_cache, read_manifest, write_cache
-from kedit_memory.errors import StoreError, UnknownNameError
-from kedit_memory.memory.index import ENGINES, VectorIndex, load_engine
+from kedit_memory.errors import EngineError, StoreError
+from kedit_memory.memory.index import Engine, VectorIndex, check_engine, find_engine, is_remote, load_engine
 from kedit_memory.memory.index.parted import PartedIndex
+from kedit_memory.memory.index.remote import shown
 from kedit_memory.memory.rows import Keys, Rows, snapshot_from
 from kedit_memory.memory.store import CACHE, Store
 from kedit_memory.records import Floats, Ids, Vectors
@@ -27,10 +29,10 @@ class CachedIndex:
     """An index over the keys of a store, also when other processes write to it; one thread at a time is in it."""
 
     def __init__(self, store: Store, engine: str) -> None:
+        check_engine(engine)
         self._store = store
-        if engine not in ENGINES:
-            raise UnknownNameError("engine", engine, ENGINES)
         self._engine_name = engine
+        self._tables = _told_apart(store) if self._remote else ""
         self._lock = threading.RLock()
         self._index: PartedIndex | None = None
         self._sequence = 0  # the last operation that it knows of
@@ -41,9 +43,13 @@ class CachedIndex:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keeps other threads out, so that the index stays as some rows have it."""
+        """Keeps other threads out, so that the index stays as some rows have it; after a failure it is loaded anew."""
         with self._lock:
-            yield
+            try:
+                yield
+            except EngineError:
+                self.forget()
+                raise
 
     def known(self, sequence: int) -> PartedIndex | None:
         """The index if it is in memory and knows just the operations up to this one."""
@@ -59,19 +65,24 @@ class CachedIndex:
         return self._index
 
     def empty(self, dimension: int) -> VectorIndex:
-        """A new index of the same engine, for keys that are not committed yet."""
-        return self._engine()(dimension)
+        """A new index in this process, for keys that are not committed yet."""
+        return load_engine("faiss" if self._remote else self._engine_name)(dimension)
 
     def follow(self, operation: int, keys: Keys, stale: Iterable[int]) -> None:
         """Takes over what a committed operation did: the keys that its edits have now; `stale` are those before.
 
-        An index that has missed operations of other processes catches up at the next question.
+        An index that has missed operations of other processes catches up at the next question, and so does one whose
+        engine fails: what was committed is not refused any more.
         """
         with self._lock:
             if self.known(operation - 1) is None:
                 return
             try:
                 self._take(keys, stale)
+            except EngineError as error:
+                _LOG.warning("stored, but not indexed yet: %s", error)
+                self.forget()
+                return
             except BaseException:  # such as no memory left: the next question builds it anew
                 self.forget()
                 raise
@@ -80,14 +91,22 @@ class CachedIndex:
     def forget(self) -> None:
         """Drops what is in memory; the next question loads it anew."""
         with self._lock:
-            self._index, self._sequence = None, 0
+            index, self._index, self._sequence = self._index, None, 0
+            if index is not None:
+                index.close()
 
     def drop(self) -> None:
-        """Removes the files of the cache.
+        """Removes the files of the cache, and what a server holds beside the keys that there are.
 
         Raises:
             StoreError: they cannot be removed.
         """
+        if self._remote:
+            with self.alone(), self._store.reading() as rows:
+                self.at(rows)  # may take long, so before others have to wait
+            with self._store.transaction(), self.alone():  # nobody commits meanwhile: no key of others is taken away
+                if index := self.at(self._store):
+                    index.sweep()
         cache = self._store.path / CACHE
         try:
             drop_cache(cache)
@@ -142,6 +161,8 @@ class CachedIndex:
                 yield f"{cache / 'manifest.json'} cannot be read; run kedit rebuild"
         elif problem := damage(cache, manifest):
             yield f"{problem}; run kedit rebuild"
+        elif manifest.made_from.get("engine", shown(self._engine_name)) != shown(self._engine_name):
+            return  # a cache of another engine is neither read nor wrong
         elif not self._fits(rows, manifest.made_from, rows.last_sequence()):
             yield f"{cache} was made from other rows; run kedit rebuild"
 
@@ -152,9 +173,13 @@ class CachedIndex:
             return np.empty(0, np.int64), np.empty((0, 0), np.float32), np.empty(0)
         return index.contents()
 
-    def _engine(self) -> type[VectorIndex]:
-        """The engine, imported at the first use: listing edits needs none."""
-        return load_engine(self._engine_name)
+    @property
+    def _remote(self) -> bool:
+        return is_remote(self._engine_name)
+
+    def _engine(self, part: str) -> Engine:
+        """The engine of a part, imported at the first use: listing edits needs none."""
+        return find_engine(self._engine_name, f"kedit_{self._tables}_{part}")
 
     def _made_from(self, rows: Rows, sequence: int) -> dict[str, Any]:
         """What tells a cache of these rows from any other."""
@@ -167,7 +192,7 @@ class CachedIndex:
 
     def _identity(self, rows: Rows) -> dict[str, Any]:
         names = ("store_id", "encoder", "encoder_revision", "dimension")
-        return {"version": _VERSION, "engine": self._engine_name} | {name: rows.meta(name) for name in names}
+        return {"version": _VERSION, "engine": shown(self._engine_name)} | {name: rows.meta(name) for name in names}
 
     def _fits(self, rows: Rows, made_from: dict[str, Any] | Any, newest: int) -> bool:
         """Whether a cache is of these rows; it may lag behind, not lead, nor know another operation of that number."""
@@ -188,6 +213,8 @@ class CachedIndex:
             return
         index = self._read(cache / manifest.folder, damage(cache, manifest))
         if index is None or len(index) != manifest.made_from.get("count"):
+            if index is not None:
+                index.close()
             self._from_rows(rows, newest)
             return
         self._index, self._sequence = index, manifest.made_from["sequence"]
@@ -196,7 +223,7 @@ class CachedIndex:
     def _read(self, folder: Path, problem: str | None) -> PartedIndex | None:
         try:
             if problem is None:
-                return PartedIndex.load(self._engine(), folder)
+                return PartedIndex.load(self._engine, folder)
         except (OSError, ValueError, RuntimeError, MemoryError) as error:  # RuntimeError is what FAISS raises
             problem = f"cache {folder} cannot be read ({error})"
         # A folder that is gone was replaced by another process meanwhile, which is no news.
@@ -229,7 +256,7 @@ class CachedIndex:
         self._take(rows.recallable(sorted(edits)), stale)
 
     def _take(self, keys: Keys, stale: Iterable[int]) -> None:
-        index = self._index or PartedIndex.empty(self._engine(), keys.vectors.shape[1])
+        index = self._index or PartedIndex.empty(self._engine, keys.vectors.shape[1])
         gone = np.setdiff1d(np.fromiter(stale, np.int64), keys.ids)
         index.remove(gone)
         index.insert(*keys)
@@ -237,7 +264,15 @@ class CachedIndex:
         self._unsaved += len(keys.ids) + len(gone)
 
     def _from_rows(self, rows: Rows, newest: int) -> None:
+        self.forget()
         keys = rows.recallable()
-        self._index = PartedIndex.empty(self._engine(), keys.vectors.shape[1])
-        self._index.insert(*keys)
-        self._sequence, self._unsaved = newest, len(keys.ids)
+        index = PartedIndex.empty(self._engine, keys.vectors.shape[1])
+        index.insert(*keys)
+        self._index, self._sequence, self._unsaved = index, newest, len(keys.ids)
+
+
+def _told_apart(store: Store) -> str:
+    """What tells a store from its copies elsewhere, so that none takes rows of another out of a server."""
+    place = store.path.resolve()
+    told = f"{store.meta('store_id')} {place} {place.stat().st_ino}"
+    return hashlib.sha256(told.encode()).hexdigest()[:16]

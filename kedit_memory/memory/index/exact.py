@@ -5,11 +5,11 @@ from typing import Self
 
 import numpy as np
 
-from kedit_memory.memory.index.base import Hits, distances, ordered
+from kedit_memory.memory.index.base import Hits, Local, distances, ordered
 from kedit_memory.records import Flags, Floats, Ids, Vectors
 
 
-class ExactIndex:
+class ExactIndex(Local):
     """Brute force over NumPy arrays: slow, short, and what other engines are tested against."""
 
     def __init__(self, dimension: int) -> None:
@@ -70,7 +70,7 @@ class ExactIndex:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """See `VectorIndex.load`."""
+        """See `Engine.load`."""
         vectors = np.load(folder / "vectors.npy", allow_pickle=False)
         index = cls(vectors.shape[1])
         index._vectors = vectors

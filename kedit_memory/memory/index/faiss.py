@@ -16,11 +16,10 @@ from typing import Any, Self
 import faiss
 import numpy as np
 
-from kedit_memory.memory.index.base import Hits, distances, ordered
+from kedit_memory.memory.index.base import Hits, Local, distances, ordered, slack
 from kedit_memory.memory.index.reduction import SMALLEST, choose_basis, reduce
 from kedit_memory.records import Floats, Ids, Vectors
 
-_UNIT = 2.0**-24  # the rounding unit of float32
 _GROWTH = 4  # a basis is chosen anew when the index has grown this many times
 _QUERIES = 256  # asked at once, which bounds the memory of a batch
 _KEYS = 4096  # reduced at once, likewise
@@ -29,7 +28,7 @@ _SPARSE = 8  # rows of which one is looked at are quicker gathered
 _WORTHWHILE = 32  # candidates from which a float32 comparison pays
 
 
-class FaissIndex:
+class FaissIndex(Local):
     """Exact per-key radii over a flat FAISS index of vectors, or of reduced ones with the full ones beside it.
 
     A removed key leaves a free row, which the next insertion takes, so one removal costs the same
@@ -147,7 +146,7 @@ class FaissIndex:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """See `VectorIndex.load`."""
+        """See `Engine.load`."""
         flat = faiss.read_index(str(folder / "keys.faiss"))
         reduced = (folder / "basis.npy").exists()
         whole = np.load(folder / "vectors.npy", allow_pickle=False) if reduced else None
@@ -269,14 +268,7 @@ class FaissIndex:
         return kept
 
     def _slack(self, norms: Floats, squared: float) -> Floats:
-        """How far float32 may be off, for squared distances to queries of these squared norms.
-
-        A product of d terms errs by at most d units of the product of norms; the factor 4 also
-        covers the rounding of stored coordinates and of the threshold.
-        """
-        size = np.square(np.sqrt(norms) + np.sqrt(self._largest)) + self._largest + squared
-        slack: Floats = 4 * (self.dimension + 8) * _UNIT * size + 1e-30
-        return slack
+        return slack(self.dimension, norms, self._largest, squared)
 
 
 def _grown(vectors: Vectors, capacity: int) -> Vectors:

@@ -1,15 +1,15 @@
 """An index in two parts: keys of edits that a question must name, and all others, which can be searched alone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from kedit_memory.memory.index.base import Hits, VectorIndex, ordered
+from kedit_memory.memory.index.base import Engine, Hits, VectorIndex, ordered
 from kedit_memory.records import Flags, Floats, Ids, Vectors
 
-_NAMED, _UNNAMED = "named", "unnamed"  # folders of its files
+_NAMED, _UNNAMED = "named", "unnamed"  # the parts, and the folders of their files
 
 
 class PartedIndex:
@@ -20,9 +20,9 @@ class PartedIndex:
         self.unnamed = unnamed
 
     @classmethod
-    def empty(cls, engine: type[VectorIndex], dimension: int) -> Self:
-        """One without keys."""
-        return cls(engine(dimension), engine(dimension))
+    def empty(cls, engine: Callable[[str], Engine], dimension: int) -> Self:
+        """One without keys, of the engine of each part."""
+        return cls(engine(_NAMED)(dimension), engine(_UNNAMED)(dimension))
 
     def __len__(self) -> int:
         return len(self.named) + len(self.unnamed)
@@ -68,9 +68,19 @@ class PartedIndex:
             part.save(folder / name)
 
     @classmethod
-    def load(cls, engine: type[VectorIndex], folder: Path) -> Self:
+    def load(cls, engine: Callable[[str], Engine], folder: Path) -> Self:
         """The index that `save` wrote into `folder`."""
-        return cls(engine.load(folder / _NAMED), engine.load(folder / _UNNAMED))
+        return cls(engine(_NAMED).load(folder / _NAMED), engine(_UNNAMED).load(folder / _UNNAMED))
+
+    def sweep(self) -> None:
+        """See `VectorIndex.sweep`."""
+        for part in self._parts:
+            part.sweep()
+
+    def close(self) -> None:
+        """See `VectorIndex.close`."""
+        for part in self._parts:
+            part.close()
 
     @property
     def _parts(self) -> tuple[VectorIndex, VectorIndex]:
