@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError
+from kedit_memory.evaluation.datasets import entityquestions, popqa
+from kedit_memory.evaluation.datasets.asked import EntityQuestion
 from kedit_memory.evaluation.datasets.public import folder_of, read_json, read_json_lines
 from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import Passage
@@ -155,35 +157,24 @@ class _Makers:
 def popqa_set(data: Path | None, *, questions: int, seed: int) -> AdaptiveSet:
     """PopQA (Mallen et al., ACL 2023): the rows of all 16 relations that come with page views."""
     folder = folder_of(data, "popqa")
-    file = folder / "popqa_pop_1000_16relations.jsonl"
-    rows = list(read_json_lines(file))
+    rows = popqa.questions(folder)
     chosen = random.Random(f"popqa:{seed}").sample(rows, min(questions, len(rows)))  # noqa: S311 - a sample
-    asked = [
-        (row["question"], tuple(row["golden_answers"]), row["metadata"]["prop"], row["metadata"]["subj"])
-        for row in chosen
-    ]
     views: dict[str, float] = {}
-    for facts in (row["metadata"] for row in chosen):
-        if facts["s_pop"] >= 0:  # a negative one stands for unknown
-            views[facts["subj"]] = max(facts["s_pop"], views.get(facts["subj"], 0.0))
-    return _public("popqa", file, asked, PopularityTable.of_views(views), _corpus(data))
+    for one in chosen:
+        if one.views is not None:
+            views[one.subject] = max(one.views, views.get(one.subject, 0.0))
+    return _public("popqa", popqa.file_of(folder), chosen, PopularityTable.of_views(views), _corpus(data))
 
 
 def entity_questions_set(data: Path | None, *, questions: int, seed: int) -> AdaptiveSet:
     """EntityQuestions (Sciavolino et al., EMNLP 2021), its development part, as many of each relation; no views."""
     folder = folder_of(data, "entityquestions")
-    templates: Mapping[str, str] = read_json(folder / "relation_query_templates.json")
     rng = random.Random(f"entityquestions:{seed}")  # noqa: S311 - a sample
-    files = sorted((folder / "dev").glob("P*.dev.jsonl"))
-    asked: list[tuple[str, tuple[str, ...], str, str]] = []
-    for number, file in enumerate(files):
-        relation = file.name.split(".")[0]
-        rows = list(read_json_lines(file))
-        wanted = (questions - len(asked)) // (len(files) - number)
-        for row in rng.sample(rows, min(wanted, len(rows))):
-            asked.append(
-                (row["question"], tuple(row["answers"]), relation, _within(templates[relation], row["question"]))
-            )
+    asked: list[EntityQuestion] = []
+    by_relation = entityquestions.questions(folder)
+    for number, found in enumerate(by_relation.values()):
+        wanted = (questions - len(asked)) // (len(by_relation) - number)
+        asked += rng.sample(found, min(wanted, len(found)))
     return _public("entityquestions", folder / "dev", asked, PopularityTable({}), _corpus(data))
 
 
@@ -197,22 +188,21 @@ SETS: Mapping[str, Callable[..., AdaptiveSet]] = {
 def _public(
     name: str,
     source: Path,
-    asked: Sequence[tuple[str, tuple[str, ...], str, str]],
+    asked: Sequence[EntityQuestion],
     table: PopularityTable,
     passages: tuple[Passage, ...],
 ) -> AdaptiveSet:
-    """A set of rows (question, answers, relation, subject)."""
+    """A set of questions about entities."""
     if not asked:
         raise InvalidInputError(f"{source} holds no question; fetch the set again")
-    phrasings = {(relation, text.replace(subject, SLOT)) for text, _, relation, subject in asked}
+    phrasings = {(one.relation, one.text.replace(one.subject, SLOT)) for one in asked}
     return AdaptiveSet(
         name=name,
         questions=tuple(
-            AdaptiveQuestion(text=text, answers=answers, kind=relation, group=subject)
-            for text, answers, relation, subject in asked
+            AdaptiveQuestion(text=one.text, answers=one.answers, kind=one.relation, group=one.subject) for one in asked
         ),
         passages=passages,
-        linker=Linker.of((subject, subject) for _, _, _, subject in asked),
+        linker=Linker.of((one.subject, one.subject) for one in asked),
         sources=Sources(table=table, relations=RelationClassifier(phrasings)),
         source=source,
     )
@@ -236,11 +226,3 @@ def _titled(file: Path) -> Iterator[tuple[str, str]]:
         text = row.get("text") or row.get("paragraph")
         if isinstance(row.get("title"), str) and isinstance(text, str):
             yield row["title"], text
-
-
-def _within(template: str, question: str) -> str:
-    """What stands in the slot of a template."""
-    before, _, after = template.partition("[X]")
-    if not (question.startswith(before) and question.endswith(after)):
-        raise InvalidInputError(f"{question!r} is not of the form {template!r}; fetch the set again")
-    return question[len(before) : len(question) - len(after)]

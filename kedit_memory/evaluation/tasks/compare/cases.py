@@ -14,7 +14,7 @@ from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation import negatives
 from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, Case, Question, own_question
 from kedit_memory.evaluation.datasets import zsre
-from kedit_memory.evaluation.datasets.zsre import ONE_HOP
+from kedit_memory.evaluation.datasets.kinds import ALIAS, ONE_HOP
 from kedit_memory.evaluation.measures import is_answer
 from kedit_memory.evaluation.tasks.scope.cases import TEST, ScopeCase, ScopeEdit, ScopeSet
 from kedit_memory.evaluation.tasks.scope.rows import DIALOGUE, PROMPT, REPHRASING
@@ -24,7 +24,7 @@ from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
 from kedit_memory.world import Fact, World, load_world
 
-REVERSED, ALIAS = "reversed", "alias"
+REVERSED = "reversed"
 
 _REPHRASINGS = 2  # of an edit
 _WORDINGS = 3  # in which a fact is asked to see whether the model has an idea of it
@@ -55,7 +55,8 @@ def draw_cases(dataset: str, model: TextModel, data: Path | None, count: int, se
 
 def _zsre_follow_ups(data: Path) -> FollowUps:
     """The reasoning questions of KnowEdit's zsRE, one hop from the edit."""
-    return {case.prompt: case.of(PORTABILITY) for case in zsre.edits(data / "zsre").found}
+    found = zsre.edits(data / "zsre").found
+    return {case.prompt: [one for one in case.of(PORTABILITY) if one.kind == ONE_HOP] for case in found}
 
 
 # Sets whose rows hold questions that follow from their edits.

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
+from kedit_memory.evaluation.datasets.kinds import ALIAS
 from kedit_memory.evaluation.methods import CONTROLS
 from kedit_memory.evaluation.report.tables import Entry, Table
 from kedit_memory.evaluation.tasks.compare.against import ENOUGH, FIRST, LAST, OVER, RATE, SCORE, TESTED, WAY
 from kedit_memory.evaluation.tasks.compare.attempt import SEQUENTIAL, SINGLE
-from kedit_memory.evaluation.tasks.compare.cases import ALIAS
 from kedit_memory.evaluation.tasks.compare.ledger import SHORTENED
 from kedit_memory.evaluation.tasks.compare.measures import (
     ANSWER_TIME,

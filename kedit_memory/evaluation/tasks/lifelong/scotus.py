@@ -12,13 +12,12 @@ from itertools import islice
 from pathlib import Path
 
 from kedit_memory.errors import CapabilityError
-from kedit_memory.evaluation.case import Case, Question, own_question
+from kedit_memory.evaluation.case import Question
 from kedit_memory.evaluation.datasets.public import folder_of
-from kedit_memory.evaluation.datasets.scotus import Opinion, split_cases
+from kedit_memory.evaluation.datasets.scotus import Opinion, edit_of, split_cases
 from kedit_memory.evaluation.tasks.lifelong.streams import Stream, Wanted, wrong_before
 from kedit_memory.models.classifier import ClassifierModel, Editable
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
-from kedit_memory.records import EditRequest
 
 
 def scotus_stream(model: Editable, wanted: Wanted, data: Path | None) -> Stream:
@@ -40,7 +39,7 @@ def scotus_stream(model: Editable, wanted: Wanted, data: Path | None) -> Stream:
         model.class_of(label)
     rng = random.Random(f"scotus:{wanted.seed}")  # noqa: S311 - a sample, no secret
     later = rng.sample(split.later, len(split.later))
-    edits = wrong_before(model, (_edit(case) for case in later), wanted.edits, MAX_NEW_TOKENS)
+    edits = wrong_before(model, map(edit_of, later), wanted.edits, MAX_NEW_TOKENS)
     right = _right(model, reversed(later), wanted.questions)
     outside = [*_drawn(right, "right_before", wanted, rng), *_drawn(split.training, "trained", wanted, rng)]
     return Stream(
@@ -51,11 +50,6 @@ def scotus_stream(model: Editable, wanted: Wanted, data: Path | None) -> Stream:
         data=folder,
         note=split.note,
     )
-
-
-def _edit(case: Opinion) -> Case:
-    edit = EditRequest(prompt=case.text, target=case.label)
-    return Case(edit=edit, questions=(own_question(edit, (case.label,)),), kind=case.label)
 
 
 def _right(model: ClassifierModel, cases: Iterable[Opinion], count: int) -> list[Opinion]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kedit_memory.evaluation.case import LOCALITY, Question
 from kedit_memory.evaluation.datasets import zsre
+from kedit_memory.evaluation.datasets.kinds import OPEN_QUESTION
 from kedit_memory.evaluation.datasets.public import folder_of
 from kedit_memory.evaluation.tasks.lifelong.streams import Stream, Wanted, wrong_before
 from kedit_memory.evaluation.tasks.lifelong.world import known_facts
@@ -41,7 +42,7 @@ def _tests(folder: Path, wanted: Wanted, rng: random.Random) -> tuple[Question, 
     """As many questions of each origin; where a file has fewer, all that it has."""
     share = -(-wanted.questions // 3)
     found = list(known_facts(wanted)[:share])
-    for kind in (zsre.OPEN_QUESTION, zsre.TRAINED):
+    for kind in (OPEN_QUESTION, zsre.TRAINED):
         probes = [probe for probe in zsre.trained_questions(folder) if probe.kind == kind]
         found += rng.sample(probes, min(share, len(probes)))
     rng.shuffle(found)

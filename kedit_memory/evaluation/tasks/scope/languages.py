@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kedit_memory.evaluation.datasets import mlake, mzsre
 from kedit_memory.evaluation.datasets.public import folder_of, read_json, read_json_lines, read_text
 from kedit_memory.evaluation.tasks.scope.cases import TRAINING, ScopeEdit, ScopeSet, SetBuilder, part_by_hash
 from kedit_memory.evaluation.tasks.scope.paragraphs import Asked, answering, cut, holds, stands_alone
@@ -105,10 +106,7 @@ def _kind(same: str, across: str, stored: str, asked: str) -> str:
 
 def _mlake(data: Path) -> Iterator[_Meant]:
     """The single questions of MLaKE, with the answers after the edit; a line of each file asks for one thing."""
-    folder = folder_of(data, "mlake") / "single_hop"
-    files = {language: read_json(folder / f"{language}_qa.json") for language in (ENGLISH, "de", "zh")}
-    for rows in zip(*files.values(), strict=True):
-        by_language = dict(zip(files, rows, strict=True))
+    for by_language in mlake.single_hop(folder_of(data, "mlake"), (ENGLISH, "de", "zh")):
         yield _Meant(
             unit=by_language[ENGLISH]["question"],
             wordings={language: (row["question"].strip(),) for language, row in by_language.items()},
@@ -118,13 +116,8 @@ def _mlake(data: Path) -> Iterator[_Meant]:
 
 def _mzsre(data: Path) -> Iterator[_Meant]:
     """MzsRE's questions and rephrasings; the rows of its files are the same in each."""
-    folder = folder_of(data, "mzsre")
-    files = {language: read_json(folder / f"mzsre_test_duplicate_en{language}.json") for language in ("de", "fr", "zh")}
     seen: set[str] = set()
-    for rows in zip(*files.values(), strict=True):
-        by_language = {ENGLISH: rows[0][ENGLISH]} | {
-            language: row[language] for language, row in zip(files, rows, strict=True)
-        }
+    for by_language in mzsre.rows(folder_of(data, "mzsre"), ("de", "fr", "zh")):
         unit = by_language[ENGLISH]["subject"]
         if unit not in seen:  # a subject comes twice, with two answers
             seen.add(unit)

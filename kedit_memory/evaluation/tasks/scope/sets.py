@@ -14,7 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kedit_memory.evaluation.datasets.public import folder_of, read_json, read_json_lines
+from kedit_memory.evaluation.datasets import counterfact, lre, pararel, zsre
+from kedit_memory.evaluation.datasets.pararel import put
+from kedit_memory.evaluation.datasets.public import folder_of, read_json
 from kedit_memory.evaluation.measures import normalise
 from kedit_memory.evaluation.tasks.scope.cases import (
     CALIBRATING,
@@ -194,8 +196,7 @@ def pararel_set(data: Path, *, seed: int = 1) -> ScopeSet:
     """ParaRel (Elazar et al. 2021): facts of T-REx and the clozes among its patterns."""
     folder = folder_of(data, "pararel")
     builder = SetBuilder("pararel", seed)
-    clozes = {p.stem: _clozes(p) for p in sorted((folder / "patterns").glob("*.jsonl"))}
-    facts = {p.stem: list(read_json_lines(p)) for p in sorted((folder / "trex_lms_vocab").glob("*.jsonl"))}
+    clozes, facts = pararel.clozes(folder), pararel.facts(folder)
     of_subject: dict[str, set[str]] = defaultdict(set)
     for name, rows in facts.items():
         for row in rows:
@@ -211,7 +212,7 @@ def pararel_set(data: Path, *, seed: int = 1) -> ScopeSet:
         for row in rows:
             subject, (first, *others) = row["sub_label"], builder.rng.sample(patterns, min(4, len(patterns)))
             edit = ScopeEdit(
-                prompt=_put(first, subject),
+                prompt=put(first, subject),
                 target=builder.rng.choice(targets),
                 subject=subject,
                 part=part_of(name),
@@ -222,10 +223,10 @@ def pararel_set(data: Path, *, seed: int = 1) -> ScopeSet:
             if place is None:
                 continue
             for pattern in others:
-                builder.case("rephrasing", place, _put(pattern, subject), covered=True, asked=readings[_bare(pattern)])
+                builder.case("rephrasing", place, put(pattern, subject), covered=True, asked=readings[_bare(pattern)])
             _pararel_negatives(builder, place, known, of_subject)
             if builder.rng.random() < _MADE_SHARE:
-                builder.made(place, _put(others[0], subject), names, readings[_bare(others[0])])
+                builder.made(place, put(others[0], subject), names, readings[_bare(others[0])])
     return builder.finished()
 
 
@@ -256,11 +257,11 @@ def _pararel_negatives(builder: SetBuilder, place: int, known: _ParaRel, of_subj
     if found := _other_pattern(name, of_subject[subject], known, rng):
         other, pattern = found
         asked = with_overlapping(other)
-        builder.case("same_subject", place, _put(pattern, subject), covered=False, asked=asked)
+        builder.case("same_subject", place, put(pattern, subject), covered=False, asked=asked)
     fellow = rng.choice(sorted(known.alike[name]) or [name])
     stranger = rng.choice(known.facts[fellow])["sub_label"]
     if name not in of_subject[stranger]:
-        question = _put(rng.choice(known.clozes[name]), stranger)
+        question = put(rng.choice(known.clozes[name]), stranger)
         builder.case("same_relation", place, question, covered=False, asked=with_overlapping(name))
 
 
@@ -290,7 +291,7 @@ def counterfact_set(data: Path, *, seed: int = 1) -> ScopeSet:
     """
     folder = folder_of(data, "counterfact")
     builder = SetBuilder("counterfact", seed)
-    rows = [r for part in ("train", "val") for r in read_json(folder / f"counterfact-{part}.json")]
+    rows = counterfact.rows(folder)
     label = _counterfact_labels(data, rows)
     templates: dict[str, set[str]] = defaultdict(set)
     for template, relation in label.items():
@@ -341,7 +342,7 @@ def zsre_set(data: Path, *, seed: int = 1) -> ScopeSet:
     """
     folder = folder_of(data, "zsre")
     builder = SetBuilder("zsre", seed)
-    rows = read_json(folder / "ZsRE-test-all.json")
+    rows = zsre.rows(folder)
     names = sorted({row["subject"] for row in rows})
     seen: set[str] = set()
     for row in rows:
@@ -383,9 +384,9 @@ def lre_set(data: Path, *, seed: int = 1) -> ScopeSet:
     """LRE (Hernandez et al. 2024): factual relations and their prompt templates."""
     folder = folder_of(data, "relations_lre")
     builder = SetBuilder("lre", seed)
-    relations = [read_json(path) for path in sorted((folder / "factual").glob("*.json"))]
+    relations = lre.relations(folder, "factual")
     names = sorted({s["subject"] for r in relations for s in r["samples"]})
-    templates = {r["name"]: _lre_templates(r) for r in relations}
+    templates = {r["name"]: lre.templates(r) for r in relations}
     for relation in relations:
         own = templates[relation["name"]]
         targets = sorted({s["object"] for s in relation["samples"]})
@@ -401,7 +402,7 @@ def lre_set(data: Path, *, seed: int = 1) -> ScopeSet:
             first, *others = builder.rng.sample(own, min(3, len(own)))
             place = builder.add(
                 ScopeEdit(
-                    prompt=_put(first, subject),
+                    prompt=put(first, subject),
                     target=builder.rng.choice(targets),
                     subject=subject,
                     part=part_of(relation["name"]),
@@ -412,17 +413,17 @@ def lre_set(data: Path, *, seed: int = 1) -> ScopeSet:
             if place is None:
                 continue
             for template in others:
-                builder.case("rephrasing", place, _put(template, subject), covered=True)
+                builder.case("rephrasing", place, put(template, subject), covered=True)
             if fellows:
                 other = builder.rng.choice(fellows)
-                question = _put(builder.rng.choice(templates[other]), subject)
+                question = put(builder.rng.choice(templates[other]), subject)
                 builder.case("same_subject", place, question, covered=False, asked={other})
             stranger = builder.rng.choice(names)
             if stranger not in {s["subject"] for s in relation["samples"]}:
-                question = _put(builder.rng.choice(own), stranger)
+                question = put(builder.rng.choice(own), stranger)
                 builder.case("same_relation", place, question, covered=False, asked={relation["name"]})
             if others and builder.rng.random() < _MADE_SHARE:
-                builder.made(place, _put(others[0], subject), names)
+                builder.made(place, put(others[0], subject), names)
     return builder.finished()
 
 
@@ -518,21 +519,8 @@ SETS: Mapping[str, Callable[..., ScopeSet]] = {
 }
 
 
-def _put(template: str, subject: str) -> str:
-    text = template.replace("{}", subject)
-    return text[:1].upper() + text[1:]
-
-
 def _template(text: str, subject: str) -> str:
     return re.sub(r"\s+", " ", text.replace(subject, "{}").strip()).rstrip(".")
-
-
-def _clozes(path: Path) -> list[str]:
-    """Patterns that end with the object, as prompts; an article before it goes with it."""
-    found = (row["pattern"] for row in read_json_lines(path))
-    cut = (re.sub(r"\s*\[Y\]\s*\.?\s*$", "", p.strip()) for p in found if re.search(r"\[Y\]\s*\.?\s*$", p.strip()))
-    clean = (re.sub(r"\s+", " ", p.replace("[X]", "{}")).strip() for p in cut if "[X]" in p)
-    return sorted(dict.fromkeys(clean))
 
 
 def _counterfact_labels(data: Path, rows: Iterable[Mapping[str, str]]) -> dict[str, str]:
@@ -541,9 +529,9 @@ def _counterfact_labels(data: Path, rows: Iterable[Mapping[str, str]]) -> dict[s
     for row in read_json(folder_of(data, "counterfact") / "known_1000.json"):
         label.setdefault(_template(row["prompt"], row["subject"]), row["relation_id"])
     if (data / "pararel").is_dir():
-        for path in sorted((data / "pararel" / "patterns").glob("*.jsonl")):
-            for cloze in _clozes(path):
-                label.setdefault(cloze, path.stem)
+        for relation, clozes in pararel.clozes(data / "pararel").items():
+            for cloze in clozes:
+                label.setdefault(cloze, relation)
     label = _LABELS | label
     votes: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
@@ -581,12 +569,3 @@ _SYNONYMS = (
     {"sports", "team", "member", "club", "sport"}, {"given", "name", "named", "full", "native", "label", "called"},
     {"publication", "date", "released", "launch", "service", "when"}, {"educated", "university", "college", "school"},
 )  # fmt: skip
-
-
-def _lre_templates(relation: Mapping[str, Any]) -> list[str]:
-    """The relation's clozes, and the question with which a two-part template begins."""
-    found: list[str] = []
-    for template in (*relation["prompt_templates"], *relation["prompt_templates_zs"]):
-        head, asked, _ = template.partition("? ")
-        found.append(head + "?" if asked else template)
-    return list(dict.fromkeys(found))
