@@ -49,7 +49,7 @@ def page(data: Path) -> str:
 
 
 def _line(one: PublicSet, data: Path) -> str:
-    states = [file.state(data / one.folder) for file in one.files]
+    states = [*one.states(data).values()]
     there = sum(state is not State.ABSENT for state in states)
     files = f"{there} of {len(states)}, {states.count(State.PUBLISHED)} as published"
     told = (f"`{one.name}`: {one.title} ({one.paper})", one.measures, one.form, one.licence, files)

@@ -63,6 +63,10 @@ class PublicSet:
     folder: str
     files: tuple[PublishedFile, ...] = ()
 
+    def states(self, data: Path) -> dict[str, State]:
+        """How each file of the set, in the folder of public sets, stands to the published one."""
+        return {file.path: file.state(data / self.folder) for file in self.files}
+
 
 @cache
 def sources() -> Mapping[str, PublicSet]:
