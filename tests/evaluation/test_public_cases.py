@@ -13,6 +13,7 @@ from kedit_memory.evaluation.case import GENERALIZATION, LOCALITY, PORTABILITY, 
 from kedit_memory.evaluation.datasets import DATASETS, TEXTS, load_cases, load_texts
 from kedit_memory.evaluation.datasets.public import sources_of
 from kedit_memory.evaluation.datasets.sources import sources
+from kedit_memory.memory.requests import validate
 from kedit_memory.records import Kind
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -327,9 +328,12 @@ def test_the_remastered_form_is_preferred_and_corrupted_cases_are_left_out(tmp_p
 
 
 def test_the_six_criteria_of_rippleedits_with_their_conditions(tmp_path):
-    def query(prompt, *values, targets):
+    def query(prompt, *values, targets, through=None):
         answers = [{"value": value, "aliases": [f"{value}land"]} for value in values]
-        return {"prompt": prompt, "answers": answers, "query_type": "regular", "target_ids": targets}
+        told = {"prompt": prompt, "answers": answers, "query_type": "regular", "target_ids": targets}
+        if through:
+            told |= {"query_type": "two_hop", "target_ids": through, "second_hop_target_ids": targets}
+        return told
 
     def test(*queries, given=()):
         return {"test_queries": list(queries), "test_condition": "OR", "condition_queries": list(given)}
@@ -339,13 +343,13 @@ def test_the_six_criteria_of_rippleedits_with_their_conditions(tmp_path):
         "example_type": "popular",
         "edit": {
             "prompt": "The land of Leo is Syria.", "subject_id": "Q3", "relation": "CITIZEN", "target_id": "Q8",
-            "original_fact": {},
+            "original_fact": {"prompt": "The land of Leo is United States."},
         },
         "Logical_Generalization": [],
         "Compositionality_I": [
             test(
-                query("The capital of Leo's land is", "Damascus", targets=["Q9"]),
-                query("Leo's capital is", "Damascus", targets=["Q9"]),
+                query("The capital of Leo's land is", "Damascus", targets=["Q9"], through=["Q8"]),
+                query("Leo's capital is", "Damascus", targets=["Q9"], through=["Q8"]),
                 given=[condition],
             )
         ],
@@ -359,6 +363,7 @@ def test_the_six_criteria_of_rippleedits_with_their_conditions(tmp_path):
     write(tmp_path / "rippleedits/popular.json", [row, row, other])
     read = load_cases("rippleedits", tmp_path)
     case, statement = read.found
+    assert [validate(one.edit).edit.target for one in read.found] == ["Syria", "The land of Al is Chile."]
     assert (case.prompt, case.target, case.edit.statement) == (
         "The land of Leo is",
         "Syria",
@@ -366,7 +371,7 @@ def test_the_six_criteria_of_rippleedits_with_their_conditions(tmp_path):
     )
     both, capital = ("Syria", "Syrialand"), ("Damascus", "Damascusland")
     assert asked(case) == [
-        (RELIABILITY, "all", "The land of Leo is", both, (), True),
+        (RELIABILITY, "all", "The land of Leo is", both, ("United States",), True),
         (PORTABILITY, "one_hop", "The capital of Leo's land is", capital, (), False),
         (PORTABILITY, "one_hop", "Leo's capital is", capital, (), False),
         (PORTABILITY, "through", "The land of the actor of X is", both, (), False),
@@ -659,6 +664,9 @@ def test_the_real_set_is_read(name):
         pytest.skip(str(missing))
     assert all(case.questions and all(one.text.strip() for one in case.questions) for case in read.found)
     assert sum(read.skipped.values()) < len(read.found)
+    for case in read.found[:100]:
+        for edit in (case.edit, *case.also):
+            validate(edit)
     stated = [case for case in read.found if case.prompt]
     assert all(case.own.text == case.prompt for case in stated)
     assert all(

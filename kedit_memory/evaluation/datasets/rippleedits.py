@@ -46,16 +46,22 @@ def _case(row: Row) -> Case:
     asked = tuple(_questions(row))
     if cut is None:
         return Case(edit=EditRequest(**told), questions=asked, kind=row["file"])
-    edit = EditRequest(prompt=sentence.removesuffix(".").removesuffix(cut).strip(), target=cut, **told)
-    return Case(edit=edit, questions=(own_question(edit, names), *asked), kind=row["file"])
+    prompt = sentence.removesuffix(".").removesuffix(cut).strip()
+    before = made.get("original_fact", {}).get("prompt", "").removesuffix(".")
+    truth = (before.removeprefix(prompt).strip(),) if before.startswith(prompt) else ()
+    edit = EditRequest(prompt=prompt, target=cut, **told)
+    return Case(edit=edit, questions=(own_question(edit, names, truth), *asked), kind=row["file"])
 
 
 def _names(row: Row, target: str) -> tuple[str, ...]:
-    """The names of the edit's object, as the tests have them that ask for nothing else."""
+    """The names of the edit's object, as a test has them that it alone answers."""
     queries = (query for criterion in _CRITERIA for test in row.get(criterion, ()) for query in test["test_queries"])
-    return next(
-        (_answers(query) for query in queries if query.get("target_ids") == [target] and len(query["answers"]) == 1), ()
-    )
+    return next((_answers(query) for query in queries if _answered_by(query) == [target]), ())
+
+
+def _answered_by(query: Row) -> object:
+    """The ids of a query's answers; of one over two facts `target_ids` are those of the first."""
+    return query["second_hop_target_ids" if query["query_type"] == "two_hop" else "target_ids"]
 
 
 def _questions(row: Row) -> Iterator[Question]:
