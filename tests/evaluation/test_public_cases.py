@@ -241,7 +241,11 @@ def test_definitions_are_edits_and_their_probes_questions_with_a_mask(tmp_path):
     spans = row | {"probe_sentences": {"template_0": {"probe_sentence": f"It is {mask}.", "label": f"{mask} x {end}"}}}
     for name in ("all_ent_2020_2021_np_500samples", "specificity_popular_20np_20random"):
         write(tmp_path / f"ecbd/{name}.jsonl", lines([spans]))
-    (case,) = load_cases("ecbd", tmp_path).found
+    read = load_cases("ecbd", tmp_path)
+    assert [(one.metric, one.kind, one.text, one.accepted, one.truth) for one in read.outside] == [
+        (LOCALITY, "popular", f"It is {mask}.", (), ("x",))
+    ]
+    (case,) = read.found
     assert (case.kind, case.questions[0].accepted, case.questions[0].rejected) == ("np", ("x",), ())
 
 
@@ -607,6 +611,9 @@ def test_what_is_not_there_or_of_another_form_is_told(tmp_path):
         load_cases("zsre", tmp_path)
     with pytest.raises(NotFoundError, match=r"no file .*none\.jsonl"):
         load_cases(str(tmp_path / "none.jsonl"), None)
+    (tmp_path / "ecbd").mkdir()
+    with pytest.raises(NotFoundError, match=r"no file .*np_500samples\.jsonl"):
+        load_cases("ecbd", tmp_path)
     (tmp_path / "zsre").mkdir()
     with pytest.raises(NotFoundError, match=r"holds none of ZsRE-test-all\.json; scripts/fetch_data\.py fetches"):
         load_cases("zsre", tmp_path)

@@ -31,6 +31,7 @@ PARTS: Mapping[str, str] = {
     "random": "all_ent_2020_2021_random_500samples",
     "random-easy": "all_ent_2020_2021_random_easy",
 }
+_POPULAR = "popular"  # the kind of questions about entities that a model knows
 POPULAR = "specificity_popular_20np_20random"  # probes of entities that older models know, for specificity
 
 
@@ -123,18 +124,30 @@ def entity_inferences(folder: Path) -> Loaded[edited.Case]:
 
 
 def ecbd(folder: Path) -> Loaded[edited.Case]:
-    """The same of all parts of ECBD that are there; the sentences have the span that was left out, and no others."""
+    """The same of all parts of ECBD that are there; sentences have the span that was left out, and no others.
+
+    What is asked of popular entities belongs to no edit.
+    """
     parts = [part for part, name in PARTS.items() if (folder / f"{name}.jsonl").is_file()]
-    if not parts:
-        _existing(folder, PARTS["np"])
-    found = [replace(case, kind=part) for part in parts for case in ecbd_set(folder.parent, part).cases]
-    return _as_edits(found, [f"{PARTS[part]}.jsonl" for part in parts])
+    read = {part: ecbd_set(folder.parent, part) for part in parts or PARTS}
+    outside = [
+        replace(one, metric=edited.LOCALITY, kind=_POPULAR, accepted=(), truth=one.accepted)
+        for case in read[parts[0]].others
+        for one in _as_edit(case).questions
+    ]
+    found = [replace(case, kind=part) for part in parts for case in read[part].cases]
+    return _as_edits(found, [f"{name}.jsonl" for name in (*map(PARTS.__getitem__, parts), POPULAR)], outside)
 
 
-def _as_edits(cases: Sequence[Case], files: Sequence[str]) -> Loaded[edited.Case]:
-    rows = ({"case": case} for case in cases)
+def _as_edits(
+    cases: Sequence[Case], files: Sequence[str], outside: Sequence[edited.Question] = ()
+) -> Loaded[edited.Case]:
     return loaded(
-        rows, lambda row: _as_edit(row["case"]), key=lambda one: f"{one.kind}: {one.edit.source}", files=files
+        ({"case": case} for case in cases),
+        lambda row: _as_edit(row["case"]),
+        key=lambda one: f"{one.kind}: {one.edit.source}",
+        outside=outside,
+        files=files,
     )
 
 
