@@ -26,8 +26,11 @@ the checksums of `data/sources.toml`. A licence is that of the set's authors or 
 
 *Cases* and *left out* count what the folder of this page held, which for some sets is a part: *files* tells how many of
 the published files were there, and how many of those are as published, to the byte. A dash means that nothing that can
-be read was there. A set of one's own is read from a file whose name ends with `.jsonl`; its form stands in
-`datasets/jsonl.py`.
+be read was there.
+
+A set of one's own is read from a file whose name ends with `.jsonl`, in the form that `datasets/jsonl.py` shows.
+Another public set is a file with a function from its folder to `Loaded[Case]`, a line in `DATASETS`, and a section in
+`data/sources.toml`.
 """
 _COLUMNS = ("set", "what it measures", "form read", "licence", "files", "cases", "questions", "left out")
 
