@@ -21,9 +21,9 @@ from kedit_memory.editors.alphaedit import AlphaEdit
 from kedit_memory.editors.base import facts
 from kedit_memory.errors import KeditError
 from kedit_memory.evaluation.intervals import interval
-from kedit_memory.evaluation.lifelong.streams import Wanted
-from kedit_memory.evaluation.lifelong.world import world_stream
 from kedit_memory.evaluation.rows import Row, describe_run
+from kedit_memory.evaluation.tasks.lifelong.streams import Wanted
+from kedit_memory.evaluation.tasks.lifelong.world import world_stream
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model
 from kedit_memory.world import world_folder

@@ -33,12 +33,12 @@ from kedit_memory.errors import KeditError
 from kedit_memory.evaluation.case import GENERALIZATION
 from kedit_memory.evaluation.case import Case as Stored
 from kedit_memory.evaluation.intervals import interval, widened, wilson
-from kedit_memory.evaluation.lifelong.streams import HELD_OUT, REPHRASING, Wanted
-from kedit_memory.evaluation.lifelong.world import world_stream
 from kedit_memory.evaluation.log import RowLog
 from kedit_memory.evaluation.measures import is_answer
 from kedit_memory.evaluation.rows import Row, Run, describe_run
-from kedit_memory.evaluation.trace.run import KINDS, Trace, trace
+from kedit_memory.evaluation.tasks.lifelong.streams import HELD_OUT, REPHRASING, Wanted
+from kedit_memory.evaluation.tasks.lifelong.world import world_stream
+from kedit_memory.evaluation.tasks.trace.run import KINDS, Trace, trace
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt

@@ -18,12 +18,12 @@ import torch
 from kedit_memory.editors import load_editor
 from kedit_memory.editors._codebook_adapter import Adapter
 from kedit_memory.editors.codebook import Codebook
-from kedit_memory.evaluation.lifelong.streams import Wanted, load_stream
-from kedit_memory.evaluation.lifelong.timing import answer_times, time_row
 from kedit_memory.evaluation.method import Bench
 from kedit_memory.evaluation.methods import Unedited
 from kedit_memory.evaluation.report.tables import table
 from kedit_memory.evaluation.rows import Row, describe_run, document
+from kedit_memory.evaluation.tasks.lifelong.streams import Wanted, load_stream
+from kedit_memory.evaluation.tasks.lifelong.timing import answer_times, time_row
 from kedit_memory.models.hooks import capture
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model

@@ -21,8 +21,8 @@ import torch
 
 from kedit_memory.evaluation.report.tables import table
 from kedit_memory.evaluation.rows import Row, Run, describe_run, document
-from kedit_memory.evaluation.scope.cases import TEST, ScopeSet
-from kedit_memory.evaluation.scope.everyday import everyday_set
+from kedit_memory.evaluation.tasks.scope.cases import TEST, ScopeSet
+from kedit_memory.evaluation.tasks.scope.everyday import everyday_set
 from kedit_memory.models import eight_bits
 from kedit_memory.models.encoder import minilm
 from kedit_memory.models.reader import Pair, ScopeReader

@@ -33,7 +33,7 @@ from bench_memory import questions
 
 from kedit_memory.evaluation.report.tables import table
 from kedit_memory.evaluation.rows import Row, Run, describe_run, document
-from kedit_memory.evaluation.scope.cases import TEST
+from kedit_memory.evaluation.tasks.scope.cases import TEST
 from kedit_memory.evaluation.templates import STATES, templates
 from kedit_memory.memory.encoding import load_by_name
 from kedit_memory.memory.memory import EditMemory

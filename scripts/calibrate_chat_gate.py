@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kedit_memory.evaluation.adaptive.llama8b import MODEL, read_answers
-from kedit_memory.evaluation.adaptive.observed import Labelled, Observed, Observer, counting
-from kedit_memory.evaluation.adaptive.sets import world_set
 from kedit_memory.evaluation.datasets.public import folder_of, read_json
+from kedit_memory.evaluation.tasks.adaptive.llama8b import MODEL, read_answers
+from kedit_memory.evaluation.tasks.adaptive.observed import Labelled, Observed, Observer, counting
+from kedit_memory.evaluation.tasks.adaptive.sets import world_set
 from kedit_memory.models.encoder import load_encoder
 from kedit_memory.models.language import TextModel
 from kedit_memory.models.named import load_model

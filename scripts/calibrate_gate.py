@@ -11,8 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kedit_memory.evaluation.adaptive.gate_fitting import calibrate_gate
-from kedit_memory.evaluation.adaptive.sets import world_set
+from kedit_memory.evaluation.tasks.adaptive.gate_fitting import calibrate_gate
+from kedit_memory.evaluation.tasks.adaptive.sets import world_set
 from kedit_memory.memory import EditMemory
 from kedit_memory.routing.gate.calibration import GateCalibration, GateQuestion
 from kedit_memory.routing.router import Router

@@ -27,7 +27,7 @@ from pathlib import Path
 from scope_questions import add_drawing, drawn_sets, for_stack, say, stored
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.scope.run import Drawn
+from kedit_memory.evaluation.tasks.scope.run import Drawn
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.reader import ScopeReader
 from kedit_memory.records import DEFAULT_NAMESPACE

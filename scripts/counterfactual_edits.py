@@ -14,8 +14,8 @@ from make_passages import capital
 from scope_wordings import Worded, worded
 from training_text import TextMaker
 
-from kedit_memory.evaluation.scope.cases import TRAINING
-from kedit_memory.evaluation.scope.sets import part_of
+from kedit_memory.evaluation.tasks.scope.cases import TRAINING
+from kedit_memory.evaluation.tasks.scope.sets import part_of
 from kedit_memory.memory.requests import statement_of
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.models.substitution import told

@@ -24,12 +24,12 @@ from scope_wordings import worded_set
 from kedit_memory.evaluation.case import GENERALIZATION
 from kedit_memory.evaluation.datasets.public import sources_of
 from kedit_memory.evaluation.intervals import wilson
-from kedit_memory.evaluation.lifelong.streams import Wanted
-from kedit_memory.evaluation.lifelong.world import world_stream
 from kedit_memory.evaluation.measures import is_answer
 from kedit_memory.evaluation.rows import Row, Run, describe_run
-from kedit_memory.evaluation.scope.cases import TRAINING, ScopeSet
-from kedit_memory.evaluation.scope.sets import SETS, part_of
+from kedit_memory.evaluation.tasks.lifelong.streams import Wanted
+from kedit_memory.evaluation.tasks.lifelong.world import world_stream
+from kedit_memory.evaluation.tasks.scope.cases import TRAINING, ScopeSet
+from kedit_memory.evaluation.tasks.scope.sets import SETS, part_of
 from kedit_memory.memory.requests import statement_of
 from kedit_memory.models.language import TextModel
 from kedit_memory.models.named import load_model

@@ -23,8 +23,8 @@ from kedit_memory.editors import Applied, Editor, load_editor
 from kedit_memory.evaluation.intervals import wilson
 from kedit_memory.evaluation.measures import is_answer
 from kedit_memory.evaluation.rows import Row, Run, describe_run
-from kedit_memory.evaluation.scope.cases import TEST
-from kedit_memory.evaluation.scope.sets import part_of
+from kedit_memory.evaluation.tasks.scope.cases import TEST
+from kedit_memory.evaluation.tasks.scope.sets import part_of
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt

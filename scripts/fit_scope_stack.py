@@ -13,7 +13,7 @@ from collections import Counter
 import numpy as np
 from scope_questions import add_drawing, drawn_sets, for_stack, say, stored
 
-from kedit_memory.evaluation.scope.run import Drawn
+from kedit_memory.evaluation.tasks.scope.run import Drawn
 from kedit_memory.models.encoder import minilm
 from kedit_memory.models.reader import ScopeReader
 from kedit_memory.records import DEFAULT_NAMESPACE

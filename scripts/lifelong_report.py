@@ -18,9 +18,9 @@ from statistics import mean
 from typing import Any
 
 from kedit_memory.errors import KeditError
-from kedit_memory.evaluation.lifelong.figures import save_picture
 from kedit_memory.evaluation.report.saved import Row, origin
 from kedit_memory.evaluation.report.tables import table_lines
+from kedit_memory.evaluation.tasks.lifelong.figures import save_picture
 
 Key = tuple[str, str]  # metric and kind
 RunKey = tuple[Any, ...]  # stream, configuration, data and model

@@ -16,7 +16,7 @@ from kedit_memory.errors import KeditError
 from kedit_memory.evaluation.report.pictures import save_figure
 from kedit_memory.evaluation.report.saved import by_figure
 from kedit_memory.evaluation.report.tables import table_lines
-from kedit_memory.evaluation.trace.run import KINDS
+from kedit_memory.evaluation.tasks.trace.run import KINDS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

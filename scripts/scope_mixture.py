@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import scope_pairs
 
-from kedit_memory.evaluation.scope.cases import TRAINING, ScopeSet
-from kedit_memory.evaluation.scope.everyday import everyday_examples
-from kedit_memory.evaluation.scope.examples import Example, examples_of
-from kedit_memory.evaluation.scope.made import contrasted, made_examples, varied_example
-from kedit_memory.evaluation.scope.nearest import near_edits, nearest_first
-from kedit_memory.evaluation.scope.sets import SETS
-from kedit_memory.evaluation.scope.statements import sentence_examples
+from kedit_memory.evaluation.tasks.scope.cases import TRAINING, ScopeSet
+from kedit_memory.evaluation.tasks.scope.everyday import everyday_examples
+from kedit_memory.evaluation.tasks.scope.examples import Example, examples_of
+from kedit_memory.evaluation.tasks.scope.made import contrasted, made_examples, varied_example
+from kedit_memory.evaluation.tasks.scope.nearest import near_edits, nearest_first
+from kedit_memory.evaluation.tasks.scope.sets import SETS
+from kedit_memory.evaluation.tasks.scope.statements import sentence_examples
 from kedit_memory.models.encoder import minilm
 from kedit_memory.models.reader import Pair
 from kedit_memory.records import Vectors

@@ -1,7 +1,7 @@
 """Pairs of a question and an edit for training the scope verifier, each with its label.
 
-They come from the training part of each set (see `kedit_memory.evaluation.scope.sets`) and from groups of wordings that
-ask the same thing. No relation of the held-out part and no subject of its edits occurs.
+They come from the training part of each set (see `kedit_memory.evaluation.tasks.scope.sets`) and from groups of
+wordings that ask the same thing. No relation of the held-out part and no subject of its edits occurs.
 """
 
 import json
@@ -17,8 +17,8 @@ import numpy as np
 from scope_wordings import Worded, worded
 
 from kedit_memory.evaluation.negatives import dropped, in_passing, mention, negated, similar_name, swapped
-from kedit_memory.evaluation.scope.cases import TRAINING, ScopeEdit, ScopeSet
-from kedit_memory.evaluation.scope.sets import FACTS, HELD_OUT_WORDS, part_of, same_property
+from kedit_memory.evaluation.tasks.scope.cases import TRAINING, ScopeEdit, ScopeSet
+from kedit_memory.evaluation.tasks.scope.sets import FACTS, HELD_OUT_WORDS, part_of, same_property
 from kedit_memory.models.encoder import minilm
 from kedit_memory.models.reader import Pair
 

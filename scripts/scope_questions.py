@@ -17,9 +17,9 @@ from pathlib import Path
 
 from kedit_memory.evaluation.datasets.public import background_of
 from kedit_memory.evaluation.negatives import misspelt
-from kedit_memory.evaluation.scope.cases import CALIBRATING, ScopeSet
-from kedit_memory.evaluation.scope.run import Drawn, ScopePlan, Stored, draw, remember
-from kedit_memory.evaluation.scope.sets import SETS, open_questions
+from kedit_memory.evaluation.tasks.scope.cases import CALIBRATING, ScopeSet
+from kedit_memory.evaluation.tasks.scope.run import Drawn, ScopePlan, Stored, draw, remember
+from kedit_memory.evaluation.tasks.scope.sets import SETS, open_questions
 from kedit_memory.memory import EditMemory
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.verify import ScopeVerifier

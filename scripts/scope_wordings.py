@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kedit_memory.evaluation.scope.cases import CALIBRATING, ScopeEdit, ScopeSet, SetBuilder
+from kedit_memory.evaluation.tasks.scope.cases import CALIBRATING, ScopeEdit, ScopeSet, SetBuilder
 from kedit_memory.world import load_world
 
 WORDINGS = Path(__file__).parent.parent / "data" / "wordings"

@@ -29,8 +29,8 @@ from kedit_memory.editors._teaching import Lesson, lesson
 from kedit_memory.editors.base import Fact as Wanted
 from kedit_memory.editors.ke import KnowledgeEditorNetwork, condition
 from kedit_memory.editors.mend import MendNetwork
-from kedit_memory.evaluation.scope.cases import TRAINING
-from kedit_memory.evaluation.scope.sets import part_of
+from kedit_memory.evaluation.tasks.scope.cases import TRAINING
+from kedit_memory.evaluation.tasks.scope.sets import part_of
 from kedit_memory.models.batches import pad
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model

@@ -9,8 +9,8 @@ counterfactual model by -log p(answer | edit, question) (equation 4). Of the que
 neighbours of the edit by sentence embedding. The paper leaves out the nearest (--skip), since in a set of unknown
 labels they are most often rephrasings; the world's labels are known, and its nearest, other questions about the same
 subject, are those that matter. The other questions are drawn from all. Edits are facts of the shipped world with
-another object, and with --data the training rows of zsRE; they are split by relation as `evaluation/scope/sets.py`
-does, and what is printed of a classifier at the end is measured on relations that training never saw. What the
+another object, and with --data the training rows of zsRE; they are split by relation as `tasks/scope/sets.py` does,
+and what is printed of a classifier at the end is measured on relations that training never saw. What the
 counterfactual model reads in training is in `counterfactual_edits.py`; `evaluate_counterfactual.py` measures it.
 """
 
@@ -33,8 +33,8 @@ from torch.nn import functional
 from kedit_memory.editors._pair_network import CONFIG, WEIGHTS, Pair, PairNetwork, as_pair, base_model, tokens
 from kedit_memory.editors._scope_classifier import CrossScope, EmbeddingScope, ScopeClassifier, Similarity
 from kedit_memory.editors.base import Fact
-from kedit_memory.evaluation.scope.cases import TEST, TRAINING
-from kedit_memory.evaluation.scope.sets import part_of
+from kedit_memory.evaluation.tasks.scope.cases import TEST, TRAINING
+from kedit_memory.evaluation.tasks.scope.sets import part_of
 from kedit_memory.models.encoder import MINILM_SHA256, load_encoder
 from kedit_memory.shipped import counterfactual_model, serac_scope
 from kedit_memory.world import load_world

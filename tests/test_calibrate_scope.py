@@ -6,8 +6,8 @@ import calibrate_scope_verifier as script
 import pytest
 import scope_questions
 
-from kedit_memory.evaluation.scope.rows import Question
-from kedit_memory.evaluation.scope.run import Drawn
+from kedit_memory.evaluation.tasks.scope.rows import Question
+from kedit_memory.evaluation.tasks.scope.run import Drawn
 from kedit_memory.routing.calibration import Basis
 from kedit_memory.routing.certify import certify
 from kedit_memory.routing.labelled import Outcome, Scored

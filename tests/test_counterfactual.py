@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from kedit_memory.editors._teaching import lesson
 from kedit_memory.evaluation.rows import describe_run
-from kedit_memory.evaluation.scope.cases import TRAINING
-from kedit_memory.evaluation.scope.sets import part_of
+from kedit_memory.evaluation.tasks.scope.cases import TRAINING
+from kedit_memory.evaluation.tasks.scope.sets import part_of
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.models.substitution import told

@@ -16,8 +16,8 @@ from kedit_memory.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kedit_memory.evaluation.adaptive.run import AdaptiveReport
     from kedit_memory.evaluation.rows import Row
+    from kedit_memory.evaluation.tasks.adaptive.run import AdaptiveReport
 
 ANSWERS = "llama8b"
 _PRINTED_WIDTH = 110  # characters, where the output is no terminal
@@ -56,9 +56,9 @@ def adaptive_retrieval(
             raise InvalidInputError("llama8b brings its answers: leave out --model, --even, --picture and --worst")
         _answers(public_sets(path, needed=True), encoder, resplits=resplits, budget=budget, seed=seed, as_json=as_json)
         return
-    from kedit_memory.evaluation.adaptive.figures import save_picture
-    from kedit_memory.evaluation.adaptive.run import AdaptivePlan, run_adaptive
     from kedit_memory.evaluation.report.pictures import check_picture
+    from kedit_memory.evaluation.tasks.adaptive.figures import save_picture
+    from kedit_memory.evaluation.tasks.adaptive.run import AdaptivePlan, run_adaptive
 
     plan = AdaptivePlan(
         dataset=dataset, questions=questions, passages=passages, resplits=resplits, budget=budget, even=even,
@@ -81,7 +81,7 @@ def adaptive_retrieval(
 
 def _answers(data: Path | None, encoder: str | None, *, resplits: int, budget: float, seed: int, as_json: bool) -> None:
     """The gates that need no model, on answers that were got before."""
-    from kedit_memory.evaluation.adaptive.llama8b import AnswersPlan, run_answers
+    from kedit_memory.evaluation.tasks.adaptive.llama8b import AnswersPlan, run_answers
     from kedit_memory.models.encoder import load_encoder
 
     plan = AnswersPlan(resplits=resplits, budget=budget, seed=seed)

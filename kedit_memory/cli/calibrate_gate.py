@@ -41,8 +41,8 @@ def gate(
 
     Each question is answered both ways. One half of the subjects fits the policy; the other says what it does.
     """
-    from kedit_memory.evaluation.adaptive.gate_fitting import calibrate_gate
     from kedit_memory.evaluation.rows import describe_run
+    from kedit_memory.evaluation.tasks.adaptive.gate_fitting import calibrate_gate
     from kedit_memory.routing.gate.calibration import NOTE, check_size, read_gate_questions
 
     asked = read_gate_questions(file)

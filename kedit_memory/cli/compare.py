@@ -68,12 +68,12 @@ def compare(
     as_json: o.Json = False,
 ) -> None:
     """Make the same edits with every method, ask the same questions, and print what was reached and what it cost."""
-    from kedit_memory.evaluation.compare.html import PAGE, REPORT, write_page, write_report
-    from kedit_memory.evaluation.compare.run import ComparePlan, run_compare
-    from kedit_memory.evaluation.compare.tables import tables
     from kedit_memory.evaluation.methods import chosen_methods
     from kedit_memory.evaluation.report.pictures import check_drawing
     from kedit_memory.evaluation.report.tables import markdown
+    from kedit_memory.evaluation.tasks.compare.html import PAGE, REPORT, write_page, write_report
+    from kedit_memory.evaluation.tasks.compare.run import ComparePlan, run_compare
+    from kedit_memory.evaluation.tasks.compare.tables import tables
 
     plan = ComparePlan(
         methods=chosen_methods(methods), dataset=dataset, edits=o.numbers_of("--edits", edits, "1,10"),

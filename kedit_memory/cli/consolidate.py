@@ -14,7 +14,7 @@ from kedit_memory.editors.base import named_options
 from kedit_memory.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from kedit_memory.evaluation.consolidate.run import Plan, Report
+    from kedit_memory.evaluation.tasks.consolidate.run import Plan, Report
 
 _LIMIT_BROKEN = 1  # exit status where a stated limit does not hold, so that nothing was kept
 
@@ -98,10 +98,10 @@ def consolidate(
         return
     if (output is None) != dry_run:
         raise InvalidInputError("give --output with a new folder for the checkpoint, or --dry-run to save nothing")
-    from kedit_memory.evaluation.consolidate.choice import Wanted, age_of
-    from kedit_memory.evaluation.consolidate.measures import Limits
-    from kedit_memory.evaluation.consolidate.run import Plan
-    from kedit_memory.evaluation.consolidate.run import consolidate as write
+    from kedit_memory.evaluation.tasks.consolidate.choice import Wanted, age_of
+    from kedit_memory.evaluation.tasks.consolidate.measures import Limits
+    from kedit_memory.evaluation.tasks.consolidate.run import Plan
+    from kedit_memory.evaluation.tasks.consolidate.run import consolidate as write
     from kedit_memory.models.language import white_box
 
     plan = Plan(
@@ -123,7 +123,7 @@ def consolidate(
 
 
 def _take_back(folder: Path, store: Path, *, as_json: bool) -> None:
-    from kedit_memory.evaluation.consolidate.run import take_back
+    from kedit_memory.evaluation.tasks.consolidate.run import take_back
 
     with open_store(store, create=False) as memory:
         done = take_back(memory, folder)

@@ -13,8 +13,8 @@ from kedit_memory.cli.public_sets import public_sets
 from kedit_memory.cli.routers import load_model
 
 if TYPE_CHECKING:
-    from kedit_memory.evaluation.definitions.results import Answered, Outcome
-    from kedit_memory.evaluation.definitions.run import DefinitionPlan, DefinitionReport
+    from kedit_memory.evaluation.tasks.definitions.results import Answered, Outcome
+    from kedit_memory.evaluation.tasks.definitions.run import DefinitionPlan, DefinitionReport
 
 _PRINTED_WIDTH = 170  # characters, where the output is no terminal
 # The columns of the table that people read: metric and kind, and what stands above them.
@@ -62,7 +62,7 @@ def entity_inferences(
     as_json: o.Json = False,
 ) -> None:
     """The set is that of Onoe et al. (ACL 2023); the worst cases are those that a method helps and hurts most."""
-    from kedit_memory.evaluation.definitions.run import ENTITY_INFERENCES, DefinitionPlan
+    from kedit_memory.evaluation.tasks.definitions.run import ENTITY_INFERENCES, DefinitionPlan
 
     plan = DefinitionPlan(
         dataset=ENTITY_INFERENCES, limit=limit, others=others, taught=teach, seed=seed, **_chosen(methods)
@@ -88,7 +88,7 @@ def ecbd(
     as_json: o.Json = False,
 ) -> None:
     """The set is that of Onoe et al. (ACL 2023); the worst cases are those that a method helps and hurts most."""
-    from kedit_memory.evaluation.definitions.run import ECBD, DefinitionPlan
+    from kedit_memory.evaluation.tasks.definitions.run import ECBD, DefinitionPlan
 
     plan = DefinitionPlan(
         dataset=ECBD, part=part, limit=limit, others=others, taught=teach, seed=seed, **_chosen(methods)
@@ -110,9 +110,9 @@ def _measured(
     encoder: str | None,
     picture: Path | None,
 ) -> "DefinitionReport":
-    from kedit_memory.evaluation.definitions.figures import save_picture
-    from kedit_memory.evaluation.definitions.run import run_definitions
     from kedit_memory.evaluation.report.pictures import check_picture
+    from kedit_memory.evaluation.tasks.definitions.figures import save_picture
+    from kedit_memory.evaluation.tasks.definitions.run import run_definitions
 
     if picture:
         check_picture(picture)

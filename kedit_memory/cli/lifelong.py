@@ -13,7 +13,7 @@ from kedit_memory.cli.public_sets import public_sets
 from kedit_memory.cli.settings import api_key
 
 if TYPE_CHECKING:
-    from kedit_memory.evaluation.lifelong.run import LifelongPlan, LifelongReport
+    from kedit_memory.evaluation.tasks.lifelong.run import LifelongPlan, LifelongReport
     from kedit_memory.models.classifier import Editable
 
 _PRINTED_WIDTH = 140  # characters, where the output is no terminal
@@ -83,9 +83,9 @@ def lifelong(
     as_json: o.Json = False,
 ) -> None:  # fmt: skip
     """Methods get the same edits in the same order; the status is 1 where one failed."""
-    from kedit_memory.evaluation.lifelong.figures import save_picture
-    from kedit_memory.evaluation.lifelong.run import LifelongPlan, run_lifelong
     from kedit_memory.evaluation.report.pictures import check_picture
+    from kedit_memory.evaluation.tasks.lifelong.figures import save_picture
+    from kedit_memory.evaluation.tasks.lifelong.run import LifelongPlan, run_lifelong
 
     plan = LifelongPlan(
         stream=stream, methods=o.words_of("--editors", editors, "grace,router:grace"), edits=edits, every=every,
@@ -120,7 +120,7 @@ def _loader(model: str, device: str | None, dtype: str | None) -> "Any":
 
 
 def _data(path: Path | None, plan: "LifelongPlan") -> Path | None:
-    from kedit_memory.evaluation.lifelong.streams import OF_PUBLIC_SETS
+    from kedit_memory.evaluation.tasks.lifelong.streams import OF_PUBLIC_SETS
 
     return public_sets(path, needed=True) if plan.stream in OF_PUBLIC_SETS else None
 

@@ -14,7 +14,7 @@ from kedit_memory.cli.public_sets import public_sets
 
 if TYPE_CHECKING:
     from kedit_memory.evaluation.rows import Row
-    from kedit_memory.evaluation.scope.run import ScopeReport, Wrong
+    from kedit_memory.evaluation.tasks.scope.run import ScopeReport, Wrong
 
 _PRINTED_WIDTH = 120  # characters, where the output is no terminal
 _TRIVIAL = {"oracle", "unedited", "question_only"}  # ones and zeros, and what has a column of its own
@@ -57,8 +57,8 @@ def scope(
     """Questions are those of relations, intents and articles that neither training nor thresholds have seen."""
     from kedit_memory.evaluation.datasets.public import OWN
     from kedit_memory.evaluation.report.pictures import check_picture
-    from kedit_memory.evaluation.scope.figures import save_picture
-    from kedit_memory.evaluation.scope.run import ScopePlan, run_scope
+    from kedit_memory.evaluation.tasks.scope.figures import save_picture
+    from kedit_memory.evaluation.tasks.scope.run import ScopePlan, run_scope
 
     plan = ScopePlan(
         dataset=dataset, edits=edits, questions=questions, open_questions=open_questions, part=part, scope=decider,
@@ -113,7 +113,7 @@ def _worst(wrong: "dict[str, list[Wrong]]", count: int) -> list[str]:
 
 
 def _print_tables(rows: "tuple[Row, ...]", note: str | None) -> None:
-    from kedit_memory.evaluation.scope.rows import AUC
+    from kedit_memory.evaluation.tasks.scope.rows import AUC
 
     own, *others = (name for name in dict.fromkeys(row.method for row in rows) if name not in _TRIVIAL)
     value = {(row.method, row.metric, row.kind): row.value for row in rows}

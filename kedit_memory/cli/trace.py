@@ -12,7 +12,7 @@ from kedit_memory.cli.progress import step
 from kedit_memory.cli.routers import load_model
 
 if TYPE_CHECKING:
-    from kedit_memory.evaluation.trace.run import Trace
+    from kedit_memory.evaluation.tasks.trace.run import Trace
 
 _SHADES = " .:-=+*#%@"  # from nothing that is brought back to all of it
 
@@ -37,8 +37,8 @@ def trace(
 ) -> None:
     """Hide the subject by noise, restore one place after the other, and show what brings the answer back."""
     from kedit_memory.evaluation.report.pictures import check_picture
-    from kedit_memory.evaluation.trace.figures import save_trace
-    from kedit_memory.evaluation.trace.run import trace as run_trace
+    from kedit_memory.evaluation.tasks.trace.figures import save_trace
+    from kedit_memory.evaluation.tasks.trace.run import trace as run_trace
 
     if picture:
         check_picture(picture)

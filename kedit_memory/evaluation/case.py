@@ -17,7 +17,11 @@ class Question:
         kind: its stratum.
         metric: what it measures, where that is not plain from where it stands.
         accepted: the answers that count; none where the unedited model's own answer is what counts.
+        rejected: answers that are wrong, where the set names some: what else could be chosen, or must not be said.
+        truth: what its set holds to be right without the edit.
         covered: whether the edit that it belongs to answers it.
+        group: those of a case that share one are wordings of one test, which is passed by any of them.
+        given: what the model must answer before, since the edit alone does not lead to the answer.
         owner: that edit, which only controls that are told it may look at.
         place: its place among those of its case.
     """
@@ -26,7 +30,11 @@ class Question:
     kind: str = ALL
     metric: str = ""
     accepted: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
+    truth: tuple[str, ...] = ()
     covered: bool = False
+    group: str = ""
+    given: tuple["Question", ...] = ()
     owner: EditRequest | None = None
     place: int = 0
 
@@ -39,16 +47,18 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """An edit and what is asked about it, its own question first.
+    """An edit and what is asked about it, its own question first where it has one: a statement has none.
 
     Attributes:
         edit: what a method is given.
+        also: edits that are made with it, since some of its questions need them all.
         questions: its own, others that it covers, that follow from it, and that it must leave alone.
         kind: the stratum of the edit.
         held_out: whether nothing in this project was trained on its relation.
     """
 
     edit: EditRequest
+    also: tuple[EditRequest, ...] = ()
     questions: tuple[Question, ...]
     kind: str = ALL
     held_out: bool = True
@@ -82,6 +92,6 @@ def rephrased(text: str, kind: str, accepted: tuple[str, ...]) -> Question:
     return Question(text=text, kind=kind, metric=GENERALIZATION, accepted=accepted, covered=True)
 
 
-def own_question(edit: EditRequest, accepted: tuple[str, ...]) -> Question:
-    """The question that an edit's prompt is, with the answers that count."""
-    return Question(text=edit.prompt or "", metric=RELIABILITY, accepted=accepted, covered=True)
+def own_question(edit: EditRequest, accepted: tuple[str, ...], truth: tuple[str, ...] = ()) -> Question:
+    """The question that an edit's prompt is, with the answers that count, and those that were right before it."""
+    return Question(text=edit.prompt or "", metric=RELIABILITY, accepted=accepted, truth=truth, covered=True)

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 from adaptive_report import main as write_report
 
-from kedit_memory.evaluation.adaptive.observed import ALONE, DECIDING, READING, SEARCHING, Labelled, Observed, Observer
+from kedit_memory.evaluation.tasks.adaptive.observed import (
+    ALONE,
+    DECIDING,
+    READING,
+    SEARCHING,
+    Labelled,
+    Observed,
+    Observer,
+)
 from kedit_memory.memory import EditMemory
 from kedit_memory.routing.gate.calibration import NOTE, GateCalibration
 from kedit_memory.routing.gate.signals import Signals
@@ -61,7 +69,7 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Observer, "observe", answered)
     monkeypatch.setattr("kedit_memory.routing.router.Router.model", model)
     monkeypatch.setattr("kedit_memory.models.named.load_model", lambda *_, **__: model)
-    monkeypatch.setattr("kedit_memory.evaluation.adaptive.gate_fitting.own_answers", lambda *_, **__: [SURE])
+    monkeypatch.setattr("kedit_memory.evaluation.tasks.adaptive.gate_fitting.own_answers", lambda *_, **__: [SURE])
 
 
 @pytest.fixture

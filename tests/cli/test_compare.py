@@ -8,8 +8,8 @@ import pytest
 
 from kedit_memory.cli import main as cli
 from kedit_memory.evaluation.case import GENERALIZATION, LOCALITY, RELIABILITY, Case, Question
-from kedit_memory.evaluation.compare import measures as compare_measures
-from kedit_memory.evaluation.compare import run as compare
+from kedit_memory.evaluation.tasks.compare import measures as compare_measures
+from kedit_memory.evaluation.tasks.compare import run as compare
 from kedit_memory.records import EditRequest
 
 from .conftest import Kedit, Outcome

@@ -16,8 +16,8 @@ from kedit_memory.editors._hyper_gradients import Factors, changed, last_sites, 
 from kedit_memory.editors._hyper_network import CONFIG, WEIGHTS
 from kedit_memory.editors.mend import MendNetwork
 from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError
-from kedit_memory.evaluation.scope.cases import TEST, TRAINING
-from kedit_memory.evaluation.scope.sets import part_of
+from kedit_memory.evaluation.tasks.scope.cases import TEST, TRAINING
+from kedit_memory.evaluation.tasks.scope.sets import part_of
 from kedit_memory.models.families import family_of
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.named import load_model

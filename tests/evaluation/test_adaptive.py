@@ -9,10 +9,20 @@ from pathlib import Path
 import pytest
 
 from kedit_memory.errors import InvalidInputError, NotFoundError, UnknownNameError
-from kedit_memory.evaluation.adaptive.observed import ALONE, DECIDING, READING, SEARCHING, Labelled, Observed, Observer
-from kedit_memory.evaluation.adaptive.rows import Table
-from kedit_memory.evaluation.adaptive.run import AdaptivePlan, resplit
-from kedit_memory.evaluation.adaptive.sets import (
+from kedit_memory.evaluation.measures import is_answer
+from kedit_memory.evaluation.rows import describe_run
+from kedit_memory.evaluation.tasks.adaptive.observed import (
+    ALONE,
+    DECIDING,
+    READING,
+    SEARCHING,
+    Labelled,
+    Observed,
+    Observer,
+)
+from kedit_memory.evaluation.tasks.adaptive.rows import Table
+from kedit_memory.evaluation.tasks.adaptive.run import AdaptivePlan, resplit
+from kedit_memory.evaluation.tasks.adaptive.sets import (
     KINDS,
     REVERSED,
     TWO_HOP,
@@ -22,8 +32,6 @@ from kedit_memory.evaluation.adaptive.sets import (
     popqa_set,
     world_set,
 )
-from kedit_memory.evaluation.measures import is_answer
-from kedit_memory.evaluation.rows import describe_run
 from kedit_memory.models.language import Reply
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.popularity.table import PopularityTable

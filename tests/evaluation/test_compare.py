@@ -11,15 +11,15 @@ from kedit_memory.editors import EDITORS
 from kedit_memory.editors.base import Outcome, facts
 from kedit_memory.errors import CapabilityError, InvalidInputError, UnknownNameError
 from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY, Case, Question
-from kedit_memory.evaluation.compare import attempt as compare_attempt
-from kedit_memory.evaluation.compare import measures as compare_measures
-from kedit_memory.evaluation.compare import run as compare
-from kedit_memory.evaluation.compare.measures import Observation, Summary, chosen_questions, tokens_right
-from kedit_memory.evaluation.compare.model import WatchedBench, peak_memory
-from kedit_memory.evaluation.compare.run import ComparePlan, run_compare
 from kedit_memory.evaluation.method import Said
 from kedit_memory.evaluation.methods import Edited, chosen_methods, methods
 from kedit_memory.evaluation.rows import Run
+from kedit_memory.evaluation.tasks.compare import attempt as compare_attempt
+from kedit_memory.evaluation.tasks.compare import measures as compare_measures
+from kedit_memory.evaluation.tasks.compare import run as compare
+from kedit_memory.evaluation.tasks.compare.measures import Observation, Summary, chosen_questions, tokens_right
+from kedit_memory.evaluation.tasks.compare.model import WatchedBench, peak_memory
+from kedit_memory.evaluation.tasks.compare.run import ComparePlan, run_compare
 from kedit_memory.models.caches import cache_of, reading_on
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.named import load_model

@@ -8,15 +8,15 @@ import pytest
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
-from kedit_memory.evaluation.compare.against import ENOUGH, Standing, compared_rows
-from kedit_memory.evaluation.compare.ledger import DONE, FAILED, SHORTENED, Cell, CellKey, Ledger
-from kedit_memory.evaluation.compare.measures import Observation
-from kedit_memory.evaluation.compare.outcomes import Asked, Outcomes, as_json, from_json, outcomes_of
-from kedit_memory.evaluation.compare.run import ComparePlan, Comparison
-from kedit_memory.evaluation.compare.tables import setups, tables
 from kedit_memory.evaluation.intervals import holm, randomisation_p, widened, wilson
 from kedit_memory.evaluation.report.tables import Entry, Table, markdown
 from kedit_memory.evaluation.rows import Row, Run
+from kedit_memory.evaluation.tasks.compare.against import ENOUGH, Standing, compared_rows
+from kedit_memory.evaluation.tasks.compare.ledger import DONE, FAILED, SHORTENED, Cell, CellKey, Ledger
+from kedit_memory.evaluation.tasks.compare.measures import Observation
+from kedit_memory.evaluation.tasks.compare.outcomes import Asked, Outcomes, as_json, from_json, outcomes_of
+from kedit_memory.evaluation.tasks.compare.run import ComparePlan, Comparison
+from kedit_memory.evaluation.tasks.compare.tables import setups, tables
 
 RUN = Run(task="compare", dataset="world", commit=None, config=None, data=None, model=None, machine="m")
 

@@ -7,8 +7,8 @@ import pytest
 
 from kedit_memory.errors import InvalidInputError, NotFoundError, UnknownNameError
 from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY, Case
-from kedit_memory.evaluation.compare.cases import ALIAS, REVERSED, draw_cases, world_cases
-from kedit_memory.evaluation.datasets.zsre import ONE_HOP
+from kedit_memory.evaluation.datasets.kinds import ALIAS, ONE_HOP
+from kedit_memory.evaluation.tasks.compare.cases import REVERSED, draw_cases, world_cases
 from kedit_memory.world import Fact, World, load_world
 
 

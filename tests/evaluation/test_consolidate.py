@@ -15,10 +15,11 @@ from kedit_memory.editors import load_editor
 from kedit_memory.editors.ft import FineTuning
 from kedit_memory.errors import ConflictError, EditorError, InvalidInputError, NotFoundError
 from kedit_memory.evaluation.case import Question
-from kedit_memory.evaluation.consolidate import folder as folders
-from kedit_memory.evaluation.consolidate import run as act
-from kedit_memory.evaluation.consolidate.choice import Wanted, age_of, choose
-from kedit_memory.evaluation.consolidate.measures import (
+from kedit_memory.evaluation.rows import Row, describe_run
+from kedit_memory.evaluation.tasks.consolidate import folder as folders
+from kedit_memory.evaluation.tasks.consolidate import run as act
+from kedit_memory.evaluation.tasks.consolidate.choice import Wanted, age_of, choose
+from kedit_memory.evaluation.tasks.consolidate.measures import (
     Examination,
     Limits,
     Reading,
@@ -27,8 +28,7 @@ from kedit_memory.evaluation.consolidate.measures import (
     read_canary,
     world_questions,
 )
-from kedit_memory.evaluation.consolidate.run import Plan, consolidate, take_back
-from kedit_memory.evaluation.rows import Row, describe_run
+from kedit_memory.evaluation.tasks.consolidate.run import Plan, consolidate, take_back
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.prompts import Prompt

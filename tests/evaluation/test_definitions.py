@@ -24,12 +24,12 @@ from kedit_memory.evaluation.datasets.onoe import (
     entity_inferences_set,
     sample,
 )
-from kedit_memory.evaluation.definitions.edited import REST, SPAN, edit_of
-from kedit_memory.evaluation.definitions.measures import Asked, Judged, fits, judge
-from kedit_memory.evaluation.definitions.results import Answered, Outcome
-from kedit_memory.evaluation.definitions.rows import rows_of
-from kedit_memory.evaluation.definitions.run import DefinitionPlan, DefinitionReport, run_definitions
 from kedit_memory.evaluation.rows import describe_run
+from kedit_memory.evaluation.tasks.definitions.edited import REST, SPAN, edit_of
+from kedit_memory.evaluation.tasks.definitions.measures import Asked, Judged, fits, judge
+from kedit_memory.evaluation.tasks.definitions.results import Answered, Outcome
+from kedit_memory.evaluation.tasks.definitions.rows import rows_of
+from kedit_memory.evaluation.tasks.definitions.run import DefinitionPlan, DefinitionReport, run_definitions
 from kedit_memory.models.formats import render
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.language import Reply

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.adaptive.gate_fitting import calibrate_gate
+from kedit_memory.evaluation.tasks.adaptive.gate_fitting import calibrate_gate
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.encoder import HashingEncoder
 from kedit_memory.models.remote import OpenAIModel

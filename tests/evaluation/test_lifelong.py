@@ -17,25 +17,25 @@ from kedit_memory.evaluation.case import GENERALIZATION, Case, Question, own_que
 from kedit_memory.evaluation.datasets.selfcheck import passage_pairs
 from kedit_memory.evaluation.datasets.zsre import trained_questions
 from kedit_memory.evaluation.intervals import wilson
-from kedit_memory.evaluation.lifelong import run as lifelong
-from kedit_memory.evaluation.lifelong import timing as lifelong_timing
-from kedit_memory.evaluation.lifelong.hallucination import hallucination_stream
-from kedit_memory.evaluation.lifelong.measures import Measures
-from kedit_memory.evaluation.lifelong.methods import Setting, check_method, opened
-from kedit_memory.evaluation.lifelong.run import LifelongPlan, run_lifelong
-from kedit_memory.evaluation.lifelong.streams import (
-    HELD_OUT,
-    Stream,
-    Wanted,
-)
-from kedit_memory.evaluation.lifelong.timing import EditClock, answer_times, time_row
-from kedit_memory.evaluation.lifelong.world import world_stream
-from kedit_memory.evaluation.lifelong.zsre import zsre_stream
 from kedit_memory.evaluation.log import RowLog
 from kedit_memory.evaluation.measures import is_answer
 from kedit_memory.evaluation.method import Bench
 from kedit_memory.evaluation.methods import Unedited
 from kedit_memory.evaluation.rows import Row, describe_run
+from kedit_memory.evaluation.tasks.lifelong import run as lifelong
+from kedit_memory.evaluation.tasks.lifelong import timing as lifelong_timing
+from kedit_memory.evaluation.tasks.lifelong.hallucination import hallucination_stream
+from kedit_memory.evaluation.tasks.lifelong.measures import Measures
+from kedit_memory.evaluation.tasks.lifelong.methods import Setting, check_method, opened
+from kedit_memory.evaluation.tasks.lifelong.run import LifelongPlan, run_lifelong
+from kedit_memory.evaluation.tasks.lifelong.streams import (
+    HELD_OUT,
+    Stream,
+    Wanted,
+)
+from kedit_memory.evaluation.tasks.lifelong.timing import EditClock, answer_times, time_row
+from kedit_memory.evaluation.tasks.lifelong.world import world_stream
+from kedit_memory.evaluation.tasks.lifelong.zsre import zsre_stream
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest

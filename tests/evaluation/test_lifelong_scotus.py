@@ -10,11 +10,11 @@ import train_stream_model
 from kedit_memory.editors import load_editor
 from kedit_memory.errors import CapabilityError, InvalidInputError
 from kedit_memory.evaluation.datasets.scotus import split_cases
-from kedit_memory.evaluation.lifelong.methods import Setting, opened
-from kedit_memory.evaluation.lifelong.run import LifelongPlan, run_lifelong
-from kedit_memory.evaluation.lifelong.scotus import scotus_stream
-from kedit_memory.evaluation.lifelong.streams import Wanted, load_stream
-from kedit_memory.evaluation.lifelong.zsre import zsre_stream
+from kedit_memory.evaluation.tasks.lifelong.methods import Setting, opened
+from kedit_memory.evaluation.tasks.lifelong.run import LifelongPlan, run_lifelong
+from kedit_memory.evaluation.tasks.lifelong.scotus import scotus_stream
+from kedit_memory.evaluation.tasks.lifelong.streams import Wanted, load_stream
+from kedit_memory.evaluation.tasks.lifelong.zsre import zsre_stream
 from kedit_memory.models.classifier import ClassifierModel, load_editable
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt

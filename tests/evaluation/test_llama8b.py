@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kedit_memory.errors import InvalidInputError, NotFoundError
-from kedit_memory.evaluation.adaptive.llama8b import AnswersPlan, read_answers, run_answers
 from kedit_memory.evaluation.rows import Row
+from kedit_memory.evaluation.tasks.adaptive.llama8b import AnswersPlan, read_answers, run_answers
 from kedit_memory.models.encoder import HashingEncoder
 
 

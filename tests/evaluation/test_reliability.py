@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.scope.reliability import ReliabilityBin, calibration_error, reliability_bins
+from kedit_memory.evaluation.tasks.scope.reliability import ReliabilityBin, calibration_error, reliability_bins
 
 
 def test_a_reliability_diagram_by_hand():

@@ -14,8 +14,8 @@ import scope_report
 from kedit_memory.errors import InvalidInputError, MissingDependencyError, UnknownNameError
 from kedit_memory.evaluation.intervals import wilson
 from kedit_memory.evaluation.rows import Row, describe_run
-from kedit_memory.evaluation.scope import controls
-from kedit_memory.evaluation.scope.cases import (
+from kedit_memory.evaluation.tasks.scope import controls
+from kedit_memory.evaluation.tasks.scope.cases import (
     CALIBRATING,
     TEST,
     TRAINING,
@@ -24,10 +24,10 @@ from kedit_memory.evaluation.scope.cases import (
     ScopeEdit,
     ScopeSet,
 )
-from kedit_memory.evaluation.scope.controls import Point, Verdict
-from kedit_memory.evaluation.scope.figures import save_picture
-from kedit_memory.evaluation.scope.rows import Question
-from kedit_memory.evaluation.scope.run import (
+from kedit_memory.evaluation.tasks.scope.controls import Point, Verdict
+from kedit_memory.evaluation.tasks.scope.figures import save_picture
+from kedit_memory.evaluation.tasks.scope.rows import Question
+from kedit_memory.evaluation.tasks.scope.run import (
     Drawn,
     ScopePlan,
     ScopeReport,

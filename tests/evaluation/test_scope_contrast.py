@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from kedit_memory.evaluation import contrast, invariance
-from kedit_memory.evaluation.scope.cases import TEST, TRAINING, ScopeCase, ScopeEdit, ScopeSet
-from kedit_memory.evaluation.scope.contrasts import contrast_set
-from kedit_memory.evaluation.scope.examples import Example
-from kedit_memory.evaluation.scope.invariances import PLAIN, invariance_set
-from kedit_memory.evaluation.scope.made import contrasted, made_examples, other_question, varied_example
+from kedit_memory.evaluation.tasks.scope.cases import TEST, TRAINING, ScopeCase, ScopeEdit, ScopeSet
+from kedit_memory.evaluation.tasks.scope.contrasts import contrast_set
+from kedit_memory.evaluation.tasks.scope.examples import Example
+from kedit_memory.evaluation.tasks.scope.invariances import PLAIN, invariance_set
+from kedit_memory.evaluation.tasks.scope.made import contrasted, made_examples, other_question, varied_example
 
 OPENING = Example(
     question="When does Elm open?", wording="Elm: when does it open?", answer="9", covered=True, names=("Elm",)

@@ -8,8 +8,8 @@ import pytest
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.datasets.public import sources_of
-from kedit_memory.evaluation.scope import everyday
-from kedit_memory.evaluation.scope.cases import CALIBRATING, TEST
+from kedit_memory.evaluation.tasks.scope import everyday
+from kedit_memory.evaluation.tasks.scope.cases import CALIBRATING, TEST
 from kedit_memory.evaluation.templates import slots
 
 

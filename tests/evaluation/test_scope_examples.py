@@ -8,8 +8,8 @@ from itertools import islice
 import pytest
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.scope.cases import TEST, TRAINING, ScopeEdit, ScopeSet, SetBuilder
-from kedit_memory.evaluation.scope.examples import Example, examples_of
+from kedit_memory.evaluation.tasks.scope.cases import TEST, TRAINING, ScopeEdit, ScopeSet, SetBuilder
+from kedit_memory.evaluation.tasks.scope.examples import Example, examples_of
 
 SENTENCE = "The orchard closes at dusk."
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from kedit_memory.evaluation.scope.cases import CALIBRATING, TEST, ScopeSet
-from kedit_memory.evaluation.scope.faq import MATTERS, dstc9_faq_set, dstc11_set, matter_of
-from kedit_memory.evaluation.scope.support import joined
+from kedit_memory.evaluation.tasks.scope.cases import CALIBRATING, TEST, ScopeSet
+from kedit_memory.evaluation.tasks.scope.faq import MATTERS, dstc9_faq_set, dstc11_set, matter_of
+from kedit_memory.evaluation.tasks.scope.support import joined
 
 PLACES = [f"{first} {last}" for first in ("Blue", "Old", "New", "Wild") for last in ("Corner", "Garden", "Kettle")]
 TITLES = (

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from kedit_memory.evaluation.datasets.public import sources_of
-from kedit_memory.evaluation.scope.cases import CALIBRATING, TEST, TRAINING, ScopeSet
-from kedit_memory.evaluation.scope.intents import INTENTS, banking77_set, bitext_set, covid_q_set, hwu64_set
+from kedit_memory.evaluation.tasks.scope.cases import CALIBRATING, TEST, TRAINING, ScopeSet
+from kedit_memory.evaluation.tasks.scope.intents import INTENTS, banking77_set, bitext_set, covid_q_set, hwu64_set
 
 ASKING = ("please", "now", "quickly", "again", "once more", "kindly", "if you can", "my dear", "at last", "soon")
 COVERED = {"prompt", "other_wording"}

@@ -9,9 +9,9 @@ import pytest
 
 from kedit_memory.errors import NotFoundError
 from kedit_memory.evaluation.datasets.public import sources_of
-from kedit_memory.evaluation.scope.cases import TRAINING, OpenQuestion, ScopeEdit, ScopeSet, part_by_hash
-from kedit_memory.evaluation.scope.languages import languages_set
-from kedit_memory.evaluation.scope.sets import outside
+from kedit_memory.evaluation.tasks.scope.cases import TRAINING, OpenQuestion, ScopeEdit, ScopeSet, part_by_hash
+from kedit_memory.evaluation.tasks.scope.languages import languages_set
+from kedit_memory.evaluation.tasks.scope.sets import outside
 
 TOWNS = [f"Harle{letter}" for letter in "abcdefghijklmnop"]
 

@@ -1,7 +1,7 @@
 """The set of sets in one store: each edit once, asked in its own words alone."""
 
-from kedit_memory.evaluation.scope.cases import TEST, ScopeEdit, SetBuilder
-from kedit_memory.evaluation.scope.mixed import mixed_set
+from kedit_memory.evaluation.tasks.scope.cases import TEST, ScopeEdit, SetBuilder
+from kedit_memory.evaluation.tasks.scope.mixed import mixed_set
 
 
 def read(name, *prompts):

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.scope.cases import ScopeEdit, ScopeSet
-from kedit_memory.evaluation.scope.doubts import doubted
-from kedit_memory.evaluation.scope.nearest import NearestTexts, near_edits
-from kedit_memory.evaluation.scope.same_question import PAIRS, gptcache_set, mediqa_rqe_set, quora_set
+from kedit_memory.evaluation.tasks.scope.cases import ScopeEdit, ScopeSet
+from kedit_memory.evaluation.tasks.scope.doubts import doubted
+from kedit_memory.evaluation.tasks.scope.nearest import NearestTexts, near_edits
+from kedit_memory.evaluation.tasks.scope.same_question import PAIRS, gptcache_set, mediqa_rqe_set, quora_set
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import scope_wordings
 from kedit_memory.errors import InvalidInputError, NotFoundError
 from kedit_memory.evaluation import negatives
 from kedit_memory.evaluation.datasets.public import sources_of
-from kedit_memory.evaluation.scope.cases import (
+from kedit_memory.evaluation.tasks.scope.cases import (
     CALIBRATING,
     TEST,
     TRAINING,
@@ -21,7 +21,7 @@ from kedit_memory.evaluation.scope.cases import (
     ScopeSet,
     part_by_hash,
 )
-from kedit_memory.evaluation.scope.sets import (
+from kedit_memory.evaluation.tasks.scope.sets import (
     SETS,
     counterfact_set,
     lre_set,

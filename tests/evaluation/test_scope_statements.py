@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from kedit_memory.errors import InvalidInputError, NotFoundError
-from kedit_memory.evaluation.scope.answered import Answered, add_answered, statement
-from kedit_memory.evaluation.scope.cases import CALIBRATING, TEST, TRAINING, ScopeSet, SetBuilder, part_by_hash
-from kedit_memory.evaluation.scope.followups import followups_set
-from kedit_memory.evaluation.scope.long_answers import long_answers_set
-from kedit_memory.evaluation.scope.paragraphs import Asked, answering, holds, names_it, stands_alone
-from kedit_memory.evaluation.scope.policies import policies_set
-from kedit_memory.evaluation.scope.qamr import qamr_set
-from kedit_memory.evaluation.scope.statements import statements_set
+from kedit_memory.evaluation.tasks.scope.answered import Answered, add_answered, statement
+from kedit_memory.evaluation.tasks.scope.cases import CALIBRATING, TEST, TRAINING, ScopeSet, SetBuilder, part_by_hash
+from kedit_memory.evaluation.tasks.scope.followups import followups_set
+from kedit_memory.evaluation.tasks.scope.long_answers import long_answers_set
+from kedit_memory.evaluation.tasks.scope.paragraphs import Asked, answering, holds, names_it, stands_alone
+from kedit_memory.evaluation.tasks.scope.policies import policies_set
+from kedit_memory.evaluation.tasks.scope.qamr import qamr_set
+from kedit_memory.evaluation.tasks.scope.statements import statements_set
 
 GARDEN = (
     "The walled garden of Ashby Manor opened to visitors in 1932. Its gate was forged by Dora Wick. "

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from kedit_memory.errors import CapabilityError, InvalidInputError, MissingDependencyError, PromptTooLongError
-from kedit_memory.evaluation.trace.figures import save_trace
-from kedit_memory.evaluation.trace.run import KINDS, trace, windows
+from kedit_memory.evaluation.tasks.trace.figures import save_trace
+from kedit_memory.evaluation.tasks.trace.run import KINDS, trace, windows
 from kedit_memory.models.families import family_of
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.named import load_model

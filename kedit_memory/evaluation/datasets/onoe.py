@@ -7,14 +7,16 @@ is right (Entity Inferences).
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError, NotFoundError, UnknownNameError
+from kedit_memory.evaluation import case as edited
+from kedit_memory.evaluation.datasets.loaded import Loaded, loaded
 from kedit_memory.evaluation.datasets.public import folder_of, read_json_lines
 from kedit_memory.evaluation.measures import normalise
-from kedit_memory.records import Passage
+from kedit_memory.records import EditRequest, Passage
 
 MASK, END = "<extra_id_0>", "<extra_id_1>"
 IN_DEFINITION, BEYOND_DEFINITION = "in_definition", "beyond_definition"
@@ -29,6 +31,7 @@ PARTS: Mapping[str, str] = {
     "random": "all_ent_2020_2021_random_500samples",
     "random-easy": "all_ent_2020_2021_random_easy",
 }
+_POPULAR = "popular"  # the kind of questions about entities that a model knows
 POPULAR = "specificity_popular_20np_20random"  # probes of entities that older models know, for specificity
 
 
@@ -112,6 +115,55 @@ def ecbd_set(data: Path | None, part: str) -> DefinitionSet:
     folder = folder_of(data, "ecbd")
     cases, others = (tuple(_cases(_existing(folder, name), _spanning)) for name in (PARTS[part], POPULAR))
     return DefinitionSet(cases=cases, others=others, source=folder)
+
+
+def entity_inferences(folder: Path) -> Loaded[edited.Case]:
+    """A case for each definition, which is the edit; its questions are masked sentences with spans to choose from."""
+    found = entity_inferences_set(folder.parent)
+    return _as_edits(found.cases, sorted(file.name for file in folder.glob("*.jsonl")))
+
+
+def ecbd(folder: Path) -> Loaded[edited.Case]:
+    """The same of all parts of ECBD that are there; sentences have the span that was left out, and no others.
+
+    What is asked of popular entities belongs to no edit.
+    """
+    parts = [part for part, name in PARTS.items() if (folder / f"{name}.jsonl").is_file()]
+    read = {part: ecbd_set(folder.parent, part) for part in parts or PARTS}
+    outside = [
+        replace(one, metric=edited.LOCALITY, kind=_POPULAR, accepted=(), truth=one.accepted)
+        for case in read[parts[0]].others
+        for one in _as_edit(case).questions
+    ]
+    found = [replace(case, kind=part) for part in parts for case in read[part].cases]
+    return _as_edits(found, [f"{name}.jsonl" for name in (*map(PARTS.__getitem__, parts), POPULAR)], outside)
+
+
+def _as_edits(
+    cases: Sequence[Case], files: Sequence[str], outside: Sequence[edited.Question] = ()
+) -> Loaded[edited.Case]:
+    return loaded(
+        ({"case": case} for case in cases),
+        lambda row: _as_edit(row["case"]),
+        key=lambda one: f"{one.kind}: {one.edit.source}",
+        outside=outside,
+        files=files,
+    )
+
+
+def _as_edit(case: Case) -> edited.Case:
+    questions = tuple(
+        edited.Question(
+            text=probe.text.filled(MASK),
+            metric=edited.PORTABILITY,
+            kind=case.kind,
+            accepted=(probe.span,),
+            rejected=tuple(span for place, span in enumerate(probe.options) if place != probe.gold),
+        )
+        for probe in case.probes
+    )
+    edit = EditRequest(statement=case.description, subject=case.entity, source=case.id)
+    return edited.Case(edit=edit, questions=questions, kind=case.kind)
 
 
 def sample(cases: Sequence[Case], limit: int | None, seed: int) -> tuple[Case, ...]:

@@ -1,11 +1,12 @@
 """The folder of public sets: found, read, and named as the data of a run."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError, NotFoundError
+from kedit_memory.evaluation.datasets.sources import sources
 from kedit_memory.routing.background import Background
 from kedit_memory.shipped import data_folder
 from kedit_memory.world import background, world_folder
@@ -15,7 +16,6 @@ EVERYDAY = "everyday"
 OWN = (WORLD, EVERYDAY)  # what ships: nothing has to be fetched for it
 # Of the sets whose folder has another name, or that are made of several.
 _FOLDERS = {
-    "lre": ("relations_lre",),
     "support": ("hwu64", "banking77_train", "bitext_customer_support", "dstc9_knowledge"),
     "banking77": ("banking77_train",),
     "bitext": ("bitext_customer_support",),
@@ -85,11 +85,41 @@ def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
         InvalidInputError: a line is none.
     """
     try:
-        for line in path.read_text("utf-8").splitlines():
+        for line in path.read_text("utf-8").split("\n"):  # other ends of lines may stand within a text
             if line.strip():
                 yield json.loads(line)
     except (OSError, ValueError) as error:
         raise InvalidInputError(f"{path} cannot be read as JSON lines ({error}); fetch the set anew") from error
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file: a list of JSON objects, or one a line where its name ends with .jsonl.
+
+    Raises:
+        InvalidInputError: it is something else.
+    """
+    rows = list(read_json_lines(path)) if path.suffix == ".jsonl" else read_json(path)
+    if not isinstance(rows, list):
+        raise InvalidInputError(f"{path} is no list of rows; fetch the set anew")
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise InvalidInputError(f"{path}, row {number} is no object with fields; fetch the set anew")
+    return rows
+
+
+def present(folder: Path, names: Iterable[str]) -> list[Path]:
+    """Those of some files that a folder holds.
+
+    Raises:
+        NotFoundError: it holds none of them.
+    """
+    wanted = tuple(names)
+    found = [folder / name for name in wanted if (folder / name).is_file()]
+    if not found:
+        raise NotFoundError(
+            f"{folder} holds none of {', '.join(wanted)}; scripts/fetch_data.py fetches the public sets"
+        )
+    return found
 
 
 def background_of(dataset: str) -> Background | None:
@@ -104,5 +134,10 @@ def sources_of(dataset: str, data: Path | None) -> tuple[Path, ...]:
     if dataset == WORLD or data is None:
         return (world_folder(),)
     name = dataset.removesuffix("_one_wording")
-    folders = (folder for one in _MADE_OF.get(name, (name,)) for folder in _FOLDERS.get(one, (one,)))
-    return tuple(data / folder for folder in folders)
+    return tuple(data / folder for one in _MADE_OF.get(name, (name,)) for folder in _folders(one))
+
+
+def _folders(name: str) -> tuple[str, ...]:
+    """The folders of a set that is made of no other set."""
+    known = sources().get(name)
+    return _FOLDERS.get(name, (known.folder if known else name,))

@@ -1,0 +1,258 @@
+"""What a comparison edits and asks: each edit with the questions that it covers, those that follow from it, and others.
+
+Of the shipped world, edits contradict facts that the model gives an answer to in at least one of three wordings; of the
+public sets, edits and questions are those of `scope.sets`. Edits of relations on which nothing in this project was
+trained come first, so that a comparison takes others only when it asks for more edits than there are such.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+
+from kedit_memory.errors import InvalidInputError, UnknownNameError
+from kedit_memory.evaluation import negatives
+from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, Case, Question, own_question
+from kedit_memory.evaluation.datasets import zsre
+from kedit_memory.evaluation.datasets.kinds import ALIAS, ONE_HOP
+from kedit_memory.evaluation.measures import is_answer
+from kedit_memory.evaluation.tasks.scope.cases import TEST, ScopeCase, ScopeEdit, ScopeSet
+from kedit_memory.evaluation.tasks.scope.rows import DIALOGUE, PROMPT, REPHRASING
+from kedit_memory.evaluation.tasks.scope.sets import FACTS, part_of
+from kedit_memory.models.language import TextModel
+from kedit_memory.models.prompts import Prompt
+from kedit_memory.records import EditRequest
+from kedit_memory.world import Fact, World, load_world
+
+REVERSED = "reversed"
+
+_REPHRASINGS = 2  # of an edit
+_WORDINGS = 3  # in which a fact is asked to see whether the model has an idea of it
+_SHARED = 0.1  # of a relation's facts: more objects of several subjects, and it has no inverse
+_AT_ONCE = 64  # facts asked in one batch
+# Left out as in `scope.sets`: most of their answers can be read off the question.
+_UNUSED = frozenset({"domain_of", "demonym_of", "symbol_of", "element_of_number"})
+
+FollowUps = Mapping[str, Sequence[Question]]  # questions that follow from an edit, by its prompt
+
+
+def draw_cases(dataset: str, model: TextModel, data: Path | None, count: int, seed: int) -> list[Case]:
+    """So many cases of a set, in the order in which they are edited; `data` is the folder of the public sets.
+
+    Raises:
+        UnknownNameError: no set has the name.
+        NotFoundError: its folder is not there.
+        InvalidInputError: it has not so many edits that can be used.
+    """
+    if dataset not in FACTS:
+        raise UnknownNameError("dataset", dataset, FACTS)
+    if dataset == "world":
+        return world_cases(load_world(), model, count, seed)
+    found = FACTS[dataset](data, seed=seed)
+    follow_ups = _FOLLOW_UPS[dataset](data) if dataset in _FOLLOW_UPS and data else {}
+    return set_cases(found, count, seed, follow_ups)
+
+
+def _zsre_follow_ups(data: Path) -> FollowUps:
+    """The reasoning questions of KnowEdit's zsRE, one hop from the edit."""
+    found = zsre.edits(data / "zsre").found
+    return {case.prompt: [one for one in case.of(PORTABILITY) if one.kind == ONE_HOP] for case in found}
+
+
+# Sets whose rows hold questions that follow from their edits.
+_FOLLOW_UPS: Mapping[str, Callable[[Path], FollowUps]] = {"zsre": _zsre_follow_ups}
+
+
+def set_cases(one: ScopeSet, count: int, seed: int, follow_ups: FollowUps) -> list[Case]:
+    """So many cases of a public set.
+
+    Raises:
+        InvalidInputError: the set has not so many edits whose prompt names the subject.
+    """
+    rng = random.Random(f"compare:{one.name}:{seed}")  # noqa: S311 - a sample, no secret
+    usable = [place for place, edit in enumerate(one.edits) if edit.subject and edit.subject in edit.prompt]
+    if len(usable) < count:
+        raise InvalidInputError(
+            f"{one.name} has {len(usable):,} edits whose prompt names the subject; ask for at most that many"
+        )
+    chosen = sorted(rng.sample(usable, len(usable)), key=lambda place: one.edits[place].part != TEST)[:count]
+    asked: dict[int, list[ScopeCase]] = {place: [] for place in chosen}
+    for case in one.cases:
+        if case.edit in asked and case.kind != PROMPT:
+            asked[case.edit].append(case)
+    return [
+        _set_case(one.edits[place], cases, follow_ups.get(one.edits[place].prompt, ()))
+        for place, cases in asked.items()
+    ]
+
+
+def _set_case(edit: ScopeEdit, cases: Iterable[ScopeCase], follow_ups: Iterable[Question]) -> Case:
+    request = EditRequest(prompt=edit.prompt, target=edit.target, subject=edit.subject, aliases=edit.aliases)
+    probes = [own_question(request, (edit.target,))]
+    for case in cases:
+        # The router takes a question as one line, so a dialogue's turns follow each other.
+        line = " ".join(case.question.split())
+        if case.covered:
+            kind = ALL if case.kind == REPHRASING else case.kind
+            probes.append(Question(text=line, metric=GENERALIZATION, kind=kind, accepted=(edit.target,), covered=True))
+        else:
+            probes.append(Question(text=line, metric=LOCALITY, kind=case.kind))
+    probes += follow_ups
+    return Case(edit=request, questions=tuple(probes), held_out=edit.part == TEST)
+
+
+def world_cases(world: World, model: TextModel, count: int, seed: int) -> list[Case]:
+    """Cases of the world, no two about one subject.
+
+    Raises:
+        InvalidInputError: the model has an idea of fewer facts.
+    """
+    rng = random.Random(f"compare:world:{seed}")  # noqa: S311 - a sample, no secret
+    found: list[tuple[Fact, str]] = []
+    candidates = _candidates(world, rng)
+    while len(found) < count and (facts := list(islice(candidates, _AT_ONCE))):
+        found += _half_known(world, model, facts, rng)
+    if len(found) < count:
+        raise InvalidInputError(
+            f"{model.name} has an idea of {len(found):,} facts of the world that can be edited, and {count:,} were "
+            "asked for; give smaller --edits, or another --dataset"
+        )
+    found = found[:count]
+    maker = _Maker(world, rng, frozenset(fact.subject for fact, _ in found))
+    return [maker.case(fact, prompt) for fact, prompt in found]
+
+
+def _candidates(world: World, rng: random.Random) -> Iterator[Fact]:
+    """Facts in the order in which they are tried: held-out relations first, one fact of a subject."""
+    facts = [fact for fact in world.facts if fact.relation not in _UNUSED and len(world.objects[fact.relation]) > 2]
+    subjects: set[str] = set()
+    for fact in sorted(rng.sample(facts, len(facts)), key=lambda fact: part_of(fact.relation) != TEST):
+        if fact.subject not in subjects:
+            subjects.add(fact.subject)
+            yield fact
+
+
+def _half_known(
+    world: World, model: TextModel, facts: Sequence[Fact], rng: random.Random
+) -> Iterator[tuple[Fact, str]]:
+    """The facts that the model says in one wording at least, each with a question to edit."""
+    asked = []
+    for fact in facts:
+        relation = world.relations[fact.relation]
+        own = world.fill(rng.choice(relation.questions), fact.subject)
+        others = [world.fill(wording, fact.subject) for wording in relation.questions + relation.clozes]
+        others = rng.sample([text for text in others if text != own], min(_WORDINGS - 1, len(others) - 1))
+        if fact.subject in own:
+            asked.append((fact, [own, *others]))
+    texts = iter(model.answer_many([Prompt(question=text) for _, wordings in asked for text in wordings]))
+    for fact, wordings in asked:
+        said = list(islice(texts, len(wordings)))
+        if any(is_answer(text, _names(world, fact.object)) for text in said):
+            yield fact, wordings[0]
+
+
+def _names(world: World, name: str) -> tuple[str, ...]:
+    return (name, *world.entities[name].aliases) if name in world.entities else (name,)
+
+
+class _Maker:
+    """Makes cases of facts; none of their questions about other things is about an edited subject."""
+
+    def __init__(self, world: World, rng: random.Random, edited: frozenset[str]) -> None:
+        self.world = world
+        self.rng = rng
+        self.edited = edited
+        self.names = sorted(set(world.entities) - edited)
+        self.others = [fact for fact in world.facts if fact.subject not in edited and fact.relation not in _UNUSED]
+        self.by_relation: dict[str, list[Fact]] = {}
+        for fact in self.others:
+            self.by_relation.setdefault(fact.relation, []).append(fact)
+
+    def case(self, fact: Fact, prompt: str) -> Case:
+        """The case that answers `prompt` about a fact with another object of the relation."""
+        old = set(_names(self.world, fact.object))
+        target = self.rng.choice([name for name in self.world.objects[fact.relation] if name not in old])
+        accepted = _names(self.world, target)
+        aliases = self.world.entities[fact.subject].aliases if fact.subject in self.world.entities else ()
+        request = EditRequest(prompt=prompt, target=target, subject=fact.subject, aliases=aliases)
+        probes = [own_question(request, accepted)]
+        probes += self._covered(fact, prompt, accepted)
+        probes += self._following(fact, prompt, target, accepted)
+        probes += self._outside(fact, prompt, target)
+        return Case(edit=request, questions=tuple(probes), held_out=part_of(fact.relation) == TEST)
+
+    def _wordings(self, fact: Fact) -> list[str]:
+        relation = self.world.relations[fact.relation]
+        return [self.world.fill(wording, fact.subject) for wording in relation.questions + relation.clozes]
+
+    def _covered(self, fact: Fact, prompt: str, accepted: tuple[str, ...]) -> Iterator[Question]:
+        others = [text for text in self._wordings(fact) if text != prompt]
+        for text in self.rng.sample(others, min(_REPHRASINGS, len(others))):
+            yield Question(text=text, metric=GENERALIZATION, accepted=accepted, covered=True)
+        text = negatives.in_passing(prompt, fact.subject, self.rng)
+        yield Question(text=text, metric=GENERALIZATION, kind=DIALOGUE, accepted=accepted, covered=True)
+
+    def _following(self, fact: Fact, prompt: str, target: str, accepted: tuple[str, ...]) -> Iterator[Question]:
+        if turned := self._reversed(fact, target):
+            yield Question(text=turned, metric=PORTABILITY, kind=REVERSED, accepted=_names(self.world, fact.subject))
+        if aliases := [name for name in _names(self.world, fact.subject)[1:] if name not in self.edited]:
+            text = prompt.replace(fact.subject, self.rng.choice(aliases))
+            yield Question(text=text, metric=PORTABILITY, kind=ALIAS, accepted=accepted, covered=True)
+        yield from self._hop(fact, target)
+
+    def _reversed(self, fact: Fact, target: str) -> str | None:
+        """Which subject the new object belongs to; None where it would belong to several after any edit.
+
+        A relation has an inverse with questions of its own, or, where each of its objects belongs to one subject, the
+        question is made of what the object is to it: "Anfield is the home venue of which club?"
+        """
+        relation = self.world.relations[fact.relation]
+        if inverse := relation.inverse or relation.inverse_of:
+            return self.world.fill(self.rng.choice(self.world.relations[inverse].questions), target)
+        facts = [one for one in self.world.facts if one.relation == fact.relation]
+        shared = len(facts) - len({one.object for one in facts})
+        if shared > _SHARED * len(facts) or sum(one.object == target for one in facts) > 1:
+            return None
+        kind = f"which {relation.subject_type.replace('_', ' ')}"
+        noun = relation.noun.replace("the {s}", kind).replace("{s}", kind)
+        return f"{target[:1].upper()}{target[1:]} is {noun}?"
+
+    def _hop(self, fact: Fact, target: str) -> Iterator[Question]:
+        """A question about the new object through the subject, whose answer is another than before the edit."""
+        before = {one.relation: one.object for one in self.world.by_subject.get(fact.object, ())}
+        onward = [
+            one
+            for one in self.world.by_subject.get(target, ())
+            if one.relation not in _UNUSED and one.subject not in self.edited and before.get(one.relation) != one.object
+        ]
+        if onward:
+            second = self.rng.choice(onward)
+            through = self.world.put(self.world.relations[fact.relation].noun, "{s}", fact.subject)
+            wording = self.rng.choice(self.world.relations[second.relation].questions)
+            text = wording.replace("{s}", through)
+            accepted = _names(self.world, second.object)
+            yield Question(text=text[:1].upper() + text[1:], metric=PORTABILITY, kind=ONE_HOP, accepted=accepted)
+
+    def _outside(self, fact: Fact, prompt: str, target: str) -> Iterator[Question]:
+        """A question of each kind that the edit must leave alone."""
+        for kind, text in self._negatives(fact, prompt, target):
+            if text and text != prompt:
+                yield Question(text=" ".join(text.split()), metric=LOCALITY, kind=kind)
+
+    def _negatives(self, fact: Fact, prompt: str, target: str) -> Iterator[tuple[str, str | None]]:
+        fellows = self.by_relation.get(fact.relation, ())
+        yield "same_relation", self._ask(self.rng.choice(fellows)) if fellows else None
+        own = [one for one in self.world.by_subject[fact.subject] if one.relation != fact.relation]
+        own = [one for one in own if one.relation not in _UNUSED]
+        yield "same_subject", self._ask(self.rng.choice(own)) if own else None
+        like = negatives.similar_name(fact.subject, self.names, self.rng)
+        yield "similar_name", None if like in self.edited else prompt.replace(fact.subject, like)
+        turned = None if target in self.edited else negatives.swapped(prompt, fact.subject, target)
+        yield "swapped", turned
+        yield "negation", negatives.negated(prompt, self.rng)
+        yield "mention", negatives.mention(fact.subject, self.rng)
+        yield "unrelated", self._ask(self.rng.choice(self.others))
+        yield "prefix", negatives.dropped(prompt, self.rng)
+
+    def _ask(self, fact: Fact) -> str:
+        return self.rng.choice(self._wordings(fact))

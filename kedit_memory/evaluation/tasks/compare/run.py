@@ -1,0 +1,255 @@
+"""Every method side by side: the same edits, one model, the same questions after the last edit.
+
+In the mode `single` each edit is made alone and taken out again; in `sequential` one comes after the other, and what
+was edited first is asked again at the end; in `batch` all come at once. After each measurement the model has to be bit
+for bit what it was; a method that leaves a trace is reported, and the model is taken anew.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from kedit_memory.errors import InvalidInputError, UnknownNameError
+from kedit_memory.evaluation.case import Case
+from kedit_memory.evaluation.datasets.public import background_of, sources_of
+from kedit_memory.evaluation.methods import method_of
+from kedit_memory.evaluation.rows import describe_run
+from kedit_memory.evaluation.run import Pace, Progress, quiet
+from kedit_memory.evaluation.tasks.compare import measures
+from kedit_memory.evaluation.tasks.compare.against import REFERENCES, compared_rows, standings
+from kedit_memory.evaluation.tasks.compare.attempt import BATCH, SEQUENTIAL, SINGLE, Attempt, Setting
+from kedit_memory.evaluation.tasks.compare.cases import draw_cases
+from kedit_memory.evaluation.tasks.compare.ledger import FAILED, Cell, CellKey, Ledger
+from kedit_memory.evaluation.tasks.compare.model import WatchedBench
+from kedit_memory.evaluation.tasks.scope.sets import FACTS
+from kedit_memory.models.language import WhiteBoxModel, white_box
+from kedit_memory.models.named import load_model
+from kedit_memory.world import passages_file
+
+TASK = "compare"
+MODES = (SINGLE, SEQUENTIAL, BATCH)
+_TEXTS = 32  # passages that the perplexity is taken of
+_SHORTEST = 100  # characters of one
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparePlan:
+    """What is compared, checked when it is made.
+
+    Attributes:
+        methods: names, see `methods.methods`.
+        dataset: a name in `scope.sets.FACTS`.
+        edits: how many edits are in force when a sequence or a batch is measured.
+        singles: how many edits are made alone, one after another; None takes as many as the most of `edits`.
+        modes: of `MODES`.
+        seeds: each draws other edits, in another order.
+        questions: the most that are asked of one kind in a measurement; every edit's own prompt is asked.
+        limit: the most seconds that the edits of a measurement may take, without what is asked about them; a slow
+            method then makes fewer of them, but one at least. None sets no limit.
+        against: the methods that others are tested against; None takes those of `against.REFERENCES` that are measured.
+        model: the name of the model.
+        encoder: of the memories, None for the default one.
+        device: where the model runs, None for an accelerator where there is one.
+        dtype: its precision, None for the default one.
+    """
+
+    methods: tuple[str, ...]
+    dataset: str = "world"
+    edits: tuple[int, ...] = (1, 10, 100)
+    singles: int | None = None
+    modes: tuple[str, ...] = MODES
+    seeds: tuple[int, ...] = (1,)
+    questions: int = 100
+    limit: float | None = None
+    against: tuple[str, ...] | None = None
+    model: str = "kedit-mini"
+    encoder: str | None = None
+    device: str | None = None
+    dtype: str | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.methods and self.edits and self.modes and self.seeds):
+            raise InvalidInputError("nothing to compare: give methods, numbers of edits, modes and seeds")
+        for name in self.methods:
+            method_of(name)
+        for what, given, known in (("dataset", (self.dataset,), FACTS), ("mode", self.modes, MODES)):
+            for name in given:
+                if name not in known:
+                    raise UnknownNameError(what, name, known)
+        if min(*self.edits, self.alone, self.questions) < 1:
+            raise InvalidInputError("edits, single edits and questions must be 1 or more")
+        if self.limit is not None and not self.limit > 0:
+            raise InvalidInputError(f"a limit of {self.limit:g} seconds leaves no time; give more, or none at all")
+        for name in self.against or ():
+            if name not in self.methods:
+                raise InvalidInputError(
+                    f"nothing can be tested against {name!r}, which is not compared; take of {', '.join(self.methods)}"
+                )
+
+    @property
+    def alone(self) -> int:
+        """How many edits are made alone."""
+        return max(self.edits) if self.singles is None else self.singles
+
+    @property
+    def most(self) -> int:
+        """How many edits are drawn."""
+        return max(*self.edits, self.alone)
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The methods that others are tested against."""
+        return tuple(name for name in REFERENCES if name in self.methods) if self.against is None else self.against
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What may not change when a run goes on; methods may be added to it, and any be tested against."""
+        return {name: value for name, value in asdict(self).items() if name not in {"methods", "against"}}
+
+    def cells(self) -> list[CellKey]:
+        """All measurements, a method after the other."""
+        return [
+            CellKey(method=method, mode=mode, planned=size, seed=seed)
+            for method in self.methods
+            for seed in self.seeds
+            for mode in self.modes
+            for size in ([self.alone] if mode == SINGLE else sorted(set(self.edits)))
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Rows as `Row.flat` gives them, with `mode` and `planned`, and how each measurement went.
+
+    `rows` are of one measurement each; `compared` set them against each other, see `against.compared_rows`.
+    """
+
+    plan: ComparePlan
+    rows: tuple[Mapping[str, Any], ...]
+    compared: tuple[Mapping[str, Any], ...]
+    cells: tuple[Cell, ...]
+
+    @property
+    def failed(self) -> tuple[Cell, ...]:
+        """The measurements that gave no rows."""
+        return tuple(cell for cell in self.cells if cell.status == FAILED)
+
+    @property
+    def traced(self) -> tuple[Cell, ...]:
+        """The measurements of methods that did not leave the model as it was."""
+        return tuple(cell for cell in self.cells if cell.trace)
+
+
+def run_compare(
+    plan: ComparePlan,
+    data: Path | None = None,
+    *,
+    output: Path | None = None,
+    load: Callable[[], WhiteBoxModel] | None = None,
+    progress: Progress = quiet,
+) -> Comparison:
+    """Measure a plan, going on where a run in the folder `output` has stopped.
+
+    Args:
+        plan: what is compared.
+        data: the folder of the public sets; the shipped world needs none.
+        output: where rows are kept as they come; None keeps them in memory alone.
+        load: gives the model; None loads the plan's.
+        progress: told a line after each step.
+
+    Raises:
+        CapabilityError: the model does not show its weights.
+        InvalidInputError: the set has not so many edits, or `output` is of another plan.
+        NotFoundError: the set's folder is absent.
+    """
+    ledger = Ledger.open(output, plan.kept)
+    left = [key for key in plan.cells() if not ledger.finished(key)]
+    if left:
+        if load is None:
+            load = partial(_loaded, plan)
+        cache = None if output is None else output / "statistics"
+        bench = WatchedBench(load, encoder=plan.encoder, cache=cache, background=background_of(plan.dataset))
+        _Runner(plan, bench, ledger, data, progress).run(left)
+    asked = set(plan.cells())
+    # In the order of the methods, some of which may have been added to an older run.
+    rows = tuple(row for name in plan.methods for row in ledger.rows if row["method"] == name)
+    compared = compared_rows(standings(rows, ledger.outcomes), plan.references)
+    ledger.keep_compared(compared)
+    cells = tuple(cell for cell in ledger.cells if cell.key in asked)
+    return Comparison(plan=plan, rows=rows, compared=tuple(compared), cells=cells)
+
+
+def _loaded(plan: ComparePlan) -> WhiteBoxModel:
+    return white_box(load_model(plan.model, device=plan.device, dtype=plan.dtype), "a comparison of editors")
+
+
+class _Runner:
+    """Goes through the cells of a plan."""
+
+    def __init__(
+        self, plan: ComparePlan, bench: WatchedBench, ledger: Ledger, data: Path | None, progress: Progress
+    ) -> None:
+        self.plan = plan
+        self.bench = bench
+        self.ledger = ledger
+        self.progress = progress
+        self._data = data
+
+    def run(self, left: Sequence[CellKey]) -> None:
+        """Measure the cells that are left, those of a method in one mode and order together."""
+        cases = {seed: self._cases(seed) for seed in dict.fromkeys(key.seed for key in left)}
+        setting = self._setting(cases[left[0].seed])
+        groups: dict[tuple[str, int, str], list[CellKey]] = {}
+        for key in left:
+            groups.setdefault((key.method, key.seed, key.mode), []).append(key)
+        pace = Pace(self.progress, len(left), "measurements")
+        for (name, seed, mode), keys in groups.items():
+            attempt = Attempt(setting, self.bench, self.ledger, keys, cases[seed])
+            cells = attempt.run(pace)
+            pace.done += len(keys)
+            pace.say(f"{name}, {mode}: {', '.join(map(_told, cells))}; {pace.left()}")
+
+    def _cases(self, seed: int) -> list[Case]:
+        """The edits of a seed; the unedited model is asked all that answers will be compared with."""
+        self.progress(f"choosing {self.plan.most:,} edits of {self.plan.dataset}, seed {seed}")
+        cases = draw_cases(self.plan.dataset, self.bench.model, self._data, self.plan.most, seed)
+        self.progress("asking the unedited model")
+        measures.remember_unedited(self.bench, cases)
+        return cases
+
+    def _setting(self, cases: Sequence[Case]) -> Setting:
+        """What all measurements share."""
+        texts = running_text(self.bench.model)
+        return Setting(
+            run=describe_run(
+                TASK,
+                self.plan.dataset,
+                config=self.plan.kept,
+                data=sources_of(self.plan.dataset, self._data),
+                model=self.bench.model.fingerprint,
+            ),
+            limit=self.plan.limit,
+            questions=self.plan.questions,
+            texts=texts,
+            before=tuple(measures.perplexities(self.bench.model, texts, measures.BEFORE)),
+            memory_seconds=measures.memory_edit_seconds(self.bench, cases),
+        )
+
+
+def _told(cell: Cell) -> str:
+    if cell.status == FAILED:
+        return f"failed ({cell.error})"
+    if not cell.edits:
+        return f"no time for {cell.key.planned:,} edits"
+    return f"{cell.edits:,} edits{f' of {cell.key.planned:,}' if cell.edits < cell.key.planned else ''}"
+
+
+def running_text(model: WhiteBoxModel) -> tuple[str, ...]:
+    """Passages that ship, evenly spaced over the file, of which the model can read all."""
+    lines = passages_file().read_text("utf-8").splitlines()
+    texts = [text for text in (json.loads(line)["text"] for line in lines) if len(text) >= _SHORTEST]
+    spaced = texts[:: max(1, len(texts) // _TEXTS)][:_TEXTS]
+    return tuple(text for text in spaced if model.fits(text))

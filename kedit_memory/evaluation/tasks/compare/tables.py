@@ -1,0 +1,283 @@
+"""Rows of a comparison as tables: for documents, for the report, for a terminal. No figure is typed by hand."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
+from kedit_memory.evaluation.datasets.kinds import ALIAS
+from kedit_memory.evaluation.methods import CONTROLS
+from kedit_memory.evaluation.report.tables import Entry, Table
+from kedit_memory.evaluation.tasks.compare.against import ENOUGH, FIRST, LAST, OVER, RATE, SCORE, TESTED, WAY
+from kedit_memory.evaluation.tasks.compare.attempt import SEQUENTIAL, SINGLE
+from kedit_memory.evaluation.tasks.compare.ledger import SHORTENED
+from kedit_memory.evaluation.tasks.compare.measures import (
+    ANSWER_TIME,
+    BYTES,
+    EDIT,
+    FIRST_EDIT,
+    FLUENCY,
+    LOGITS,
+    OF_MEMORY,
+    PEAK,
+    PERPLEXITY,
+    RATIO,
+    SECONDS,
+    TEACHER_FORCED,
+)  # fmt: skip
+from kedit_memory.evaluation.tasks.compare.outcomes import Figure
+from kedit_memory.evaluation.tasks.compare.run import Comparison
+from kedit_memory.evaluation.tasks.scope.rows import DIALOGUE
+
+JsonRow: TypeAlias = Mapping[str, Any]
+
+_MAIN: Mapping[str, Figure] = {
+    "score": (RATE, SCORE),
+    "reliability": (RELIABILITY, ALL),
+    "generalization": (GENERALIZATION, ALL),
+    "in a dialogue": (GENERALIZATION, DIALOGUE),
+    "locality": (LOCALITY, ALL),
+    "same logits": (LOCALITY, LOGITS),
+    "reliability, teacher-forced": (RELIABILITY, TEACHER_FORCED),
+    "generalization, teacher-forced": (GENERALIZATION, TEACHER_FORCED),
+}
+_WAYS: Mapping[str, Figure] = {
+    "reliability": (RATIO, f"{WAY}{RELIABILITY}"),
+    "generalization": (RATIO, f"{WAY}{GENERALIZATION}"),
+    "in a dialogue": (RATIO, f"{WAY}{GENERALIZATION}/{DIALOGUE}"),
+    "portability, alias": (RATIO, f"{WAY}{PORTABILITY}/{ALIAS}"),
+}
+_COSTS: Mapping[str, Figure] = {
+    "perplexity": (PERPLEXITY, ALL),
+    "perplexity ratio": (RATIO, PERPLEXITY),
+    "fluency, bits": (FLUENCY, ALL),
+    "s an edit": (SECONDS, EDIT),
+    "edit time / memory": (RATIO, OF_MEMORY),
+    "s first edit": (SECONDS, FIRST_EDIT),
+    "peak MB an edit": (BYTES, PEAK),
+    "answer time / unedited": (RATIO, ANSWER_TIME),
+}
+_SHARES = frozenset({"share", "share of the way"})  # units of what stands with its interval
+_MODES = (SINGLE, SEQUENTIAL, "batch")
+_SURE = 0.05  # an adjusted p-value below it is told by a bold difference
+_LEAST, _ROUGH = 0.001, 0.1  # p-values below and from which fewer digits are told
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """A figure over all seeds: of one, with its interval; of several, their mean with the lowest and the highest."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """The figures of a method in a mode with so many edits planned.
+
+    Attributes:
+        edits: how many were in force when it was asked.
+        made: how many were made, in the order of the seed where that was fewest.
+        cases: how many were made and asked about, of all seeds.
+    """
+
+    method: str
+    mode: str
+    planned: int
+    edits: int
+    made: int
+    cases: int
+    figures: Mapping[Figure, Value]
+
+    @property
+    def enough(self) -> bool:
+        """Whether it is of enough edits to be weighed against others."""
+        return self.cases >= ENOUGH
+
+
+def setups(rows: Iterable[JsonRow]) -> list[Setup]:
+    """What was measured, in the order in which it came; `rows` may hold those of `compared_rows`, too."""
+    found: dict[tuple[str, str, int], list[JsonRow]] = {}
+    for row in rows:
+        found.setdefault((row["method"], row["mode"], row["planned"]), []).append(row)
+    return [_setup(*place, held) for place, held in found.items()]
+
+
+def _setup(method: str, mode: str, planned: int, held: Sequence[JsonRow]) -> Setup:
+    asked = [row["n"] for row in held if (row["metric"], row["kind"]) == (RELIABILITY, ALL)]  # every edit's own prompt
+    return Setup(
+        method=method,
+        mode=mode,
+        planned=planned,
+        edits=min(row["edits"] for row in held),
+        made=min(asked, default=0),
+        cases=sum(asked),
+        figures={figure: _over_seeds(same) for figure, same in _by_figure(held).items()},
+    )
+
+
+def tables(comparison: Comparison) -> list[Table]:
+    """What was reached and what it cost for each mode and number of edits, the kinds, and at the end what failed."""
+    groups: dict[tuple[str, int], list[Setup]] = {}
+    for one in setups([*comparison.rows, *comparison.compared]):
+        groups.setdefault((one.mode, one.planned), []).append(one)
+    listed: list[Table] = []
+    for (mode, planned), held in sorted(groups.items(), key=lambda item: (_MODES.index(item[0][0]), item[0][1])):
+        listed += _of_setting(comparison, mode, planned, sorted(held, key=_rank))
+    return [one for one in listed if one.rows] + list(_troubles(comparison))
+
+
+def _of_setting(comparison: Comparison, mode: str, planned: int, held: Sequence[Setup]) -> Iterator[Table]:
+    """The tables of one mode and number of edits."""
+    title = f"{planned:,} {mode} edit{'s' if planned > 1 else ''}"
+    yield _table(title, _missing(comparison, mode, planned), held, _MAIN)
+    yield _table(f"{title}: share of the way from `{FIRST}` to `{LAST}`", "", held, _WAYS, only=True)
+    for reference in comparison.plan.references:
+        yield _against(title, reference, held, comparison.compared)
+    for metric in (LOCALITY, PORTABILITY):
+        kinds = dict.fromkeys(kind for one in held for name, kind in one.figures if name == metric)
+        plain = {kind: (metric, kind) for kind in kinds if kind not in {ALL, LOGITS} and "/" not in kind}
+        yield _table(f"{title}: {metric} by kind", "", held, plain, only=True)
+    yield _table(f"{title}: what they cost and what they break", "", held, _COSTS)
+
+
+def _rank(one: Setup) -> tuple[bool, int, float]:
+    """Controls in their order, then methods by their score, those with too few edits last."""
+    if one.method in CONTROLS:
+        return False, list(CONTROLS).index(one.method), 0.0
+    score = one.figures.get((RATE, SCORE))
+    return not one.enough, len(CONTROLS), -score.value if score else 0.0
+
+
+def _by_figure(rows: Iterable[JsonRow]) -> dict[Figure, list[JsonRow]]:
+    found: dict[Figure, list[JsonRow]] = {}
+    for row in rows:
+        found.setdefault((row["metric"], row["kind"]), []).append(row)
+    return found
+
+
+def _over_seeds(rows: Sequence[JsonRow]) -> Value:
+    n, unit = sum(row["n"] for row in rows), rows[0]["unit"]
+    if len(rows) == 1:
+        return Value(value=rows[0]["value"], low=rows[0]["low"], high=rows[0]["high"], n=n, unit=unit)
+    values = [row["value"] for row in rows]
+    mean = sum(row["value"] * row["n"] for row in rows) / n
+    return Value(value=mean, low=min(values), high=max(values), n=n, unit=unit)
+
+
+def _table(title: str, note: str, held: Sequence[Setup], columns: Mapping[str, Figure], *, only: bool = False) -> Table:
+    """A row for each setup, with `only` for each that tells anything; a column for each figure that one tells."""
+    cells = {name: [_entry(one, figure) for one in held] for name, figure in columns.items()}
+    shown = {name: entries for name, entries in cells.items() if any(entry.text for entry in entries)}
+    rows = [
+        (*_names(one), *entries)
+        for one, *entries in zip(held, *shown.values(), strict=True)
+        if shown and not (only and all(not entry.text for entry in entries))
+    ]
+    return Table(title=title, note=note, head=("method", "edits", *shown), rows=tuple(rows))
+
+
+def _names(one: Setup) -> tuple[Entry, Entry]:
+    made = f"{one.made:,}" if one.made == one.planned else f"{one.made:,} of {one.planned:,}"
+    return Entry(text=one.method, faint=not one.enough), Entry(text=made, faint=not one.enough)
+
+
+def _entry(one: Setup, figure: Figure) -> Entry:
+    value = one.figures.get(figure)
+    if value is None:
+        return Entry(text="")
+    if value.unit in _SHARES:
+        return _share(one, figure, value)
+    if figure[0] == BYTES:
+        return Entry(text=f"{value.value / 1e6:,.1f}", faint=not one.enough)
+    return Entry(text=_number(value.value), faint=not one.enough)
+
+
+def _share(one: Setup, figure: Figure, value: Value) -> Entry:
+    """A share with its interval and n; of too few edits or questions how many they are, and nothing that is a ratio."""
+    if one.enough and value.n >= ENOUGH:
+        interval = "" if value.low is None or value.high is None else f"{value.low:.2f} to {value.high:.2f}; "
+        return Entry(
+            text=f"{value.value:.2f}", detail=f"({interval}{value.n:,})", share=min(1.0, max(0.0, value.value))
+        )
+    if figure[0] in {RATE, RATIO} or figure[1] == TEACHER_FORCED:
+        return Entry(text="")
+    return Entry(text=f"{round(value.value * value.n)} of {value.n}", faint=True)
+
+
+def _number(value: float) -> str:
+    """Three digits that count."""
+    if value == 0:
+        return "0"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _against(title: str, reference: str, held: Sequence[Setup], compared: Iterable[JsonRow]) -> Table:
+    """The differences from a reference, of the methods that have enough edits in common with it."""
+    setting = (held[0].mode, held[0].planned)
+    found = {
+        (row["method"], row["metric"], row["kind"]): row
+        for row in compared
+        if (row["mode"], row["planned"]) == setting and row["kind"].endswith(f"{OVER}{reference}")
+    }
+    columns = {
+        name: (metric, f"{OVER}{reference}" if kind == ALL else f"{kind}/{OVER}{reference}")
+        for name, (metric, kind) in TESTED.items()
+        if any(tested == metric for _, tested, _ in found)
+    }
+    rows = []
+    for one in held:
+        row = [found.get((one.method, *figure)) for figure in columns.values()]
+        if any(row):
+            common = max(cell["cases"] for cell in row if cell)
+            rows.append((Entry(text=one.method), Entry(text=f"{common:,}"), *map(_difference, row)))
+    few = [
+        f"`{one.method}`"
+        for one in held
+        if one.method != reference
+        and (one.method, RELIABILITY) not in {(method, metric) for method, metric, _ in found}
+    ]
+    note = f"Not tested for want of {ENOUGH} edits in common: {', '.join(few)}." if few else ""
+    return Table(
+        title=f"{title}: against `{reference}`",
+        note=note,
+        head=("method", "edits in common", *columns),
+        rows=tuple(rows),
+    )
+
+
+def _difference(row: JsonRow | None) -> Entry:
+    """How much more than the reference, bold where the adjusted test is sure of it."""
+    if row is None:
+        return Entry(text="")
+    p = row["p_holm"]
+    chance = "p < 0.001" if p < _LEAST else f"p {p:.3f}" if p < _ROUGH else f"p {p:.2f}"
+    detail = f"({row['low']:+.2f} to {row['high']:+.2f}; {row['n']:,}; {chance})"
+    return Entry(text=f"{row['value']:+.2f}", detail=detail, strong=p < _SURE)
+
+
+def _missing(comparison: Comparison, mode: str, planned: int) -> str:
+    """Which methods made no more edits than with a smaller number planned, where their figures stand."""
+    gone = [
+        f"`{cell.key.method}`"
+        for cell in comparison.cells
+        if (cell.key.mode, cell.key.planned, cell.status, cell.edits) == (mode, planned, SHORTENED, 0)
+    ]
+    return f"No time for more edits than in the table of fewer: {', '.join(dict.fromkeys(gone))}." if gone else ""
+
+
+def _troubles(comparison: Comparison) -> Iterator[Table]:
+    """What failed, and what left a trace."""
+    failed = [(cell.key, f"failed: {cell.error}") for cell in comparison.failed]
+    traced = [(cell.key, cell.trace) for cell in comparison.traced]
+    rows = [
+        (Entry(text=key.method), Entry(text=key.mode), Entry(text=f"{key.planned:,}"), Entry(text=text))
+        for key, text in failed + traced
+    ]
+    if rows:
+        yield Table(
+            title="What went wrong", note="", head=("method", "mode", "edits", "what happened"), rows=tuple(rows)
+        )
