@@ -8,7 +8,7 @@ EXTRAS := offline,dev,wikipedia
 NEWEST := .venv-newest
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test real newest lock check slow soak bench evaluate compare clean
+.PHONY: demo test real engines newest lock check slow soak bench evaluate compare clean
 
 demo: $(STAMP)
 	$(BIN)/kedit demo
@@ -19,6 +19,11 @@ test: $(STAMP)
 # Every route and every editor on SmolLM2, which `kedit models get smollm2` brings first; takes 8 GB of memory.
 real: $(STAMP)
 	$(BIN)/python -m pytest -m real -n 2 --dist=loadgroup tests/real
+
+# What needs Milvus or Ray, with their packages, which are half a gigabyte.
+engines: $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint lock.txt --editable ".[milvus,ray]"
+	$(BIN)/python -m pytest -m "not gpu" tests/engines tests/cli/test_engine.py tests/cli/test_spread.py tests/memory/test_shards.py
 
 # The newest release of everything, in an environment of its own; deprecations of others are shown there, not fatal.
 # torch stays, as a newer one installs gigabytes for graphics cards: `make newest TORCH=torch` lifts that.
