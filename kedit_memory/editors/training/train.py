@@ -1,6 +1,7 @@
 """The one function that trains what an editor needs, by the editor's name."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -25,11 +26,15 @@ def _ke(model: WhiteBoxModel, rows: Rows, output: Path, settings: Settings) -> d
 
 
 def _serac(model: WhiteBoxModel, rows: Rows, output: Path, settings: Settings) -> dict[str, Any]:
+    from kedit_memory.editors._adapters import peft
     from kedit_memory.editors.training.reader import batches_of, reading, readings, train_reader
     from kedit_memory.editors.training.scope import train_scope
 
+    peft()  # what the reader needs is missed before a classifier is trained
     trained, held = rows
     scope = train_scope(rows, output / SCOPE, settings)
+    # An interrupt may have come before there was a reader.
+    settings = replace(settings, resume=(output / COUNTERFACTUAL).is_dir())
     asked = [reading(model, row, text) for row in held for text in row.wordings]
     batches = batches_of(readings(model, trained, settings.seed), settings)
     return {"scope": scope, "counterfactual": train_reader(model, batches, asked, output / COUNTERFACTUAL, settings)}
