@@ -197,6 +197,34 @@ def test_two_edits_in_a_batch_and_two_batches_in_a_row(model, editor):
     applied.undo()
 
 
+def test_an_edit_that_another_prompt_hides_is_not_learned_and_says_by_which(model, editor):
+    applied = editor.apply(model, [KING])
+    applied.codebook.tolerance = 100.0  # at this layer nothing can be told apart
+    applied.add([CAPITAL])
+    old, new = applied.outcomes
+    assert new.learned
+    assert not old.learned
+    assert old.reason == (
+        f"a later edit, {CAPITAL.prompt!r}, answers in its place: at this layer their keys cannot be told apart"
+    )
+    assert answer(model, KING) != KING.target
+    applied.remove("#2")
+    assert [outcome.learned for outcome in applied.outcomes] == [True]
+    applied.undo()
+
+
+def test_an_edit_that_is_hidden_in_one_of_its_wordings_is_not_learned(taught):
+    model = taught("gpt2")
+    applied = fast().apply(model, [replace(KING, paraphrases=(OTHER,))])
+    assert applied.outcomes[0].learned
+    applied.add([EditRequest(prompt=OTHER, target="France")])
+    old, new = applied.outcomes
+    assert (old.learned, new.learned) == (False, True)
+    assert OTHER in old.reason
+    assert answer(model, KING) == KING.target
+    applied.undo()
+
+
 @pytest.mark.parametrize("together", [True, False])
 def test_the_newest_answer_to_a_prompt_stays_alone(model, editor, together):
     newer = replace(KING, target="capital")
