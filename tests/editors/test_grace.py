@@ -197,8 +197,9 @@ def test_two_edits_in_a_batch_and_two_batches_in_a_row(model, editor):
     applied.undo()
 
 
-def test_an_edit_that_another_prompt_hides_is_not_learned_and_says_by_which(model, editor):
-    applied = editor.apply(model, [KING])
+@pytest.mark.parametrize("wide", [grace(initial_radius=1e4), fast(radius=1e2)])
+def test_an_edit_that_another_prompt_hides_is_not_learned_and_says_by_which(model, wide):
+    applied = wide.apply(model, [KING])
     applied.codebook.tolerance = 100.0  # at this layer nothing can be told apart
     applied.add([CAPITAL])
     old, new = applied.outcomes
@@ -320,14 +321,14 @@ def test_files_of_others_and_damaged_ones_are_refused(model, editor, tmp_path, t
 def test_one_look_up_a_sequence_in_generation(model, editor, options):
     applied = editor.apply(model, [KING])
     asked = []
-    rule = applied.adapter._find
+    rule = applied.adapter.find
 
     def counted(queries):
         found = rule(queries)
         asked.append(found.entries.tolist())
         return found
 
-    applied.adapter._find = counted
+    applied.adapter.find = counted
     inputs = padded(model, [OTHER, KING.prompt], left=True)
     del inputs["position_ids"]
     output = model.model.generate(**inputs, max_new_tokens=6, pad_token_id=0, **options)

@@ -2,7 +2,7 @@
 
 import json
 import random
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from kedit_memory.errors import InvalidInputError, NotFoundError, UnknownNameErr
 from kedit_memory.evaluation import negatives
 from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY, Case
 from kedit_memory.evaluation.datasets.zsre import ONE_HOP
+from kedit_memory.evaluation.methods import QuestionOnly
 from kedit_memory.evaluation.probes import ASKED, NEAR, written
 from kedit_memory.evaluation.question_only import looks_covered
 from kedit_memory.evaluation.tasks.compare.cases import (
@@ -25,6 +26,7 @@ from kedit_memory.evaluation.tasks.compare.cases import (
 )
 from kedit_memory.evaluation.tasks.scope.cases import TEST, ScopeCase, ScopeEdit, ScopeSet
 from kedit_memory.evaluation.tasks.scope.sets import part_of
+from kedit_memory.models.prompts import Prompt
 from kedit_memory.world import Fact, World, load_world
 
 
@@ -273,3 +275,11 @@ def test_the_control_that_sees_questions_alone_knows_the_sentences_of_training_a
     assert found(negatives.HELD_OUT) > 0.2
     asked = [world.fill(rng.choice(world.relations[fact.relation].questions), fact.subject) for fact in facts]
     assert sum(looks_covered(asked, [fact.subject for fact in facts])) / len(facts) > 0.7
+
+
+def test_the_control_says_the_stored_answer_where_a_question_looks_covered(cases):
+    control = QuestionOnly(None)
+    own = cases[0].asked()[0]
+    assert control.reading(own) == cases[0].target
+    text = negatives.mention(cases[0].edit.subject, random.Random(2))
+    assert control.reading(replace(own, text=text)) == Prompt(question=text)
