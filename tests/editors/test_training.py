@@ -224,8 +224,8 @@ def test_steps_lower_what_a_network_is_trained_on(kind, tiny, data):
     optimizer = torch.optim.Adam(training.network.parameters(), lr=1e-2)
     losses = []
     with gradients(tiny, ()):
-        for _ in range(30):
-            losses.append(networks._step(training, source.examples(4))["loss"])
+        for _ in range(20):
+            losses.append(networks._step(training, source.examples(3))["loss"])
             optimizer.step()
             optimizer.zero_grad()
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
