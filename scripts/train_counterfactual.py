@@ -35,8 +35,8 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the output folder's adapter")
     arguments = parser.parse_args()
     model = HuggingFaceModel.load(embedded_model(), name="kedit-mini", device="cpu")
-    layers: Any = model.model.transformer.h
-    for block in layers:  # the same function in one kernel: fewer passes over memory
+    network: Any = model.model
+    for block in network.transformer.h:  # the same function in one kernel: fewer passes over memory
         block.mlp.act = torch.nn.GELU(approximate="tanh")
     settings = Settings(
         minutes=arguments.minutes, seed=arguments.seed, batch=arguments.batch, resume=arguments.resume,
