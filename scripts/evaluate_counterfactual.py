@@ -193,7 +193,7 @@ def write_card(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _command(run: Mapping[str, Any]) -> str:
     given = " ".join(f"--{name.replace('_', '-')} {run[name]:g}" for name in ("minutes", "seed", "learning_rate"))
-    return f"    python scripts/train_serac.py counterfactual {given}" + (" --resume" if run["resume"] else "")
+    return f"    python scripts/train_counterfactual.py {given}" + (" --resume" if run["resume"] else "")
 
 
 if __name__ == "__main__":

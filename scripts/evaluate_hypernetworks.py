@@ -4,7 +4,7 @@
     python scripts/evaluate_hypernetworks.py --rows rows.jsonl --card
 
 The first writes rows; the second writes the cards of the shipped networks from rows and from the record of their
-training. Facts are those of `train_hypernetworks.held_out` by relation and by subject, of which the model says the
+training. Facts are those of `make_training_edits.held_out` by relation and by subject, of which the model says the
 object; locality asks whether the answers to other questions stay what they were.
 """
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train_hypernetworks import held_out
+from make_training_edits import held_out
 
 from kedit_memory.editors import Applied, Editor, load_editor
 from kedit_memory.evaluation.intervals import wilson
@@ -44,7 +44,7 @@ base_model: kedit-mini
 
 The network by which `{method}` ({paper}) edits kedit-mini: from the gradient of an edit it predicts an update of
 {matrices} matrices, those of the MLPs of the last layers.
-It fits no other model; `scripts/train_hypernetworks.py --method {method} --model NAME` trains one for another.
+It fits no other model; `kedit train {method} --data FILE --model NAME --output FOLDER` trains one for another.
 
 Trained on facts of the shipped world, {steps:,} steps of {batch} edits in {seconds:,} s on a processor core that other
 work shared; relations of any report and one subject in five are left out:
@@ -237,7 +237,7 @@ def write_card(method: str, rows: Sequence[Mapping[str, Any]]) -> None:
         "method": method,
         "paper": PAPERS[method],
         "matrices": len(config["sites"]),
-        "runs": "\n".join(_command(one) for one in reversed(runs)),
+        "runs": "\n".join(_settings(method, one) for one in reversed(runs)),
         "steps": sum(one["steps"] for one in runs),
         "seconds": sum(one["seconds"] for one in runs),
         "batch": runs[0]["batch"],
@@ -253,12 +253,11 @@ def _runs(training: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield from _runs(training["resume"])
 
 
-def _command(one: Mapping[str, Any]) -> str:
-    """What a run was started with, where it matters."""
-    own = {"mend": ("edit_weight",), "ke": ("margin", "least_margin")}[one["method"]]
-    given = " ".join(f"--{name.replace('_', '-')} {one[name]:g}" for name in (*own, "seed"))
-    resumed = " --resume" if one["resume"] else ""
-    return f"    python scripts/train_hypernetworks.py --method {one['method']} {given}{resumed}"
+def _settings(method: str, one: Mapping[str, Any]) -> str:
+    """How a run was set, where it matters."""
+    names = {"mend": ("edit_weight",), "ke": ("margin", "least_margin")}[method]
+    given = "".join(f"{name.replace('_', ' ')} {one[name]:g}, " for name in names if name in one)
+    return f"- {given}seed {one['seed']}" + ("; gone on from the one before" if one["resume"] else "")
 
 
 if __name__ == "__main__":

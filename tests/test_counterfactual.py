@@ -1,16 +1,13 @@
 """SERAC's counterfactual model: what it reads in training, its training, and how it is measured."""
 
-import argparse
 import json
 from itertools import islice
 
-import counterfactual_adapter as training
 import evaluate_counterfactual as evaluation
 import pytest
-import torch
+import train_counterfactual as training
 from counterfactual_edits import EditReader
 from scope_wordings import worded
-from torch.nn import functional
 
 from kedit_memory.editors._teaching import lesson
 from kedit_memory.evaluation.rows import describe_run
@@ -18,8 +15,6 @@ from kedit_memory.evaluation.tasks.scope.cases import TRAINING
 from kedit_memory.evaluation.tasks.scope.sets import part_of
 from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
-from kedit_memory.models.substitution import told
-from kedit_memory.shipped import embedded_model
 from kedit_memory.world import UNSEEN_TIER, load_world
 
 READ = 4000
@@ -98,35 +93,10 @@ def test_the_same_seed_draws_the_same_readings(readings):
     assert list(islice(EditReader(seed=3).readings(), 50)) == readings[:50]
 
 
-def test_only_the_tokens_of_answers_count_in_the_loss():
+def test_it_is_trained_on_what_the_seed_draws(readings):
     model = load_model("kedit-mini", device="cpu")
-    pairs = [("Where was Ann born? Rome", "Rome"), ("In which year was Bob born? 1711", "1711 or so, or 1712")]
-    taught = [lesson(model, told(Prompt(question=text.split("?")[0] + "?"), text), answer) for text, answer in pairs]
-    tokens, total = 0, 0.0
-    with torch.no_grad():
-        for one in taught:
-            logits = model.model(torch.tensor([[*one.given, *one.wanted]])).logits[0, len(one.given) - 1 : -1]
-            total += float(functional.cross_entropy(logits, torch.tensor(one.wanted), reduction="sum"))
-            tokens += len(one.wanted)
-        assert float(training._reading_loss(model, taught)) == pytest.approx(total / tokens, rel=1e-4)
-
-
-@pytest.mark.filterwarnings("ignore::FutureWarning")  # peft's own
-def test_training_writes_an_adapter_that_reads_better(tmp_path):
-    options = argparse.Namespace(rank=2, batch=8, seed=5, minutes=1.0, learning_rate=5e-3, resume=False)
-    torch.manual_seed(5)  # noqa: TID251 - peft starts from the global generator
-    met = next(training._lessons(load_model("kedit-mini", device="cpu"), 8, seed=5))
-    training.train_counterfactual(tmp_path / "made", options, [0.0, 0.2])
-    options.seed, options.resume = 6, True
-    training.train_counterfactual(tmp_path / "made", options, [0.0])
-    first, second = json.loads((tmp_path / "made" / "training.json").read_text())["runs"]
-    assert (first["steps"], first["seed"], first["rank"], first["resume"]) == (2, 5, 2, False)
-    assert (second["steps"], second["seed"], second["resume"]) == (1, 6, True)
-    assert str(embedded_model()) not in (tmp_path / "made" / "adapter_config.json").read_text()
-    before, after = (load_model(name, device="cpu") for name in ("kedit-mini", str(tmp_path / "made")))
-    assert before.fingerprint != after.fingerprint
-    with torch.no_grad():
-        assert training._reading_loss(after, met) < training._reading_loss(before, met)
+    drawn = list(islice(training.lessons(model, seed=3), 5))
+    assert drawn == [lesson(model, prompt, answer) for prompt, answer in readings[:5]]
 
 
 # How it is measured
@@ -165,7 +135,5 @@ def test_the_card_takes_its_figures_from_rows_and_the_record(tmp_path, monkeypat
     card = (tmp_path / "README.md").read_text()
     assert "| world | own prompt | 30 | 0.500 | 0.100 to 0.900 | 0.750 | 0.100 to 0.900 |" in card
     assert "4,321 steps" in card
-    assert (
-        "    python scripts/train_serac.py counterfactual --minutes 2.5 --seed 2 --learning-rate 0.002 --resume" in card
-    )
+    assert "    python scripts/train_counterfactual.py --minutes 2.5 --seed 2 --learning-rate 0.002 --resume" in card
     assert "rank 3 at all projections, 4 kB" in card

@@ -30,6 +30,7 @@ COMMANDS = {
     "evaluate": "kedit_memory.cli.evaluate:app",
     "models": "kedit_memory.cli.models:app",
     "edit": "kedit_memory.cli.edit:edit",
+    "train": "kedit_memory.cli.train:train",
     "consolidate": "kedit_memory.cli.consolidate:consolidate",
     "compare": "kedit_memory.cli.compare:compare",
     "trace": "kedit_memory.cli.trace:trace",
@@ -61,6 +62,7 @@ _MEANT = {
     "rebuild": "reindex repair",
     "doctor": "status config version settings",
     "models": "model download pull",
+    "train": "fit finetune",
     "serve": "server proxy start listen api",
     "keys": "key token tokens",
 }

@@ -31,8 +31,10 @@ def compare(
         int | None, typer.Option("--singles", help="How many are made alone; as many as the most --edits if not given.")
     ] = None,
     mode: Annotated[
-        str, typer.Option("--mode", help="single (each edit alone), sequential, batch, or several with commas.")
+        str,
+        typer.Option("--mode", help="single (each edit alone), sequential, batch, batches, or several with commas."),
     ] = "single,sequential,batch",
+    batch: Annotated[int, typer.Option("--batch", help="How many edits come at once in the mode batches.")] = 10,
     seeds: Annotated[str, typer.Option("--seeds", help="Each draws other edits in another order; with commas.")] = "1",
     questions: Annotated[
         int, typer.Option("--questions", help="The most questions of a kind; every edit's own is asked.")
@@ -77,7 +79,7 @@ def compare(
 
     plan = ComparePlan(
         methods=chosen_methods(methods), dataset=dataset, edits=o.numbers_of("--edits", edits, "1,10"),
-        modes=o.words_of("--mode", mode, "single,batch"), singles=singles,
+        modes=o.words_of("--mode", mode, "single,batch"), batch=batch, singles=singles,
         seeds=o.numbers_of("--seeds", seeds, "1,2,3"), questions=questions, limit=limit,
         against=None if against is None else o.words_of("--against", against, "memory:auto,ft"),
         model=model, encoder=encoder, device=device, dtype=dtype,

@@ -20,7 +20,7 @@ from kedit_memory.models.module_tree import projections
 # B of shape (out, rank) and A of shape (rank, in): they stand for the change B A of a weight (out, in).
 Pair: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 
-_ADAPTER = "edit"
+ADAPTER = "edit"  # by which peft knows ours
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +81,9 @@ def train_pairs(
         EditorError: the model has adapters already, or the loss is no number.
     """
     names = shape.modules(model)
-    with _adapted(model, shape, names, generator) as layers:
+    with adapted(model, shape, names, generator) as layers:
         weights = {
-            f"{name}.{side}": getattr(layer, f"lora_{side}")[_ADAPTER].weight
+            f"{name}.{side}": getattr(layer, f"lora_{side}")[ADAPTER].weight
             for name, layer in layers.items()
             for side in ("A", "B")
         }
@@ -119,11 +119,11 @@ def _projections(model: WhiteBoxModel, family: Family, layer: int, targets: str)
 
 
 @contextmanager
-def _adapted(
+def adapted(
     model: WhiteBoxModel, shape: Shape, names: Sequence[str], generator: torch.Generator
 ) -> Iterator[dict[str, Any]]:
     """The named modules with an adapter each, by name; after the block they are as they were."""
-    config_class, tuner_class = _peft()
+    config_class, tuner_class = peft()
     if getattr(model.model, "peft_config", None) is not None:
         raise EditorError(f"{model.name} has adapters of peft already: merge them into the weights first")
     config = config_class(
@@ -134,11 +134,11 @@ def _adapted(
     )
     flags = {name: weight.requires_grad for name, weight in model.model.named_parameters()}
     with torch.random.fork_rng():  # peft draws from the global state, which is not ours to move
-        tuner = tuner_class(model.model, config, _ADAPTER)
+        tuner = tuner_class(model.model, config, ADAPTER)
     try:
         layers = {name: model.model.get_submodule(name) for name in names}
         for layer in layers.values():
-            _start(layer.lora_A[_ADAPTER].weight, generator)
+            _start(layer.lora_A[ADAPTER].weight, generator)
         model.model.eval()
         yield layers
     finally:
@@ -156,7 +156,12 @@ def _start(matrix: torch.Tensor, generator: torch.Generator) -> None:
     matrix.copy_(values)
 
 
-def _peft() -> tuple[Any, Any]:
+def peft() -> tuple[Any, Any]:
+    """The classes of a configuration and of adapted layers.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
     try:
         from peft import LoraConfig, LoraModel  # seconds to import, only for adapters
     except ImportError as error:

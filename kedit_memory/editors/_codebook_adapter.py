@@ -50,7 +50,7 @@ class Adapter:
         self.site = site
         self.codebook = codebook
         self.frame = frame
-        self._find = find
+        self.find = find  # which entries answer queries, of shape (rows, width)
         self._replacement = replacement
         self._local = threading.local()  # passes of several threads do not mix
         self._staying: WeakKeyDictionary[Any, tuple[torch.Tensor, torch.Tensor]] = WeakKeyDictionary()
@@ -116,7 +116,7 @@ class Adapter:
         if (forced := getattr(self._local, "forced", None)) is not None:
             now.columns, now.values = forced
         elif now.reads_prompt:
-            find = getattr(self._local, "find", self._find)
+            find = getattr(self._local, "find", self.find)
             if len(self.codebook) and find is not None:
                 self._choose(now, hidden, find)
         elif (stays := self._staying.get(now.cache)) is not None:

@@ -20,6 +20,8 @@ from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
 
 REPLACED = "a later edit of the same prompt replaced it"
+_HIDDEN = "a later edit, {!r}, answers in its place: at this layer their keys cannot be told apart"
+_NARROWED = "a later edit took from the radius that reached it: no entry covers its prompt any more"
 _UNLEARNED = "the model does not say the target after {steps} steps; the edit was taken out again"
 
 
@@ -60,7 +62,7 @@ class CodebookApplied:
 
     @property
     def outcomes(self) -> Sequence[Outcome]:
-        """One for each edit, in the order given; an edit that a later one replaced is not learned any more."""
+        """One for each edit, in the order given; one that a later edit replaced or hides is not learned any more."""
         return [self._now(owner, outcome) for owner, outcome in self._outcomes.items()]
 
     def outcome_of(self, edit_id: str) -> Outcome | None:
@@ -180,14 +182,23 @@ class CodebookApplied:
         asked = [lesson.fact.asked for lesson in lessons]
         answers = self.model.answer_many(asked, max_new_tokens=longest)
         return [
-            says(self.model, lesson.fact, answer) or not self.codebook.in_force(lesson.owner)
+            says(self.model, lesson.fact, answer) or bool(self._astray(lesson.owner))
             for answer, lesson in zip(answers, lessons, strict=True)
         ]
 
     def _now(self, owner: str, outcome: Outcome) -> Outcome:
-        if outcome.learned and not self.codebook.in_force(owner):
-            return replace(outcome, learned=False, reason=REPLACED)
-        return outcome
+        astray = self._astray(owner) if outcome.learned else []
+        return replace(outcome, learned=False, reason=self._why(astray[0], outcome.fact)) if astray else outcome
+
+    def _astray(self, owner: str) -> list[int]:
+        return self.codebook.astray(owner, self.adapter.find)
+
+    def _why(self, entry: int, fact: Fact) -> str:
+        """Why an edit that was learned does not answer any more: by the entry that is found in its place."""
+        if entry < 0:
+            return _NARROWED
+        later = self._outcomes.get(self.codebook.owners[entry])
+        return REPLACED if later is None or later.fact.prompt == fact.prompt else _HIDDEN.format(later.fact.prompt)
 
     def _lessons(self, given: Sequence[Fact]) -> list[Lesson]:
         lessons: dict[str, Lesson] = {}

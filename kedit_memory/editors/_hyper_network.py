@@ -130,8 +130,8 @@ def _read_config(folder: Path, method: str, model: str) -> dict[str, Any]:
 
 def _train(method: str, model: str) -> str:
     """What to do where there is no network."""
-    command = f"python scripts/train_hypernetworks.py --method {method} --model {model} --output FOLDER"
-    return f"in a checkout, train one by {command!r}, then give the option network=FOLDER"
+    command = f"kedit train {method} --data FILE --model {model} --output FOLDER"
+    return f"train one by {command!r}, then give the option network=FOLDER"
 
 
 def _fits(model: WhiteBoxModel, sites: tuple[Site, ...]) -> bool:

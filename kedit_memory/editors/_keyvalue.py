@@ -4,7 +4,7 @@ The key of a fact is what the projection reads at the subject's last token, aver
 prompt; its value is what the layer has to give there so that the model says the target (Meng et al. 2022, section 3.1).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,8 @@ ROWS = 32  # texts in one forward pass that keeps no gradient
 _OPENINGS = ("The", "In", "It", "A", "When")  # of the texts that a model says of itself
 _LIKELIEST = 5  # tokens, from which the next one is drawn
 
+
+MakeOf: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 
 # An update of shape (out, in) as a product: (out, rank) times (rank, in), float64.
 Update: TypeAlias = tuple[torch.Tensor, torch.Tensor]
@@ -123,6 +125,12 @@ class KeyValueEditor(Options):
     def moments_of(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> Mapping[int, torch.Tensor]:
         """The second moment of each layer, (inner, inner); errors as in `Moments.of`."""
         return self._memory.moments.of(model, family, layers, self.telling("tokens read for second moments"))
+
+    def made_of(
+        self, model: WhiteBoxModel, moments: Mapping[int, torch.Tensor], name: str, make: MakeOf
+    ) -> Mapping[int, torch.Tensor]:
+        """What is made of each layer's moment, kept as moments are; see `Moments.made`."""
+        return self._memory.moments.made(model, moments, name, make)
 
     def prefixes_of(self, model: WhiteBoxModel) -> list[str]:
         """The texts that stand before a prompt."""
@@ -256,17 +264,24 @@ def projection(model: WhiteBoxModel, family: Family, layer: int) -> nn.Module:
     return family.part(model.model, layer, "mlp_out")
 
 
-def solve(moment: torch.Tensor, right: torch.Tensor, ridge: float = 1e-6) -> torch.Tensor:
-    """`moment`⁻¹ `right` in float64; `ridge`, in mean eigenvalues, keeps directions that never occur finite.
+def solve(moment: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """`moment`⁻¹ `right` in float64; see `factor_of`."""
+    return torch.cholesky_solve(right.double(), factor_of(moment))
 
-    Moments were summed in float32, whose rounding may turn an eigenvalue of nothing negative, by less than the norm
-    of the moment times float32's step (Weyl's inequality): the ridge is never below that.
+
+def factor_of(moment: torch.Tensor, ridge: float = 1e-6) -> torch.Tensor:
+    """The lower triangle whose product with its transpose is a moment, in float64, by which systems of it are solved.
+
+    `ridge`, in mean eigenvalues, keeps directions that never occur finite. Moments were summed in float32, whose
+    rounding may turn an eigenvalue of nothing negative, by less than the norm of the moment times float32's step
+    (Weyl's inequality): the ridge is never below that.
     """
     wide = moment.double()
     rounding = torch.finfo(torch.float32).eps * wide.norm()
     shift = torch.maximum(ridge * wide.diagonal().mean(), rounding).clamp_min(torch.finfo(torch.float64).tiny)
     wide = wide + shift * torch.eye(len(wide), dtype=wide.dtype, device=wide.device)
-    return torch.cholesky_solve(right.double(), torch.linalg.cholesky(wide))
+    lower: torch.Tensor = torch.linalg.cholesky(wide)
+    return lower
 
 
 def write(weights: Snapshot, name: str, update: Update, family: Family) -> None:

@@ -131,7 +131,7 @@ class PairModel:
             MissingDependencyError: the encoder's package is not installed.
             ModelError: the folder holds no adapter, or one made for another encoder.
         """
-        told, weights = trained(folder, "scope classifier", "scripts/train_serac.py")
+        told, weights = trained(folder, "scope classifier", "kedit train serac --form cross")
         tokenizer, encoder = base_model()
         with one_line(f"use the scope classifier in {folder}"):
             network = PairNetwork(copy.deepcopy(encoder), int(told["width"]))

@@ -2,7 +2,7 @@
 
 Two forms. The embedding form compares the encodings of question and edit, so that an edit is encoded once, when it
 is added; the cross form reads the two together, and so anew for each pair. Both are trained by
-`scripts/train_serac.py`. Of an edit the prompt is encoded; its target, which a question does not hold, only blurs the
+`kedit train serac`. Of an edit the prompt is encoded; its target, which a question does not hold, only blurs the
 comparison, and two answers to one prompt then have the same place. The cross form reads the target as well.
 """
 
@@ -175,7 +175,7 @@ def load_scope(name: str) -> ScopeClassifier:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"no scope classifier of serac in {folder}: name {', '.join(SHIPPED)}, "
-            "or a folder that scripts/train_serac.py wrote"
+            "or a folder that `kedit train serac` wrote"
         ) from error
     return CrossScope(folder) if form == "cross" else _embedding(folder, config)
 
@@ -186,7 +186,7 @@ def _embedding(folder: Path, config: dict[str, Any]) -> EmbeddingScope:
     if encoder.revision != config.get("revision"):
         raise ModelError(
             f"the scope classifier in {folder} was trained on {config.get('encoder')} {config.get('revision')}, "
-            f"here is {encoder.revision}: train it again with scripts/train_serac.py"
+            f"here is {encoder.revision}: train it again with `kedit train serac`"
         )
     try:
         return EmbeddingScope(

@@ -21,15 +21,6 @@ class Known:
 
     def __init__(self) -> None:
         self._keys: WeakKeyDictionary[torch.nn.Module, dict[tuple[int, Fact], torch.Tensor]] = WeakKeyDictionary()
-        self._free: dict[tuple[int, float], tuple[torch.Tensor, torch.Tensor]] = {}
-
-    def free(self, moments: Mapping[int, torch.Tensor], threshold: float) -> Mapping[int, torch.Tensor]:
-        """By layer, the directions that are free by its moments; see `free_directions`."""
-        for layer, moment in moments.items():
-            kept = self._free.get((layer, threshold))
-            if kept is None or kept[0] is not moment:
-                self._free[layer, threshold] = moment, free_directions(moment, threshold)
-        return {layer: self._free[layer, threshold][1] for layer in moments}
 
     def keys(
         self, model: WhiteBoxModel, family: Family, layers: Sequence[int], wanted: Sequence[Fact], editor: "AlphaEdit"
@@ -55,7 +46,7 @@ class AlphaEdit(SpreadingEditor):
         ridge: How much the size of an update counts, in mean squared lengths of a key. More of it moves the model
             less, and fewer of the edits are then learned.
         past: Edits of earlier calls that are in force in the model. See `SpreadingEditor` for the other options.
-        known: Free directions and the keys of past edits; `dataclasses.replace` hands it on.
+        known: The keys of past edits; `dataclasses.replace` hands it on.
     """
 
     name: ClassVar[str] = "alphaedit"
@@ -84,7 +75,9 @@ class AlphaEdit(SpreadingEditor):
     def update(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> UpdateOf:
         """The projected least squares, against the keys of past edits alone."""
         moments = self.moments_of(model, family, layers)
-        free = self.known.free(moments, self.threshold)
+        free = self.made_of(
+            model, moments, f"free-{self.threshold!r}", lambda moment: free_directions(moment, self.threshold)
+        )
         ridges = {layer: self.ridge * float(moment.diagonal().sum()) for layer, moment in moments.items()}
         past = self.known.keys(model, family, layers, facts(self.past, subjects=True), self) if self.past else {}
         return lambda layer, keys, residuals, kept: projected(

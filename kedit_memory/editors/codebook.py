@@ -250,9 +250,18 @@ class Codebook:
         mine = sorted(self._mine.get(owner, ()))
         return [e for e in mine if self.owners[e] == owner or any(c.owner == owner for c in self.followers(e))]
 
-    def in_force(self, owner: str) -> bool:
-        """Whether some entry of the edit can still be found."""
-        return any(self.radii[entry] >= 0 for entry in self.owned(owner))
+    def astray(self, owner: str, find: Callable[[Vectors], Found]) -> list[int]:
+        """What is found in place of an edit by each of its keys: entries of another label, -1 where there is none.
+
+        A later edit's key may not be told from its own, or have taken from the radius that had grown for it.
+        """
+        mine = self.owned(owner)
+        keys = [self.keys[entry] for entry in mine if self.owners[entry] == owner]
+        keys += [c.key for entry in mine for c in self.followers(entry) if c.owner == owner and c.key is not None]
+        if not keys:
+            return [-1]
+        label = self.labels[mine[0]]
+        return [entry for entry in find(np.stack(keys)).entries.tolist() if self.labels.get(entry) != label]
 
     def rows(self) -> list[int]:
         """The entries, in order."""

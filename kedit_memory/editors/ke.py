@@ -117,7 +117,7 @@ def condition(model: WhiteBoxModel, fact: Fact, answer: str) -> tuple[int, ...]:
 class KnowledgeEditor(HyperEditor[KnowledgeEditorNetwork]):
     """Edits the MLP matrices of the last layers by gradients that a trained network gates and shifts.
 
-    See `HyperEditor` for the options. `scripts/train_hypernetworks.py` trains a network for any decoder. The paper
+    See `HyperEditor` for the options. `kedit train ke` trains a network for any decoder. The paper
     edits every matrix of its models; here they are those that MEND edits.
     """
 

@@ -116,7 +116,7 @@ def _key(site: Site) -> str:
 class Mend(HyperEditor[MendNetwork]):
     """Edits the MLP matrices of the last layers by what a trained network makes of the edits' gradients.
 
-    See `HyperEditor` for the options. `scripts/train_hypernetworks.py` trains a network for any decoder.
+    See `HyperEditor` for the options. `kedit train mend` trains a network for any decoder.
     """
 
     name: ClassVar[str] = "mend"

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from kedit_memory.editors._keyvalue import KeyValueEditor, Update, keys, layer_indices, solve, texts_of, write
+from kedit_memory.editors._keyvalue import KeyValueEditor, Update, factor_of, keys, layer_indices, texts_of, write
 from kedit_memory.editors._locate import decoder_family
 from kedit_memory.editors._teaching import judged
 from kedit_memory.editors._values import find_values
@@ -44,7 +44,8 @@ class Rome(KeyValueEditor):
         chosen = default_layer(family.count) if self.layer is None else self.layer
         (layer,) = layer_indices(family, [chosen])
         texts = texts_of(model, wanted, self)
-        moment = self.moments_of(model, family, [layer])[layer]
+        moments = self.moments_of(model, family, [layer])
+        factor = self.made_of(model, moments, "factor", factor_of)[layer]
         name = family.mlp_out_weight(layer)
         outcomes: list[Outcome] = []
         with changing(model, [name]) as weights:
@@ -52,7 +53,7 @@ class Rome(KeyValueEditor):
                 started = time.perf_counter()
                 values = find_values(model, family, layer, [one], self)
                 key = keys(model, family, [layer], [one])[layer][0]
-                write(weights, name, rank_one(key, values.deltas[0], moment), family)
+                write(weights, name, rank_one(key, values.deltas[0], factor), family)
                 weights.check_finite()
                 outcomes += judged(model, [one.fact], values.steps[0], started)
         return weights.change(self.name, self.options, outcomes)
@@ -63,10 +64,11 @@ def default_layer(count: int) -> int:
     return round(_DEPTH * (count - 1))
 
 
-def rank_one(key: torch.Tensor, delta: torch.Tensor, moment: torch.Tensor) -> Update:
+def rank_one(key: torch.Tensor, delta: torch.Tensor, factor: torch.Tensor) -> Update:
     """The update of rank one that moves the output at `key` by `delta`: equation 2 with v* = W k* + delta.
 
-    Among all that do, it changes least what the layer gives for keys of the given second moment (in, in).
+    Among all that do, it changes least what the layer gives for keys of a second moment, of which `factor`, (in, in),
+    is made.
     """
-    direction = solve(moment, key[:, None])[:, 0]  # C⁻¹ k*
+    direction = torch.cholesky_solve(key.double()[:, None], factor)[:, 0]  # C⁻¹ k*
     return delta.double()[:, None], direction[None] / (direction @ key.double())

@@ -11,9 +11,9 @@ whose weights are at hand, as every editor does; `Serac.wrap` puts a model in fr
 endpoint included.
 
 Readings of the paper. The counterfactual model reads the edit as a fact before the question (`substitution.told`). The
-shipped one was trained to answer from it (equation 4, by `scripts/train_serac.py`) on the embedded model; any language
-model will do, less surely where it knows better. Of several edits of one prompt the newest is in force, since the
-classifier gives them one place.
+shipped one was trained to answer from it (equation 4, by `scripts/train_counterfactual.py`) on the embedded model; any
+language model will do, less surely where it knows better. Of several edits of one prompt the newest is in force, since
+the classifier gives them one place.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ class Serac(Options):
 
     Attributes:
         scope: The classifier (see `editors/_scope_classifier.py`): "embedding", which ships, or the folder of one in
-            either form that `scripts/train_serac.py` wrote.
+            either form that `kedit train serac` wrote.
         counterfactual: The model that reads an edit, as `load_model` takes it; the shipped one was trained to.
         threshold: The probability from which on an edit covers a question.
     """

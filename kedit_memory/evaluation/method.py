@@ -33,6 +33,7 @@ class Bench:
         encoder: the name of the encoder of memories; None takes the default one.
         background: what routers are given beside their memory.
         cache: the folder for what editors keep of the unedited model.
+        text: a file of running text for editors that look at what a model does with most text, and are given none.
         max_new_tokens: where answers are cut; None leaves it to the model and the router.
     """
 
@@ -43,13 +44,14 @@ class Bench:
         encoder: str | None = None,
         background: Background | None = None,
         cache: Path | None = None,
+        text: Path | None = None,
         max_new_tokens: int | None = None,
     ) -> None:
         self.model = model
         self.background = background
         self.max_new_tokens = max_new_tokens
         self._encoder = encoder
-        self._cache = cache
+        self._cache, self._text = cache, text
         self._editors: dict[str, Editor] = {}
 
     def editor(self, name: str) -> Editor:
@@ -58,6 +60,8 @@ class Bench:
             editor: Any = named_editor(name)
             if self._cache is not None and has_field(editor, "cache"):
                 editor = replace(editor, cache=self._cache)
+            if self._text is not None and has_field(editor, "text") and editor.text is None:
+                editor = replace(editor, text=self._text)
             self._editors[name] = editor
         return self._editors[name]
 

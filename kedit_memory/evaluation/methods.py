@@ -20,6 +20,7 @@ from kedit_memory.editors.base import Wanted
 from kedit_memory.errors import UnknownNameError
 from kedit_memory.evaluation.case import Question
 from kedit_memory.evaluation.method import Bench, Method, Reading, Said, Text, has_field
+from kedit_memory.evaluation.question_only import looks_covered
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.requests import statement_of
 from kedit_memory.models.language import white_box
@@ -86,6 +87,16 @@ class OracleScope(Unedited):
     def reading(self, question: Question) -> Prompt | str:
         """The stored answer, or the question alone."""
         return (question.edit.target or "") if question.covered else Prompt(question=question.text)
+
+
+class QuestionOnly(Unedited):
+    """The control that never sees an edit: it says the stored answer where a question looks like a covered one."""
+
+    def reading(self, question: Question) -> Prompt | str:
+        """The stored answer, or the question alone, by the question's form."""
+        subject = question.edit.subject or ""
+        (covered,) = looks_covered([question.text], [subject])
+        return (question.edit.target or "") if covered else Prompt(question=question.text)
 
 
 class RetrieveEdits(Method):
@@ -284,6 +295,7 @@ CONTROLS: Mapping[str, Make] = {
     "retrieve-edits": RetrieveEdits,
     "oracle-edit": OracleEdit,
     "oracle-scope": OracleScope,
+    "question-only": QuestionOnly,
 }
 
 

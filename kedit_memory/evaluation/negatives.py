@@ -1,11 +1,13 @@
 """Questions that look like an edit's own and are not, by kind; and the same question in longer clothes.
 
-One factory serves training, calibration and tests, so that a kind means the same everywhere. Texts are English.
+One factory serves training, calibration and tests, so that a kind means the same everywhere; the sentences that it puts
+around a question are others in comparisons than those that were trained with (`HELD_OUT`). Texts are English.
 """
 
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 KINDS = (
     "same_relation", "same_subject", "similar_name", "swapped", "negation", "mention", "unrelated", "prefix",
@@ -37,6 +39,45 @@ _DENIALS = (
     "No, that was not it.", "I did not mean that one.", "It does not have to be long.", "This is not a trick.",
     "I am not sure about this.", "That was never my question.", "She is not here, so I ask you.",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frames:
+    """Sentences that stand around a question or in its place, `{s}` for the subject."""
+
+    asides: tuple[str, ...]
+    leads: tuple[str, ...]
+    mentions: tuple[str, ...]
+    diversions: tuple[str, ...]
+    denials: tuple[str, ...]
+
+
+TRAINED = Frames(asides=ASIDES, leads=LEADS, mentions=_MENTIONS, diversions=_DIVERSIONS, denials=_DENIALS)
+# Nothing was trained or calibrated with these: what tells kinds apart by such words alone fails here.
+HELD_OUT = Frames(
+    asides=(
+        "Our neighbours got a puppy at the weekend.", "The lift is out of order again.",
+        "I burnt the toast this morning.", "Two of the chairs were left in the hall.",
+        "He never finished his second novel.", "They planted it in the spring.",
+        "My phone is nearly empty, so I will be short.", "Grandpa keeps asking me things like that.",
+    ),
+    leads=("", "", "Just curious: ", "Right then, ", "While you are here: ", "Something I keep mixing up: ", "Ok so "),
+    mentions=(
+        "A parcel with {s} written on it came today.", "{s} is the last word of my crossword.",
+        "Could you put {s} in alphabetical order with the rest?", "I keep mishearing the name {s}.",
+        "We named our quiz team after {s}.", "Set a reminder that says {s}.", "Make the heading {s} bold.",
+        "Which syllable of {s} is stressed?", "Hum me a tune for {s}.", "I dreamt of {s} last night.",
+    ),
+    diversions=(
+        "Scrap that. Why is the sky blue?", "Hold on, the kettle: how long should green tea steep?",
+        "No, first tell me a joke.", "Doesn't matter now. When does the post office open?",
+        "I found it myself, thanks. What should I cook tonight?", "Leave it. Can you convert 5 miles to kilometres?",
+    ),
+    denials=(
+        "Nobody said it had to rhyme.", "Don't worry, it isn't for an exam.", "The first one wasn't mine.",
+        "You needn't apologise.", "There is no hurry.",
+    ),
+)  # fmt: skip
 _AUXILIARY = re.compile(
     r"\b(is|are|was|were|does|do|did|can|could|has|have|had|will|would|should|shares|belongs|plays|works|lives|speaks)\b",
     re.IGNORECASE,
@@ -65,9 +106,9 @@ def negated(question: str, rng: random.Random) -> str | None:
     return f"{question[: found.end()]} {rng.choice(('not', 'not', 'never'))}{rest}"
 
 
-def mention(subject: str, rng: random.Random) -> str:
+def mention(subject: str, rng: random.Random, frames: Frames = TRAINED) -> str:
     """A text that names the subject and asks nothing that an edit about it says."""
-    text = rng.choice(_MENTIONS).replace("{s}", subject)
+    text = rng.choice(frames.mentions).replace("{s}", subject)
     return text[:1].upper() + text[1:]
 
 
@@ -108,7 +149,7 @@ def misspelt(question: str, subject: str, rng: random.Random) -> str | None:
     return question.replace(subject, subject[:place] + slip + subject[place + 2 :])
 
 
-def in_passing(question: str, subject: str, rng: random.Random) -> str:
+def in_passing(question: str, subject: str, rng: random.Random, frames: Frames = TRAINED) -> str:
     """The same question after other words: still asked.
 
     The words are of the same kinds as those of the negatives (a mention, a denial, another request), so that they do
@@ -116,18 +157,18 @@ def in_passing(question: str, subject: str, rng: random.Random) -> str:
     """
     roll = rng.random()
     if roll < 0.25:
-        return f"{mention(subject, rng)} {question}"
+        return f"{mention(subject, rng, frames)} {question}"
     if roll < 0.5:
-        return f"{rng.choice(_DIVERSIONS)} {question}"
+        return f"{rng.choice(frames.diversions)} {question}"
     if roll < 0.65:
-        return f"{rng.choice(_DENIALS)} {question}"
+        return f"{rng.choice(frames.denials)} {question}"
     if roll < 0.8:
-        return f"User: {rng.choice(ASIDES)} Assistant: I see. User: {question}"
-    return f"{rng.choice(ASIDES)} {rng.choice(LEADS)}{question}"
+        return f"User: {rng.choice(frames.asides)} Assistant: I see. User: {question}"
+    return f"{rng.choice(frames.asides)} {rng.choice(frames.leads)}{question}"
 
 
-def dropped(question: str, rng: random.Random) -> str:
+def dropped(question: str, rng: random.Random, frames: Frames = TRAINED) -> str:
     """The question quoted before another one: no longer asked."""
     if rng.random() < 0.4:
-        return f"User: {question} Assistant: I told you already. User: {rng.choice(_DIVERSIONS)}"
-    return f"{question} {rng.choice(_DIVERSIONS)}"
+        return f"User: {question} Assistant: I told you already. User: {rng.choice(frames.diversions)}"
+    return f"{question} {rng.choice(frames.diversions)}"

@@ -23,9 +23,9 @@ CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 BASE_SHA256 = "base_sha256"  # in the header of the weights: the file of the base's weights, where it is one that ships
 
-_PREFIX = "base_model.model."
+PREFIX = "base_model.model."
 _PARTS = (".lora_A.weight", ".lora_B.weight")
-_BASE_WEIGHTS = "model.safetensors"
+BASE_WEIGHTS = "model.safetensors"
 # Options that would scale single matrices, or all of them by another rule than alpha / rank.
 _SCALING = ("use_rslora", "alpha_pattern", "rank_pattern")
 
@@ -57,7 +57,7 @@ class Adapter:
         """
         folder = model_source(self.base)
         if isinstance(folder, Path) and self.base_sha256:
-            found = sha256_of(folder / _BASE_WEIGHTS)
+            found = sha256_of(folder / BASE_WEIGHTS)
             if found != self.base_sha256:
                 raise ModelError(
                     f"the adapter in {self.folder} was trained on other weights of {self.base} "
@@ -136,8 +136,8 @@ def _scale_of(config: Mapping[str, Any], folder: Path) -> float:
 
 
 def _pairs_of(tensors: Mapping[str, torch.Tensor], folder: Path) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    modules = {name.removeprefix(_PREFIX).removesuffix(part) for part in _PARTS for name in tensors if part in name}
-    wanted = {f"{_PREFIX}{module}{part}" for module in modules for part in _PARTS}
+    modules = {name.removeprefix(PREFIX).removesuffix(part) for part in _PARTS for name in tensors if part in name}
+    wanted = {f"{PREFIX}{module}{part}" for module in modules for part in _PARTS}
     if odd := sorted(wanted ^ set(tensors)):
         raise ModelError(
             f"the adapter in {folder} is no set of low-rank pairs, seen at {odd[0]}: merge it by peft's "
@@ -147,6 +147,5 @@ def _pairs_of(tensors: Mapping[str, torch.Tensor], folder: Path) -> dict[str, tu
         raise ModelError(f"the adapter in {folder} holds no weights: save it again")
     right, left = _PARTS
     return {
-        module: (tensors[f"{_PREFIX}{module}{right}"], tensors[f"{_PREFIX}{module}{left}"])
-        for module in sorted(modules)
+        module: (tensors[f"{PREFIX}{module}{right}"], tensors[f"{PREFIX}{module}{left}"]) for module in sorted(modules)
     }

@@ -8,7 +8,7 @@ import torch
 
 from kedit_memory.editors import load_editor
 from kedit_memory.editors._locate import decoder_family
-from kedit_memory.editors.alphaedit import AlphaEdit, Known, free_directions, projected
+from kedit_memory.editors.alphaedit import AlphaEdit, free_directions, projected
 from kedit_memory.editors.base import facts
 from kedit_memory.errors import EditorError, InvalidInputError
 from kedit_memory.models.named import load_model
@@ -102,13 +102,14 @@ def test_past_edits_are_kept(one, alphaedit):
     assert firm.known is replace(firm, past=(FRANCE,)).known
 
 
-def test_free_directions_are_taken_once_for_a_moment():
-    known, moment = Known(), torch.diag(torch.tensor([5.0, 1e-3, 4.0]))
-    first = known.free({0: moment}, 0.5)[0]
-    assert torch.equal(first.abs(), torch.tensor([[0.0], [1.0], [0.0]], dtype=torch.float64))
-    assert known.free({0: moment}, 0.5)[0] is first
-    assert known.free({0: moment.flip(0).flip(1)}, 0.5)[0] is not first
-    assert known.free({0: moment}, 0.9)[0] is not first
+def test_editors_of_two_thresholds_share_moments_and_not_free_directions(one, alphaedit):
+    shares = {}
+    for threshold in (0.05, 0.5):
+        editor = replace(alphaedit, threshold=threshold)
+        update = editor.update(one, decoder_family(one, "alphaedit"), [0])
+        keys, residuals, kept = torch.ones(1, 128), torch.ones(1, 32), torch.zeros(128, 128)
+        shares[threshold] = float(update(0, keys, residuals, kept)[1].norm())
+    assert shares[0.05] != pytest.approx(shares[0.5], rel=1e-3)
 
 
 def test_changes_come_out_exactly(model, alphaedit, tmp_path):

@@ -86,8 +86,8 @@ def test_a_second_answer_to_the_same_prompt_replaces_the_first(codebook):
     assert codebook.radii[entry] == 1.0
     for rule in (codebook.find_nearest, codebook.find_covering):
         assert rule(at(0.0)[None]).entries.tolist() == [entry]
-    assert not codebook.in_force("a")
-    assert codebook.in_force("b")
+    assert codebook.astray("a", codebook.find_nearest) == [entry]
+    assert codebook.astray("b", codebook.find_nearest) == []
 
 
 def test_taking_the_second_answer_back_restores_the_first(codebook):
@@ -109,6 +109,18 @@ def test_an_edit_that_shared_a_replaced_entry_keeps_its_answer(codebook):
     assert codebook.values[entry][0] == 100
     codebook.remove("b")
     assert state(codebook) == [("a", "x", 0.0, 1.5)]
+
+
+def test_an_edit_whose_reach_a_later_one_took_is_astray(codebook):
+    put(codebook, 0.0, "x", "a")
+    put(codebook, 1.5, "x", "shares")
+    assert codebook.astray("shares", codebook.find_nearest) == []
+    put(codebook, -1.0, "y", "b")  # both half of the distance: the shared entry reaches .5
+    assert codebook.astray("shares", codebook.find_nearest) == [-1]
+    assert codebook.astray("a", codebook.find_nearest) == []
+    codebook.remove("b")
+    assert codebook.astray("shares", codebook.find_nearest) == []
+    assert codebook.astray("nobody", codebook.find_nearest) == [-1]
 
 
 def test_removal_takes_back_exactly_what_the_edit_did(codebook):
@@ -196,8 +208,9 @@ def test_a_second_answer_apart_replaces_the_first_too(codebook):
     codebook.enter_apart(at(0.0), at(0), label="x", owner="a", initial_radius=1.0)
     codebook.enter_apart(at(0.0), at(0), label="y", owner="b", initial_radius=1.0)
     assert codebook.find_covering(at(0.5)[None]).entries.tolist() == [1]
-    assert not codebook.in_force("a")
+    assert codebook.astray("a", codebook.find_covering) == [1]
     codebook.remove("b")
+    assert codebook.astray("a", codebook.find_covering) == []
     assert codebook.find_covering(at(0.5)[None]).entries.tolist() == [0]
 
 

@@ -197,6 +197,35 @@ def test_two_edits_in_a_batch_and_two_batches_in_a_row(model, editor):
     applied.undo()
 
 
+@pytest.mark.parametrize("wide", [grace(initial_radius=1e4), fast(radius=1e2)])
+def test_an_edit_that_another_prompt_hides_is_not_learned_and_says_by_which(model, wide):
+    applied = wide.apply(model, [KING])
+    applied.codebook.tolerance = 100.0  # at this layer nothing can be told apart
+    applied.add([CAPITAL])
+    old, new = applied.outcomes
+    assert new.learned
+    assert not old.learned
+    assert old.reason == (
+        f"a later edit, {CAPITAL.prompt!r}, answers in its place: at this layer their keys cannot be told apart"
+    )
+    assert answer(model, KING) != KING.target
+    applied.remove("#2")
+    assert [outcome.learned for outcome in applied.outcomes] == [True]
+    applied.undo()
+
+
+def test_an_edit_that_is_hidden_in_one_of_its_wordings_is_not_learned(taught):
+    model = taught("gpt2")
+    applied = fast().apply(model, [replace(KING, paraphrases=(OTHER,))])
+    assert applied.outcomes[0].learned
+    applied.add([EditRequest(prompt=OTHER, target="France")])
+    old, new = applied.outcomes
+    assert (old.learned, new.learned) == (False, True)
+    assert OTHER in old.reason
+    assert answer(model, KING) == KING.target
+    applied.undo()
+
+
 @pytest.mark.parametrize("together", [True, False])
 def test_the_newest_answer_to_a_prompt_stays_alone(model, editor, together):
     newer = replace(KING, target="capital")
@@ -292,14 +321,14 @@ def test_files_of_others_and_damaged_ones_are_refused(model, editor, tmp_path, t
 def test_one_look_up_a_sequence_in_generation(model, editor, options):
     applied = editor.apply(model, [KING])
     asked = []
-    rule = applied.adapter._find
+    rule = applied.adapter.find
 
     def counted(queries):
         found = rule(queries)
         asked.append(found.entries.tolist())
         return found
 
-    applied.adapter._find = counted
+    applied.adapter.find = counted
     inputs = padded(model, [OTHER, KING.prompt], left=True)
     del inputs["position_ids"]
     output = model.model.generate(**inputs, max_new_tokens=6, pad_token_id=0, **options)

@@ -1,6 +1,5 @@
 """What MEND and KE share: files of networks, which model they are for, changes in factors, and their training."""
 
-import argparse
 import json
 import random
 import shutil
@@ -9,14 +8,13 @@ from dataclasses import replace
 import evaluate_hypernetworks as evaluation
 import pytest
 import torch
-import train_hypernetworks as training
 
 from kedit_memory.editors import load_editor
 from kedit_memory.editors._hyper_gradients import Factors, changed, last_sites, total, write
 from kedit_memory.editors._hyper_network import CONFIG, WEIGHTS
 from kedit_memory.editors.mend import MendNetwork
 from kedit_memory.errors import CapabilityError, EditorError, InvalidInputError
-from kedit_memory.evaluation.tasks.scope.cases import TEST, TRAINING
+from kedit_memory.evaluation.tasks.scope.cases import TEST
 from kedit_memory.evaluation.tasks.scope.sets import part_of
 from kedit_memory.models.families import family_of
 from kedit_memory.models.huggingface import HuggingFaceModel
@@ -88,7 +86,7 @@ def test_a_network_for_another_model_is_refused(method, one, tiny_network, tiny_
     shape = HuggingFaceModel(build_tiny_model("gpt2", seed=1), one.tokenizer, name="twin")  # other weights, same shapes
     for other, network in ((llama, tiny_network(method, "gpt2")), (shape, tiny_network(method, "gpt2")), (one, None)):
         before = weights(other)
-        message = f"{method} has no network for .*train_hypernetworks.py --method {method} --model .* --output FOLDER"
+        message = f"{method} has no network for .*kedit train {method} --data FILE --model .* --output FOLDER"
         with pytest.raises(EditorError, match=message) as caught:
             load_editor(method, network=network).apply(other, [FRANCE])
         assert "\n" not in str(caught.value)
@@ -262,97 +260,26 @@ def test_the_shipped_networks_are_small_and_say_how_they_were_made(method):
     assert all(f"| {name} | reliability | all |" in card for name in (method, "ft"))
 
 
-# Training
+# How networks are measured
 
 
-@pytest.fixture(scope="module")
-def source(tiny_folder):
-    model = HuggingFaceModel.load(tiny_folder("gpt2"), device="cpu")
-    for weight in model.model.parameters():
-        weight.requires_grad_(requires_grad=False)
-    return training.Source(load_world(), model, 24, random.Random(1))
-
-
-def settings(tmp_path, **given):
-    known = {"output": tmp_path / "made", "minutes": 0.02, "save_every": 1.0, "batch": 2, "learning_rate": 1e-3,
-             "edit_weight": 0.1, "margin": 0.05, "least_margin": 0.01, "seed": 1, "resume": False}  # fmt: skip
-    return argparse.Namespace(**known | given)
-
-
-def test_nothing_of_the_held_out_part_is_trained_on(source):
-    examples = source.examples(60)
-    assert {part_of(question.fact.relation) for question in source.pool} == {TRAINING}
-    assert not any(training.held_out(question.fact) for question in source.pool)
-    share = sum(training.held_out(replace(fact, relation="capital")) for fact in source.world.facts)
-    assert 0.15 < share / len(source.world.facts) < 0.25
-    for one in examples:
-        assert one.wanted.target != one.before
-        assert all(row.wanted for row in (one.taught, one.covered, one.kept))
-        assert one.kept.given != one.covered.given
-    reworded = sum(one.covered.given != one.taught.given for one in examples)
-    assert 0 < reworded < len(examples)
-
-
-def test_training_writes_a_network_that_edits(method, source, tmp_path):
-    kind = training.METHODS[method].kind
-    start = kind.start(source.model, layers=2)
-    before = {name: tensor.clone() for name, tensor in start.named_parameters()}
-    arguments = settings(tmp_path, method=method)
-    training.train(training.METHODS[method](source.model, start, arguments), source, arguments)
-    assert any(not torch.equal(before[name], tensor) for name, tensor in start.named_parameters())
-    assert json.loads((tmp_path / "made" / CONFIG).read_text("utf-8"))["training"]["steps"] >= 1
-    original = weights(source.model)
-    applied = load_editor(method, network=tmp_path / "made").apply(source.model, [FRANCE])
-    assert not same(original, weights(source.model))
-    applied.undo()
-
-
-def test_the_objective_of_mend_is_the_weighted_sum(source, tmp_path):
-    network = MendNetwork.start(source.model, layers=1, rank=2)
-    mend = training.Mend(source.model, network, settings(tmp_path, edit_weight=0.25))
-    assert float(mend.objective(torch.tensor(2.0), torch.tensor(0.5), 1.0)) == pytest.approx(1.0)
-    rates = [group["factor"] for group in mend.groups() for _ in group["params"]]
-    assert len(rates) == len(list(network.parameters()))
-
-
-def test_the_multiplier_of_ke_follows_the_constraint(source, tmp_path):
-    ke = training.KnowledgeEditor(source.model, None, settings(tmp_path))
-    loss = ke.objective(torch.tensor(2.0), torch.tensor(0.25), 1.0)
-    assert float(loss) == pytest.approx(2.0 + 1.0 * (0.25 - 0.05))
-    assert ke.multiplier > 1.0  # the constraint is broken
-    for _ in range(98):
-        ke.objective(torch.tensor(2.0), torch.tensor(0.0), 1.0)
-    assert ke.multiplier == 0.0  # it holds, and the multiplier is never negative
-    assert ke.margin == 0.05
-    ke.objective(torch.tensor(2.0), torch.tensor(0.0), 1.0)
-    assert ke.margin == pytest.approx(0.04)  # a hundred steps with nine successes of ten
-
-
-def test_what_is_measured_is_held_out_and_put_back(source, monkeypatch):
+def test_what_is_measured_is_held_out_and_put_back(one, monkeypatch):
     """Cases of a model that is said to know everything; an editor's own shares, and the model as it was."""
-    facts = [fact for fact in source.world.facts if part_of(fact.relation) == TEST]
-    world = replace(source.world, facts=tuple(facts[:60]))
+    world = load_world()
+    facts = [fact for fact in world.facts if part_of(fact.relation) == TEST]
+    few = replace(world, facts=tuple(facts[:60]))
     monkeypatch.setattr(evaluation, "is_answer", lambda *_: True)
-    cases = list(evaluation.draw(world, source.model, 2, random.Random(1)))
+    cases = list(evaluation.draw(few, one, 2, random.Random(1)))
     monkeypatch.undo()
-    pool = {question.fact.subject for question in source.pool}
-    assert all(case.edit.subject not in pool and len(case.rewordings) == 3 for case in cases)
-    before = weights(source.model)
+    assert all(len(case.rewordings) == 3 for case in cases)
+    subjects = {case.edit.subject for case in cases}
+    assert all(evaluation.held_out(fact) for fact in world.facts if fact.subject in subjects)
+    before = weights(one)
     run = evaluation.describe_run("edit", "world")
-    rows = {(r.method, r.metric, r.kind): r for r in evaluation.measure("ft-last", source.model, cases, run)}
+    rows = {(r.method, r.metric, r.kind): r for r in evaluation.measure("ft-last", one, cases, run)}
     assert rows["ft-last", "reliability", "all"].n == 2
     assert rows["ft-last", "generalization", "all"].n == 6
     assert rows["ft-last", "locality", "all"].n == sum(len(case.others) for case in cases)
-    assert same(before, weights(source.model))
+    assert same(before, weights(one))
     with pytest.raises(ValueError, match="ask for no more edits than that"):
-        list(evaluation.draw(world, source.model, 10_000, random.Random(1)))
-
-
-def test_divergence_is_that_of_the_answers_tokens():
-    before, after = torch.randn(2, 4, 5), torch.randn(2, 6, 5)  # batches padded to other lengths
-    labels = torch.full((2, 6), -100)
-    labels[0, 2], labels[1, 3] = 1, 2
-    found = training._divergence(before, after, labels)
-    was, now = before.log_softmax(-1), after.log_softmax(-1)
-    expected = [(was[r, t].exp() * (was[r, t] - now[r, t])).sum() for r, t in ((0, 2), (1, 3))]
-    assert float(found) == pytest.approx(float(sum(expected)) / 2, abs=1e-5)
+        list(evaluation.draw(few, one, 10_000, random.Random(1)))

@@ -142,6 +142,43 @@ def test_another_text_count_or_model_is_another_key(one, text, tmp_path):
     assert len(list(folder.iterdir())) == 4
 
 
+def test_what_is_made_of_them_is_made_once_and_kept_beside_them(one, text, tmp_path):
+    folder, calls = tmp_path / "cache", []
+
+    def double(moment):
+        calls.append(moment)
+        return 2 * moment.double()
+
+    for _ in range(2):  # processes
+        moments = Moments(folder, text=text, tokens=300)
+        for _ in range(2):
+            found = take(one, moments)
+            made = moments.made(one, found, "double", double)
+        assert all(torch.equal(made[layer], 2 * found[layer].double()) for layer in (0, 1))
+    assert len(calls) == 2
+    assert sorted(path.name.partition("-layer")[2] for path in folder.iterdir()) == [
+        "0-double.safetensors", "0.safetensors", "1-double.safetensors", "1.safetensors",
+    ]  # fmt: skip
+    whole = made[0].clone()  # what was read lies in its file
+    for path in folder.glob("*-double*"):
+        path.unlink()
+        path.write_bytes(b"cut")
+    moments = Moments(folder, text=text, tokens=300)
+    assert torch.equal(moments.made(one, take(one, moments, [0]), "double", double)[0], whole)
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize(("method", "kept"), [("rome", "factor"), ("alphaedit", "free-0.2")])
+def test_the_next_edit_factors_nothing(one, text, tmp_path, method, kept, monkeypatch):
+    layers = ":layer=0" if method == "rome" else ":layers=[0]"
+    edit = EditRequest(prompt="The capital of France is", target="Rome", subject="France")
+    named_editor(f"{method}{layers}:text={text}:tokens=300:steps=2:cache={tmp_path}").apply(one, [edit]).undo()
+    assert [path.name for path in tmp_path.glob(f"*{kept}*")]
+    for name in ("cholesky", "eigh"):
+        monkeypatch.setattr(torch.linalg, name, None)
+    named_editor(f"{method}{layers}:text={text}:tokens=300:steps=2:cache={tmp_path}").apply(one, [edit]).undo()
+
+
 @pytest.mark.parametrize("harm", ["cut", "empty", "noise", "other_key", "not_finite", "no_tensor"])
 def test_a_damaged_cache_is_taken_anew(one, text, tmp_path, harm):
     folder = tmp_path / "cache"

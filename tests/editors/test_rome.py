@@ -144,7 +144,7 @@ def test_the_update_is_that_of_the_paper():
     system = np.zeros((7, 7))
     system[:6, :6], system[:6, 6], system[6, :6] = moment, key, key
     rows = [np.linalg.solve(system, [*(moment @ weight[i]), value[i]])[:6] for i in range(4)]
-    left, right = rank_one(*map(torch.tensor, (key, value - weight @ key, moment)))
+    left, right = rank_one(*map(torch.tensor, (key, value - weight @ key)), keyvalue.factor_of(torch.tensor(moment)))
     update = left @ right
     assert np.allclose(weight + update.numpy(), rows, atol=1e-5)
     assert np.linalg.matrix_rank(update.numpy(), tol=1e-9) == 1

@@ -343,7 +343,7 @@ def test_options_that_mean_nothing(options, message):
 def test_a_classifier_that_is_not_there(model, tmp_path):
     with pytest.raises(UnknownNameError, match="did you mean 'embedding'"):
         load_editor("serac", scope="embeding").apply(model, [FRANCE])
-    with pytest.raises(ModelError, match="name embedding, or a folder that scripts/train_serac"):
+    with pytest.raises(ModelError, match="name embedding, or a folder that `kedit train serac`"):
         load_editor("serac", scope=str(tmp_path)).apply(model, [FRANCE])
     assert model.stand_in is None
 

@@ -20,6 +20,7 @@ from kedit_memory.evaluation.tasks.compare import run as compare
 from kedit_memory.evaluation.tasks.compare.measures import Observation, Summary, chosen_questions, tokens_right
 from kedit_memory.evaluation.tasks.compare.model import WatchedBench, peak_memory
 from kedit_memory.evaluation.tasks.compare.run import ComparePlan, run_compare
+from kedit_memory.evaluation.tasks.compare.tables import tables
 from kedit_memory.models.caches import cache_of, reading_on
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.named import load_model
@@ -239,6 +240,17 @@ def test_a_stream_tells_an_editor_of_earlier_edits(load):
     assert stream == [
         ([], ["France"]), (["France"], ["Spain"]), (["France", "Spain"], ["Italy"]), "undo", "undo", "undo",
     ]  # fmt: skip
+
+
+def test_batches_follow_each_other_and_end_where_it_is_measured(load):
+    found = run_compare(plan("told", edits=(3, 4), modes=("batches",), batch=2), load=load)
+    first, second, third = ([], ["France", "Spain"]), (["France", "Spain"], ["Italy"]), ["France", "Spain", "Italy"]
+    assert Told.log[2:5] == [first, second, (third, Told.log[4][1])]
+    assert len(Told.log[4][1]) == 1
+    assert {row["planned"] for row in found.rows if row["method"] == "told"} == {3, 4}
+    assert next(iter(tables(found))).title == "3 edits in batches"
+    with pytest.raises(InvalidInputError, match="edits of a batch"):
+        plan("told", batch=0)
 
 
 def test_edits_that_can_grow_are_added_to(load):
@@ -527,10 +539,10 @@ def test_an_editors_options_may_follow_its_name():
         ({"methods": ("rom",)}, "no method named 'rom'"),
         ({"methods": ()}, "nothing to compare"),
         ({"edits": ()}, "nothing to compare"),
-        ({"edits": (0, 5)}, "edits, single edits and questions must be 1 or more"),
-        ({"singles": 0}, "edits, single edits and questions must be 1 or more"),
+        ({"edits": (0, 5)}, "edits, single edits, edits of a batch and questions must be 1 or more"),
+        ({"singles": 0}, "edits, single edits, edits of a batch and questions must be 1 or more"),
         ({"against": ("rome",)}, "nothing can be tested against 'rome', which is not compared; take of ft"),
-        ({"questions": 0}, "edits, single edits and questions must be 1 or more"),
+        ({"questions": 0}, "edits, single edits, edits of a batch and questions must be 1 or more"),
         ({"modes": ("bacth",)}, "no mode named 'bacth'; did you mean 'batch'"),
         ({"dataset": "zsr"}, "no dataset named 'zsr'"),
         ({"limit": 0.0}, "a limit of 0 seconds leaves no time"),

@@ -1,14 +1,31 @@
 """What a comparison edits and asks."""
 
 import json
+import random
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
 
 from kedit_memory.errors import InvalidInputError, NotFoundError, UnknownNameError
+from kedit_memory.evaluation import negatives
 from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY, Case
 from kedit_memory.evaluation.datasets.kinds import ALIAS, ONE_HOP
-from kedit_memory.evaluation.tasks.compare.cases import REVERSED, draw_cases, world_cases
+from kedit_memory.evaluation.methods import QuestionOnly
+from kedit_memory.evaluation.probes import ASKED, NEAR, written
+from kedit_memory.evaluation.question_only import looks_covered
+from kedit_memory.evaluation.tasks.compare.cases import (
+    MENTION,
+    PREFIX,
+    REVERSED,
+    WRITTEN,
+    draw_cases,
+    set_cases,
+    world_cases,
+)
+from kedit_memory.evaluation.tasks.scope.cases import TEST, ScopeCase, ScopeEdit, ScopeSet
+from kedit_memory.evaluation.tasks.scope.sets import part_of
+from kedit_memory.models.prompts import Prompt
 from kedit_memory.world import Fact, World, load_world
 
 
@@ -80,6 +97,7 @@ def test_questions_are_of_their_kinds(cases):
     kinds = {probe.kind for case in cases for probe in case.questions if probe.metric == LOCALITY}
     assert kinds == {
         "same_relation", "same_subject", "similar_name", "swapped", "negation", "mention", "unrelated", "prefix",
+        "written",
     }  # fmt: skip
     assert any(probe.kind == ALIAS for case in cases for probe in case.questions)
 
@@ -199,3 +217,68 @@ def test_an_edit_of_a_relation_of_one_to_one_is_asked_from_its_other_end(world):
 
 def _asked(world, relation, subjects):
     return {world.fill(wording, name) for name in subjects for wording in world.relations[relation].questions}
+
+
+def frames(one):
+    return {text for texts in astuple(one) for text in texts if text}
+
+
+def test_what_stands_around_a_question_is_of_sentences_that_nothing_was_trained_with(cases):
+    assert not frames(negatives.TRAINED) & frames(negatives.HELD_OUT)
+    trained = [text.replace("{s}", "") for text in frames(negatives.TRAINED) if len(text) > 20]
+    texts = [question.text for case in cases for question in case.questions]
+    assert not [text for text in texts for part in trained if part in text]
+    held_out = [part for text in frames(negatives.HELD_OUT) for part in text.split("{s}") if len(part) > 10]
+    for kind in ("dialogue", MENTION, PREFIX):
+        asked = [q.text for case in cases for q in case.questions if q.kind == kind]
+        assert asked
+        assert all(any(part in text for part in held_out) for text in asked), kind
+
+
+def test_questions_of_a_public_set_are_framed_anew():
+    edit = ScopeEdit(prompt="Who leads Acme?", target="Ann", subject="Acme", part=TEST, relation="leader")
+    asked = negatives.mention("Acme", random.Random(1))
+    made = [
+        ScopeCase(edit=0, kind=kind, question=asked, covered=False, part=TEST) for kind in ("mention", "in_passing")
+    ]
+    (case,) = set_cases(ScopeSet(name="some", edits=(edit,), cases=tuple(made), dropped=0), 1, 1, {})
+    _, only = case.questions
+    assert only.kind == MENTION
+    assert "Acme" in only.text != asked
+
+
+def test_hand_written_questions_are_asked_of_held_out_relations(world, cases):
+    probes = written()
+    held_out = {name for name in world.relations if part_of(name) == TEST}
+    assert set(probes) <= held_out
+    for relation, texts in probes.items():
+        assert len(texts[ASKED]) >= 3
+        assert len(texts[NEAR]) >= 3
+        assert all(text.count("{s}") == 1 for kind in texts.values() for text in kind)
+        known = world.relations[relation].questions + world.relations[relation].clozes
+        assert not set(known) & {*texts[ASKED], *texts[NEAR]}
+    asked = [q for case in cases for q in case.questions if q.kind == WRITTEN]
+    assert {q.metric for q in asked} == {GENERALIZATION, LOCALITY}
+    assert all(q.covered == (q.metric == GENERALIZATION) for q in asked)
+
+
+def test_the_control_that_sees_questions_alone_knows_the_sentences_of_training_and_not_those_held_out(world):
+    rng = random.Random(4)
+    facts = rng.sample([fact for fact in world.facts if part_of(fact.relation) == TEST], 150)
+
+    def found(frames):
+        texts = [negatives.mention(fact.subject, rng, frames) for fact in facts]
+        return sum(looks_covered(texts, [fact.subject for fact in facts])) / len(facts)
+
+    assert found(negatives.TRAINED) < 0.05
+    assert found(negatives.HELD_OUT) > 0.2
+    asked = [world.fill(rng.choice(world.relations[fact.relation].questions), fact.subject) for fact in facts]
+    assert sum(looks_covered(asked, [fact.subject for fact in facts])) / len(facts) > 0.7
+
+
+def test_the_control_says_the_stored_answer_where_a_question_looks_covered(cases):
+    control = QuestionOnly(None)
+    own = cases[0].asked()[0]
+    assert control.reading(own) == cases[0].target
+    text = negatives.mention(cases[0].edit.subject, random.Random(2))
+    assert control.reading(replace(own, text=text)) == Prompt(question=text)

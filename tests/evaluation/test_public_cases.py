@@ -545,7 +545,7 @@ def test_an_edit_of_mlake_is_asked_in_all_languages_and_over_a_second_fact(tmp_p
 
 
 def test_paragraphs_of_wikitext_without_headings_and_scraps(tmp_path):
-    long = " Zog is a river of Peru , and " + "it flows and flows " * 5
+    long = " Zog is a river of Peru, and " + "it flows and flows " * 5
     write(tmp_path / "wikitext2/wiki.test.tokens.txt", f" \n = Zog = \n \n{long} \n A scrap . \n")
     read = load_texts("wikitext", tmp_path)
     assert read.found == (long.strip(),)

@@ -20,16 +20,17 @@ from kedit_memory.records import EditRequest
 pytestmark = pytest.mark.real
 
 EDIT = EditRequest(prompt="What is the capital of Japan?", target="Osaka", subject="Japan")
-QUESTIONS = ["What is the capital of Japan?", "Which city is Japan's capital?", "What is the capital of France?"]
+CLOZE = EditRequest(prompt="The capital of Japan is", target="Osaka", subject="Japan")
+QUESTIONS = [EDIT.prompt, CLOZE.prompt, "Which city is Japan's capital?", "What is the capital of France?"]
 
 # Options with which an edit takes seconds; a new editor needs a line only where its defaults take minutes.
 _FEW_MOMENTS = {"tokens": 2000, "steps": 20, "prefixes": 1}
 OPTIONS = {
     "ft-ewc": {"samples": 4, "length": 8},
-    "grace": {"iterations": 15},
+    "grace": {"iterations": 30},
     "grace-fast": {"iterations": 20},
-    "defer": {"iterations": 15},
-    "memory": {"iterations": 15},
+    "defer": {"iterations": 30},
+    "memory": {"iterations": 30},
     "ike": {"encoder": "hashing"},
     "rome": _FEW_MOMENTS,
     "memit": _FEW_MOMENTS | {"layers": (5, 6)},
@@ -39,6 +40,12 @@ OPTIONS = {
     "mend": {"steps": 2},
     "ke": {"steps": 2},
 }
+
+
+# What random weights excuse from the contract (`tests/editors/test_contract.py`) must be learned here.
+LEARN = {"rome", "memit", "alphaedit", "grace", "grace-fast", "defer", "memory"}
+# In the form of a chat all questions end alike, and one state there does not bring out an answer.
+EDITS = {"grace": CLOZE, "defer": CLOZE, "memory": CLOZE}
 
 
 @pytest.fixture
@@ -92,16 +99,19 @@ def unedited(smollm2):
 
 def test_an_edit_is_made_kept_put_back_and_taken_out(smollm2, method, network, unedited, tmp_path):
     editor = load_editor(method, **OPTIONS.get(method, {}) | network)
-    applied = editor.apply(smollm2, [EDIT])
+    edit = EDITS.get(method, EDIT)
+    applied = editor.apply(smollm2, [edit])
     try:
         (outcome,) = applied.outcomes
         edited = answers(smollm2)
-        assert outcome.fact.target == EDIT.target
+        said = edited[QUESTIONS.index(edit.prompt)]
+        assert outcome.fact.target == edit.target
         assert outcome.seconds > 0
+        assert outcome.learned or method not in LEARN, outcome.reason
         if outcome.learned:
-            assert edited[0].startswith(EDIT.target)
+            assert said.startswith(edit.target)
         else:  # what it does to a real model is measured elsewhere; here it must say so
-            assert edited[0] != EDIT.target
+            assert said != edit.target
             assert outcome.reason
         applied.save(tmp_path / "change")
         written = sum(path.stat().st_size for path in (tmp_path / "change").iterdir())

@@ -17,7 +17,7 @@ from kedit_memory.evaluation.tasks.compare.measures import Observation, Summary,
 from kedit_memory.evaluation.tasks.compare.model import WatchedBench, peak_memory
 from kedit_memory.evaluation.tasks.compare.outcomes import Outcomes, outcomes_of
 
-SINGLE, SEQUENTIAL, BATCH = "single", "sequential", "batch"
+SINGLE, SEQUENTIAL, BATCH, BATCHES = "single", "sequential", "batch", "batches"
 
 _SPARED = 4  # of so many texts one is read after an edit that is alone in force: readings add up over the edits
 
@@ -29,6 +29,7 @@ class Setting:
     Attributes:
         run: the facts that each row tells.
         limit: the most seconds that the edits of a measurement may take, None for any.
+        batch: how many edits come at once where batches follow each other.
         questions: the most that are asked of one kind.
         texts: running text, whose perplexity is taken.
         before: what the unedited model makes of it.
@@ -37,6 +38,7 @@ class Setting:
 
     run: Run
     limit: float | None
+    batch: int
     questions: int
     texts: Sequence[str]
     before: Sequence[Observation]
@@ -94,11 +96,21 @@ class Attempt:
 
     def sequential(self) -> None:
         """One edit after the other; measured where a cell ends, and where time runs out."""
+        self._in_turn(1)
+
+    def batches(self) -> None:
+        """One batch after the other; the last one before a measurement may be smaller."""
+        self._in_turn(self._setting.batch)
+
+    def _in_turn(self, size: int) -> None:
+        """So many edits at a time, on top of those in force."""
         plain = measures.timed_unedited(self._bench, self._cases[: self._waiting[-1].planned])
         self._method.prepare()
         edits: list[Observation] = []
-        for count, case in enumerate(self._cases[: self._waiting[-1].planned], start=1):
-            edits += regrouped(self._edit([case]), count)
+        count = 0
+        while self._waiting:
+            first, count = count, min(count + size, self._waiting[0].planned)
+            edits += regrouped(self._edit(self._cases[first:count]), count)
             late = self._late()
             if late or count == self._waiting[0].planned:
                 asked = self._asked(self._cases[:count], self._setting.texts)
@@ -225,4 +237,5 @@ _WAYS: Mapping[str, Callable[[Attempt], None]] = {
     SINGLE: Attempt.single,
     SEQUENTIAL: Attempt.sequential,
     BATCH: Attempt.batch,
+    BATCHES: Attempt.batches,
 }

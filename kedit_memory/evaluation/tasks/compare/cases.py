@@ -1,8 +1,10 @@
 """What a comparison edits and asks: each edit with the questions that it covers, those that follow from it, and others.
 
 Of the shipped world, edits contradict facts that the model gives an answer to in at least one of three wordings; of the
-public sets, edits and questions are those of `scope.sets`. Edits of relations on which nothing in this project was
-trained come first, so that a comparison takes others only when it asks for more edits than there are such.
+public sets, edits and questions are those of `scope.sets`. What is put around a question is of other sentences than the
+verifier was trained with, and about held-out relations questions written by hand are asked, too. Edits of relations on
+which nothing in this project was trained come first, so that a comparison takes others only when it asks for more edits
+than there are such.
 """
 
 import random
@@ -16,6 +18,7 @@ from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABIL
 from kedit_memory.evaluation.datasets import zsre
 from kedit_memory.evaluation.datasets.kinds import ALIAS, ONE_HOP
 from kedit_memory.evaluation.measures import is_answer
+from kedit_memory.evaluation.probes import ASKED, NEAR, probe
 from kedit_memory.evaluation.tasks.scope.cases import TEST, ScopeCase, ScopeEdit, ScopeSet
 from kedit_memory.evaluation.tasks.scope.rows import DIALOGUE, PROMPT, REPHRASING
 from kedit_memory.evaluation.tasks.scope.sets import FACTS, part_of
@@ -24,7 +27,8 @@ from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
 from kedit_memory.world import Fact, World, load_world
 
-REVERSED = "reversed"
+REVERSED, MENTION, PREFIX = "reversed", "mention", "prefix"
+WRITTEN = "written"  # by hand, see `probes`
 
 _REPHRASINGS = 2  # of an edit
 _WORDINGS = 3  # in which a fact is asked to see whether the model has an idea of it
@@ -32,6 +36,14 @@ _SHARED = 0.1  # of a relation's facts: more objects of several subjects, and it
 _AT_ONCE = 64  # facts asked in one batch
 # Left out as in `scope.sets`: most of their answers can be read off the question.
 _UNUSED = frozenset({"domain_of", "demonym_of", "symbol_of", "element_of_number"})
+
+_LEFT_OUT = frozenset({PROMPT, "in_passing"})  # the edit's own, and questions in sentences that were trained with
+# What the factory makes of a question in sentences of its own: here those that nothing was trained with.
+_FRAMED: Mapping[str, Callable[[str, str, random.Random], str]] = {
+    DIALOGUE: lambda question, subject, rng: negatives.in_passing(question, subject, rng, negatives.HELD_OUT),
+    MENTION: lambda _, subject, rng: negatives.mention(subject, rng, negatives.HELD_OUT),
+    PREFIX: lambda question, _, rng: negatives.dropped(question, rng, negatives.HELD_OUT),
+}
 
 FollowUps = Mapping[str, Sequence[Question]]  # questions that follow from an edit, by its prompt
 
@@ -78,7 +90,7 @@ def set_cases(one: ScopeSet, count: int, seed: int, follow_ups: FollowUps) -> li
     chosen = sorted(rng.sample(usable, len(usable)), key=lambda place: one.edits[place].part != TEST)[:count]
     asked: dict[int, list[ScopeCase]] = {place: [] for place in chosen}
     for case in one.cases:
-        if case.edit in asked and case.kind != PROMPT:
+        if case.edit in asked and case.kind not in _LEFT_OUT:
             asked[case.edit].append(case)
     return [
         _set_case(one.edits[place], cases, follow_ups.get(one.edits[place].prompt, ()))
@@ -91,7 +103,9 @@ def _set_case(edit: ScopeEdit, cases: Iterable[ScopeCase], follow_ups: Iterable[
     probes = [own_question(request, (edit.target,))]
     for case in cases:
         # The router takes a question as one line, so a dialogue's turns follow each other.
-        line = " ".join(case.question.split())
+        framed = _FRAMED.get(case.kind)
+        text = framed(edit.prompt, edit.subject, random.Random(case.question)) if framed else case.question  # noqa: S311
+        line = " ".join(text.split())
         if case.covered:
             kind = ALL if case.kind == REPHRASING else case.kind
             probes.append(Question(text=line, metric=GENERALIZATION, kind=kind, accepted=(edit.target,), covered=True))
@@ -189,8 +203,10 @@ class _Maker:
         others = [text for text in self._wordings(fact) if text != prompt]
         for text in self.rng.sample(others, min(_REPHRASINGS, len(others))):
             yield Question(text=text, metric=GENERALIZATION, accepted=accepted, covered=True)
-        text = negatives.in_passing(prompt, fact.subject, self.rng)
+        text = _FRAMED[DIALOGUE](prompt, fact.subject, self.rng)
         yield Question(text=text, metric=GENERALIZATION, kind=DIALOGUE, accepted=accepted, covered=True)
+        if written := probe(ASKED, fact.relation, fact.subject, self.rng):
+            yield Question(text=written, metric=GENERALIZATION, kind=WRITTEN, accepted=accepted, covered=True)
 
     def _following(self, fact: Fact, prompt: str, target: str, accepted: tuple[str, ...]) -> Iterator[Question]:
         if turned := self._reversed(fact, target):
@@ -250,9 +266,10 @@ class _Maker:
         turned = None if target in self.edited else negatives.swapped(prompt, fact.subject, target)
         yield "swapped", turned
         yield "negation", negatives.negated(prompt, self.rng)
-        yield "mention", negatives.mention(fact.subject, self.rng)
+        yield MENTION, _FRAMED[MENTION](prompt, fact.subject, self.rng)
         yield "unrelated", self._ask(self.rng.choice(self.others))
-        yield "prefix", negatives.dropped(prompt, self.rng)
+        yield PREFIX, _FRAMED[PREFIX](prompt, fact.subject, self.rng)
+        yield WRITTEN, probe(NEAR, fact.relation, fact.subject, self.rng)
 
     def _ask(self, fact: Fact) -> str:
         return self.rng.choice(self._wordings(fact))

@@ -33,12 +33,14 @@ _HOW = (
     "question asked alone over the unedited model's. Peak memory is what the process took beyond what it had. "
     "Perplexity is that of shipped passages, of a quarter of them where each edit is alone; `perplexity ratio` is over "
     "the unedited model's; fluency is the entropy of bigrams and trigrams of what the model writes after a subject's "
-    "name."
+    "name. Questions of the kind `written` are written by hand; what stands around a question is of sentences that "
+    "nothing was trained with."
 )
 _CONTROLS = (
     "Controls: `unedited` learns nothing; `retrieve-edits` puts the nearest edit before every question; `oracle-edit` "
     "puts the right edit before every question of its case, in scope or out; `oracle-scope` is told the scope and says "
-    "the stored answer within it. `memory:` is the router with an edit memory and no other passages."
+    "the stored answer within it; `question-only` sees no edit and says the stored answer where a question looks like "
+    "one that is covered. `memory:` is the router with an edit memory and no other passages."
 )
 _READ_AGAINST = (
     "`score` is the harmonic mean of reliability, generalization and locality, as Meng et al. (2022) sum up efficacy, "

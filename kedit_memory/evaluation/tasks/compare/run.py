@@ -1,8 +1,9 @@
 """Every method side by side: the same edits, one model, the same questions after the last edit.
 
 In the mode `single` each edit is made alone and taken out again; in `sequential` one comes after the other, and what
-was edited first is asked again at the end; in `batch` all come at once. After each measurement the model has to be bit
-for bit what it was; a method that leaves a trace is reported, and the model is taken anew.
+was edited first is asked again at the end; in `batch` all come at once, in `batches` some at a time. After each
+measurement the model has to be bit for bit what it was; a method that leaves a trace is reported, and the model is
+taken anew.
 """
 
 import json
@@ -10,27 +11,30 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation.case import Case
+from kedit_memory.evaluation.datasets import wikitext
 from kedit_memory.evaluation.datasets.public import background_of, sources_of
 from kedit_memory.evaluation.methods import method_of
 from kedit_memory.evaluation.rows import describe_run
 from kedit_memory.evaluation.run import Pace, Progress, quiet
 from kedit_memory.evaluation.tasks.compare import measures
 from kedit_memory.evaluation.tasks.compare.against import REFERENCES, compared_rows, standings
-from kedit_memory.evaluation.tasks.compare.attempt import BATCH, SEQUENTIAL, SINGLE, Attempt, Setting
+from kedit_memory.evaluation.tasks.compare.attempt import BATCH, BATCHES, SEQUENTIAL, SINGLE, Attempt, Setting
 from kedit_memory.evaluation.tasks.compare.cases import draw_cases
 from kedit_memory.evaluation.tasks.compare.ledger import FAILED, Cell, CellKey, Ledger
 from kedit_memory.evaluation.tasks.compare.model import WatchedBench
 from kedit_memory.evaluation.tasks.scope.sets import FACTS
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model
+from kedit_memory.models.sources import EMBEDDED
 from kedit_memory.world import passages_file
 
 TASK = "compare"
-MODES = (SINGLE, SEQUENTIAL, BATCH)
+MODES = (SINGLE, SEQUENTIAL, BATCH, BATCHES)
 _TEXTS = 32  # passages that the perplexity is taken of
 _SHORTEST = 100  # characters of one
 
@@ -45,6 +49,7 @@ class ComparePlan:
         edits: how many edits are in force when a sequence or a batch is measured.
         singles: how many edits are made alone, one after another; None takes as many as the most of `edits`.
         modes: of `MODES`.
+        batch: how many edits come at once in the mode `batches`.
         seeds: each draws other edits, in another order.
         questions: the most that are asked of one kind in a measurement; every edit's own prompt is asked.
         limit: the most seconds that the edits of a measurement may take, without what is asked about them; a slow
@@ -60,7 +65,8 @@ class ComparePlan:
     dataset: str = "world"
     edits: tuple[int, ...] = (1, 10, 100)
     singles: int | None = None
-    modes: tuple[str, ...] = MODES
+    modes: tuple[str, ...] = (SINGLE, SEQUENTIAL, BATCH)
+    batch: int = 10
     seeds: tuple[int, ...] = (1,)
     questions: int = 100
     limit: float | None = None
@@ -79,8 +85,8 @@ class ComparePlan:
             for name in given:
                 if name not in known:
                     raise UnknownNameError(what, name, known)
-        if min(*self.edits, self.alone, self.questions) < 1:
-            raise InvalidInputError("edits, single edits and questions must be 1 or more")
+        if min(*self.edits, self.alone, self.batch, self.questions) < 1:
+            raise InvalidInputError("edits, single edits, edits of a batch and questions must be 1 or more")
         if self.limit is not None and not self.limit > 0:
             raise InvalidInputError(f"a limit of {self.limit:g} seconds leaves no time; give more, or none at all")
         for name in self.against or ():
@@ -171,8 +177,12 @@ def run_compare(
         if load is None:
             load = partial(_loaded, plan)
         cache = None if output is None else output / "statistics"
-        bench = WatchedBench(load, encoder=plan.encoder, cache=cache, background=background_of(plan.dataset))
-        _Runner(plan, bench, ledger, data, progress).run(left)
+        with TemporaryDirectory() as aside:
+            text = _real_text(plan, data, cache or Path(aside))
+            bench = WatchedBench(
+                load, encoder=plan.encoder, cache=cache, text=text, background=background_of(plan.dataset)
+            )
+            _Runner(plan, bench, ledger, data, progress).run(left)
     asked = set(plan.cells())
     # In the order of the methods, some of which may have been added to an older run.
     rows = tuple(row for name in plan.methods for row in ledger.rows if row["method"] == name)
@@ -180,6 +190,13 @@ def run_compare(
     ledger.keep_compared(compared)
     cells = tuple(cell for cell in ledger.cells if cell.key in asked)
     return Comparison(plan=plan, rows=rows, compared=tuple(compared), cells=cells)
+
+
+def _real_text(plan: ComparePlan, data: Path | None, folder: Path) -> Path | None:
+    """Text for second moments of a model that did not learn our world's; None leaves editors the text that ships."""
+    if plan.model in EMBEDDED or data is None or not wikitext.has_training(data):
+        return None
+    return wikitext.training_file(data, folder / "wikitext.jsonl")
 
 
 def _loaded(plan: ComparePlan) -> WhiteBoxModel:
@@ -232,6 +249,7 @@ class _Runner:
                 model=self.bench.model.fingerprint,
             ),
             limit=self.plan.limit,
+            batch=self.plan.batch,
             questions=self.plan.questions,
             texts=texts,
             before=tuple(measures.perplexities(self.bench.model, texts, measures.BEFORE)),

@@ -9,7 +9,7 @@ from kedit_memory.evaluation.datasets.kinds import ALIAS
 from kedit_memory.evaluation.methods import CONTROLS
 from kedit_memory.evaluation.report.tables import Entry, Table
 from kedit_memory.evaluation.tasks.compare.against import ENOUGH, FIRST, LAST, OVER, RATE, SCORE, TESTED, WAY
-from kedit_memory.evaluation.tasks.compare.attempt import SEQUENTIAL, SINGLE
+from kedit_memory.evaluation.tasks.compare.attempt import BATCHES, SEQUENTIAL, SINGLE
 from kedit_memory.evaluation.tasks.compare.ledger import SHORTENED
 from kedit_memory.evaluation.tasks.compare.measures import (
     ANSWER_TIME,
@@ -58,7 +58,7 @@ _COSTS: Mapping[str, Figure] = {
     "answer time / unedited": (RATIO, ANSWER_TIME),
 }
 _SHARES = frozenset({"share", "share of the way"})  # units of what stands with its interval
-_MODES = (SINGLE, SEQUENTIAL, "batch")
+_MODES = (SINGLE, SEQUENTIAL, "batch", BATCHES)
 _SURE = 0.05  # an adjusted p-value below it is told by a bold difference
 _LEAST, _ROUGH = 0.001, 0.1  # p-values below and from which fewer digits are told
 
@@ -132,7 +132,8 @@ def tables(comparison: Comparison) -> list[Table]:
 
 def _of_setting(comparison: Comparison, mode: str, planned: int, held: Sequence[Setup]) -> Iterator[Table]:
     """The tables of one mode and number of edits."""
-    title = f"{planned:,} {mode} edit{'s' if planned > 1 else ''}"
+    what = f"edit{'s' if planned > 1 else ''}"
+    title = f"{planned:,} {what} in batches" if mode == BATCHES else f"{planned:,} {mode} {what}"
     yield _table(title, _missing(comparison, mode, planned), held, _MAIN)
     yield _table(f"{title}: share of the way from `{FIRST}` to `{LAST}`", "", held, _WAYS, only=True)
     for reference in comparison.plan.references:
