@@ -12,7 +12,7 @@ import numpy as np
 from kedit_memory.errors import StoreError
 from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.rows import CHECKED, SEARCHED, Rows, number_of
-from kedit_memory.memory.schema import tables
+from kedit_memory.memory.schema import CHECKED_TABLES, tables, whole
 from kedit_memory.memory.store import LEARNED, VALUES, Store, Traces
 from kedit_memory.records import Kind, Status
 from kedit_memory.sqlite import FAILURES, altered, failure
@@ -136,6 +136,9 @@ def _damaged_database(store: Rows) -> Iterator[str]:
             yield f"table {row[0]}: row {row[1]} refers to a missing row of {row[2]}; restore a backup"
         for name in altered(store.connection, tables()):
             yield f"database: {name} is not as it was made; restore a backup"
+        for table in CHECKED_TABLES:
+            for row in store.query(f"SELECT * FROM {table} t WHERE NOT ({whole(table, 't')}) LIMIT 5"):
+                yield f"table {table}: row {row[0]} is not as it was written; restore a backup"
     except StoreError as error:
         yield str(error)
     except FAILURES as error:

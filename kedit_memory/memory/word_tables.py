@@ -117,7 +117,7 @@ def fill(connection: sqlite3.Connection) -> None:
                 f"INSERT INTO word_edits SELECT words.id, e.id, one.value {one} CROSS JOIN words "
                 f"ON words.namespace = e.namespace AND words.word = one.key WHERE {found}"
             )
-            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (NOTE, _RULES))
+            connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (NOTE, _RULES))
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
