@@ -269,11 +269,17 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
 @cache
 def tables() -> Mapping[str, str]:
     """What makes each table, index and trigger of a store of today, by name."""
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.create_function("checksum_of", -1, checksum, deterministic=True)
-        _register(connection)
-        run(connection, MIGRATIONS)
+    with closing(empty_store()) as connection:
         return made_of(connection)
+
+
+def empty_store() -> sqlite3.Connection:
+    """A database of today that is nobody's store: in memory, and in a file without a name where it grows large."""
+    connection = sqlite3.connect("")
+    connection.create_function("checksum_of", -1, checksum, deterministic=True)
+    _register(connection)
+    run(connection, MIGRATIONS)
+    return connection
 
 
 def _register(connection: sqlite3.Connection) -> None:

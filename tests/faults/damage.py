@@ -1,9 +1,10 @@
 """Bits that flip and files that end early: what is damaged is told, with how to mend it, or nothing is."""
 
+import json
 import random
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -32,19 +33,20 @@ def flipped_bits(name: str, folder: Path, most: int, seed: int = 0) -> Iterator[
         yield _damaged(f"flipped bit: {name}", base, file, flip, folder / "trial")
 
 
-def flipped_rows(table: str, folder: Path, most: int, seed: int = 0) -> Iterator[Trial]:
-    """One bit of the rows of a table of store.db is another."""
+def flipped_rows(name: str, tables: Sequence[str], folder: Path, most: int, seed: int = 0) -> Iterator[Trial]:
+    """One bit of the rows of one of some tables of store.db is another; `name` is that of the tables."""
     rng = random.Random(seed)
     base = _base(folder)
     file = base / STORE / "store.db"
+    named = "name IN (SELECT value FROM json_each(?))"
+    leaves = f"SELECT pageno, unused FROM dbstat WHERE {named} AND pagetype = 'leaf' AND ncell"  # noqa: S608 - one of ours
     with closing(sqlite3.connect(file)) as connection:
         size = connection.execute("PRAGMA page_size").fetchone()[0]
-        leaves = "SELECT pageno, unused FROM dbstat WHERE name = ? AND pagetype = 'leaf'"
-        rows = [(size * page - (size - unused), size * page) for page, unused in connection.execute(leaves, (table,))]
+        pages = connection.execute(leaves, (json.dumps(list(tables)),)).fetchall()
     for _ in range(most):
-        first, end = rng.choice(rows)  # rows are at the end of their page
-        flip = _flip(rng.randrange(8 * first, 8 * end))
-        yield _damaged(f"flipped bit: rows of {table}", base, file, flip, folder / "trial")
+        page, unused = rng.choice(pages)  # whose rows are at its end
+        flip = _flip(rng.randrange(8 * (size * (page - 1) + unused), 8 * size * page))
+        yield _damaged(f"flipped bit: {name}", base, file, flip, folder / "trial")
 
 
 def _flip(bit: int) -> Harm:
@@ -145,6 +147,7 @@ def _base(folder: Path) -> Path:
             checkpoint = Checkpoint(fingerprint="f", base="b", method="rome", folder="model")
             memory.consolidate(memory.all()[:2], checkpoint, lambda: None)
             memory.set_note("calibration", "0.5")
+            memory.add("The office is closed on Sundays?", "Yes, on all of them.")  # found by its words
             memory.rebuild()
         StoreRetriever(base / STORE, small=0).update_index()
     return base

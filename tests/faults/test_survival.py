@@ -16,7 +16,8 @@ KILLS = ("create", "add", "add many", "supersede", "purge", "rebuild", "encode a
 FAULTS = (
     *(f"kill: {name}" for name in KILLS),
     *(f"{how}: {what}" for how in ("flipped bit", "cut or torn file") for what in ("cache", "store.db", "passages.db")),
-    *(f"flipped bit: rows of {table}" for table in ("meta", "operations", "consolidations", "consolidated")),
+    "flipped bit: notes and operations",
+    "flipped bit: counts, names and words",
     "full disk",
     "read-only disk",
     "clock that goes back",

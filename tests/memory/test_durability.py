@@ -472,6 +472,35 @@ def test_a_row_that_was_altered_is_told_and_stays_so(open_memory: OpenMemory, ta
     assert memory.verify().problems == problem, "a change does not mend it"
 
 
+@pytest.mark.parametrize(
+    ("change", "table"),
+    [
+        ("UPDATE counts SET edits = edits + 1", "counts"),
+        ("UPDATE names SET words = words || 'x' WHERE subject = 'Acme Works'", "names"),
+        (
+            "DELETE FROM named WHERE edit_id = 6 AND name_id = (SELECT max(name_id) FROM named WHERE edit_id = 6)",
+            "named",
+        ),
+        ("UPDATE name_words SET word = 'acmf' WHERE word = 'acme'", "name_words"),
+        ("UPDATE name_pairs SET pair = pair || 'x'", "name_pairs"),
+        ("UPDATE name_spellings SET word = word || 'x'", "name_spellings"),
+        ("UPDATE words SET edits = edits + 1 WHERE id = 1", "words"),
+        ("UPDATE word_edits SET weight = weight / 2 WHERE word_id = 1", "word_edits"),
+    ],
+)
+def test_a_table_that_does_not_say_what_the_edits_do_is_told(open_memory: OpenMemory, change: str, table: str) -> None:
+    memory = open_memory()
+    fill(memory)
+    memory.add("Who leads Acme Works?", "Ann", subject="Acme Works", aliases=["Acme", "The Works"])
+    memory.add("The office is closed on Sundays?", "Yes, it is closed.")
+    memory.confirm("e7", "is the office open at weekends?")
+    memory.retract("e1")
+    assert memory.verify().problems == ()
+    run = memory._store.connection.execute
+    assert run(change).rowcount
+    assert f"table {table} does not say what the edits do; restore a backup" in memory.verify().problems
+
+
 @pytest.mark.parametrize("table", ["operations", "consolidations", "consolidated"])
 def test_nothing_rests_on_an_operation_that_was_altered(open_memory: OpenMemory, tmp_path: Path, table: str) -> None:
     memory = open_memory()
