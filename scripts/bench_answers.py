@@ -12,15 +12,14 @@ No question is asked twice, since the memory remembers what it made of one.
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import torch
-from bench_memory import questions
+from bench_memory import questions, timed
 
 from kedit_memory.evaluation.report.tables import table
 from kedit_memory.evaluation.rows import Row, describe_run, document
@@ -98,13 +97,6 @@ def _both_ways(router: Router, model: TextModel, text: str) -> tuple[float, floa
 
 def _median(row: Row, values: Sequence[float]) -> Row:
     return row.drawn(np.array(values)[:, None], lambda drawn: np.median(drawn[..., 0], -1))
-
-
-def timed(work: Callable[[], object]) -> float:
-    """The seconds that work takes."""
-    began = perf_counter()
-    work()
-    return perf_counter() - began
 
 
 if __name__ == "__main__":

@@ -190,19 +190,20 @@ def measure(size: int, encoder_name: str, folder: Path, *, short: bool) -> dict[
         data = sum(memory._store.query(sql)[0][0] for sql in _DATA)
     prepared = PreparedEncoder(encoder)
     prepared.prepare([text for text, _ in asked_for])
-    opened = [_timed(partial(_open_and_ask, folder, prepared, asked_for[-1][0])) for _ in range(3)]
+    opened = [timed(partial(_open_and_ask, folder, prepared, asked_for[-1][0])) for _ in range(3)]
     with EditMemory.open(folder, prepared) as memory:
         asked = _asked(memory, prepared.encode([text for text, _ in asked_for[-_ASKED:]]), size)
         memory.in_scope(asked[0])
-        recall = [_timed(partial(memory.in_scope, query, limit=_CONSULTED)) for query in asked]
+        recall = [timed(partial(memory.in_scope, query, limit=_CONSULTED)) for query in asked]
+        peak = _peak()
         covering, scan = _scanned(memory, asked[:_SCANNED])
-        added = [_timed(partial(memory.add, **row)) for row in added_later]
-        undone = [_timed(memory.undo) for _ in range(20)]
-        counted = [_timed(memory.__len__) for _ in range(_ADDED)]
+        added = [timed(partial(memory.add, **row)) for row in added_later]
+        undone = [timed(memory.undo) for _ in range(20)]
+        counted = [timed(memory.__len__) for _ in range(_ADDED)]
         more = {} if short else _listed(memory)
     disk = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     shutil.rmtree(folder / "cache")
-    cold = _timed(partial(_open_and_ask, folder, prepared, asked_for[-1][0]))
+    cold = timed(partial(_open_and_ask, folder, prepared, asked_for[-1][0]))
     if not short:
         more |= {
             "index_per_key": [_index_bytes(folder, prepared) / size],
@@ -212,7 +213,7 @@ def measure(size: int, encoder_name: str, folder: Path, *, short: bool) -> dict[
     return {
         "bulk": [bulk], "encoding": [spent], "grown": [grown], "data": [float(data)],
         "open_warm": opened, "open_cold": [cold], "recall": recall, "covering": covering, "scan": scan, "add": added,
-        "undo": undone, "len": counted, "disk": [float(disk)], "peak": [_peak()],
+        "undo": undone, "len": counted, "disk": [float(disk)], "peak": [peak],
     } | more  # fmt: skip
 
 
@@ -234,14 +235,14 @@ def _asked(memory: EditMemory, fresh: NDArray[np.float32], size: int) -> NDArray
 def _scanned(memory: EditMemory, asked: NDArray[np.float32]) -> tuple[list[float], list[float]]:
     """Of each covered question the share of covering edits that the memory finds; the seconds of each plain scan."""
     keys = memory._store.recallable()
-    owners = dict(memory._store.query("SELECT id, edit_id FROM keys"))
+    owner = "SELECT 'e' || edit_id FROM keys WHERE id IN (SELECT value FROM json_each(?))"
     bounds = (1 - keys.radii**2 / 2).astype(np.float32)  # of the product of unit vectors that lie within the radius
     found, spent = [], []
     for query in asked:
         start = time.perf_counter()
         inside = np.flatnonzero(keys.vectors @ query >= bounds)
         spent.append(time.perf_counter() - start)
-        covering = {f"e{owners[key]}" for key in keys.ids[inside].tolist()}
+        covering = {row[0] for row in memory._store.query(owner, json.dumps(keys.ids[inside].tolist()))}
         if covering:
             told = {match.edit.id for match in memory.in_scope(query, limit=len(covering))}
             found.append(len(told & covering) / len(covering))
@@ -253,7 +254,7 @@ def _listed(memory: EditMemory) -> dict[str, list[float]]:
     return {
         "list_page": _timed_pages(None, lambda after: memory.list(limit=_PAGE, after=after)[-1].id),
         "history_page": _timed_pages(0, lambda after: memory.history(limit=_PAGE, after=after)[-1].number),
-        "purge_one": [_timed(partial(memory.purge, f"e{number}")) for number in range(1, _REPEATED + 1)],
+        "purge_one": [timed(partial(memory.purge, f"e{number}")) for number in range(1, _REPEATED + 1)],
     }
 
 
@@ -266,8 +267,8 @@ def _hub(size: int, encoder: Encoder, folder: Path) -> dict[str, list[float]]:
     with statements_of() as statements, EditMemory.open(folder, prepared) as memory:
         memory.add_many(rows[:size])
         memory.add(**rows[size])  # loads the index
-        added = [_timed(partial(memory.add, **row)) for row in rows[size + 1 : size + _REPEATED]]
-        asked = [_timed(partial(_ask_about, memory, text)) for text in texts[size : size + 2 * _REPEATED]]
+        added = [timed(partial(memory.add, **row)) for row in rows[size + 1 : size + _REPEATED]]
+        asked = [timed(partial(_ask_about, memory, text)) for text in texts[size : size + 2 * _REPEATED]]
         statements.clear()
         memory.add(**rows[-1])
         return {"hub_add": added, "hub_recall": asked, "sql_add": [float(len(statements))]}
@@ -282,7 +283,7 @@ def _versions(size: int, encoder: Encoder, folder: Path) -> dict[str, list[float
     with EditMemory.open(folder, prepared) as memory:
         memory.add_many([{"prompt": text, "target": "yes", "subject": "Bo Ray"} for text in texts[1:]])
         memory.add_many([changed | {"target": f"mood {n}"} for n in range(min(size, 2000))])
-        asked = [_timed(partial(_ask_about, memory, texts[0])) for _ in range(_REPEATED)]
+        asked = [timed(partial(_ask_about, memory, texts[0])) for _ in range(_REPEATED)]
     return {"versions_recall": asked}
 
 
@@ -368,7 +369,8 @@ def _open_and_ask(folder: Path, encoder: Encoder, question: str) -> None:
         memory.in_scope(question)
 
 
-def _timed(action: Callable[[], object]) -> float:
+def timed(action: Callable[[], object]) -> float:
+    """The seconds that something takes."""
     start = time.perf_counter()
     action()
     return time.perf_counter() - start

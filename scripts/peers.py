@@ -190,6 +190,7 @@ class Txtai:
     """An index with its texts, saved after each change, which is when it is durable."""
 
     def open(self, folder: Path) -> None:
+        os.environ["ALLOW_RESOLVE_TRANSFORM"] = "True"  # that vectors come from a function of ours
         from txtai import Embeddings
 
         self._folder = folder / "index"
