@@ -190,15 +190,14 @@ class Txtai:
     """An index with its texts, saved after each change, which is when it is durable."""
 
     def open(self, folder: Path) -> None:
-        os.environ["ALLOW_RESOLVE_TRANSFORM"] = "True"  # that vectors come from a function of ours
         from txtai import Embeddings
 
         self._folder = folder / "index"
         self._known: dict[str, Vectors] = {}
-        transform = lambda texts: np.stack([self._known[text] for text in texts])  # noqa: E731 - what txtai asks for
-        self._index = Embeddings({"method": "external", "transform": transform, "content": True})
+        given = {"transform": lambda texts: np.stack([self._known[text] for text in texts])}
+        self._index = Embeddings({"method": "external", "content": True} | given)
         if self._folder.exists():
-            self._index.load(str(self._folder))
+            self._index.load(str(self._folder), config=given)
 
     def add(self, numbers: Sequence[int], texts: Sequence[str], vectors: Vectors) -> None:
         self._known = dict(zip(texts, vectors, strict=True))

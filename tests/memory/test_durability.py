@@ -283,6 +283,10 @@ def test_a_read_only_folder_is_refused(open_memory: OpenMemory, tmp_path: Path) 
         ("attempt to write a readonly database", "make the folder writable"),
         ("unable to open database file", "make the folder writable"),
         ("database or disk is full", "free some space"),
+        (
+            "could not decode 'CREATE\n TABLE t'",
+            "could not decode 'CREATE TABLE t'; the file is damaged, restore a backup",
+        ),
         ("something else", "run kedit verify"),
     ],
 )
