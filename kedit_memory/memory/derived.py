@@ -25,6 +25,7 @@ _WORDS = {
     "words": "SELECT namespace, word, edits FROM words",
     "word_edits": "SELECT w.namespace, w.word, o.edit_id, o.weight FROM word_edits o JOIN words w ON w.id = o.word_id",
 }
+_COPIED = {"keys": "kind = 'confirmed'", "edits": "1"}  # in this order: an edit's words are of its keys, too
 DERIVED_TABLES = (*_COUNTED_AND_NAMED, *_WORDS)
 
 
@@ -35,10 +36,7 @@ def altered_tables(store: Rows) -> Iterator[str]:
         StoreError: one of them cannot be read.
     """
     with closing(empty_store()) as anew, translated(store.database):
-        for table, condition in (
-            ("keys", "kind = 'confirmed'"),
-            ("edits", "1"),
-        ):  # an edit's words are of its keys, too
+        for table, condition in _COPIED.items():
             rows = store.connection.execute(f"SELECT * FROM {table} WHERE {condition}")
             anew.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows.description))})", rows)
         told = _COUNTED_AND_NAMED | (_WORDS if up_to_date(store.connection) else {})

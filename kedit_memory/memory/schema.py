@@ -24,6 +24,7 @@ _CHECKED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "consolidations": (("operation",), ("fingerprint", "base", "method", "folder")),
     "consolidated": (("operation", "edit_id"), ("prompt", "target")),
 }
+CHECKED_TABLES = tuple(_CHECKED)
 
 
 def _counting(name: str, event: str, row: str, step: int) -> str:
@@ -242,8 +243,6 @@ ALTER TABLE operations ADD COLUMN fired INTEGER;
 
 # Whether a row is as it was written, for those that no earlier format checks.
 _SEVENTH = "".join(map(_checked, _CHECKED))
-
-CHECKED_TABLES = tuple(_CHECKED)
 
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
