@@ -8,7 +8,7 @@ EXTRAS := offline,dev,wikipedia
 NEWEST := .venv-newest
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test real engines newest lock check slow soak bench evaluate compare clean
+.PHONY: demo test real engines newest lock check slow soak bench bench-check evaluate compare clean
 
 demo: $(STAMP)
 	$(BIN)/kedit demo
@@ -52,8 +52,15 @@ soak: $(STAMP)
 		$(BIN)/python scripts/reliability_report.py --rows build/soak.json --output docs/results/reliability.md && exit $$status
 	$(BIN)/python -m pytest -m soak tests/faults
 
+# How fast everything is, one part after the other; docs/results/speed.md is written from it and says how long each took.
+# PEERS is the Python of an environment with other stores (pip install chromadb lancedb mem0ai txtai), without which
+# none is measured; FLAGS=--quick takes small sizes. SmolLM2 comes by `kedit models get smollm2`.
 bench: $(STAMP)
-	$(BIN)/python scripts/bench_memory.py --json
+	$(BIN)/python scripts/bench.py $(or $(FLAGS),--full) $(if $(PEERS),--peers $(PEERS))
+
+# The quick run once more: fails where a ratio is worse by more than a fifth than in the rows that `make bench` kept.
+bench-check: $(STAMP)
+	$(BIN)/python scripts/bench.py --check $(if $(PEERS),--peers $(PEERS))
 
 evaluate: $(STAMP)
 	$(BIN)/python scripts/evaluate_embedded_model.py --json

@@ -174,7 +174,7 @@ def translated(file: Path) -> Iterator[None]:
 def failure(file: Path, error: Exception) -> StoreError:
     """One of SQLite's `FAILURES` with what to do about it."""
     advice = next((say for sign, say in _ADVICE if sign in str(error)), "run kedit verify")
-    return StoreError(f"{file}: {error}; {advice}")
+    return StoreError(f"{file}: {' '.join(str(error).split())}; {advice}")  # which may quote a statement of many lines
 
 
 def checksum(*values: object) -> int:

@@ -1,13 +1,8 @@
-r"""Write the report on speed and recall from saved rows: every figure comes from a file, none is typed.
+"""Write the page on speed from rows that `bench.py` kept: every figure comes from the file, none is typed.
 
-    python scripts/bench_scope.py --json > scope.json
-    python scripts/bench_codebook.py --json > codebook.json
-    python scripts/bench_outdated.py --json > outdated.json
-    python scripts/bench_retrieval.py --sizes 1000000 --world --squad dev-v1.1.json --json > retrieval.json
-    python scripts/bench_report.py --output docs/results/speed.md \
-        --rows scope.json codebook.json outdated.json retrieval.json
+    python scripts/bench_report.py --rows docs/results/rows/speed.jsonl --output docs/results/speed.md
 
-A file holds one document of such a script.
+Documents that a bench script printed with --json are read, too. Pictures go beside the page.
 """
 
 import argparse
@@ -15,12 +10,18 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from kedit_memory.evaluation.report.pictures import save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 HEAD = """# How long it takes, and what a search finds
 
-Written by `python scripts/bench_report.py`; no figure is typed by hand. Times are of one core of a machine on which
-others work, so that only what stands in one table should be compared; a ratio was taken within one run.
+Written by `python scripts/bench.py` and `bench_report.py`; no figure is typed by hand. Times are of one core of a
+machine on which others may work, so that only what stands in one table should be compared; a ratio was taken within one
+run. `make bench-check` takes the quick run again and fails where a ratio with a promise is worse by more than a fifth.
 """
 
 Row = Mapping[str, Any]
@@ -28,7 +29,10 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """What one script measures; `at_most` and `at_least` are what was promised, by kind, and of how many edits."""
+    """What one script measures; `at_most` and `at_least` are what was promised, by kind, and of how many edits.
+
+    A kind that several metrics have is named with its metric.
+    """
 
     title: str
     text: str
@@ -38,6 +42,43 @@ class Section:
 
 
 SECTIONS = {
+    "memory": Section(
+        title="The memory by itself",
+        text="`python scripts/bench_memory.py --encoder given --short --json`: vectors are given, so that nothing is "
+        "encoded. `recall/covering` is the share of covering edits, by a plain float32 scan of all keys, that the "
+        "memory finds too, `recall_of_scan` how many times as long the scan takes; `bulk_peak_of_data` is what the "
+        "process grew by over the bytes of vectors and texts; `open_cold` makes a lost cache anew. `projected/` "
+        "carries a figure on to another size by the power law through the measured ones, whose power is `exponent/`.",
+        at_most={"open_warm": 3, "open_cold": 120, "add_p50": 0.005, "recall_p50": 0.003, "recall_p99": 0.010,
+                 "bulk_peak_of_data": 1.3, "add_of_smallest": 1.1},
+        at_least={"bulk_add_without_encoder": 20_000, "covering": 0.999, "recall_of_scan": 54 / 3},
+        edits=1_000_000,
+    ),
+    "peers": Section(
+        title="Beside other stores",
+        text="`python scripts/bench_peers.py --json`: the same vectors and texts for each, in a process of its own; "
+        "what each does is in `scripts/peers.py`. A ratio is the peer's figure over this project's.",
+        at_least={f"ratio/{kind}": 1
+                  for kind in ("bulk", "bulk_into_full", "add", "search", "delete", "open", "bytes")},
+    ),
+    "answers_speed": Section(
+        title="A question through the memory",
+        text="`python scripts/bench_answers.py --json`: `miss` is the time of an answer that no edit gives over the "
+        "plain model's, asked in turn; `batch` how many times as fast questions are answered together.",
+        at_most={"ratio/miss": 1.05},
+        at_least={"ratio/batch": 5},
+    ),
+    "cold_speed": Section(
+        title="From a cold start to the first token",
+        text="`python scripts/bench_cold.py --json`: `kedit ask` in a new process, and its steps in another.",
+        at_most={"first_token": 2.5},
+    ),
+    "reader_speed": Section(
+        title="Eight bits in the reader and the encoder",
+        text="`python scripts/bench_reader.py --json`: how many times as fast as the exact one, on the same texts in "
+        "turn; `same_decision` is the share of questions on which both decide alike.",
+        at_least={"ratio/pairs": 2, "ratio/vector": 2, "same_decision": 0.998},
+    ),
     "scope_speed": Section(
         title="The decision about scope",
         text="`python scripts/bench_scope.py --json`, and with `--statements 0` (`names_only`): encoder included, one "
@@ -87,20 +128,30 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, nargs="+", required=True, help="documents of the bench scripts")
     parser.add_argument("--output", type=Path, required=True, help="the Markdown file to write")
     arguments = parser.parse_args()
-    text = report([row for path in arguments.rows for row in read(path)])
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(text, "utf-8")
+    write([row for path in arguments.rows for row in read(path)], arguments.output)
+
+
+def write(rows: Sequence[Row], page: Path) -> None:
+    """The page and the pictures beside it."""
+    page.parent.mkdir(parents=True, exist_ok=True)
+    for name, (_, draw) in PICTURES.items():
+        if mine := _drawn(name, rows):
+            save_figure(lambda draw=draw, mine=mine: draw(mine), page.with_name(name))
+    page.write_text(report(rows), "utf-8")
 
 
 def read(path: Path) -> Sequence[Row]:
-    """The rows of a document."""
+    """The rows of a document, or of a file with a row a line."""
     try:
-        rows: Sequence[Row] = json.loads(path.read_text("utf-8"))["rows"]
+        text = path.read_text("utf-8")
+        lines = path.suffix == ".jsonl"
+        rows: Sequence[Row] = [json.loads(line) for line in text.splitlines()] if lines else json.loads(text)["rows"]
+        unknown = {row["task"] for row in rows} - set(SECTIONS)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SystemExit(
-            f"{path} is no document of rows ({error}); give what a bench script printed with --json"
+            f"{path} is no document of rows ({error!r}); give what a bench script printed with --json"
         ) from None
-    if unknown := {row["task"] for row in rows} - set(SECTIONS):
+    if unknown:
         raise SystemExit(f"{path} holds rows of {', '.join(sorted(unknown))}; allowed are {', '.join(SECTIONS)}")
     return rows
 
@@ -112,6 +163,11 @@ def report(rows: Sequence[Row]) -> str:
         mine = [row for row in rows if row["task"] == task]
         if mine:
             parts.append("\n".join(_section(section, mine)))
+            parts += [
+                f"![{text}]({name})\n"
+                for name, (text, _) in PICTURES.items()
+                if name.startswith(f"speed-{task}") and _drawn(name, rows)
+            ]
     return "\n".join(parts)
 
 
@@ -130,6 +186,7 @@ def _section(section: Section, rows: Sequence[Row]) -> Iterable[str]:
             "" if row["low"] is None else f"{shown(row['low'], row['unit'])} to {shown(row['high'], row['unit'])}"
         )
         of = f"{row['method']}, {row['edits']:,}" if row["edits"] else row["dataset"]
+        of += f", {row['model']}" if row["task"] == "answers_speed" else ""
         cells = [of, f"{row['metric']}/{row['kind']}", shown(row["value"], row["unit"]), interval, f"{row['n']:,}"]
         yield f"| {' | '.join([*cells, promised, kept])} |"
     yield ""
@@ -137,14 +194,23 @@ def _section(section: Section, rows: Sequence[Row]) -> Iterable[str]:
 
 def verdict(section: Section, row: Row) -> tuple[str, str]:
     """What was promised of a figure, and whether it is reached; empty where nothing was."""
-    kind, value = row["kind"], row["value"]
-    if section.edits not in (None, row["edits"]) or row["dataset"] != MEASURED_ON.get(kind, row["dataset"]):
+    value, limits = row["value"], limits_of(section, row)
+    if section.edits not in (None, row["edits"]) or row["dataset"] != MEASURED_ON.get(row["kind"], row["dataset"]):
         return "", ""
-    if (most := section.at_most.get(kind)) is not None:
+    if (most := limits[0]) is not None:
         return f"≤ {shown(most, row['unit'])}", "reached" if value <= most else "**missed**"
-    if (least := section.at_least.get(kind)) is not None:
+    if (least := limits[1]) is not None:
         return f"≥ {shown(least, row['unit'])}", "reached" if value >= least else "**missed**"
     return "", ""
+
+
+def limits_of(section: Section, row: Row) -> tuple[float | None, float | None]:
+    """What a figure of this kind is to be at most and at least, of whatever size it is."""
+    names = (f"{row['metric']}/{row['kind']}", row["kind"])
+    most, least = (
+        next((given[name] for name in names if name in given), None) for given in (section.at_most, section.at_least)
+    )
+    return most, least
 
 
 def shown(value: float, unit: str) -> str:
@@ -154,6 +220,81 @@ def shown(value: float, unit: str) -> str:
     if unit == "B":
         return f"{value / 1e6:,.0f} MB"
     return f"{value:.3f} {unit}".replace(" share", "")
+
+
+# The pictures
+
+
+def _drawn(name: str, rows: Sequence[Row]) -> Sequence[Row]:
+    """The rows that a picture is drawn of: those of the task in its name."""
+    task = name.removeprefix("speed-").removesuffix(".png")
+    chosen = {"memory": "seconds", "peers": "ratio", "cold_speed": "seconds"}[task]
+    return [row for row in rows if (row["task"], row["metric"]) == (task, chosen)]
+
+
+def _recall_figure(rows: Sequence[Row]) -> "Figure":
+    """Recall and a plain scan against the number of edits; what is projected has no mark."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for kind, label, colour in (
+        ("scan_p50", "plain float32 scan", "#d55e00"), ("recall_p99", "recall, p99", "#56b4e9"),
+        ("recall_p50", "recall, median", "#0072b2"),
+    ):  # fmt: skip
+        found = sorted((row["edits"], 1000 * row["value"]) for row in rows if row["kind"] == kind)
+        ahead = sorted((row["edits"], 1000 * row["value"]) for row in rows if row["kind"] == f"projected/{kind}")
+        axes.plot(*zip(*found, strict=True), marker="o", color=colour, label=label)
+        if ahead:
+            axes.plot(*zip(found[-1], *ahead, strict=True), linestyle=":", color=colour)
+    axes.set(xscale="log", yscale="log", xlabel="edits", ylabel="milliseconds, one core")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    return figure
+
+
+def _peers_figure(rows: Sequence[Row]) -> "Figure":
+    """Each peer over this project, by kind of work, at the largest size."""
+    from matplotlib.figure import Figure
+
+    largest = max(row["edits"] for row in rows)
+    mine = [row for row in rows if row["edits"] == largest]
+    kinds, names = (list(dict.fromkeys(row[field] for row in mine)) for field in ("kind", "method"))
+    figure = Figure(figsize=(8, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for place, name in enumerate(names):
+        bars = {
+            kinds.index(row["kind"]) + 0.8 * place / len(names): row["value"] for row in mine if row["method"] == name
+        }
+        axes.bar(list(bars), list(bars.values()), width=0.8 / len(names), label=name, bottom=0, align="edge")
+    axes.axhline(1, color="black", linewidth=1)
+    axes.set(yscale="log", ylabel=f"times this project, {largest:,} texts")
+    axes.set_xticks([place + 0.4 for place in range(len(kinds))], [kind.replace("_", " ") for kind in kinds])
+    axes.legend(fontsize=8)
+    return figure
+
+
+def _cold_figure(rows: Sequence[Row]) -> "Figure":
+    """The steps of a cold start, one behind the other."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 1.8), layout="constrained")
+    axes = figure.subplots()
+    begins = 0.0
+    for row in rows:
+        if row["kind"].startswith("step/"):
+            axes.barh(0, row["value"], left=begins, label=row["kind"].removeprefix("step/").replace("_", " "))
+            begins += row["value"]
+    axes.set(xlabel="seconds", yticks=[])
+    axes.legend(fontsize=7, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.5))
+    return figure
+
+
+PICTURES = {
+    "speed-memory.png": ("Recall and a plain scan against the number of edits", _recall_figure),
+    "speed-peers.png": ("Other stores over this project", _peers_figure),
+    "speed-cold_speed.png": ("The steps of a cold start", _cold_figure),
+}
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from kedit_memory.errors import StoreError
+from kedit_memory.memory.derived import altered_tables
 from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.rows import CHECKED, SEARCHED, Rows, number_of
-from kedit_memory.memory.schema import tables
+from kedit_memory.memory.schema import CHECKED_TABLES, tables, whole
 from kedit_memory.memory.store import LEARNED, VALUES, Store, Traces
 from kedit_memory.records import Kind, Status
 from kedit_memory.sqlite import FAILURES, altered, failure
@@ -83,6 +84,8 @@ def verify(store: Store, index: CachedIndex) -> Verification:
         problems = [*_damaged_database(rows)]
         if not problems:
             problems += [*_row_problems(rows), *index.problems(rows), *_index_problems(rows, index)]
+        if not problems:
+            problems += _derived_problems(rows)
         counts = (0, 0) if problems else _counts(rows)
         return Verification(edits=counts[0], keys=counts[1], indexed=len(index), problems=tuple(problems))
 
@@ -136,6 +139,9 @@ def _damaged_database(store: Rows) -> Iterator[str]:
             yield f"table {row[0]}: row {row[1]} refers to a missing row of {row[2]}; restore a backup"
         for name in altered(store.connection, tables()):
             yield f"database: {name} is not as it was made; restore a backup"
+        for table in CHECKED_TABLES:
+            for row in store.query(f"SELECT * FROM {table} t WHERE NOT ({whole(table, 't')}) LIMIT 5"):
+                yield f"table {table}: row {row[0]} is not as it was written; restore a backup"
     except StoreError as error:
         yield str(error)
     except FAILURES as error:
@@ -162,6 +168,14 @@ def _row_problems(store: Rows) -> Iterator[str]:
     encoder = store.meta("encoder")
     if encoder is None and store.query("SELECT 1 FROM keys LIMIT 1"):
         yield "the store does not say which encoder its keys come from; run kedit rebuild --encoder"
+
+
+def _derived_problems(store: Rows) -> Iterator[str]:
+    try:
+        for name in altered_tables(store):
+            yield f"table {name} does not say what the edits do; restore a backup"
+    except StoreError as error:
+        yield str(error)
 
 
 def _index_problems(store: Rows, index: CachedIndex) -> Iterator[str]:

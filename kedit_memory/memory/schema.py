@@ -17,6 +17,14 @@ from kedit_memory.memory.word_tables import register as register_words
 from kedit_memory.sqlite import checksum, made_of, migrate, run
 
 APPLICATION_ID = 0x4B454454  # "KEDT"
+# What the checksums that triggers keep are of, by table: the columns of its key, and the others.
+_CHECKED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "meta": (("name",), ("value",)),
+    "operations": (("seq",), ("verb", "namespace", "at", "undone_by", "token", "fired")),
+    "consolidations": (("operation",), ("fingerprint", "base", "method", "folder")),
+    "consolidated": (("operation", "edit_id"), ("prompt", "target")),
+}
+CHECKED_TABLES = tuple(_CHECKED)
 
 
 def _counting(name: str, event: str, row: str, step: int) -> str:
@@ -40,6 +48,30 @@ def _with_holds(side: str) -> str:
         f"UPDATE changes SET {side} = json_set({side}, '$.edit.given_id', NULL, '$.edit.part_of', NULL, "
         f"'$.edit.holds', json(CASE WHEN {holds} THEN 'true' ELSE 'false' END)) WHERE {side} IS NOT NULL;"
     )
+
+
+def _of(table: str, side: str = "") -> str:
+    """The checksum that a row should have; `side` names the row where it is not the only one."""
+    key, others = _CHECKED[table]
+    return f"checksum_of({', '.join(f'{side}{column}' for column in (*key, *others))})"
+
+
+def _checked(table: str) -> str:
+    """Gives each row of a table a checksum; one that was altered does not get another when it is written to."""
+    key, others = _CHECKED[table]
+    this = " AND ".join(f"{column} = NEW.{column}" for column in key)
+    note = f"UPDATE {table} SET checksum = {_of(table)}"
+    return (
+        f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;\n{note};\n"
+        f"CREATE TRIGGER {table}_written AFTER INSERT ON {table} BEGIN {note} WHERE {this}; END;\n"
+        f"CREATE TRIGGER {table}_changed AFTER UPDATE OF {', '.join((*key, *others))} ON {table} "
+        f"WHEN OLD.checksum = {_of(table, 'OLD.')} BEGIN {note} WHERE {this}; END;\n"
+    )
+
+
+def whole(table: str, alias: str) -> str:
+    """The condition that a row, under the name `alias` in a query, is as it was written."""
+    return f"{alias}.checksum = {_of(table, f'{alias}.')}"
 
 
 _FIRST = """
@@ -209,6 +241,9 @@ _SIXTH = """
 ALTER TABLE operations ADD COLUMN fired INTEGER;
 """
 
+# Whether a row is as it was written, for those that no earlier format checks.
+_SEVENTH = "".join(map(_checked, _CHECKED))
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _SECOND,
@@ -216,6 +251,7 @@ MIGRATIONS: tuple[str, ...] = (
     _FOURTH,
     _FIFTH,
     _SIXTH,
+    _SEVENTH,
 )  # the n-th leads from format n - 1 to n
 
 
@@ -232,11 +268,17 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
 @cache
 def tables() -> Mapping[str, str]:
     """What makes each table, index and trigger of a store of today, by name."""
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.create_function("checksum_of", -1, checksum, deterministic=True)
-        _register(connection)
-        run(connection, MIGRATIONS)
+    with closing(empty_store()) as connection:
         return made_of(connection)
+
+
+def empty_store() -> sqlite3.Connection:
+    """A database of today that is nobody's store: in memory, and in a file without a name where it grows large."""
+    connection = sqlite3.connect("")
+    connection.create_function("checksum_of", -1, checksum, deterministic=True)
+    _register(connection)
+    run(connection, MIGRATIONS)
+    return connection
 
 
 def _register(connection: sqlite3.Connection) -> None:

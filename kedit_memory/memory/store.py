@@ -237,7 +237,7 @@ class Store(Rows):
         if value is None:
             self.connection.execute("DELETE FROM meta WHERE name = ?", (name,))
         else:
-            self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+            self.connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, value))
 
     def insert_edit(self, edit: Edit) -> str:
         """Writes an edit and gives its id; a new one unless the edit brings its own."""

@@ -98,15 +98,21 @@ def weights(texts: Iterable[str], answer: str) -> dict[str, float]:
     return found
 
 
+def up_to_date(connection: sqlite3.Connection) -> bool:
+    """Whether the texts of all edits were cut into words by the rules of today."""
+    row = connection.execute("SELECT value FROM meta WHERE name = ?", (NOTE,)).fetchone()
+    return row is not None and row[0] == _RULES
+
+
 def fill(connection: sqlite3.Connection) -> None:
     """Cuts the texts of all edits into words, in one transaction, unless the rules of today have done so."""
-    if _noted(connection) == _RULES:
+    if up_to_date(connection):
         return
     one = f"FROM edits e CROSS JOIN {_WORDS.format('e')} one"
     found = _FOUND.format("e")
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if _noted(connection) != _RULES:  # another process may have been quicker
+        if not up_to_date(connection):  # another process may have been quicker
             connection.execute("DELETE FROM word_edits")
             connection.execute("DELETE FROM words")
             connection.execute(
@@ -117,13 +123,8 @@ def fill(connection: sqlite3.Connection) -> None:
                 f"INSERT INTO word_edits SELECT words.id, e.id, one.value {one} CROSS JOIN words "
                 f"ON words.namespace = e.namespace AND words.word = one.key WHERE {found}"
             )
-            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (NOTE, _RULES))
+            connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (NOTE, _RULES))
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
-
-
-def _noted(connection: sqlite3.Connection) -> str | None:
-    row = connection.execute("SELECT value FROM meta WHERE name = ?", (NOTE,)).fetchone()
-    return None if row is None else str(row[0])

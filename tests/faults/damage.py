@@ -1,9 +1,10 @@
 """Bits that flip and files that end early: what is damaged is told, with how to mend it, or nothing is."""
 
+import json
 import random
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from kedit_memory.records import Checkpoint
 from kedit_memory.retrieval.indexfiles import drop_indexes
 from kedit_memory.retrieval.stored import StoreRetriever
 
+Harm = Callable[[Path], str]  # to a file; what was done
+
 _DATABASES = ("store.db", "passages.db")
 _MENDED_BY = ("restore a backup", "put a backup", "kedit rebuild", "kedit purge", "name another folder")
 
@@ -23,17 +26,37 @@ def flipped_bits(name: str, folder: Path, most: int, seed: int = 0) -> Iterator[
     """One bit of a file of the store, wherever it is, is another; `name` is that of the file, or "cache"."""
     rng = random.Random(seed)
     base = _base(folder)
+    files = [base / STORE / name] if name in _DATABASES else _caches(base)
+    for _ in range(most):
+        file = rng.choice(files)
+        flip = _flip(rng.randrange(8 * file.stat().st_size))
+        yield _damaged(f"flipped bit: {name}", base, file, flip, folder / "trial")
 
+
+def flipped_rows(name: str, tables: Sequence[str], folder: Path, most: int, seed: int = 0) -> Iterator[Trial]:
+    """One bit of the rows of one of some tables of store.db is another; `name` is that of the tables."""
+    rng = random.Random(seed)
+    base = _base(folder)
+    file = base / STORE / "store.db"
+    named = "name IN (SELECT value FROM json_each(?))"
+    leaves = f"SELECT pageno, unused FROM dbstat WHERE {named} AND pagetype = 'leaf' AND ncell"  # noqa: S608 - one of ours
+    with closing(sqlite3.connect(file)) as connection:
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+        pages = connection.execute(leaves, (json.dumps(list(tables)),)).fetchall()
+    for _ in range(most):
+        page, unused = rng.choice(pages)  # whose rows are at its end
+        flip = _flip(rng.randrange(8 * (size * (page - 1) + unused), 8 * size * page))
+        yield _damaged(f"flipped bit: {name}", base, file, flip, folder / "trial")
+
+
+def _flip(bit: int) -> Harm:
     def flip(file: Path) -> str:
         data = bytearray(file.read_bytes())
-        bit = rng.randrange(8 * len(data))
         data[bit // 8] ^= 1 << bit % 8
         file.write_bytes(data)
         return f"bit {bit} of {file.name}"
 
-    files = [base / STORE / name] if name in _DATABASES else _caches(base)
-    for _ in range(most):
-        yield _damaged(f"flipped bit: {name}", base, rng.choice(files), flip, folder / "trial")
+    return flip
 
 
 def cut_files(name: str, folder: Path, most: int, seed: int = 0) -> Iterator[Trial]:
@@ -53,7 +76,7 @@ def cut_files(name: str, folder: Path, most: int, seed: int = 0) -> Iterator[Tri
         yield _damaged(f"cut or torn file: {name}", base, rng.choice(files), cut, folder / "trial")
 
 
-def _damaged(fault: str, base: Path, file: Path, harm, place: Path) -> Trial:
+def _damaged(fault: str, base: Path, file: Path, harm: Harm, place: Path) -> Trial:
     shutil.copytree(base, place)
     try:
         what = harm(place / file.relative_to(base))
@@ -124,6 +147,7 @@ def _base(folder: Path) -> Path:
             checkpoint = Checkpoint(fingerprint="f", base="b", method="rome", folder="model")
             memory.consolidate(memory.all()[:2], checkpoint, lambda: None)
             memory.set_note("calibration", "0.5")
+            memory.add("The office is closed on Sundays?", "Yes, on all of them.")  # found by its words
             memory.rebuild()
         StoreRetriever(base / STORE, small=0).update_index()
     return base
