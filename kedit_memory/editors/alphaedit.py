@@ -23,13 +23,13 @@ class Known:
         self._keys: WeakKeyDictionary[torch.nn.Module, dict[tuple[int, Fact], torch.Tensor]] = WeakKeyDictionary()
         self._free: dict[tuple[int, float], tuple[torch.Tensor, torch.Tensor]] = {}
 
-    def free(self, moments: Mapping[int, torch.Tensor], threshold: float) -> Mapping[int, torch.Tensor]:
+    def free(self, moments: Mapping[int, torch.Tensor], below: Mapping[int, float]) -> Mapping[int, torch.Tensor]:
         """By layer, the directions that are free by its moments; see `free_directions`."""
         for layer, moment in moments.items():
-            kept = self._free.get((layer, threshold))
+            kept = self._free.get((layer, below[layer]))
             if kept is None or kept[0] is not moment:
-                self._free[layer, threshold] = moment, free_directions(moment, threshold)
-        return {layer: self._free[layer, threshold][1] for layer in moments}
+                self._free[layer, below[layer]] = moment, free_directions(moment, below[layer])
+        return {layer: self._free[layer, below[layer]][1] for layer in moments}
 
     def keys(
         self, model: WhiteBoxModel, family: Family, layers: Sequence[int], wanted: Sequence[Fact], editor: "AlphaEdit"
@@ -51,9 +51,9 @@ class AlphaEdit(SpreadingEditor):
 
     Attributes:
         threshold: A direction is free where keys' second moment along it is below so many means over all directions.
-            The paper compares with an absolute number, in models in which most directions are next to unused.
         ridge: How much the size of an update counts, in mean squared lengths of a key. More of it moves the model
             less, and fewer of the edits are then learned.
+        absolute: Whether both are plain numbers, as in the paper, whose models leave most directions next to unused.
         past: Edits of earlier calls that are in force in the model. See `SpreadingEditor` for the other options.
         known: Free directions and the keys of past edits; `dataclasses.replace` hands it on.
     """
@@ -62,6 +62,7 @@ class AlphaEdit(SpreadingEditor):
 
     threshold: float = 0.2
     ridge: float = 0.05
+    absolute: bool = False
     past: tuple[Wanted, ...] = ()
     known: Known = field(default_factory=Known, compare=False, repr=False)
 
@@ -84,24 +85,33 @@ class AlphaEdit(SpreadingEditor):
     def update(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> UpdateOf:
         """The projected least squares, against the keys of past edits alone."""
         moments = self.moments_of(model, family, layers)
-        free = self.known.free(moments, self.threshold)
-        ridges = {layer: self.ridge * float(moment.diagonal().sum()) for layer, moment in moments.items()}
+        units = {
+            layer: (1.0, 1.0) if self.absolute else (float(moment.diagonal().mean()), float(moment.diagonal().sum()))
+            for layer, moment in moments.items()
+        }  # of the threshold and of the ridge
+        free = self.known.free(moments, {layer: self.threshold * unit for layer, (unit, _) in units.items()})
+        ridges = {layer: self.ridge * unit for layer, (_, unit) in units.items()}
         past = self.known.keys(model, family, layers, facts(self.past, subjects=True), self) if self.past else {}
         return lambda layer, keys, residuals, kept: projected(
             keys, residuals, free[layer], past=past.get(layer, keys[:0]), kept=kept, ridge=ridges[layer]
         )
 
 
-def free_directions(moment: torch.Tensor, threshold: float) -> torch.Tensor:
-    """Q, (in, free), float64: an orthonormal basis of the null space, P = Q Qᵀ in the paper.
+def free_directions(moment: torch.Tensor, below: float) -> torch.Tensor:
+    """Q, (in, free), float64: an orthonormal basis of the directions along which the moment is below a number.
+
+    The paper writes P = Q Qᵀ.
 
     Raises:
         EditorError: no direction is free.
     """
     sizes, directions = torch.linalg.eigh(moment.double())
-    free: torch.Tensor = directions[:, sizes < threshold * sizes.mean()]
+    free: torch.Tensor = directions[:, sizes < below]
     if not free.shape[1]:
-        raise EditorError(f"no direction is free below a threshold of {threshold:g} means; take a higher one")
+        raise EditorError(
+            f"no direction is free: the moment is {float(sizes.min()):.3g} or more along all, and the threshold "
+            f"stands at {below:.3g}; take a higher one"
+        )
     return free
 
 

@@ -36,7 +36,7 @@ def test_the_projection_is_that_of_the_paper():
     used, *_ = numbers()
     moment = used.T @ used / len(used)
     left, sizes, _ = np.linalg.svd(moment)
-    kept = left[:, sizes < 0.02 * sizes.mean()]
+    kept = left[:, sizes < 0.02]
     free = free_directions(torch.tensor(moment), 0.02).numpy()
     assert free.shape == (9, 5)
     assert np.allclose(free @ free.T, kept @ kept.T, atol=1e-5)
@@ -66,7 +66,7 @@ def test_the_update_is_that_of_the_paper():
 
 
 def test_no_free_direction_is_said():
-    with pytest.raises(EditorError, match=r"no direction is free below a threshold of 0\.5 means; take a higher one"):
+    with pytest.raises(EditorError, match=r"1 or more along all, and the threshold stands at 0\.5; take a higher one"):
         free_directions(torch.eye(4), 0.5)
 
 
@@ -104,11 +104,27 @@ def test_past_edits_are_kept(one, alphaedit):
 
 def test_free_directions_are_taken_once_for_a_moment():
     known, moment = Known(), torch.diag(torch.tensor([5.0, 1e-3, 4.0]))
-    first = known.free({0: moment}, 0.5)[0]
+    first = known.free({0: moment}, {0: 0.5})[0]
     assert torch.equal(first.abs(), torch.tensor([[0.0], [1.0], [0.0]], dtype=torch.float64))
-    assert known.free({0: moment}, 0.5)[0] is first
-    assert known.free({0: moment.flip(0).flip(1)}, 0.5)[0] is not first
-    assert known.free({0: moment}, 0.9)[0] is not first
+    assert known.free({0: moment}, {0: 0.5})[0] is first
+    assert known.free({0: moment.flip(0).flip(1)}, {0: 0.5})[0] is not first
+    assert known.free({0: moment}, {0: 0.9})[0] is not first
+
+
+def test_thresholds_and_ridges_count_in_the_models_own_sizes_or_are_plain_numbers(one, alphaedit):
+    """The same numbers in both units write the same change, which other ones do not."""
+    family = decoder_family(one, "alphaedit")
+    moment = alphaedit.moments_of(one, family, [0])[0]
+    plain = {"threshold": 0.5 * float(moment.diagonal().mean()), "ridge": 0.05 * float(moment.diagonal().sum())}
+    weight = one.model.get_parameter(family.mlp_out_weight(0))
+    before = weight.detach().clone()
+    written = []
+    for editor in (alphaedit, replace(alphaedit, absolute=True, **plain), replace(alphaedit, ridge=1.0)):
+        applied = editor.apply(one, [FRANCE])
+        written.append(weight.detach() - before)
+        applied.undo()
+    assert torch.allclose(written[0], written[1], atol=1e-6)
+    assert not torch.allclose(written[0], written[2], atol=1e-6)
 
 
 def test_changes_come_out_exactly(model, alphaedit, tmp_path):
