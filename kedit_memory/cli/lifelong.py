@@ -67,6 +67,7 @@ def lifelong(
     timed: Annotated[
         int, typer.Option("--timed", help="How many edits and answers are timed against grace and the unedited model.")
     ] = 20,
+    judge: o.Judge = None,
     path: o.PublicSets = None,
     resume: Annotated[
         Path | None,
@@ -83,6 +84,7 @@ def lifelong(
     as_json: o.Json = False,
 ) -> None:  # fmt: skip
     """Methods get the same edits in the same order; the status is 1 where one failed."""
+    from kedit_memory.evaluation.judges import DEFAULT
     from kedit_memory.evaluation.report.pictures import check_picture
     from kedit_memory.evaluation.tasks.lifelong.figures import save_picture
     from kedit_memory.evaluation.tasks.lifelong.run import LifelongPlan, run_lifelong
@@ -90,7 +92,7 @@ def lifelong(
     plan = LifelongPlan(
         stream=stream, methods=o.words_of("--editors", editors, "grace,router:grace"), edits=edits, every=every,
         batch=batch, questions=questions, phrasings=phrasings, timed=timed,
-        seeds=o.numbers_of("--seeds", seeds, "1,2,3"),
+        seeds=o.numbers_of("--seeds", seeds, "1,2,3"), judge=judge or DEFAULT,
     )  # fmt: skip
     if picture:
         check_picture(picture)

@@ -17,8 +17,8 @@ from kedit_memory.evaluation.case import GENERALIZATION, Case, Question, own_que
 from kedit_memory.evaluation.datasets.selfcheck import passage_pairs
 from kedit_memory.evaluation.datasets.zsre import trained_questions
 from kedit_memory.evaluation.intervals import wilson
+from kedit_memory.evaluation.judges import is_answer
 from kedit_memory.evaluation.log import RowLog
-from kedit_memory.evaluation.measures import is_answer
 from kedit_memory.evaluation.method import Bench
 from kedit_memory.evaluation.methods import Unedited
 from kedit_memory.evaluation.rows import Row, describe_run
@@ -78,8 +78,9 @@ class FakeModel:
 def edit(number, kind="tier_1", rephrasings=()):
     accepted = (f"new {number}",)
     stored = EditRequest(prompt=f"edit {number}", target=f"new {number}")
-    others = (rephrased(text, kind, accepted) for text, kind in rephrasings)
-    return Case(edit=stored, questions=(own_question(stored, accepted), *others), kind=kind)
+    own = own_question(stored, accepted)
+    others = (rephrased(own, text, kind) for text, kind in rephrasings)
+    return Case(edit=stored, questions=(own, *others), kind=kind)
 
 
 def unedited(model):
@@ -108,7 +109,7 @@ def test_every_figure_of_a_table_of_answers_by_hand():
     after = FakeModel(
         {"edit 1": "new 1", "edit 2": "The new 2!", "how 1": "new 1", "test 1": "old", "near": "a", "far": "c"}
     )
-    measures = Measures(stream, before, RUN, questions=10, early=1, seed=7)
+    measures = Measures(stream, before, RUN, Wanted(edits=1, questions=10, seed=7), early=1)
     rows = measures.at(unedited(after), "m", 3, final=True)
     assert values(rows) == {
         "accuracy/test_data": 0.25, "trr/all": 0.5, "err/all": pytest.approx(2 / 3), "err/early": 1.0,
@@ -129,7 +130,7 @@ def test_every_figure_of_a_table_of_answers_by_hand():
 
 def test_only_past_edits_are_asked_and_early_ones_again():
     stream = Stream(name="hand", edits=tuple(edit(i) for i in range(6)))
-    measures = Measures(stream, FakeModel({}), RUN, questions=10, early=2, seed=1)
+    measures = Measures(stream, FakeModel({}), RUN, Wanted(edits=1, questions=10, seed=1), early=2)
     after = unedited(FakeModel({"edit 0": "new 0", "edit 5": "new 5", "edit 3": "new 3"}))
     assert values(measures.at(after, "m", 2, final=False)) == {"err/all": 0.5}
     assert values(measures.at(after, "m", 4, final=False)) == {"err/all": 0.5, "err/early": 0.5}
@@ -142,7 +143,7 @@ def test_perplexities_of_running_text_by_hand():
         texts=(("a", "one two"), ("b", "three")),
         right=(("c", "four five six"),),
     )
-    measures = Measures(stream, FakeModel({}, loss=2.0), RUN, questions=10, early=2, seed=1)
+    measures = Measures(stream, FakeModel({}, loss=2.0), RUN, Wanted(edits=1, questions=10, seed=1), early=2)
     found = values(measures.at(unedited(FakeModel({}, loss=3.0)), "m", 2, final=True))
     assert found["perplexity/test_data"] == pytest.approx(math.exp(3))
     assert found["perplexity/edits"] == pytest.approx(math.exp(3))
@@ -153,7 +154,7 @@ def test_perplexities_of_running_text_by_hand():
 def test_a_model_that_knows_nothing_has_nothing_to_lose():
     stream = Stream(name="hand", edits=(edit(1),), tests=(Question(text="q", kind="all", accepted=("a",)),))
     with pytest.raises(InvalidInputError, match="fake answers none of the 1 questions"):
-        Measures(stream, FakeModel({}), RUN, questions=1, early=1, seed=1)
+        Measures(stream, FakeModel({}), RUN, Wanted(edits=1, questions=1, seed=1), early=1)
 
 
 def test_intervals_by_drawing_again():
@@ -285,7 +286,7 @@ def test_hallucinations_are_corrected_and_what_was_right_stays(tmp_path):
     assert stream.right == ((" ".join(PASSAGE[:2]), PASSAGE[2]),)
     assert {probe.kind for probe in stream.outside} == {"unrelated", "right_before"}
     assert stream.max_new_tokens > 5
-    measures = Measures(stream, model, RUN, questions=2, early=2, seed=1)
+    measures = Measures(stream, model, RUN, Wanted(edits=1, questions=2, seed=1), early=2)
     setting = Setting(load=lambda: model, encoder="hashing", max_new_tokens=stream.max_new_tokens)
     exact = "grace-fast:questions=0:radius=0.01"  # random weights tell no question from another
     with opened(exact, setting) as method:

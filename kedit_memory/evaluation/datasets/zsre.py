@@ -32,14 +32,14 @@ def trained_questions(folder: Path) -> list[Question]:
 
 def _case(row: Row) -> Case:
     edit = EditRequest(prompt=row["prompt"], target=row["target_new"], subject=row["subject"])
-    accepted = (row["target_new"],)
+    own = own_question(edit, (row["target_new"],), tuple(row.get("ground_truth", ())))
     beside = row.get("locality", {}).get("Relation_Specificity", ())
     following = row.get("portability", {}).get("Reasoning", ())
     return Case(
         edit=edit,
         questions=(
-            own_question(edit, accepted),
-            rephrased(row["rephrase_prompt"], REPHRASING, accepted),
+            own,
+            rephrased(own, row["rephrase_prompt"], REPHRASING),
             *(Question(text=one["prompt"], metric=LOCALITY, kind=SAME_SUBJECT) for one in beside),
             *(
                 Question(text=one["prompt"], metric=PORTABILITY, kind=ONE_HOP, accepted=(one["ground_truth"],))

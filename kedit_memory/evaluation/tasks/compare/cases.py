@@ -12,10 +12,10 @@ from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation import negatives
-from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, Case, Question, own_question
+from kedit_memory.evaluation.case import ALL, LOCALITY, PORTABILITY, Case, Question, own_question, rephrased
 from kedit_memory.evaluation.datasets import zsre
 from kedit_memory.evaluation.datasets.zsre import ONE_HOP
-from kedit_memory.evaluation.measures import is_answer
+from kedit_memory.evaluation.judges import contains
 from kedit_memory.evaluation.tasks.scope.cases import TEST, ScopeCase, ScopeEdit, ScopeSet
 from kedit_memory.evaluation.tasks.scope.rows import DIALOGUE, PROMPT, REPHRASING
 from kedit_memory.evaluation.tasks.scope.sets import FACTS, part_of
@@ -30,6 +30,8 @@ _REPHRASINGS = 2  # of an edit
 _WORDINGS = 3  # in which a fact is asked to see whether the model has an idea of it
 _SHARED = 0.1  # of a relation's facts: more objects of several subjects, and it has no inverse
 _AT_ONCE = 64  # facts asked in one batch
+_TRIED = 20  # facts for each that is wanted, after which a model is said to know too few
+_LEAST_TRIED = 4 * _AT_ONCE
 # Left out as in `scope.sets`: most of their answers can be read off the question.
 _UNUSED = frozenset({"domain_of", "demonym_of", "symbol_of", "element_of_number"})
 
@@ -87,13 +89,13 @@ def set_cases(one: ScopeSet, count: int, seed: int, follow_ups: FollowUps) -> li
 
 def _set_case(edit: ScopeEdit, cases: Iterable[ScopeCase], follow_ups: Iterable[Question]) -> Case:
     request = EditRequest(prompt=edit.prompt, target=edit.target, subject=edit.subject, aliases=edit.aliases)
-    probes = [own_question(request, (edit.target,))]
+    probes = [own_question(request, (edit.target,), edit.truth)]
     for case in cases:
         # The router takes a question as one line, so a dialogue's turns follow each other.
         line = " ".join(case.question.split())
         if case.covered:
             kind = ALL if case.kind == REPHRASING else case.kind
-            probes.append(Question(text=line, metric=GENERALIZATION, kind=kind, accepted=(edit.target,), covered=True))
+            probes.append(rephrased(probes[0], line, kind))
         else:
             probes.append(Question(text=line, metric=LOCALITY, kind=case.kind))
     probes += follow_ups
@@ -103,18 +105,22 @@ def _set_case(edit: ScopeEdit, cases: Iterable[ScopeCase], follow_ups: Iterable[
 def world_cases(world: World, model: TextModel, count: int, seed: int) -> list[Case]:
     """Cases of the world, no two about one subject.
 
+    A model that knows little of the world would be asked all of it in vain, so that the search ends after `_TRIED`
+    facts for each case.
+
     Raises:
-        InvalidInputError: the model has an idea of fewer facts.
+        InvalidInputError: the model has an idea of fewer facts among those that it was asked.
     """
     rng = random.Random(f"compare:world:{seed}")  # noqa: S311 - a sample, no secret
     found: list[tuple[Fact, str]] = []
-    candidates = _candidates(world, rng)
+    most = max(_LEAST_TRIED, _TRIED * count)
+    candidates = islice(_candidates(world, rng), most)
     while len(found) < count and (facts := list(islice(candidates, _AT_ONCE))):
         found += _half_known(world, model, facts, rng)
     if len(found) < count:
         raise InvalidInputError(
-            f"{model.name} has an idea of {len(found):,} facts of the world that can be edited, and {count:,} were "
-            "asked for; give smaller --edits, or another --dataset"
+            f"{model.name} has an idea of {len(found):,} facts of the world that can be edited, of {most:,} at most "
+            f"that it was asked, and {count:,} were asked for; give smaller --edits, or another --dataset"
         )
     found = found[:count]
     maker = _Maker(world, rng, frozenset(fact.subject for fact, _ in found))
@@ -146,7 +152,9 @@ def _half_known(
     texts = iter(model.answer_many([Prompt(question=text) for _, wordings in asked for text in wordings]))
     for fact, wordings in asked:
         said = list(islice(texts, len(wordings)))
-        if any(is_answer(text, _names(world, fact.object)) for text in said):
+        # In any form, since a model may know what it does not say in short.
+        known = Question(text=wordings[0], accepted=_names(world, fact.object))
+        if any(contains(text, known) for text in said):
             yield fact, wordings[0]
 
 
@@ -169,14 +177,13 @@ class _Maker:
 
     def case(self, fact: Fact, prompt: str) -> Case:
         """The case that answers `prompt` about a fact with another object of the relation."""
-        old = set(_names(self.world, fact.object))
-        target = self.rng.choice([name for name in self.world.objects[fact.relation] if name not in old])
+        before = _names(self.world, fact.object)
+        target = self.rng.choice([name for name in self.world.objects[fact.relation] if name not in before])
         accepted = _names(self.world, target)
         aliases = self.world.entities[fact.subject].aliases if fact.subject in self.world.entities else ()
         request = EditRequest(prompt=prompt, target=target, subject=fact.subject, aliases=aliases)
-        probes = [own_question(request, accepted)]
-        probes += self._covered(fact, prompt, accepted)
-        probes += self._following(fact, prompt, target, accepted)
+        own = own_question(request, accepted, before)
+        probes = [own, *self._covered(fact, own), *self._following(fact, own, target)]
         probes += self._outside(fact, prompt, target)
         return Case(edit=request, questions=tuple(probes), held_out=part_of(fact.relation) == TEST)
 
@@ -184,19 +191,19 @@ class _Maker:
         relation = self.world.relations[fact.relation]
         return [self.world.fill(wording, fact.subject) for wording in relation.questions + relation.clozes]
 
-    def _covered(self, fact: Fact, prompt: str, accepted: tuple[str, ...]) -> Iterator[Question]:
-        others = [text for text in self._wordings(fact) if text != prompt]
+    def _covered(self, fact: Fact, own: Question) -> Iterator[Question]:
+        others = [text for text in self._wordings(fact) if text != own.text]
         for text in self.rng.sample(others, min(_REPHRASINGS, len(others))):
-            yield Question(text=text, metric=GENERALIZATION, accepted=accepted, covered=True)
-        text = negatives.in_passing(prompt, fact.subject, self.rng)
-        yield Question(text=text, metric=GENERALIZATION, kind=DIALOGUE, accepted=accepted, covered=True)
+            yield rephrased(own, text)
+        text = negatives.in_passing(own.text, fact.subject, self.rng)
+        yield rephrased(own, text, DIALOGUE)
 
-    def _following(self, fact: Fact, prompt: str, target: str, accepted: tuple[str, ...]) -> Iterator[Question]:
+    def _following(self, fact: Fact, own: Question, target: str) -> Iterator[Question]:
         if turned := self._reversed(fact, target):
             yield Question(text=turned, metric=PORTABILITY, kind=REVERSED, accepted=_names(self.world, fact.subject))
         if aliases := [name for name in _names(self.world, fact.subject)[1:] if name not in self.edited]:
-            text = prompt.replace(fact.subject, self.rng.choice(aliases))
-            yield Question(text=text, metric=PORTABILITY, kind=ALIAS, accepted=accepted, covered=True)
+            text = own.text.replace(fact.subject, self.rng.choice(aliases))
+            yield rephrased(own, text, ALIAS, PORTABILITY)
         yield from self._hop(fact, target)
 
     def _reversed(self, fact: Fact, target: str) -> str | None:

@@ -24,10 +24,13 @@ _CAPTIONS = {
     "collapse": "Perplexity of shipped passages; above the dotted line a model reads running text 10% worse.",
 }
 _HOW = (
-    "Success is the target, or another name of it, in the model's own greedy answer; `teacher-forced` is the share of "
+    "Success is the target, or another name of it, in the model's own greedy answer, as the judge has it that is named "
+    "above: `equal` takes nothing else, `begins` what goes on after it, `contains` a sentence that has it, "
+    "`alternatives` one that names no other answer first, `token_f1` enough of its words, `model:NAME` asks a model. "
+    "`teacher-forced` is the share of "
     "the target's tokens that come first when those before them are given, told where it can be read of all answers. "
-    "Locality is the share of answers that are "
-    "word for word the unedited model's; `same logits` asks for the same scores bit for bit. A share stands with its "
+    "Locality is the share of answers that are the unedited model's, up to case and a last full stop; `same logits` "
+    "asks for the same scores bit for bit. A share stands with its "
     "95% interval (cases drawn again; Wilson's where all are alike) and the number of questions. Times are medians; "
     "`edit time / memory` is over what a memory takes for an edit in the same run, `answer time / unedited` that of a "
     "question asked alone over the unedited model's. Peak memory is what the process took beyond what it had. "
@@ -114,7 +117,7 @@ def _preface(comparison: Comparison, command: str) -> list[str]:
     made = [f"Made by `{command}`; no figure is typed by hand."]
     for row in comparison.rows[:1]:
         made.append(
-            f"Task {row['task']}, version {row.get('task_version', FIRST_VERSION)}; "
+            f"Task {row['task']}, version {row.get('task_version', FIRST_VERSION)}; judge `{plan.judge}`; "
             f"commit {row['commit']}, configuration {row['config']}, data {row['data']}, model {plan.model} "
             f"({row['model']}), seeds {', '.join(map(str, plan.seeds))}, {row['machine']}."
         )

@@ -15,6 +15,7 @@ from typing import Any
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation.case import Case
 from kedit_memory.evaluation.datasets.public import background_of, sources_of
+from kedit_memory.evaluation.judges import DEFAULT, judge_of
 from kedit_memory.evaluation.methods import method_of
 from kedit_memory.evaluation.rows import describe_run
 from kedit_memory.evaluation.run import Pace, Progress, quiet
@@ -49,6 +50,7 @@ class ComparePlan:
         questions: the most that are asked of one kind in a measurement; every edit's own prompt is asked.
         limit: the most seconds that the edits of a measurement may take, without what is asked about them; a slow
             method then makes fewer of them, but one at least. None sets no limit.
+        judge: a name in `judges.JUDGES`, which says what answers count.
         against: the methods that others are tested against; None takes those of `against.REFERENCES` that are measured.
         model: the name of the model.
         encoder: of the memories, None for the default one.
@@ -64,6 +66,7 @@ class ComparePlan:
     seeds: tuple[int, ...] = (1,)
     questions: int = 100
     limit: float | None = None
+    judge: str = DEFAULT
     against: tuple[str, ...] | None = None
     model: str = "kedit-mini"
     encoder: str | None = None
@@ -75,6 +78,7 @@ class ComparePlan:
             raise InvalidInputError("nothing to compare: give methods, numbers of edits, modes and seeds")
         for name in self.methods:
             method_of(name)
+        judge_of(self.judge)
         for what, given, known in (("dataset", (self.dataset,), FACTS), ("mode", self.modes, MODES)):
             for name in given:
                 if name not in known:
@@ -235,6 +239,7 @@ class _Runner:
             questions=self.plan.questions,
             texts=texts,
             before=tuple(measures.perplexities(self.bench.model, texts, measures.BEFORE)),
+            judge=judge_of(self.plan.judge),
             memory_seconds=measures.memory_edit_seconds(self.bench, cases),
         )
 

@@ -20,6 +20,7 @@ from kedit_memory.editors._progress import in_lines
 from kedit_memory.editors._weights import WeightChange
 from kedit_memory.errors import EditorError, InvalidInputError, NotFoundError
 from kedit_memory.evaluation.case import Question
+from kedit_memory.evaluation.judges import STRICT, judge_of
 from kedit_memory.evaluation.methods import informed
 from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.evaluation.tasks.consolidate.choice import Choice, Wanted, choose
@@ -63,6 +64,8 @@ class Plan:
         text: A file of running text for perplexity, .jsonl with `text` or plain lines; the shipped passages if None.
         texts: How many of its texts are read.
         seed: Of the choice of questions.
+        judge: A name in `judges.JUDGES`, which says what answers count. A strict one by default, since the memory no
+            longer answers what the model was found to say.
     """
 
     method: str = "rome"
@@ -75,11 +78,13 @@ class Plan:
     text: Path | None = None
     texts: int = 64
     seed: int = 0
+    judge: str = STRICT
 
     def __post_init__(self) -> None:
         for name, value in (("batch", self.batch), ("questions", self.questions), ("texts", self.texts)):
             if value is not None and value < 1:
                 raise InvalidInputError(f"{name} is {value}; give 1 or more")
+        judge_of(self.judge)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +132,7 @@ def consolidate(memory: EditMemory, model: WhiteBoxModel, plan: Plan, folder: Pa
     choice = choose(memory, base, editor, plan.wanted)
     if folder and unfinished:
         return _finish(memory, plan, choice, folder, unfinished, base)
-    examination = Examination(choice.edits, _questions(plan, choice), _texts(plan))
+    examination = Examination(choice.edits, _questions(plan, choice), _texts(plan), judge_of(plan.judge))
     say(f"measuring {model.name} on {len(examination.questions):,} questions and {len(examination.texts):,} texts")
     before = examination.read(model)
     say(f"writing {len(choice.edits):,} edits by {plan.method}")
@@ -291,6 +296,7 @@ def _texts(plan: Plan) -> list[str]:
 def _row(plan: Plan, base: str, edits: int) -> Row:
     """What all figures of a run share; value and count are given with each."""
     config = {"method": plan.method, "options": plan.options, "batch": plan.batch, "questions": plan.questions}
+    config["judge"] = plan.judge
     run = describe_run("consolidate", "store", config=config, data=plan.canary, model=base)
     return Row(run=run, method=plan.method, metric="ratio", value=0.0, n=0, unit="", edits=edits, seed=plan.seed)
 

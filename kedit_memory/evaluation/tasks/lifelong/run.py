@@ -11,6 +11,7 @@ from time import perf_counter
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation.datasets.public import background_of
+from kedit_memory.evaluation.judges import DEFAULT, judge_of
 from kedit_memory.evaluation.log import RowLog
 from kedit_memory.evaluation.method import Method
 from kedit_memory.evaluation.methods import UNEDITED
@@ -40,6 +41,7 @@ class LifelongPlan:
         questions: the most questions on original data, of each kind of out-of-scope prompt, and of rephrasings before
             the end.
         phrasings: how many other wordings an edit is given, where the stream has some; they are not asked.
+        judge: a name in `judges.JUDGES`, which says what answers count.
         timed: how many edits, and answers on hits and on misses, are timed against a peer; 0 for none.
         seeds: of the choice and order of edits, and of all samples.
     """
@@ -52,6 +54,7 @@ class LifelongPlan:
     questions: int = 300
     phrasings: int = 0
     timed: int = 20
+    judge: str = DEFAULT
     seeds: tuple[int, ...] = (1, 2, 3)
 
     def __post_init__(self) -> None:
@@ -59,6 +62,7 @@ class LifelongPlan:
             raise UnknownNameError("stream", self.stream, STREAMS)
         for name in self.methods:
             check_method(name)
+        judge_of(self.judge)
         object.__setattr__(self, "methods", tuple(dict.fromkeys((UNEDITED, *self.methods))))
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise InvalidInputError(f"seeds are {self.seeds or 'none'}; give one or more, each once")
@@ -133,10 +137,12 @@ class _Seed:
         cls, plan: LifelongPlan, load: LoadModel, data: Path | None, *, encoder: str | None, seed: int
     ) -> "_Seed":
         plain = load()
-        wanted = Wanted(edits=plan.edits, questions=plan.questions, phrasings=plan.phrasings, seed=seed)
+        wanted = Wanted(
+            edits=plan.edits, questions=plan.questions, phrasings=plan.phrasings, seed=seed, judge=judge_of(plan.judge)
+        )
         stream = load_stream(plan.stream)(plain, wanted, data)
         run = _run(plan, encoder, data=stream.data, model=plain.fingerprint)
-        measures = Measures(stream, plain, run, questions=plan.questions, early=plan.every, seed=seed)
+        measures = Measures(stream, plain, run, wanted, early=plan.every)
         setting = Setting(
             load=load,
             encoder=encoder,
@@ -170,7 +176,9 @@ class _Seed:
         done = len(at_once) or len(self.stream.edits)  # the unedited model is asked about edits that it never got
         rows = self.measures.at(method, name, done, final=final)
         if at_once:
-            row = replace(self.measures.row, method=name, edits=done, metric="reliability", kind=AT_ONCE)
+            row = replace(
+                self.measures.row, method=name, edits=done, metric="reliability", kind=AT_ONCE, judge=self.plan.judge
+            )
             rows.append(row.share(at_once))
         return rows
 
