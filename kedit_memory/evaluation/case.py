@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from kedit_memory.records import EditRequest
 
 RELIABILITY, GENERALIZATION, LOCALITY, PORTABILITY = "reliability", "generalization", "locality", "portability"
+HARD_NEGATIVE = "hard_negative"
 ALL = "all"  # the kind where there is only one
 
 

@@ -15,8 +15,8 @@ from kedit_memory.evaluation.intervals import Statistic, drawn_again, share, wil
 from kedit_memory.evaluation.task import FIRST_VERSION, version_of
 
 METRICS = frozenset((
-    "reliability", "generalization", "locality", "portability", "fluency", "perplexity", "false_fire", "fire", "trr",
-    "err", "arr", "accuracy", "calls", "recall", "seconds", "ratio", "rate", "bytes", "count",
+    "reliability", "generalization", "locality", "hard_negative", "portability", "fluency", "perplexity", "false_fire",
+    "fire", "trr", "err", "arr", "accuracy", "calls", "recall", "seconds", "ratio", "rate", "bytes", "count",
 ))  # fmt: skip
 
 

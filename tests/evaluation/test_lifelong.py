@@ -103,7 +103,7 @@ def test_every_figure_of_a_table_of_answers_by_hand():
             edit(3, "tier_2"),
         ),
         tests=tuple(Question(text=f"test {i}", kind="tier_1", accepted=("old",)) for i in range(4)),
-        outside=(Question(text="near", kind="same_subject"), Question(text="far", kind="mention")),
+        outside=(Question(text="near", kind="same_relation"), Question(text="far", kind="mention")),
     )
     before = FakeModel({"test 0": "old", "test 1": "old", "near": "a", "far": "b"})
     after = FakeModel(
@@ -114,8 +114,8 @@ def test_every_figure_of_a_table_of_answers_by_hand():
     assert values(rows) == {
         "accuracy/test_data": 0.25, "trr/all": 0.5, "err/all": pytest.approx(2 / 3), "err/early": 1.0,
         "err/tier_1": 1.0, "err/tier_2": 0.5, "generalization/all": 0.5, "generalization/held_out": 1.0,
-        "generalization/rephrasing": 0.0, "locality/all": 0.5, "locality/same_subject": 1.0, "locality/mention": 0.0,
-        "locality/logits": 1.0,
+        "generalization/rephrasing": 0.0, "locality/all": 1.0, "locality/same_relation": 1.0,
+        "hard_negative/mention": 0.0, "locality/logits": 1.0, "hard_negative/logits": 1.0,
     }  # fmt: skip
     by_name = {f"{row.metric}/{row.kind}": row for row in rows}
     assert (by_name["err/all"].n, by_name["trr/all"].n, by_name["err/early"].n) == (3, 4, 1)
@@ -125,7 +125,7 @@ def test_every_figure_of_a_table_of_answers_by_hand():
     assert trr.low <= trr.value <= trr.high
     changed = replace(after, answers={**after.answers, "far": "longer"})
     exact = values(measures.at(unedited(changed), "m", 3, final=True))
-    assert exact["locality/logits"] == 0.5
+    assert (exact["locality/logits"], exact["hard_negative/logits"]) == (1.0, 0.0)
 
 
 def test_only_past_edits_are_asked_and_early_ones_again():

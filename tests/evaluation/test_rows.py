@@ -13,8 +13,8 @@ FIELDS = (
     "judge preset"
 )
 NAMES = (
-    "reliability generalization locality portability fluency perplexity false_fire fire trr err arr accuracy calls "
-    "recall seconds ratio rate bytes count"
+    "reliability generalization locality hard_negative portability fluency perplexity false_fire fire trr err arr "
+    "accuracy calls recall seconds ratio rate bytes count"
 )
 
 

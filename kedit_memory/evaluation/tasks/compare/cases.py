@@ -7,7 +7,8 @@ trained come first, so that a comparison takes others only when it asks for more
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from dataclasses import replace
+from itertools import cycle, islice
 from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
@@ -35,7 +36,7 @@ _LEAST_TRIED = 4 * _AT_ONCE
 # Left out as in `scope.sets`: most of their answers can be read off the question.
 _UNUSED = frozenset({"domain_of", "demonym_of", "symbol_of", "element_of_number"})
 
-FollowUps = Mapping[str, Sequence[Question]]  # questions that follow from an edit, by its prompt
+FollowUps = Mapping[str, Sequence[Question]]  # more questions of an edit, by its prompt
 
 
 def draw_cases(dataset: str, model: TextModel, data: Path | None, count: int, seed: int) -> list[Case]:
@@ -56,11 +57,14 @@ def draw_cases(dataset: str, model: TextModel, data: Path | None, count: int, se
 
 
 def _zsre_follow_ups(data: Path) -> FollowUps:
-    """The reasoning questions of KnowEdit's zsRE, one hop from the edit."""
-    return {case.prompt: case.of(PORTABILITY) for case in zsre.edits(data / "zsre").found}
+    """The reasoning questions of KnowEdit's zsRE, one hop from the edit, and an open question of MEND's beside each."""
+    cases = zsre.edits(data / "zsre").found
+    beside = [replace(one, metric=LOCALITY) for one in zsre.open_questions(data / "zsre")]
+    opened = cycle([(one,) for one in beside] or [()])
+    return {case.prompt: (*case.of(PORTABILITY), *next(opened)) for case in cases}
 
 
-# Sets whose rows hold questions that follow from their edits.
+# Sets whose rows hold questions that follow from their edits, or have nothing to do with them.
 _FOLLOW_UPS: Mapping[str, Callable[[Path], FollowUps]] = {"zsre": _zsre_follow_ups}
 
 
@@ -97,7 +101,7 @@ def _set_case(edit: ScopeEdit, cases: Iterable[ScopeCase], follow_ups: Iterable[
             kind = ALL if case.kind == REPHRASING else case.kind
             probes.append(rephrased(probes[0], line, kind))
         else:
-            probes.append(Question(text=line, metric=LOCALITY, kind=case.kind))
+            probes.append(Question(text=line, metric=LOCALITY, kind=case.kind, accepted=case.answers))
     probes += follow_ups
     return Case(edit=request, questions=tuple(probes), held_out=edit.part == TEST)
 
@@ -241,24 +245,28 @@ class _Maker:
 
     def _outside(self, fact: Fact, prompt: str, target: str) -> Iterator[Question]:
         """A question of each kind that the edit must leave alone."""
-        for kind, text in self._negatives(fact, prompt, target):
+        fellows = self.by_relation.get(fact.relation, ())
+        if fellows:
+            yield from self._about("same_relation", self.rng.choice(fellows), prompt)
+        own = [one for one in self.world.by_subject[fact.subject] if one.relation != fact.relation]
+        if own := [one for one in own if one.relation not in _UNUSED]:
+            yield from self._about("same_subject", self.rng.choice(own), prompt)
+        for kind, text in self._made(fact, prompt, target):
             if text and text != prompt:
                 yield Question(text=" ".join(text.split()), metric=LOCALITY, kind=kind)
+        yield from self._about("unrelated", self.rng.choice(self.others), prompt)
 
-    def _negatives(self, fact: Fact, prompt: str, target: str) -> Iterator[tuple[str, str | None]]:
-        fellows = self.by_relation.get(fact.relation, ())
-        yield "same_relation", self._ask(self.rng.choice(fellows)) if fellows else None
-        own = [one for one in self.world.by_subject[fact.subject] if one.relation != fact.relation]
-        own = [one for one in own if one.relation not in _UNUSED]
-        yield "same_subject", self._ask(self.rng.choice(own)) if own else None
+    def _made(self, fact: Fact, prompt: str, target: str) -> Iterator[tuple[str, str | None]]:
         like = negatives.similar_name(fact.subject, self.names, self.rng)
         yield "similar_name", None if like in self.edited else prompt.replace(fact.subject, like)
         turned = None if target in self.edited else negatives.swapped(prompt, fact.subject, target)
         yield "swapped", turned
         yield "negation", negatives.negated(prompt, self.rng)
         yield "mention", negatives.mention(fact.subject, self.rng)
-        yield "unrelated", self._ask(self.rng.choice(self.others))
         yield "prefix", negatives.dropped(prompt, self.rng)
 
-    def _ask(self, fact: Fact) -> str:
-        return self.rng.choice(self._wordings(fact))
+    def _about(self, kind: str, fact: Fact, prompt: str) -> Iterator[Question]:
+        """A question about another fact, with its answers: what the model knew of it before can then be told."""
+        text = " ".join(self.rng.choice(self._wordings(fact)).split())
+        if text != prompt:
+            yield Question(text=text, metric=LOCALITY, kind=kind, accepted=_names(self.world, fact.object))

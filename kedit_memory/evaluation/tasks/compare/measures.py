@@ -20,9 +20,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kedit_memory.errors import EditorError
-from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY, Case, Question
+from kedit_memory.evaluation.case import (
+    ALL,
+    GENERALIZATION,
+    HARD_NEGATIVE,
+    LOCALITY,
+    PORTABILITY,
+    RELIABILITY,
+    Case,
+    Question,
+)
 from kedit_memory.evaluation.intervals import interval, wilson
 from kedit_memory.evaluation.judges import SAME, Judge, is_answer, same
+from kedit_memory.evaluation.locality import kept_as
 from kedit_memory.evaluation.measures import digest, mean_of, ngram_entropy, perplexity_of
 from kedit_memory.evaluation.method import Bench, Method, Said
 from kedit_memory.evaluation.rows import Row, Run
@@ -37,7 +47,8 @@ FLUENCY, PERPLEXITY, SECONDS, RATIO, BYTES = "fluency", "perplexity", "seconds",
 EDIT, FIRST_EDIT, ANSWER, PLAIN_ANSWER, PEAK = "edit", "first_edit", "answer", "unedited_answer", "peak_per_edit"
 OF_MEMORY, ANSWER_TIME = "edit_time_of_memory", "answer_time"
 
-SHARES = (RELIABILITY, GENERALIZATION, LOCALITY, PORTABILITY)
+SHARES = (RELIABILITY, GENERALIZATION, LOCALITY, HARD_NEGATIVE, PORTABILITY)
+KEPT = frozenset({LOCALITY, HARD_NEGATIVE})  # shares of answers that are the unedited model's
 _FORCED = (RELIABILITY, GENERALIZATION)  # measured by teacher forcing as well
 _POOLED = (LOCALITY, PORTABILITY)  # whose kinds are also counted together, beside each of them
 _UNITS = {FLUENCY: "bits", PERPLEXITY: "perplexity", SECONDS: "s", RATIO: "times", BYTES: "bytes"}
@@ -115,19 +126,16 @@ def _judged(method: Method, question: Question, said: Said, judge: Judge) -> Ite
     """The figures that an answer counts to: (metric, kind, value)."""
     bench = cast(WatchedBench, method.bench)
     if question.metric == LOCALITY:
-        kinds = ((question.kind, _same_text), (f"{LOGITS}/{question.kind}", _same_logits))
-        for kind, same in kinds:
-            yield question.metric, kind, float(same(bench, question, said))
+        before = bench.answers([question.text])[0]
+        metric, kind = kept_as(question, before, judge)
+        yield metric, kind, float(same(said.text, before))
+        yield metric, f"{LOGITS}/{kind}", float(_same_logits(bench, question, said))
         return
     yield question.metric, question.kind, float(judge(said.text, question))
     if question.metric in _FORCED and question.kind == ALL:
         right = tokens_right(method, question, said)
         if right is not None:
             yield question.metric, TEACHER_FORCED, right
-
-
-def _same_text(bench: WatchedBench, question: Question, said: Said) -> bool:
-    return same(said.text, bench.answers([question.text])[0])
 
 
 def _same_logits(bench: WatchedBench, question: Question, said: Said) -> bool:
@@ -282,7 +290,7 @@ class Summary:
         """By what answers counted; scores are compared bit for bit, and tokens one by one."""
         if metric not in SHARES or kind == TEACHER_FORCED or kind.split("/")[0] == LOGITS:
             return None
-        return SAME if metric == LOCALITY else self.judge
+        return SAME if metric in KEPT else self.judge
 
 
 def _median(drawn: Drawn) -> Drawn:

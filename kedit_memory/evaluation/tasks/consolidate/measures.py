@@ -11,7 +11,8 @@ import numpy as np
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.case import Question
-from kedit_memory.evaluation.judges import SAME, Judge, same
+from kedit_memory.evaluation.judges import Judge, same
+from kedit_memory.evaluation.locality import kept_as, kept_rows
 from kedit_memory.evaluation.measures import perplexity_of
 from kedit_memory.evaluation.rows import Row
 from kedit_memory.models.language import WhiteBoxModel
@@ -33,7 +34,7 @@ class Limits:
 
     Attributes:
         reliability: The least share of edits whose prompt gives the target.
-        locality: The least share of other questions that are answered as before.
+        locality: The least share of all other questions, known or guessed, that are answered as before.
         perplexity_ratio: The most that perplexity on running text may become, over what it was.
     """
 
@@ -100,10 +101,8 @@ class Examination:
             yield from self._accuracy(reading, replace(at, metric="accuracy"))
             text = replace(at, metric="perplexity", kind="running_text", unit="perplexity", judge=None)
             yield _perplexity(text, reading)
-        kept, local = self.unchanged(before, after), replace(row, metric="locality", judge=SAME)
-        yield _share(local, kept)
-        for kind, places in self._kinds().items():
-            yield _share(replace(local, kind=kind), [kept[place] for place in places])
+        figures = [kept_as(one, said, self._judge) for one, said in zip(self.questions, before.others, strict=True)]
+        yield from kept_rows(row, figures, self.unchanged(before, after))
         yield _ratio(replace(row, metric="ratio", kind="perplexity", unit="ratio"), before, after)
 
     def unchanged(self, before: Reading, after: Reading) -> list[bool]:
@@ -128,7 +127,9 @@ class Examination:
                 f"reliability is {sum(learned)} of {len(learned)}, {limits.reliability:g} or more is asked for"
             )
         if sum(kept) < limits.locality * len(kept):
-            failed.append(f"locality is {sum(kept)} of {len(kept)}, {limits.locality:g} or more is asked for")
+            failed.append(
+                f"of the other answers {sum(kept)} of {len(kept)} stay, a share of {limits.locality:g} is asked for"
+            )
         if not self.known(after):
             failed.append("no edit is said in all its wordings, so the memory has to answer them all")
         if not ratio <= limits.perplexity_ratio:  # a ratio that is no number fails, too

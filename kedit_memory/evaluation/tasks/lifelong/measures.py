@@ -15,7 +15,8 @@ import numpy as np
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.case import GENERALIZATION, Case, Question
-from kedit_memory.evaluation.judges import SAME, same
+from kedit_memory.evaluation.judges import same
+from kedit_memory.evaluation.locality import kept_as, kept_rows
 from kedit_memory.evaluation.measures import digest, perplexity_of
 from kedit_memory.evaluation.method import Bench, Method, Text
 from kedit_memory.evaluation.methods import Unedited
@@ -47,6 +48,9 @@ class Measures:
                 "nothing could be lost; give another --model or more --questions"
             )
         self._answers = self._said(unedited, stream.outside)
+        self._figures = [
+            kept_as(probe, said, self._judge) for said, probe in zip(self._answers, stream.outside, strict=True)
+        ]
         self._digests = [_digest(unedited, probe.text) for probe in stream.outside]
         self._losses = self._read(unedited, stream.texts)
 
@@ -100,18 +104,18 @@ class Measures:
             yield from _by_kind(row, [probe.kind for probe in probes], right)
 
     def _locality(self, method: Method, row: Row, *, final: bool) -> Iterator[Row]:
-        """Out-of-scope prompts with the unedited model's answer, by kind; at the end its scores too, bit for bit."""
+        """Answers that are the unedited model's, hard negatives by kind; at the end its scores too, bit for bit."""
         if not self.stream.outside:
             return
-        row = replace(row, metric="locality", judge=SAME)
         given = self._said(method, self.stream.outside)
         kept = [same(have, before) for have, before in zip(given, self._answers, strict=True)]
-        yield row.share(kept)
-        yield from _by_kind(row, [probe.kind for probe in self.stream.outside], kept)
+        yield from kept_rows(row, self._figures, kept)
         digests = [_digest(method, probe.text) for probe in self.stream.outside] if final else [None]
         if None not in digests:
             exact = [have == before for have, before in zip(digests, self._digests, strict=True)]
-            yield replace(row, kind=LOGITS, judge=None).share(exact)
+            for metric in dict.fromkeys(metric for metric, _ in self._figures):
+                alike = [one for (of, _), one in zip(self._figures, exact, strict=True) if of == metric]
+                yield replace(row, metric=metric, kind=LOGITS).share(alike)
 
     def _texts(self, method: Method, row: Row, past: Sequence[Case]) -> Iterator[Row]:
         """Perplexities, where the stream is judged by running text."""

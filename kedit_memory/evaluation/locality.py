@@ -1,0 +1,39 @@
+"""What should stay as it was: locality is one quantity, and each kind of hard negative stands by itself.
+
+Locality is the share of answers that are the unedited model's, of neighbours of an edit and of questions that have
+nothing to do with it, where the model knew the answer before. A question that was made, or chosen, to be taken for an
+edit's own is harder, and a guess has nothing to lose: figures of these under one name say nothing of either.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from kedit_memory.evaluation.case import HARD_NEGATIVE, LOCALITY, Question
+from kedit_memory.evaluation.judges import SAME, Judge
+from kedit_memory.evaluation.rows import Row
+
+GUESSED = "_guessed"  # behind the kind of a question to which the model had no right answer
+_NEAR_OR_FAR = frozenset({"same_relation", "unrelated", "open_question", "right_before", "canary", "past"})
+
+
+def kept_as(question: Question, before: str, judge: Judge) -> tuple[str, str]:
+    """Metric and kind of a question whose answer should stay, which was `before`.
+
+    A question without accepted answers is taken to have been answered right.
+    """
+    if question.kind not in _NEAR_OR_FAR:
+        return HARD_NEGATIVE, question.kind
+    if question.accepted and not judge(before, question):
+        return HARD_NEGATIVE, f"{question.kind}{GUESSED}"
+    return LOCALITY, question.kind
+
+
+def kept_rows(row: Row, figures: Sequence[tuple[str, str]], kept: Sequence[bool]) -> Iterator[Row]:
+    """Locality over its kinds, where there is any, and each kind by itself; `figures` are those of `kept_as`."""
+    row = replace(row, judge=SAME)
+    local = [one for (metric, _), one in zip(figures, kept, strict=True) if metric == LOCALITY]
+    if local:
+        yield replace(row, metric=LOCALITY).share(local)
+    for metric, kind in sorted(set(figures)):
+        found = [one for figure, one in zip(figures, kept, strict=True) if figure == (metric, kind)]
+        yield replace(row, metric=metric, kind=kind).share(found)
