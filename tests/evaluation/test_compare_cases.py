@@ -73,6 +73,8 @@ def test_questions_are_of_their_kinds(cases):
             assert bool(probe.accepted) == (probe.metric != LOCALITY or asks_a_fact)
             if probe.metric in {RELIABILITY, GENERALIZATION} or probe.kind == ALIAS:
                 assert probe.covered
+                assert probe.alternatives
+                assert not set(probe.alternatives) & set(probe.accepted), "the old answer is no right one"
                 assert probe.accepted[0] == case.target
             else:
                 assert not probe.covered
@@ -140,10 +142,34 @@ def test_a_seed_gives_the_same_cases_and_another_gives_others(world, countries, 
 
 
 def test_a_model_that_knows_too_little_is_said(world):
-    with pytest.raises(
-        InvalidInputError, match="knowing has an idea of 0 facts of the world that can be edited, and 5"
-    ):
+    told = (
+        "knowing has an idea of 0 facts of the world that can be edited, of 256 at most that it was asked, and 5 were"
+    )
+    with pytest.raises(InvalidInputError, match=told):
         world_cases(world, Knowing(world, set()), 5, seed=1)
+
+
+def test_a_model_is_not_asked_the_whole_world_for_what_it_knows(world):
+    class Counting(Knowing):
+        asked = 0
+
+        def answer_many(self, prompts):
+            self.asked += len(prompts)
+            return super().answer_many(prompts)
+
+    model = Counting(world, set())
+    with pytest.raises(InvalidInputError):
+        world_cases(world, model, 20, seed=1)
+    assert model.asked <= 3 * 400 < len(world.facts), "three wordings of twenty facts for each that is wanted"
+
+
+def test_a_model_may_know_a_fact_in_a_sentence_of_its_own(world, countries):
+    class Talking(Knowing):
+        def answer_many(self, prompts):
+            answers = super().answer_many(prompts)
+            return [f"I should say it is {said}. Is there" if said != "no idea" else said for said in answers]
+
+    assert len(world_cases(world, Talking(world, countries), 5, seed=3)) == 5
 
 
 def write(path: Path, content: object) -> None:
