@@ -49,6 +49,7 @@ def compare(
         ),
     ] = None,
     judge: o.Judge = None,
+    preset: o.Preset = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -80,7 +81,8 @@ def compare(
     plan = ComparePlan(
         methods=chosen_methods(methods), dataset=dataset, edits=o.numbers_of("--edits", edits, "1,10"),
         modes=o.words_of("--mode", mode, "single,batch"), singles=singles,
-        seeds=o.numbers_of("--seeds", seeds, "1,2,3"), questions=questions, limit=limit, judge=judge or DEFAULT,
+        seeds=o.numbers_of("--seeds", seeds, "1,2,3"), questions=questions, limit=limit,
+        judge=judge or DEFAULT, preset=preset,
         against=None if against is None else o.words_of("--against", against, "memory:auto,ft"),
         model=model, encoder=encoder, device=device, dtype=dtype,
     )  # fmt: skip

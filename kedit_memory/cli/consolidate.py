@@ -56,6 +56,7 @@ def consolidate(
         float, typer.Option("--max-perplexity-ratio", help="The most by which perplexity on text may be multiplied.")
     ] = 1.1,
     judge: o.Judge = None,
+    preset: o.Preset = None,
     questions: Annotated[
         int, typer.Option("--questions", help="How many questions of the shipped world are asked.")
     ] = 200,
@@ -114,7 +115,7 @@ def consolidate(
             limit=limit, namespace=namespace,
         ),
         limits=Limits(reliability=min_reliability, locality=min_locality, perplexity_ratio=max_perplexity_ratio),
-        judge=judge or STRICT, batch=batch, questions=questions, canary=canary, text=text, seed=seed,
+        judge=judge or STRICT, preset=preset, batch=batch, questions=questions, canary=canary, text=text, seed=seed,
     )  # fmt: skip
     with open_store(store, create=False) as memory:
         loaded = white_box(load_model(model, device, dtype), "consolidation")

@@ -68,6 +68,7 @@ def lifelong(
         int, typer.Option("--timed", help="How many edits and answers are timed against grace and the unedited model.")
     ] = 20,
     judge: o.Judge = None,
+    preset: o.Preset = None,
     path: o.PublicSets = None,
     resume: Annotated[
         Path | None,
@@ -92,7 +93,7 @@ def lifelong(
     plan = LifelongPlan(
         stream=stream, methods=o.words_of("--editors", editors, "grace,router:grace"), edits=edits, every=every,
         batch=batch, questions=questions, phrasings=phrasings, timed=timed,
-        seeds=o.numbers_of("--seeds", seeds, "1,2,3"), judge=judge or DEFAULT,
+        seeds=o.numbers_of("--seeds", seeds, "1,2,3"), judge=judge or DEFAULT, preset=preset,
     )  # fmt: skip
     if picture:
         check_picture(picture)

@@ -193,6 +193,12 @@ Dtype = Annotated[
     str | None,
     typer.Option("--dtype", callback=_precision, help="A local model's precision: float32, bfloat16, float16."),
 ]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        "--preset", help="Settings of the papers (paper) or tuned on the model (tuned); the editors' own if not given."
+    ),
+]
 Judge = Annotated[
     str | None,
     typer.Option(

@@ -121,6 +121,7 @@ class Edited(Method):
     def __init__(self, name: str, bench: Bench) -> None:
         super().__init__(bench)
         self._editor = bench.editor(name)
+        self.preset = bench.preset(name).kind
         self._applied: list[Applied] = []
         self._last: Any = None  # of these, or the end of a chain whose links are let go
         self._past: list[EditRequest] = []

@@ -240,6 +240,22 @@ def test_controls_and_methods_stand_where_they_must(load):
     }  # fmt: skip
 
 
+def test_rows_name_the_settings_of_their_editor(load):
+    found = run_compare(plan("unedited", "ft-l", "told", preset="paper", edits=(1,), modes=("batch",)), load=load)
+    named = {row["method"]: row["preset"] for row in found.rows}
+    assert named == {"unedited": None, "ft-l": "paper", "told": "default"}
+    with pytest.raises(UnknownNameError, match="no preset named 'best'"):
+        plan("ft-l", preset="best")
+
+
+def test_the_judge_that_is_asked_for_is_the_one_that_counts(load):
+    with pytest.raises(UnknownNameError, match="no judge named 'equals'; did you mean 'equal'"):
+        plan("unedited", judge="equals")
+    found = run_compare(plan("oracle-scope", judge="token_f1", edits=(1,), modes=("batch",)), load=load)
+    assert {row["judge"] for row in found.rows if row["metric"] == RELIABILITY and row["kind"] == ALL} == {"token_f1"}
+    assert values(found, "oracle-scope", "batch", 1)[RELIABILITY, ALL]["value"] == 1
+
+
 def test_the_model_is_what_it_was(load):
     run_compare(plan("ft", "grace-fast", edits=(2,)), load=load)
     (model,) = load.loaded

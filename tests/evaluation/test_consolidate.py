@@ -588,6 +588,15 @@ def test_limits_and_plans_that_mean_nothing():
         Wanted(limit=0)
 
 
+def test_settings_are_those_of_the_preset_and_told(memory, load):
+    papers = replace(PLAN, method="ft-l", options={"steps": 2}, preset="paper", limits=LAX)
+    report = consolidate(memory, load(), papers, None, quiet)
+    assert {row["preset"] for row in report.rows} == {"paper"}
+    assert {row["preset"] for row in consolidate(memory, load(), PLAN, None, quiet).rows} == {"default"}
+    with pytest.raises(NotFoundError, match="lora has no paper preset for"):
+        consolidate(memory, load(), replace(PLAN, method="lora", preset="paper"), None, quiet)
+
+
 # The measures
 
 

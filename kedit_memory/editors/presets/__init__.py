@@ -34,6 +34,16 @@ class Preset:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+def check_kind(kind: str | None) -> None:
+    """Refuse a kind that there is not; None is none.
+
+    Raises:
+        UnknownNameError: there is no such kind.
+    """
+    if kind is not None and kind not in KINDS:
+        raise UnknownNameError("preset", kind, KINDS)
+
+
 def preset(method: str, kind: str | None, model: str) -> Preset:
     """The options of a kind for a method on a model, those for every model where it has none of its own.
 
@@ -42,10 +52,9 @@ def preset(method: str, kind: str | None, model: str) -> Preset:
     Raises:
         UnknownNameError: there is no such kind.
     """
+    check_kind(kind)
     if kind is None:
         return Preset()
-    if kind not in KINDS:
-        raise UnknownNameError("preset", kind, KINDS)
     for name in (Path(model).name, _ANY):
         if kind in (kinds := _read(method, name)):
             return Preset(kind=kind, **kinds[kind])

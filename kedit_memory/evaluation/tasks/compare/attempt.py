@@ -186,7 +186,7 @@ class Attempt:
         key = self._waiting.pop(0)
         summary = Summary(
             run=self._setting.run, method=key.method, edits=in_force, seed=key.seed,
-            memory_seconds=self._setting.memory_seconds, judge=self._setting.judge.name,
+            memory_seconds=self._setting.memory_seconds, judge=self._setting.judge.name, preset=self._method.preset,
         )  # fmt: skip
         rows = summary.rows([*self._first, *found, *before])
         self._first = []

@@ -30,8 +30,8 @@ _HOW = (
     "`teacher-forced` is the share of "
     "the target's tokens that come first when those before them are given, told where it can be read of all answers. "
     "Locality is the share of answers to neighbours of the edit (`same_relation`) and to unrelated questions that are "
-    "the unedited model's, up to case and a last full stop, where it knew the answer; hard negatives are questions made "
-    "to be taken for the edit's, kind by kind, and `_guessed` those that it had no right answer to; `same logits` "
+    "the unedited model's, up to case and a last full stop, where it knew the answer; hard negatives are questions "
+    "made to be taken for the edit's, kind by kind, and `_guessed` those it had no right answer to; `same logits` "
     "asks for the same scores bit for bit. A share stands with its "
     "95% interval (cases drawn again; Wilson's where all are alike) and the number of questions. Times are medians; "
     "`edit time / memory` is over what a memory takes for an edit in the same run, `answer time / unedited` that of a "
@@ -120,6 +120,7 @@ def _preface(comparison: Comparison, command: str) -> list[str]:
     for row in comparison.rows[:1]:
         made.append(
             f"Task {row['task']}, version {row.get('task_version', FIRST_VERSION)}; judge `{plan.judge}`; "
+            f"editors' settings {plan.preset or 'their defaults'}; "
             f"commit {row['commit']}, configuration {row['config']}, data {row['data']}, model {plan.model} "
             f"({row['model']}), seeds {', '.join(map(str, plan.seeds))}, {row['machine']}."
         )

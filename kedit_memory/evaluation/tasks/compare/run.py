@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from kedit_memory.editors.presets import check_kind
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation.case import Case
 from kedit_memory.evaluation.datasets.public import background_of, sources_of
@@ -51,6 +52,7 @@ class ComparePlan:
         limit: the most seconds that the edits of a measurement may take, without what is asked about them; a slow
             method then makes fewer of them, but one at least. None sets no limit.
         judge: a name in `judges.JUDGES`, which says what answers count.
+        preset: the kind of settings that editors take where they have it, of `editors.presets.KINDS`; else their own.
         against: the methods that others are tested against; None takes those of `against.REFERENCES` that are measured.
         model: the name of the model.
         encoder: of the memories, None for the default one.
@@ -67,6 +69,7 @@ class ComparePlan:
     questions: int = 100
     limit: float | None = None
     judge: str = DEFAULT
+    preset: str | None = None
     against: tuple[str, ...] | None = None
     model: str = "kedit-mini"
     encoder: str | None = None
@@ -79,6 +82,7 @@ class ComparePlan:
         for name in self.methods:
             method_of(name)
         judge_of(self.judge)
+        check_kind(self.preset)
         for what, given, known in (("dataset", (self.dataset,), FACTS), ("mode", self.modes, MODES)):
             for name in given:
                 if name not in known:
@@ -175,7 +179,9 @@ def run_compare(
         if load is None:
             load = partial(_loaded, plan)
         cache = None if output is None else output / "statistics"
-        bench = WatchedBench(load, encoder=plan.encoder, cache=cache, background=background_of(plan.dataset))
+        bench = WatchedBench(
+            load, encoder=plan.encoder, cache=cache, background=background_of(plan.dataset), preset=plan.preset
+        )
         _Runner(plan, bench, ledger, data, progress).run(left)
     asked = set(plan.cells())
     # In the order of the methods, some of which may have been added to an older run.

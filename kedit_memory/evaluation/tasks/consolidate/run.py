@@ -18,6 +18,7 @@ from kedit_memory.editors import Editor, load_editor
 from kedit_memory.editors._moments import read_paragraphs
 from kedit_memory.editors._progress import in_lines
 from kedit_memory.editors._weights import WeightChange
+from kedit_memory.editors.presets import check_kind, preset_of
 from kedit_memory.errors import EditorError, InvalidInputError, NotFoundError
 from kedit_memory.evaluation.case import Question
 from kedit_memory.evaluation.judges import STRICT, judge_of
@@ -56,6 +57,7 @@ class Plan:
 
     Attributes:
         method: The editor's name, with its `options`.
+        preset: The kind of settings that the options stand before, of `editors.presets.KINDS`; else the editor's own.
         wanted: Which edits.
         limits: What has to hold.
         batch: How many edits the editor is given at once, one lot after the other; None gives it all.
@@ -70,6 +72,7 @@ class Plan:
 
     method: str = "rome"
     options: dict[str, Any] = field(default_factory=dict)
+    preset: str | None = None
     wanted: Wanted = field(default_factory=Wanted)
     limits: Limits = field(default_factory=Limits)
     batch: int | None = None
@@ -85,6 +88,7 @@ class Plan:
             if value is not None and value < 1:
                 raise InvalidInputError(f"{name} is {value}; give 1 or more")
         judge_of(self.judge)
+        check_kind(self.preset)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,9 +127,12 @@ def consolidate(memory: EditMemory, model: WhiteBoxModel, plan: Plan, folder: Pa
     Raises:
         InvalidInputError: no edit qualifies, or the canary file or text cannot be used.
         EditorError: the folder holds something else, the editor writes no weights, or a checkpoint cannot be saved.
+        NotFoundError: the editor has no such preset for the model.
         ConflictError: an edit was changed meanwhile; nothing is kept.
     """
     started = time.perf_counter()
+    chosen = preset_of(plan.method, plan.preset, model.name)
+    plan = replace(plan, options={**chosen.options, **plan.options})
     editor = load_editor(plan.method, **plan.options).with_progress(in_lines(say))
     base = model.fingerprint
     unfinished = _record_in(memory, folder) if folder else None
@@ -139,7 +146,7 @@ def consolidate(memory: EditMemory, model: WhiteBoxModel, plan: Plan, folder: Pa
     with _writing(model, editor, choice, plan.batch) as act:
         say("measuring again")
         after = examination.read(model)
-        row = _row(plan, base, len(choice.edits))
+        row = replace(_row(plan, base, len(choice.edits)), preset=chosen.kind)
         seconds = replace(row, metric="seconds", kind="per_edit", unit="s/edit", value=act.seconds / row.edits)
         rows = [*examination.rows(before, after, row), replace(seconds, n=row.edits)]
         failed = examination.verdict(before, after, plan.limits)

@@ -57,7 +57,7 @@ class Measures:
     def at(self, method: Method, name: str, done: int, *, final: bool) -> list[Row]:
         """The rows of a method that has been given the first `done` edits; `final` where there are no more."""
         past = self.stream.edits[:done]
-        row = replace(self.row, method=name, edits=done)
+        row = replace(self.row, method=name, edits=done, preset=method.preset)
         judged = replace(row, judge=self._judge.name)
         return [
             *self._retention(method, judged),
