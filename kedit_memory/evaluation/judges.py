@@ -1,7 +1,8 @@
 """When a free answer counts: judges by name, the same for every task, and when an answer is still the same one.
 
 A model answers in its own form: one that this project trained says the answer and stops, a base model says it and goes
-on, a chat model says it in a sentence. `DEFAULT` takes all three, and no answer that names something else first:
+on, a chat model says it in a sentence. `DEFAULT` takes all three, and no answer that names something else first. Of 48
+answers of SmolLM2 that a reader judged it agrees on 45, `begins` on 19 (tests/evaluation/test_judges.py):
 
     Oslo                              equal  begins  contains  alternatives
     Oslo. The capital of Norway is           begins  contains  alternatives
