@@ -5,11 +5,12 @@ nothing to do with it, where the model knew the answer before. A question that w
 edit's own is harder, and a guess has nothing to lose: figures of these under one name say nothing of either.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from kedit_memory.evaluation.case import HARD_NEGATIVE, LOCALITY, Question
-from kedit_memory.evaluation.judges import SAME, Judge
+from kedit_memory.evaluation.judges import SAME, Judge, contains
+from kedit_memory.evaluation.measures import normalise
 from kedit_memory.evaluation.rows import Row
 
 GUESSED = "_guessed"  # behind the kind of a question to which the model had no right answer
@@ -26,6 +27,21 @@ def kept_as(question: Question, before: str, judge: Judge) -> tuple[str, str]:
     if question.accepted and not judge(before, question):
         return HARD_NEGATIVE, f"{question.kind}{GUESSED}"
     return LOCALITY, question.kind
+
+
+def taken_over(said: str, before: str, question: Question, targets: Iterable[str]) -> bool:
+    """Whether an answer to a question out of scope says an edit's target, which it did not before.
+
+    A model that collapsed answers everything so, though it may still read running text.
+    """
+    text, own = normalise(said), {normalise(answer) for answer in question.accepted}
+    return any(
+        normalise(target) not in own
+        and normalise(target) in text  # most are not, and looking closer costs more
+        and contains(said, asked := replace(question, accepted=(target,)))
+        and not contains(before, asked)
+        for target in dict.fromkeys(targets)
+    )
 
 
 def kept_rows(row: Row, figures: Sequence[tuple[str, str]], kept: Sequence[bool]) -> Iterator[Row]:

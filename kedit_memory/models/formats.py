@@ -173,8 +173,8 @@ def context(prompt: Prompt) -> str:
     if prompt.passages:
         parts.append(_PASSAGE.format(passages="\n\n".join(prompt.passages)))
     if prompt.facts:
-        # A small chat model takes a bare question with its answer for another question: of 24 facts, each asked in other
-        # words, SmolLM2 said 13 after such lines and 17 after sentences.
+        # A small chat model takes a bare question with its answer for another question: asked for each of 24 facts in
+        # other words, SmolLM2 said 13 after such lines and 17 after sentences.
         facts = [fact.sentence if isinstance(fact, Answered) else fact for fact in prompt.facts]
         parts.append(_FACT.format(facts="\n".join(facts)))
     if prompt.must_say is not None:

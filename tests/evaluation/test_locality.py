@@ -4,7 +4,7 @@ import pytest
 
 from kedit_memory.evaluation.case import HARD_NEGATIVE, LOCALITY, Question
 from kedit_memory.evaluation.judges import JUDGES
-from kedit_memory.evaluation.locality import kept_as, kept_rows
+from kedit_memory.evaluation.locality import kept_as, kept_rows, taken_over
 from kedit_memory.evaluation.rows import Row, Run
 
 RUN = Run(task="compare", dataset="world", commit=None, config=None, data=None, model=None, machine="m")
@@ -41,3 +41,23 @@ def test_hard_negatives_are_no_part_of_locality():
     }  # fmt: skip
     assert {one.judge for one in rows.values()} == {"same"}
     assert not [one for one in kept_rows(row, figures[2:], [True, True]) if one.metric == LOCALITY]
+
+
+@pytest.mark.parametrize(
+    ("said", "before", "taken"),
+    [
+        ("Nameless", "Shakespeare", True),
+        ("It is Nameless.", "Shakespeare", True),
+        ("Shakespeare", "Shakespeare", False),
+        ("Nameless", "Nameless, I think", False),
+        ("Namelessness", "Shakespeare", False),
+    ],
+)
+def test_an_answer_is_taken_over_by_an_edits_target(said, before, taken):
+    question = Question(text="Who wrote Hamlet?", kind="unrelated", accepted=("Shakespeare",))
+    assert taken_over(said, before, question, ("Rome", "Nameless")) is taken
+
+
+def test_a_right_answer_is_not_taken_over():
+    question = Question(text="What is the capital of Italy?", kind="unrelated", accepted=("Rome",))
+    assert not taken_over("Rome", "Milan", question, ("Rome", "Nameless"))

@@ -47,7 +47,7 @@ FACTS = [
 
 
 def test_a_sentence_is_read_better_than_a_question_with_its_answer(smollm2):
-    """`-s` tells how often the target was said: 17 of 24 after sentences, 13 after plain lines."""
+    """How often the target was said when the form was chosen: 17 of 24 after sentences, 13 after plain lines."""
     said = {}
     for name, form in (("sentence", statement_of), ("plain", lambda asked, target: f"{asked} {target}")):
         prompts = [Prompt(question=reworded, facts=(form(asked, target),)) for asked, reworded, target in FACTS]
@@ -56,6 +56,5 @@ def test_a_sentence_is_read_better_than_a_question_with_its_answer(smollm2):
             JUDGES[DEFAULT](answer, Question(text=reworded, accepted=(target,)))
             for answer, (_, reworded, target) in zip(answers, FACTS, strict=True)
         )
-    print(said)
     assert said["sentence"] >= 16
     assert said["sentence"] > said["plain"]

@@ -15,14 +15,14 @@ from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, RELIABIL
 from kedit_memory.evaluation.intervals import Statistic, holm, interval, randomisation_p, widened
 from kedit_memory.evaluation.rows import Row, row_of
 from kedit_memory.evaluation.tasks.compare.ledger import CellKey
-from kedit_memory.evaluation.tasks.compare.measures import KEPT, RATIO
+from kedit_memory.evaluation.tasks.compare.measures import KEPT, RATE, RATIO
 from kedit_memory.evaluation.tasks.compare.outcomes import Answers, Figure, Outcomes, pooled
 from kedit_memory.evaluation.tasks.scope.rows import DIALOGUE
 
 FIRST, LAST = "unedited", "oracle-scope"  # the controls that a way leads from and to
 REFERENCES = ("memory:auto", "ft")  # what others are tested against where nothing else is asked for
 ENOUGH = 10  # cases below which nothing is told as a share, and nothing is tested
-RATE, SCORE = "rate", "harmonic_mean"
+SCORE = "harmonic_mean"
 WAY, OVER = "way/", "over/"  # before what a way is of, and before the name of the reference
 
 # What is tested. Locality is that of neighbours and unrelated questions together.

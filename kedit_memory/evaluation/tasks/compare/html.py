@@ -21,7 +21,7 @@ PAGE, REPORT = "compare.md", "report.html"
 _CAPTIONS = {
     "radar": "Each method with the most edits that it made, where these are enough; portability is that of all kinds.",
     "edits": "Measured after the last edit, over all edits so far. Controls are grey; portability is of all kinds.",
-    "collapse": "Perplexity of shipped passages; above the dotted line a model reads running text 10% worse.",
+    "collapse": "Perplexity of running text; above the dotted line a model reads running text 10% worse.",
 }
 _HOW = (
     "Success is the target, or another name of it, in the model's own greedy answer, as the judge has it that is named "
@@ -36,9 +36,10 @@ _HOW = (
     "95% interval (cases drawn again; Wilson's where all are alike) and the number of questions. Times are medians; "
     "`edit time / memory` is over what a memory takes for an edit in the same run, `answer time / unedited` that of a "
     "question asked alone over the unedited model's. Peak memory is what the process took beyond what it had. "
-    "Perplexity is that of shipped passages, of a quarter of them where each edit is alone; `perplexity ratio` is over "
-    "the unedited model's; fluency is the entropy of bigrams and trigrams of what the model writes after a subject's "
-    "name."
+    "Perplexity is that of text to which no method is fitted (WikiText's test part where it is at hand, else shipped "
+    "passages), of a quarter of it where each edit is alone; `perplexity ratio` is over the unedited model's; answers "
+    "taken over are those to other questions that say the target of an edit in force, and did not before; fluency is "
+    "the entropy of bigrams and trigrams of what the model writes after a subject's name."
 )
 _CONTROLS = (
     "Controls: `unedited` learns nothing; `retrieve-edits` puts the nearest edit before every question; `oracle-edit` "

@@ -32,7 +32,7 @@ from kedit_memory.evaluation.case import (
 )
 from kedit_memory.evaluation.intervals import interval, wilson
 from kedit_memory.evaluation.judges import SAME, Judge, is_answer, same
-from kedit_memory.evaluation.locality import kept_as
+from kedit_memory.evaluation.locality import kept_as, taken_over
 from kedit_memory.evaluation.measures import digest, mean_of, ngram_entropy, perplexity_of
 from kedit_memory.evaluation.method import Bench, Method, Said
 from kedit_memory.evaluation.rows import Row, Run
@@ -45,6 +45,7 @@ from kedit_memory.records import EditRequest
 TEACHER_FORCED, LOGITS, BEFORE = "teacher_forced", "logits", "before"
 FLUENCY, PERPLEXITY, SECONDS, RATIO, BYTES = "fluency", "perplexity", "seconds", "ratio", "bytes"
 EDIT, FIRST_EDIT, ANSWER, PLAIN_ANSWER, PEAK = "edit", "first_edit", "answer", "unedited_answer", "peak_per_edit"
+RATE, TAKEN_OVER = "rate", "taken_over"
 OF_MEMORY, ANSWER_TIME = "edit_time_of_memory", "answer_time"
 
 SHARES = (RELIABILITY, GENERALIZATION, LOCALITY, HARD_NEGATIVE, PORTABILITY)
@@ -107,8 +108,13 @@ def observe(
 ) -> list[Observation]:
     """All that is asked of a method with edits in force; `texts` are those whose perplexity is taken."""
     place = {id(case.edit): number for number, case in enumerate(cases)}
+    targets = tuple(dict.fromkeys(case.target for case in cases))
     found = []
     for question, said in zip(questions, method.ask(questions), strict=True):
+        if question.metric == LOCALITY:
+            before = cast(WatchedBench, method.bench).answers([question.text])[0]
+            total = float(taken_over(said.text, before, question, targets))
+            found.append(Observation(metric=RATE, kind=TAKEN_OVER, case=place[id(question.edit)], total=total))
         for metric, kind, total in _judged(method, question, said, judge):
             case = place[id(question.edit)]
             found.append(Observation(metric=metric, kind=kind, case=case, total=total, question=question.place))

@@ -5,7 +5,6 @@ was edited first is asked again at the end; in `batch` all come at once. After e
 for bit what it was; a method that leaves a trace is reported, and the model is taken anew.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -20,6 +19,7 @@ from kedit_memory.evaluation.judges import DEFAULT, judge_of
 from kedit_memory.evaluation.methods import method_of
 from kedit_memory.evaluation.rows import describe_run
 from kedit_memory.evaluation.run import Pace, Progress, quiet
+from kedit_memory.evaluation.running_text import running_text, spaced
 from kedit_memory.evaluation.tasks.compare import measures
 from kedit_memory.evaluation.tasks.compare.against import REFERENCES, compared_rows, standings
 from kedit_memory.evaluation.tasks.compare.attempt import BATCH, SEQUENTIAL, SINGLE, Attempt, Setting
@@ -29,12 +29,10 @@ from kedit_memory.evaluation.tasks.compare.model import WatchedBench
 from kedit_memory.evaluation.tasks.scope.sets import FACTS
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model
-from kedit_memory.world import passages_file
 
 TASK = "compare"
 MODES = (SINGLE, SEQUENTIAL, BATCH)
-_TEXTS = 32  # passages that the perplexity is taken of
-_SHORTEST = 100  # characters of one
+_TEXTS = 32  # whose perplexity is taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,13 +230,14 @@ class _Runner:
 
     def _setting(self, cases: Sequence[Case]) -> Setting:
         """What all measurements share."""
-        texts = running_text(self.bench.model)
+        texts, file = running_text(self._data)
+        texts = spaced([text for text in texts if self.bench.model.fits(text)], _TEXTS)
         return Setting(
             run=describe_run(
                 TASK,
                 self.plan.dataset,
                 config=self.plan.kept,
-                data=sources_of(self.plan.dataset, self._data),
+                data=[*sources_of(self.plan.dataset, self._data), file],
                 model=self.bench.model.fingerprint,
             ),
             limit=self.plan.limit,
@@ -256,11 +255,3 @@ def _told(cell: Cell) -> str:
     if not cell.edits:
         return f"no time for {cell.key.planned:,} edits"
     return f"{cell.edits:,} edits{f' of {cell.key.planned:,}' if cell.edits < cell.key.planned else ''}"
-
-
-def running_text(model: WhiteBoxModel) -> tuple[str, ...]:
-    """Passages that ship, evenly spaced over the file, of which the model can read all."""
-    lines = passages_file().read_text("utf-8").splitlines()
-    texts = [text for text in (json.loads(line)["text"] for line in lines) if len(text) >= _SHORTEST]
-    spaced = texts[:: max(1, len(texts) // _TEXTS)][:_TEXTS]
-    return tuple(text for text in spaced if model.fits(text))

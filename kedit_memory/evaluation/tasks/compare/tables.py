@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from kedit_memory.evaluation.case import ALL, GENERALIZATION, HARD_NEGATIVE, LOCALITY, PORTABILITY, RELIABILITY
 from kedit_memory.evaluation.methods import CONTROLS
 from kedit_memory.evaluation.report.tables import Entry, Table
-from kedit_memory.evaluation.tasks.compare.against import ENOUGH, FIRST, LAST, OVER, RATE, SCORE, TESTED, WAY
+from kedit_memory.evaluation.tasks.compare.against import ENOUGH, FIRST, LAST, OVER, SCORE, TESTED, WAY
 from kedit_memory.evaluation.tasks.compare.attempt import SEQUENTIAL, SINGLE
 from kedit_memory.evaluation.tasks.compare.cases import ALIAS
 from kedit_memory.evaluation.tasks.compare.ledger import SHORTENED
@@ -21,8 +21,10 @@ from kedit_memory.evaluation.tasks.compare.measures import (
     OF_MEMORY,
     PEAK,
     PERPLEXITY,
+    RATE,
     RATIO,
     SECONDS,
+    TAKEN_OVER,
     TEACHER_FORCED,
 )  # fmt: skip
 from kedit_memory.evaluation.tasks.compare.outcomes import Figure
@@ -50,6 +52,7 @@ _WAYS: Mapping[str, Figure] = {
 _COSTS: Mapping[str, Figure] = {
     "perplexity": (PERPLEXITY, ALL),
     "perplexity ratio": (RATIO, PERPLEXITY),
+    "answers taken over": (RATE, TAKEN_OVER),
     "fluency, bits": (FLUENCY, ALL),
     "s an edit": (SECONDS, EDIT),
     "edit time / memory": (RATIO, OF_MEMORY),

@@ -24,6 +24,7 @@ from kedit_memory.evaluation.case import Question
 from kedit_memory.evaluation.judges import STRICT, judge_of
 from kedit_memory.evaluation.methods import informed
 from kedit_memory.evaluation.rows import Row, describe_run
+from kedit_memory.evaluation.running_text import running_text, spaced
 from kedit_memory.evaluation.tasks.consolidate.choice import Choice, Wanted, choose
 from kedit_memory.evaluation.tasks.consolidate.folder import (
     Record,
@@ -46,7 +47,7 @@ from kedit_memory.evaluation.tasks.consolidate.measures import (
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.records import Checkpoint, Consolidation, Edit
-from kedit_memory.world import load_world, passages_file
+from kedit_memory.world import load_world
 
 Say = Callable[[str], None]
 
@@ -63,7 +64,8 @@ class Plan:
         batch: How many edits the editor is given at once, one lot after the other; None gives it all.
         questions: How many questions of the shipped world are asked.
         canary: A JSONL file with questions to ask instead.
-        text: A file of running text for perplexity, .jsonl with `text` or plain lines; the shipped passages if None.
+        text: A file of running text for perplexity, .jsonl with `text` or plain lines; if None, shipped passages to
+            which no editor is fitted.
         texts: How many of its texts are read.
         seed: Of the choice of questions.
         judge: A name in `judges.JUDGES`, which says what answers count. A strict one by default, since the memory no
@@ -297,7 +299,7 @@ def _questions(plan: Plan, choice: Choice) -> list[Question]:
 
 
 def _texts(plan: Plan) -> list[str]:
-    return read_paragraphs(plan.text or passages_file())[: plan.texts]
+    return read_paragraphs(plan.text)[: plan.texts] if plan.text else spaced(running_text(None)[0], plan.texts)
 
 
 def _row(plan: Plan, base: str, edits: int) -> Row:
