@@ -139,5 +139,5 @@ def _print_table(report: "LifelongReport", plan: "LifelongPlan") -> None:
         for method, seed in runs
     ]
     print_table(["method", "seed", *(_COLUMNS[key] for key in columns)], cells, width=_PRINTED_WIDTH)
-    told = "locality and rephrasings are shares; miss and hit are times of an answer over those of the unedited model"
+    told = "rephrased and local (of what was known) are shares; miss and hit are times over the unedited model's"
     print_notes(report.rows, [f"{plan.stream}, after {plan.edits:,} edits; {told}."])
