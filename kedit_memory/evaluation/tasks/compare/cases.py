@@ -106,8 +106,8 @@ def _set_case(edit: ScopeEdit, cases: Iterable[ScopeCase], follow_ups: Iterable[
     return Case(edit=request, questions=tuple(probes), held_out=edit.part == TEST)
 
 
-def world_cases(world: World, model: TextModel, count: int, seed: int) -> list[Case]:
-    """Cases of the world, no two about one subject.
+def world_cases(world: World, model: TextModel, count: int, seed: int, *, reported: bool = True) -> list[Case]:
+    """Cases of the world, no two about one subject; those not `reported` are of relations that reports come to last.
 
     A model that knows little of the world would be asked all of it in vain, so that the search ends after `_TRIED`
     facts for each case.
@@ -118,7 +118,7 @@ def world_cases(world: World, model: TextModel, count: int, seed: int) -> list[C
     rng = random.Random(f"compare:world:{seed}")  # noqa: S311 - a sample, no secret
     found: list[tuple[Fact, str]] = []
     most = max(_LEAST_TRIED, _TRIED * count)
-    candidates = islice(_candidates(world, rng), most)
+    candidates = islice(_candidates(world, rng, reported=reported), most)
     while len(found) < count and (facts := list(islice(candidates, _AT_ONCE))):
         found += _half_known(world, model, facts, rng)
     if len(found) < count:
@@ -131,12 +131,12 @@ def world_cases(world: World, model: TextModel, count: int, seed: int) -> list[C
     return [maker.case(fact, prompt) for fact, prompt in found]
 
 
-def _candidates(world: World, rng: random.Random) -> Iterator[Fact]:
-    """Facts in the order in which they are tried: held-out relations first, one fact of a subject."""
+def _candidates(world: World, rng: random.Random, *, reported: bool) -> Iterator[Fact]:
+    """Facts in the order in which they are tried, one of a subject: held-out relations first, or none of these."""
     facts = [fact for fact in world.facts if fact.relation not in _UNUSED and len(world.objects[fact.relation]) > 2]
     subjects: set[str] = set()
     for fact in sorted(rng.sample(facts, len(facts)), key=lambda fact: part_of(fact.relation) != TEST):
-        if fact.subject not in subjects:
+        if fact.subject not in subjects and (reported or part_of(fact.relation) != TEST):
             subjects.add(fact.subject)
             yield fact
 
