@@ -6,7 +6,7 @@ answers of SmolLM2 that a reader judged it agrees on 45, `begins` on 19 (tests/e
 
     Oslo                              equal  begins  contains  alternatives
     Oslo. The capital of Norway is           begins  contains  alternatives
-    The capital of Sweden is Oslo.                   contains  alternatives
+    The capital of Norway is Oslo.                   contains  alternatives
     Stockholm, and not Oslo.                         contains
 
 A judge is named in every row that it had a part in.
