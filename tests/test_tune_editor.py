@@ -47,10 +47,12 @@ def test_shares_are_of_answers_with_each_edit_alone(tiny_gpt2_folder, monkeypatc
     )
     cases = cases_of(reported=False)
     measures.remember_unedited(bench, cases)
-    found = tune_editor.shares("ft:rate=0.01", bench, cases, tune_editor.judge_of("begins"))
-    assert found[RELIABILITY] == 1
-    assert set(found) == set(tune_editor.WEIGHED)
-    assert bench.traces() == []
+    judge = tune_editor.judge_of("begins")
+    told = tune_editor.shares("oracle-scope", bench, cases, judge)
+    assert told == {RELIABILITY: 1, GENERALIZATION: 1, LOCALITY: 1}
+    assert tune_editor.shares("unedited", bench, cases, judge) == told | {RELIABILITY: 0, GENERALIZATION: 0}
+    tune_editor.shares("ft:steps=1", bench, cases, judge)
+    assert bench.traces() == [], "each edit is taken out again"
 
 
 def test_every_combination_is_tried():

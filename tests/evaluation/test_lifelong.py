@@ -328,7 +328,7 @@ def test_an_editor_that_asks_for_past_edits_is_told(monkeypatch, mini):
             told.append(([one.prompt for one in self.past], [one.prompt for one in edits]))
             return SimpleNamespace(outcomes=())
 
-    monkeypatch.setattr("kedit_memory.evaluation.method.named_editor", lambda _: Asking())
+    monkeypatch.setattr("kedit_memory.evaluation.method.named_editor", lambda *_: Asking())
     with opened("asking", Setting(load=lambda: mini, encoder=None, max_new_tokens=24)) as method:
         for number in range(3):
             method.add([EditRequest(prompt=f"q{number}", target="a")])

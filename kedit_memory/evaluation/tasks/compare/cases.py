@@ -31,7 +31,7 @@ _REPHRASINGS = 2  # of an edit
 _WORDINGS = 3  # in which a fact is asked to see whether the model has an idea of it
 _SHARED = 0.1  # of a relation's facts: more objects of several subjects, and it has no inverse
 _AT_ONCE = 64  # facts asked in one batch
-_TRIED = 20  # facts for each that is wanted, after which a model is said to know too few
+_TRIED = 40  # facts for each that is wanted, after which a model is said to know too few
 _LEAST_TRIED = 4 * _AT_ONCE
 # Left out as in `scope.sets`: most of their answers can be read off the question.
 _UNUSED = frozenset({"domain_of", "demonym_of", "symbol_of", "element_of_number"})
