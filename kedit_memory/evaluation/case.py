@@ -18,7 +18,8 @@ class Question:
         kind: its stratum.
         metric: what it measures, where that is not plain from where it stands.
         accepted: the answers that count; none where the unedited model's own answer is what counts.
-        alternatives: other answers that it is known to have, such as those from before the edit.
+        rejected: answers that are wrong, where the set names some: what else could be chosen, or must not be said.
+        truth: what its set holds to be right without the edit.
         covered: whether the edit that it belongs to answers it.
         owner: that edit, which only controls that are told it may look at.
         place: its place among those of its case.
@@ -28,7 +29,8 @@ class Question:
     kind: str = ALL
     metric: str = ""
     accepted: tuple[str, ...] = ()
-    alternatives: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
+    truth: tuple[str, ...] = ()
     covered: bool = False
     owner: EditRequest | None = None
     place: int = 0
@@ -80,11 +82,11 @@ class Case:
         return tuple(replace(one, owner=self.edit, place=place) for place, one in enumerate(self.questions))
 
 
-def own_question(edit: EditRequest, accepted: tuple[str, ...], before: tuple[str, ...] = ()) -> Question:
-    """The question that an edit's prompt is, with the answers that count, and those from before the edit."""
-    return Question(text=edit.prompt or "", metric=RELIABILITY, accepted=accepted, alternatives=before, covered=True)
+def rephrased(text: str, kind: str, accepted: tuple[str, ...], truth: tuple[str, ...] = ()) -> Question:
+    """Another wording of an edit's question."""
+    return Question(text=text, kind=kind, metric=GENERALIZATION, accepted=accepted, truth=truth, covered=True)
 
 
-def rephrased(own: Question, text: str, kind: str = ALL, metric: str = GENERALIZATION) -> Question:
-    """Another wording of an edit's own question."""
-    return replace(own, text=text, kind=kind, metric=metric)
+def own_question(edit: EditRequest, accepted: tuple[str, ...], truth: tuple[str, ...] = ()) -> Question:
+    """The question that an edit's prompt is, with the answers that count, and those that were right before it."""
+    return Question(text=edit.prompt or "", metric=RELIABILITY, accepted=accepted, truth=truth, covered=True)

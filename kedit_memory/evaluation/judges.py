@@ -111,8 +111,9 @@ def contains(said: str, question: Question) -> bool:
 
 
 def alternatives(said: str, question: Question) -> bool:
-    """The answer somewhere as in `contains`, and none before it that the question is known to have otherwise."""
-    return contains(said, question) and not any(_names(_before(said, question), one) for one in question.alternatives)
+    """The answer somewhere as in `contains`, and before it neither the old one nor another known to be wrong."""
+    others = (*question.truth, *question.rejected)
+    return contains(said, question) and not any(_names(_before(said, question), one) for one in others)
 
 
 def token_f1(said: str, question: Question) -> bool:

@@ -20,11 +20,12 @@ _NEAR_OR_FAR = frozenset({"same_relation", "unrelated", "open_question", "right_
 def kept_as(question: Question, before: str, judge: Judge) -> tuple[str, str]:
     """Metric and kind of a question whose answer should stay, which was `before`.
 
-    A question without accepted answers is taken to have been answered right.
+    A question of which the right answer is not told is taken to have been answered right.
     """
     if question.kind not in _NEAR_OR_FAR:
         return HARD_NEGATIVE, question.kind
-    if question.accepted and not judge(before, question):
+    right = question.truth or question.accepted
+    if right and not judge(before, replace(question, accepted=right, truth=())):
         return HARD_NEGATIVE, f"{question.kind}{GUESSED}"
     return LOCALITY, question.kind
 
@@ -34,7 +35,7 @@ def taken_over(said: str, before: str, question: Question, targets: Iterable[str
 
     A model that collapsed answers everything so, though it may still read running text.
     """
-    text, own = normalise(said), {normalise(answer) for answer in question.accepted}
+    text, own = normalise(said), {normalise(answer) for answer in (*question.truth, *question.accepted)}
     return any(
         normalise(target) not in own
         and normalise(target) in text  # most are not, and looking closer costs more

@@ -48,7 +48,7 @@ def case(place: str, target: str = "Bob") -> Case:
             Question(text=f"Who rules {place}?", metric=GENERALIZATION, accepted=(target,), covered=True),
             Question(text=f"What is the capital of {place}?", metric=LOCALITY, kind="same_subject"),
             Question(text="Who is the king of Peru?", metric=LOCALITY, kind="same_relation"),
-            Question(text=f"Who was the king of {place}?", metric=LOCALITY, kind="unrelated", accepted=("Ann",)),
+            Question(text=f"Who was the king of {place}?", metric=LOCALITY, kind="unrelated", truth=("Ann",)),
             Question(text=f"Who is the queen of {place}?", metric=PORTABILITY, kind="one_hop", accepted=("Ann",)),
         ),
     )

@@ -76,12 +76,12 @@ def test_questions_are_of_their_kinds(cases):
         assert kinds.count((RELIABILITY, ALL)) == 1
         assert kinds.count((GENERALIZATION, ALL)) == 2
         for probe in case.questions:
-            asks_a_fact = probe.kind in {"same_relation", "same_subject", "unrelated"}
-            assert bool(probe.accepted) == (probe.metric != LOCALITY or asks_a_fact)
+            assert (probe.metric == LOCALITY) == (not probe.accepted)
+            assert bool(probe.truth) or probe.kind not in {"same_relation", "same_subject", "unrelated"}
             if probe.metric in {RELIABILITY, GENERALIZATION} or probe.kind == ALIAS:
                 assert probe.covered
-                assert probe.alternatives
-                assert not set(probe.alternatives) & set(probe.accepted), "the old answer is no right one"
+                assert probe.truth
+                assert not set(probe.truth) & set(probe.accepted), "the old answer is no right one"
                 assert probe.accepted[0] == case.target
             else:
                 assert not probe.covered

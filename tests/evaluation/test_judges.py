@@ -10,10 +10,10 @@ from kedit_memory.evaluation import judges
 from kedit_memory.evaluation.case import Question
 from kedit_memory.evaluation.judges import DEFAULT, JUDGES, Judge, OfModel, judge_of, same
 
-CAPITAL = Question(text="What is the capital of Norway?", accepted=("Bergen", "Björgvin"), alternatives=("Oslo",))
-LARGER = Question(text="Which is larger, Oslo or Bergen?", accepted=("Bergen",), alternatives=("Oslo",))
-PORT = Question(text="On which port does it listen?", accepted=("8080",), alternatives=("80",))
-CHINESE = Question(text="印度尼西亚的首都是哪里？", accepted=("努山塔拉",), alternatives=("雅加达",))
+CAPITAL = Question(text="What is the capital of Norway?", accepted=("Bergen", "Björgvin"), truth=("Oslo",))
+LARGER = Question(text="Which is larger, Oslo or Bergen?", accepted=("Bergen",), rejected=("Oslo",))
+PORT = Question(text="On which port does it listen?", accepted=("8080",), truth=("80",))
+CHINESE = Question(text="印度尼西亚的首都是哪里？", accepted=("努山塔拉",), truth=("雅加达",))
 LONG = Question(
     text="How is the lamp reset?", accepted=("Hold the brass ring for ten seconds until the light blinks twice",)
 )
@@ -121,5 +121,4 @@ def test_the_default_agrees_with_a_reader_where_a_chat_model_answers():
 
 
 def _question(row):
-    accepted, alternatives = tuple(row["accepted"]), tuple(row["alternatives"])
-    return Question(text=row["question"], accepted=accepted, alternatives=alternatives)
+    return Question(text=row["question"], accepted=tuple(row["accepted"]), truth=tuple(row["truth"]))

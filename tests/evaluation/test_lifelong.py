@@ -78,9 +78,8 @@ class FakeModel:
 def edit(number, kind="tier_1", rephrasings=()):
     accepted = (f"new {number}",)
     stored = EditRequest(prompt=f"edit {number}", target=f"new {number}")
-    own = own_question(stored, accepted)
-    others = (rephrased(own, text, kind) for text, kind in rephrasings)
-    return Case(edit=stored, questions=(own, *others), kind=kind)
+    others = (rephrased(text, kind, accepted) for text, kind in rephrasings)
+    return Case(edit=stored, questions=(own_question(stored, accepted), *others), kind=kind)
 
 
 def unedited(model):

@@ -11,7 +11,7 @@ RUN = Run(task="compare", dataset="world", commit=None, config=None, data=None, 
 
 
 @pytest.mark.parametrize(
-    ("kind", "accepted", "before", "figure"),
+    ("kind", "truth", "before", "figure"),
     [
         ("same_relation", ("Oslo",), "It is Oslo.", (LOCALITY, "same_relation")),
         ("same_relation", ("Oslo",), "Bergen", (HARD_NEGATIVE, "same_relation_guessed")),
@@ -21,9 +21,9 @@ RUN = Run(task="compare", dataset="world", commit=None, config=None, data=None, 
         ("negation", (), "Oslo", (HARD_NEGATIVE, "negation")),
     ],
 )
-def test_what_a_kept_answer_counts_to(kind, accepted, before, figure):
-    question = Question(text="Which city?", kind=kind, accepted=accepted)
-    assert kept_as(question, before, JUDGES["contains"]) == figure
+def test_what_a_kept_answer_counts_to(kind, truth, before, figure):
+    for told in ({"truth": truth}, {"accepted": truth}):
+        assert kept_as(Question(text="Which city?", kind=kind, **told), before, JUDGES["contains"]) == figure
 
 
 def test_hard_negatives_are_no_part_of_locality():
@@ -54,10 +54,10 @@ def test_hard_negatives_are_no_part_of_locality():
     ],
 )
 def test_an_answer_is_taken_over_by_an_edits_target(said, before, taken):
-    question = Question(text="Who wrote Hamlet?", kind="unrelated", accepted=("Shakespeare",))
+    question = Question(text="Who wrote Hamlet?", kind="unrelated", truth=("Shakespeare",))
     assert taken_over(said, before, question, ("Rome", "Nameless")) is taken
 
 
 def test_a_right_answer_is_not_taken_over():
-    question = Question(text="What is the capital of Italy?", kind="unrelated", accepted=("Rome",))
+    question = Question(text="What is the capital of Italy?", kind="unrelated", truth=("Rome",))
     assert not taken_over("Rome", "Milan", question, ("Rome", "Nameless"))

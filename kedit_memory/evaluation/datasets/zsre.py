@@ -40,14 +40,14 @@ def open_questions(folder: Path) -> list[Question]:
 
 def _case(row: Row) -> Case:
     edit = EditRequest(prompt=row["prompt"], target=row["target_new"], subject=row["subject"])
-    own = own_question(edit, (row["target_new"],), tuple(row.get("ground_truth", ())))
+    accepted, truth = (row["target_new"],), tuple(row.get("ground_truth", ()))
     beside = row.get("locality", {}).get("Relation_Specificity", ())
     following = row.get("portability", {}).get("Reasoning", ())
     return Case(
         edit=edit,
         questions=(
-            own,
-            rephrased(own, row["rephrase_prompt"], REPHRASING),
+            own_question(edit, accepted, truth),
+            rephrased(row["rephrase_prompt"], REPHRASING, accepted, truth),
             *(Question(text=one["prompt"], metric=LOCALITY, kind=SAME_SUBJECT) for one in beside),
             *(
                 Question(text=one["prompt"], metric=PORTABILITY, kind=ONE_HOP, accepted=(one["ground_truth"],))

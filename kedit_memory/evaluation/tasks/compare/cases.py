@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation import negatives
-from kedit_memory.evaluation.case import ALL, LOCALITY, PORTABILITY, Case, Question, own_question, rephrased
+from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, Case, Question, own_question
 from kedit_memory.evaluation.datasets import zsre
 from kedit_memory.evaluation.datasets.zsre import ONE_HOP
 from kedit_memory.evaluation.judges import contains
@@ -59,7 +59,9 @@ def draw_cases(dataset: str, model: TextModel, data: Path | None, count: int, se
 def _zsre_follow_ups(data: Path) -> FollowUps:
     """The reasoning questions of KnowEdit's zsRE, one hop from the edit, and an open question of MEND's beside each."""
     cases = zsre.edits(data / "zsre").found
-    beside = [replace(one, metric=LOCALITY) for one in zsre.open_questions(data / "zsre")]
+    beside = [
+        replace(one, metric=LOCALITY, accepted=(), truth=one.accepted) for one in zsre.open_questions(data / "zsre")
+    ]
     opened = cycle([(one,) for one in beside] or [()])
     return {case.prompt: (*case.of(PORTABILITY), *next(opened)) for case in cases}
 
@@ -99,9 +101,9 @@ def _set_case(edit: ScopeEdit, cases: Iterable[ScopeCase], follow_ups: Iterable[
         line = " ".join(case.question.split())
         if case.covered:
             kind = ALL if case.kind == REPHRASING else case.kind
-            probes.append(rephrased(probes[0], line, kind))
+            probes.append(replace(probes[0], text=line, metric=GENERALIZATION, kind=kind))
         else:
-            probes.append(Question(text=line, metric=LOCALITY, kind=case.kind, accepted=case.answers))
+            probes.append(Question(text=line, metric=LOCALITY, kind=case.kind, truth=case.answers))
     probes += follow_ups
     return Case(edit=request, questions=tuple(probes), held_out=edit.part == TEST)
 
@@ -198,16 +200,16 @@ class _Maker:
     def _covered(self, fact: Fact, own: Question) -> Iterator[Question]:
         others = [text for text in self._wordings(fact) if text != own.text]
         for text in self.rng.sample(others, min(_REPHRASINGS, len(others))):
-            yield rephrased(own, text)
+            yield replace(own, text=text, metric=GENERALIZATION)
         text = negatives.in_passing(own.text, fact.subject, self.rng)
-        yield rephrased(own, text, DIALOGUE)
+        yield replace(own, text=text, metric=GENERALIZATION, kind=DIALOGUE)
 
     def _following(self, fact: Fact, own: Question, target: str) -> Iterator[Question]:
         if turned := self._reversed(fact, target):
             yield Question(text=turned, metric=PORTABILITY, kind=REVERSED, accepted=_names(self.world, fact.subject))
         if aliases := [name for name in _names(self.world, fact.subject)[1:] if name not in self.edited]:
             text = own.text.replace(fact.subject, self.rng.choice(aliases))
-            yield rephrased(own, text, ALIAS, PORTABILITY)
+            yield replace(own, text=text, metric=PORTABILITY, kind=ALIAS)
         yield from self._hop(fact, target)
 
     def _reversed(self, fact: Fact, target: str) -> str | None:
@@ -269,4 +271,4 @@ class _Maker:
         """A question about another fact, with its answers: what the model knew of it before can then be told."""
         text = " ".join(self.rng.choice(self._wordings(fact)).split())
         if text != prompt:
-            yield Question(text=text, metric=LOCALITY, kind=kind, accepted=_names(self.world, fact.object))
+            yield Question(text=text, metric=LOCALITY, kind=kind, truth=_names(self.world, fact.object))

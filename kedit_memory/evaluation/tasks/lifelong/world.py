@@ -101,9 +101,9 @@ class _WorldMaker:
         edit = EditRequest(
             prompt=first, target=target, subject=fact.subject, relation=fact.relation, paraphrases=tuple(given)
         )
-        own = own_question(edit, accepted, self._accepted(fact.object))
-        rephrasings = (rephrased(own, text, kind) for text, kind in asked)
-        return Case(edit=edit, questions=(own, *rephrasings), kind=f"tier_{fact.tier}")
+        truth = self._accepted(fact.object)
+        rephrasings = (rephrased(text, kind, accepted, truth) for text, kind in asked)
+        return Case(edit=edit, questions=(own_question(edit, accepted, truth), *rephrasings), kind=f"tier_{fact.tier}")
 
     def _question(self, fact: Fact, kind: str) -> Question:
         phrasings = self.world.relations[fact.relation].phrasings(held_out=False)
