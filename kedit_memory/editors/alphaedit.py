@@ -21,15 +21,18 @@ class Known:
 
     def __init__(self) -> None:
         self._keys: WeakKeyDictionary[torch.nn.Module, dict[tuple[int, Fact], torch.Tensor]] = WeakKeyDictionary()
-        self._free: dict[tuple[int, float], tuple[torch.Tensor, torch.Tensor]] = {}
+        self._free: dict[tuple[int, float, bool], tuple[torch.Tensor, torch.Tensor]] = {}
 
-    def free(self, moments: Mapping[int, torch.Tensor], below: Mapping[int, float]) -> Mapping[int, torch.Tensor]:
+    def free(
+        self, moments: Mapping[int, torch.Tensor], threshold: float, *, absolute: bool = False
+    ) -> Mapping[int, torch.Tensor]:
         """By layer, the directions that are free by its moments; see `free_directions`."""
         for layer, moment in moments.items():
-            kept = self._free.get((layer, below[layer]))
+            kept = self._free.get((layer, threshold, absolute))
             if kept is None or kept[0] is not moment:
-                self._free[layer, below[layer]] = moment, free_directions(moment, below[layer])
-        return {layer: self._free[layer, below[layer]][1] for layer in moments}
+                free = free_directions(moment, threshold, absolute=absolute)
+                self._free[layer, threshold, absolute] = moment, free
+        return {layer: self._free[layer, threshold, absolute][1] for layer in moments}
 
     def keys(
         self, model: WhiteBoxModel, family: Family, layers: Sequence[int], wanted: Sequence[Fact], editor: "AlphaEdit"
@@ -85,33 +88,30 @@ class AlphaEdit(SpreadingEditor):
     def update(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> UpdateOf:
         """The projected least squares, against the keys of past edits alone."""
         moments = self.moments_of(model, family, layers)
-        units = {
-            layer: (1.0, 1.0) if self.absolute else (float(moment.diagonal().mean()), float(moment.diagonal().sum()))
+        free = self.known.free(moments, self.threshold, absolute=self.absolute)
+        ridges = {
+            layer: self.ridge * (1.0 if self.absolute else float(moment.diagonal().sum()))
             for layer, moment in moments.items()
-        }  # of the threshold and of the ridge
-        free = self.known.free(moments, {layer: self.threshold * unit for layer, (unit, _) in units.items()})
-        ridges = {layer: self.ridge * unit for layer, (_, unit) in units.items()}
+        }
         past = self.known.keys(model, family, layers, facts(self.past, subjects=True), self) if self.past else {}
         return lambda layer, keys, residuals, kept: projected(
             keys, residuals, free[layer], past=past.get(layer, keys[:0]), kept=kept, ridge=ridges[layer]
         )
 
 
-def free_directions(moment: torch.Tensor, below: float) -> torch.Tensor:
-    """Q, (in, free), float64: an orthonormal basis of the directions along which the moment is below a number.
+def free_directions(moment: torch.Tensor, threshold: float, *, absolute: bool = False) -> torch.Tensor:
+    """Q, (in, free), float64: an orthonormal basis of the null space, P = Q Qᵀ in the paper.
 
-    The paper writes P = Q Qᵀ.
+    The threshold is one of means of the moment, or a plain number where it is `absolute`.
 
     Raises:
         EditorError: no direction is free.
     """
     sizes, directions = torch.linalg.eigh(moment.double())
-    free: torch.Tensor = directions[:, sizes < below]
+    free: torch.Tensor = directions[:, sizes < (threshold if absolute else threshold * sizes.mean())]
     if not free.shape[1]:
-        raise EditorError(
-            f"no direction is free: the moment is {float(sizes.min()):.3g} or more along all, and the threshold "
-            f"stands at {below:.3g}; take a higher one"
-        )
+        unit = "" if absolute else " means"
+        raise EditorError(f"no direction is free below a threshold of {threshold:g}{unit}; take a higher one")
     return free
 
 

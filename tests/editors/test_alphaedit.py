@@ -36,7 +36,7 @@ def test_the_projection_is_that_of_the_paper():
     used, *_ = numbers()
     moment = used.T @ used / len(used)
     left, sizes, _ = np.linalg.svd(moment)
-    kept = left[:, sizes < 0.02]
+    kept = left[:, sizes < 0.02 * sizes.mean()]
     free = free_directions(torch.tensor(moment), 0.02).numpy()
     assert free.shape == (9, 5)
     assert np.allclose(free @ free.T, kept @ kept.T, atol=1e-5)
@@ -66,8 +66,10 @@ def test_the_update_is_that_of_the_paper():
 
 
 def test_no_free_direction_is_said():
-    with pytest.raises(EditorError, match=r"1 or more along all, and the threshold stands at 0\.5; take a higher one"):
+    with pytest.raises(EditorError, match=r"no direction is free below a threshold of 0\.5 means; take a higher one"):
         free_directions(torch.eye(4), 0.5)
+    with pytest.raises(EditorError, match=r"below a threshold of 0\.02; take a higher one"):
+        free_directions(torch.eye(4), 0.02, absolute=True)
 
 
 def test_an_edit_leaves_the_old_directions_alone(model, alphaedit):
@@ -104,11 +106,11 @@ def test_past_edits_are_kept(one, alphaedit):
 
 def test_free_directions_are_taken_once_for_a_moment():
     known, moment = Known(), torch.diag(torch.tensor([5.0, 1e-3, 4.0]))
-    first = known.free({0: moment}, {0: 0.5})[0]
+    first = known.free({0: moment}, 0.5)[0]
     assert torch.equal(first.abs(), torch.tensor([[0.0], [1.0], [0.0]], dtype=torch.float64))
-    assert known.free({0: moment}, {0: 0.5})[0] is first
-    assert known.free({0: moment.flip(0).flip(1)}, {0: 0.5})[0] is not first
-    assert known.free({0: moment}, {0: 0.9})[0] is not first
+    assert known.free({0: moment}, 0.5)[0] is first
+    assert known.free({0: moment.flip(0).flip(1)}, 0.5)[0] is not first
+    assert known.free({0: moment}, 0.9)[0] is not first
 
 
 def test_thresholds_and_ridges_count_in_the_models_own_sizes_or_are_plain_numbers(one, alphaedit):
