@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from kedit_memory.records import EditRequest
 
 RELIABILITY, GENERALIZATION, LOCALITY, PORTABILITY = "reliability", "generalization", "locality", "portability"
+HARD_NEGATIVE = "hard_negative"
 ALL = "all"  # the kind where there is only one
 
 
@@ -87,9 +88,9 @@ class Case:
         return tuple(replace(one, owner=self.edit, place=place) for place, one in enumerate(self.questions))
 
 
-def rephrased(text: str, kind: str, accepted: tuple[str, ...]) -> Question:
+def rephrased(text: str, kind: str, accepted: tuple[str, ...], truth: tuple[str, ...] = ()) -> Question:
     """Another wording of an edit's question."""
-    return Question(text=text, kind=kind, metric=GENERALIZATION, accepted=accepted, covered=True)
+    return Question(text=text, kind=kind, metric=GENERALIZATION, accepted=accepted, truth=truth, covered=True)
 
 
 def own_question(edit: EditRequest, accepted: tuple[str, ...], truth: tuple[str, ...] = ()) -> Question:

@@ -15,8 +15,8 @@ from kedit_memory.evaluation.intervals import Statistic, drawn_again, share, wil
 from kedit_memory.evaluation.task import FIRST_VERSION, version_of
 
 METRICS = frozenset((
-    "reliability", "generalization", "locality", "portability", "fluency", "perplexity", "false_fire", "fire", "trr",
-    "err", "arr", "accuracy", "calls", "recall", "seconds", "ratio", "rate", "bytes", "count",
+    "reliability", "generalization", "locality", "hard_negative", "portability", "fluency", "perplexity", "false_fire",
+    "fire", "trr", "err", "arr", "accuracy", "calls", "recall", "seconds", "ratio", "rate", "bytes", "count",
 ))  # fmt: skip
 
 
@@ -36,7 +36,11 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One figure. `low` and `high` bound its 95% interval, or are None; `kind` is the stratum or variant."""
+    """One figure.
+
+    `low` and `high` bound its 95% interval, or are None; `kind` is the stratum or variant. `judge` says by what answers
+    counted, `preset` where the method's options come from; both are None where there is no such thing.
+    """
 
     run: Run
     method: str
@@ -49,6 +53,8 @@ class Row:
     unit: str
     edits: int = 0
     seed: int | None = None
+    judge: str | None = None
+    preset: str | None = None
 
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
@@ -77,15 +83,15 @@ class Row:
 
 
 def row_of(flat: Mapping[str, Any]) -> Row:
-    """The row of a JSON object that `Row.flat` gave, of what else it holds nothing; older ones tell no version.
+    """The row of a JSON object that `Row.flat` gave, of what else it holds nothing; older ones tell less.
 
     Raises:
         KeyError: it lacks a field.
         ValueError: its metric is unknown.
     """
-    told = {"task_version": FIRST_VERSION, **flat}
+    told = {"task_version": FIRST_VERSION, "judge": None, "preset": None, **flat}
     run = Run(**{one.name: told[one.name] for one in fields(Run)})
-    return Row(run=run, **{one.name: flat[one.name] for one in fields(Row) if one.name != "run"})
+    return Row(run=run, **{one.name: told[one.name] for one in fields(Row) if one.name != "run"})
 
 
 def describe_run(

@@ -37,7 +37,7 @@ _ALL = (
     ),
     Task(
         name="lifelong",
-        version=1,
+        version=2,
         about="edits one after the other: what is kept, answered and touched, and how long it takes",
     ),
     Task(
@@ -56,7 +56,7 @@ _ALL = (
         about="how well a model that was told of new entities foresees the words of sentences about them",
     ),
     Task(name="compare", version=2, about="every editing method side by side on the same edits and questions"),
-    Task(name="consolidate", version=1, about="what a model says before and after edits are written into it for good"),
+    Task(name="consolidate", version=2, about="what a model says before and after edits are written into it for good"),
 )
 TASKS: dict[str, Task] = {one.name: one for one in _ALL}
 

@@ -22,7 +22,7 @@ def case(place: str) -> Case:
         questions=(
             Question(text=prompt, metric=RELIABILITY, accepted=("Bob",), covered=True),
             Question(text=f"Who rules {place}?", metric=GENERALIZATION, accepted=("Bob",), covered=True),
-            Question(text=f"What is the capital of {place}?", metric=LOCALITY, kind="same_subject"),
+            Question(text=f"What is the capital of {place}?", metric=LOCALITY, kind="same_relation"),
         ),
     )
 

@@ -47,6 +47,13 @@ def trained_questions(folder: Path) -> list[Question]:
     ]
 
 
+def open_questions(folder: Path) -> list[Question]:
+    """Those of Natural Questions in the training file, which have nothing to do with an edit; none without the file."""
+    if not (folder / _TRAINING).exists():
+        return []
+    return [one for one in trained_questions(folder) if one.kind == OPEN_QUESTION]
+
+
 def mend_case(row: Row) -> Case:
     """A row of MEND's edition, which MzsRE has too."""
     edit = EditRequest(prompt=text(row, "src"), target=text(row, "alt"), subject=text(row, "subject"))

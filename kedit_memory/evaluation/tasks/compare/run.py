@@ -6,7 +6,6 @@ measurement the model has to be bit for bit what it was; a method that leaves a 
 taken anew.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -14,13 +13,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from kedit_memory.editors.presets import check_kind
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation.case import Case
 from kedit_memory.evaluation.datasets import wikitext
 from kedit_memory.evaluation.datasets.public import background_of, sources_of
+from kedit_memory.evaluation.judges import DEFAULT, judge_of
 from kedit_memory.evaluation.methods import method_of
 from kedit_memory.evaluation.rows import describe_run
 from kedit_memory.evaluation.run import Pace, Progress, quiet
+from kedit_memory.evaluation.running_text import running_text, spaced
 from kedit_memory.evaluation.tasks.compare import measures
 from kedit_memory.evaluation.tasks.compare.against import REFERENCES, compared_rows, standings
 from kedit_memory.evaluation.tasks.compare.attempt import BATCH, BATCHES, SEQUENTIAL, SINGLE, Attempt, Setting
@@ -31,12 +33,10 @@ from kedit_memory.evaluation.tasks.scope.sets import FACTS
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model
 from kedit_memory.models.sources import EMBEDDED
-from kedit_memory.world import passages_file
 
 TASK = "compare"
 MODES = (SINGLE, SEQUENTIAL, BATCH, BATCHES)
-_TEXTS = 32  # passages that the perplexity is taken of
-_SHORTEST = 100  # characters of one
+_TEXTS = 32  # whose perplexity is taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +54,8 @@ class ComparePlan:
         questions: the most that are asked of one kind in a measurement; every edit's own prompt is asked.
         limit: the most seconds that the edits of a measurement may take, without what is asked about them; a slow
             method then makes fewer of them, but one at least. None sets no limit.
+        judge: a name in `judges.JUDGES`, which says what answers count.
+        preset: the kind of settings that editors take where they have it, of `editors.presets.KINDS`; else their own.
         against: the methods that others are tested against; None takes those of `against.REFERENCES` that are measured.
         model: the name of the model.
         encoder: of the memories, None for the default one.
@@ -70,6 +72,8 @@ class ComparePlan:
     seeds: tuple[int, ...] = (1,)
     questions: int = 100
     limit: float | None = None
+    judge: str = DEFAULT
+    preset: str | None = None
     against: tuple[str, ...] | None = None
     model: str = "kedit-mini"
     encoder: str | None = None
@@ -81,6 +85,8 @@ class ComparePlan:
             raise InvalidInputError("nothing to compare: give methods, numbers of edits, modes and seeds")
         for name in self.methods:
             method_of(name)
+        judge_of(self.judge)
+        check_kind(self.preset)
         for what, given, known in (("dataset", (self.dataset,), FACTS), ("mode", self.modes, MODES)):
             for name in given:
                 if name not in known:
@@ -180,8 +186,9 @@ def run_compare(
         with TemporaryDirectory() as aside:
             text = _real_text(plan, data, cache or Path(aside))
             bench = WatchedBench(
-                load, encoder=plan.encoder, cache=cache, text=text, background=background_of(plan.dataset)
-            )
+                load, encoder=plan.encoder, cache=cache, text=text, background=background_of(plan.dataset),
+                preset=plan.preset,
+            )  # fmt: skip
             _Runner(plan, bench, ledger, data, progress).run(left)
     asked = set(plan.cells())
     # In the order of the methods, some of which may have been added to an older run.
@@ -239,13 +246,14 @@ class _Runner:
 
     def _setting(self, cases: Sequence[Case]) -> Setting:
         """What all measurements share."""
-        texts = running_text(self.bench.model)
+        texts, file = running_text(self._data)
+        texts = spaced([text for text in texts if self.bench.model.fits(text)], _TEXTS)
         return Setting(
             run=describe_run(
                 TASK,
                 self.plan.dataset,
                 config=self.plan.kept,
-                data=sources_of(self.plan.dataset, self._data),
+                data=[*sources_of(self.plan.dataset, self._data), file],
                 model=self.bench.model.fingerprint,
             ),
             limit=self.plan.limit,
@@ -253,6 +261,7 @@ class _Runner:
             questions=self.plan.questions,
             texts=texts,
             before=tuple(measures.perplexities(self.bench.model, texts, measures.BEFORE)),
+            judge=judge_of(self.plan.judge),
             memory_seconds=measures.memory_edit_seconds(self.bench, cases),
         )
 
@@ -263,11 +272,3 @@ def _told(cell: Cell) -> str:
     if not cell.edits:
         return f"no time for {cell.key.planned:,} edits"
     return f"{cell.edits:,} edits{f' of {cell.key.planned:,}' if cell.edits < cell.key.planned else ''}"
-
-
-def running_text(model: WhiteBoxModel) -> tuple[str, ...]:
-    """Passages that ship, evenly spaced over the file, of which the model can read all."""
-    lines = passages_file().read_text("utf-8").splitlines()
-    texts = [text for text in (json.loads(line)["text"] for line in lines) if len(text) >= _SHORTEST]
-    spaced = texts[:: max(1, len(texts) // _TEXTS)][:_TEXTS]
-    return tuple(text for text in spaced if model.fits(text))

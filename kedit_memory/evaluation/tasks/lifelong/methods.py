@@ -29,12 +29,14 @@ class Setting:
         encoder: of memories.
         max_new_tokens: where answers are cut.
         background: what the router is given beside its memory.
+        preset: the kind of settings that editors take where they have it.
     """
 
     load: LoadModel
     encoder: str | None
     max_new_tokens: int
     background: Background | None = None
+    preset: str | None = None
 
 
 def check_method(name: str) -> None:
@@ -58,6 +60,7 @@ def opened(name: str, setting: Setting) -> Iterator[Method]:
         encoder=setting.encoder,
         background=setting.background,
         max_new_tokens=setting.max_new_tokens,
+        preset=setting.preset,
     )
     method = _made(name)(bench)
     try:

@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
+from kedit_memory.editors.presets import check_kind
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation.datasets.public import background_of
+from kedit_memory.evaluation.judges import DEFAULT, judge_of
 from kedit_memory.evaluation.log import RowLog
 from kedit_memory.evaluation.method import Method
 from kedit_memory.evaluation.methods import UNEDITED
@@ -40,6 +42,8 @@ class LifelongPlan:
         questions: the most questions on original data, of each kind of out-of-scope prompt, and of rephrasings before
             the end.
         phrasings: how many other wordings an edit is given, where the stream has some; they are not asked.
+        judge: a name in `judges.JUDGES`, which says what answers count.
+        preset: the kind of settings that editors take where they have it, of `editors.presets.KINDS`; else their own.
         timed: how many edits, and answers on hits and on misses, are timed against a peer; 0 for none.
         seeds: of the choice and order of edits, and of all samples.
     """
@@ -52,6 +56,8 @@ class LifelongPlan:
     questions: int = 300
     phrasings: int = 0
     timed: int = 20
+    judge: str = DEFAULT
+    preset: str | None = None
     seeds: tuple[int, ...] = (1, 2, 3)
 
     def __post_init__(self) -> None:
@@ -59,6 +65,8 @@ class LifelongPlan:
             raise UnknownNameError("stream", self.stream, STREAMS)
         for name in self.methods:
             check_method(name)
+        judge_of(self.judge)
+        check_kind(self.preset)
         object.__setattr__(self, "methods", tuple(dict.fromkeys((UNEDITED, *self.methods))))
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise InvalidInputError(f"seeds are {self.seeds or 'none'}; give one or more, each once")
@@ -133,15 +141,18 @@ class _Seed:
         cls, plan: LifelongPlan, load: LoadModel, data: Path | None, *, encoder: str | None, seed: int
     ) -> "_Seed":
         plain = load()
-        wanted = Wanted(edits=plan.edits, questions=plan.questions, phrasings=plan.phrasings, seed=seed)
+        wanted = Wanted(
+            edits=plan.edits, questions=plan.questions, phrasings=plan.phrasings, seed=seed, judge=judge_of(plan.judge)
+        )
         stream = load_stream(plan.stream)(plain, wanted, data)
         run = _run(plan, encoder, data=stream.data, model=plain.fingerprint)
-        measures = Measures(stream, plain, run, questions=plan.questions, early=plan.every, seed=seed)
+        measures = Measures(stream, plain, run, wanted, early=plan.every)
         setting = Setting(
             load=load,
             encoder=encoder,
             max_new_tokens=stream.max_new_tokens,
             background=background_of(plan.stream),
+            preset=plan.preset,
         )
         return cls(plan=plan, stream=stream, plain=plain, setting=setting, measures=measures)
 
@@ -161,7 +172,7 @@ class _Seed:
                     yield self._measured(method, name, at_once, final=False)
             rows = self._measured(method, name, at_once, final=True)
             progress.say(f"{name}, seed {self.measures.row.seed}: timing answers")
-            row = replace(self.measures.row, method=name, edits=len(edits))
+            row = replace(self.measures.row, method=name, edits=len(edits), preset=method.preset)
             rows += [*self._timed(method, row, clock, at_once), *_stored(method, row)]
             spent = perf_counter() - began
             yield [*rows, replace(row, metric=LAST[0], kind=LAST[1], value=spent, n=len(edits), unit="s")]
@@ -170,8 +181,8 @@ class _Seed:
         done = len(at_once) or len(self.stream.edits)  # the unedited model is asked about edits that it never got
         rows = self.measures.at(method, name, done, final=final)
         if at_once:
-            row = replace(self.measures.row, method=name, edits=done, metric="reliability", kind=AT_ONCE)
-            rows.append(row.share(at_once))
+            row = replace(self.measures.row, method=name, edits=done, judge=self.plan.judge, preset=method.preset)
+            rows.append(replace(row, metric="reliability", kind=AT_ONCE).share(at_once))
         return rows
 
     def _timed(self, method: Method, row: Row, clock: EditClock, at_once: list[bool]) -> Iterator[Row]:
