@@ -10,7 +10,7 @@ from kedit_memory.cli.output import counted, revision_line
 from kedit_memory.cli.progress import say
 from kedit_memory.errors import NotFoundError
 from kedit_memory.memory import EditMemory
-from kedit_memory.memory.rows import DATABASE
+from kedit_memory.memory.folder import DATABASE
 
 _HOME = Path("index")  # where stores are by custom
 

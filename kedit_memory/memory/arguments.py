@@ -1,6 +1,7 @@
 """What callers hand over besides edits: names, numbers, texts and paths, checked before anything is done with them."""
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +14,8 @@ from kedit_memory.text import LONGEST_NAME, clean_line
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+_ADDRESS = re.compile(r"postgres(ql)?://", re.IGNORECASE)
+_PASSWORD = re.compile(r"(?<=://)([^/?#@]*?):[^/?#]*(?=@)|(?<=[?&])((?:ssl)?password)=[^&]*", re.IGNORECASE)
 _LARGEST = 2**63 - 1  # whole number that a database holds
 
 
@@ -99,6 +102,25 @@ def file_path(value: object) -> Path:
         else:
             return Path(value)
     raise InvalidInputError(f"{shown(value)} is no path; name a file or a folder")
+
+
+def store_place(value: object) -> str | Path:
+    """Where a store is: the address of a database, else the path of a folder.
+
+    Raises:
+        InvalidInputError: neither.
+    """
+    return value if isinstance(value, str) and is_address(value) else file_path(value)
+
+
+def is_address(place: str) -> bool:
+    """Whether a text is the address of a database rather than a path."""
+    return _ADDRESS.match(place) is not None
+
+
+def without_password(place: object) -> str:
+    """The address of a store, or any text that holds one, as it may be shown."""
+    return _PASSWORD.sub(lambda found: found[1] if found[2] is None else f"{found[2]}=***", str(place))
 
 
 def collection_of_rows(value: object) -> Iterable[object]:

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from postgres_server import Server, running
 
 from kedit_memory.memory.memory import EditMemory
 
+OF_FILES = frozenset({"test_cache", "test_copies", "test_durability", "test_formats", "test_index", "test_schema"})
+QUICK = frozenset({"test_postgres"})  # modules whose tests run on PostgreSQL whenever tests run
 TODAY = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
@@ -48,14 +51,51 @@ def encoder() -> WordEncoder:
     return WordEncoder()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests of a memory that are about no file run on PostgreSQL, too: all when slow, those of `QUICK` always."""
+    name = metafunc.module.__name__
+    if "open_memory" not in metafunc.fixturenames or {name, metafunc.definition.originalname} & OF_FILES:
+        return
+    postgres = pytest.param("postgres", marks=[] if name in QUICK else [pytest.mark.slow])
+    metafunc.parametrize("database", ["folder", postgres], indirect=True)
+
+
 @pytest.fixture
-def open_memory(tmp_path: Path) -> Iterator[Callable[..., EditMemory]]:
-    """A function that opens the memory in a folder of this test; all are closed at its end."""
+def database(request: pytest.FixtureRequest) -> str:
+    """Where the stores of a test are."""
+    return getattr(request, "param", "folder")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for all tests of this process."""
+    with running(tmp_path_factory.mktemp("server")) as started:
+        yield started
+
+
+@pytest.fixture
+def place(
+    database: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], Any]]:
+    """A function from a name to the folder, or the address, of a store of this test."""
+    if database == "folder":
+        yield lambda name: tmp_path / name
+        return
+    server: Server = request.getfixturevalue("server")
+    for variable in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    with server.places() as places:
+        yield places
+
+
+@pytest.fixture
+def open_memory(place: Callable[[str], Any]) -> Iterator[Callable[..., EditMemory]]:
+    """A function that opens a memory of this test; all are closed at its end."""
     opened: list[EditMemory] = []
 
     def opening(name: str = "store", encoder: Any = None, **options: Any) -> EditMemory:
         options.setdefault("clock", lambda: TODAY)
-        memory = EditMemory.open(tmp_path / name, encoder or WordEncoder(), **options)
+        memory = EditMemory.open(place(name), encoder or WordEncoder(), **options)
         opened.append(memory)
         return memory
 

@@ -14,7 +14,7 @@ from kedit_memory.errors import StoreError, UnknownNameError
 from kedit_memory.memory.index import ENGINES, VectorIndex, load_engine
 from kedit_memory.memory.index.parted import PartedIndex
 from kedit_memory.memory.rows import Keys, Rows, snapshot_from
-from kedit_memory.memory.store import CACHE, Store
+from kedit_memory.memory.store import Store
 from kedit_memory.records import Floats, Ids, Vectors
 
 _LOG = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class CachedIndex:
         Raises:
             StoreError: they cannot be removed.
         """
-        cache = self._store.path / CACHE
+        cache = self._store.database.cache
         try:
             drop_cache(cache)
         except OSError as error:
@@ -104,7 +104,7 @@ class CachedIndex:
 
     def save(self) -> None:
         """Writes the cache, unless keys were purged meanwhile; when that fails only the next opening is slower."""
-        if not self._store.writable or not len(self):
+        if not self._store.database.writable or not len(self):
             return
         written = [0]  # the operation that the files know of
 
@@ -124,9 +124,9 @@ class CachedIndex:
             return True
 
         try:
-            write_cache(self._store.path / CACHE, self._sequence, write, publish)
+            write_cache(self._store.database.cache, self._sequence, write, publish)
         except (OSError, RuntimeError, StoreError) as error:  # RuntimeError is what FAISS raises
-            _LOG.warning("the cache of %s cannot be written: %s", self._store.path, error)
+            _LOG.warning("the cache of %s cannot be written: %s", self._store.name, error)
 
     def save_if_worthwhile(self) -> None:
         """Writes the cache when replaying the difference would take longer than a moment."""
@@ -135,7 +135,7 @@ class CachedIndex:
 
     def problems(self, rows: Rows) -> Iterator[str]:
         """What is wrong with the files of the cache."""
-        cache = self._store.path / CACHE
+        cache = self._store.database.cache
         manifest = read_manifest(cache)
         if manifest is None:
             if (cache / "manifest.json").exists():
@@ -181,7 +181,7 @@ class CachedIndex:
     def _load(self, rows: Rows, newest: int) -> None:
         if rows.meta("dimension") is None:
             return
-        cache = self._store.path / CACHE
+        cache = self._store.database.cache
         manifest = read_manifest(cache)
         if manifest is None or not self._fits(rows, manifest.made_from, newest):
             self._from_rows(rows, newest)
