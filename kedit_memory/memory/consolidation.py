@@ -5,24 +5,30 @@ keeps answering for every other model, and for this one too as soon as the edit 
 is undone.
 """
 
+# ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
+
 from collections.abc import Callable, Collection, Sequence
 
 from kedit_memory.errors import ConflictError, InvalidInputError, NotFoundError
 from kedit_memory.memory.rows import Rows, id_of, number_of, to_json
+from kedit_memory.memory.schema import whole
 from kedit_memory.memory.store import Store
 from kedit_memory.memory.write import Writer
 from kedit_memory.records import Checkpoint, Consolidation, Edit, Kind, Status
 
 VERB = "consolidate"
 
+# A note that was altered counts for none: the memory then answers itself.
 _STANDING = (
     "SELECT k.operation, k.base FROM consolidations k JOIN operations o ON o.seq = k.operation "
-    "WHERE o.undone_by IS NULL "
+    f"WHERE o.undone_by IS NULL AND {whole('operations', 'o')} AND {whole('consolidations', 'k')} "
 )
+_INSERT = "INSERT INTO consolidations (operation, fingerprint, base, method, folder) VALUES (?, ?, ?, ?, ?)"
+_INSERT_EDIT = "INSERT INTO consolidated (operation, edit_id, prompt, target) VALUES (?, ?, ?, ?)"
 # CROSS JOIN keeps the order: from the few edits to their rows.
 _WRITTEN_OF = (
     "SELECT c.edit_id, c.prompt, c.target FROM json_each(?) chosen CROSS JOIN consolidated c "
-    "ON c.operation = ? AND c.edit_id = CAST(chosen.value AS BIGINT)"
+    f"ON c.operation = ? AND c.edit_id = CAST(chosen.value AS BIGINT) AND {whole('consolidated', 'c')}"
 )
 _FOLDERS = (
     "SELECT DISTINCT k.folder FROM json_each(?) chosen CROSS JOIN consolidated c ON c.edit_id = "
@@ -57,8 +63,8 @@ def consolidate(
         writer.change(VERB, before, before)
         rows.append((writer.operation, number_of(edit.id), edit.prompt, edit.target))
     values = (writer.operation, made.fingerprint, made.base, made.method, made.folder)
-    store.connection.execute("INSERT INTO consolidations VALUES (?, ?, ?, ?, ?)", values)
-    store.connection.executemany("INSERT INTO consolidated VALUES (?, ?, ?, ?)", rows)
+    store.connection.execute(_INSERT, values)
+    store.connection.executemany(_INSERT_EDIT, rows)
     publish()
     return writer.operation
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from kedit_memory.errors import ConflictError, NotFoundError, StoreError
 from kedit_memory.memory.conflicts import contradicts, question_of, same_question
 from kedit_memory.memory.rows import EVERY, Rows, Snapshot, id_of, number_of, snapshot_from, to_json, unaltered
+from kedit_memory.memory.schema import whole
 from kedit_memory.memory.store import Store
 from kedit_memory.memory.write import Writer
 from kedit_memory.records import Edit, Revision, Status
@@ -22,6 +23,7 @@ _SELECT_LAST_OF_EDIT = (
     "AND c.verb <> 'radius' ORDER BY o.seq DESC LIMIT 1"
 )
 _SELECT_UNDONE = "SELECT verb, edit_id, before, after, checksum FROM changes WHERE operation = ? ORDER BY id DESC"
+_SELECT_ALTERED = f"SELECT seq FROM operations o WHERE seq >= ? AND NOT ({whole('operations', 'o')}) LIMIT 1"
 # What was done after an operation to some edits, and still stands.
 _SELECT_LATER = (
     f"SELECT o.seq, o.verb, c.edit_id, {_NAMESPACE} AS namespace FROM operations o JOIN changes c "
@@ -130,7 +132,7 @@ def undo_last(store: Store, writer: Writer, namespace: str | None, edit_id: str 
     Raises:
         ConflictError: what was done since rests on it.
         NotFoundError: there is nothing to undo.
-        StoreError: what is noted of the operation was altered since.
+        StoreError: what is noted of the operation, or of a later one, was altered since.
     """
     chosen = (_SELECT_LAST, namespace) if edit_id is None else (_SELECT_LAST_OF_EDIT, number_of(edit_id))
     rows = store.query(*chosen)
@@ -138,6 +140,7 @@ def undo_last(store: Store, writer: Writer, namespace: str | None, edit_id: str 
         where = f" of {edit_id}" if edit_id else "" if namespace is None else f" in namespace {namespace!r}"
         raise NotFoundError(f"nothing to undo{where} in {store.name}; see `kedit history`")
     undone = int(rows[0]["seq"])
+    refuse_altered(store, undone)
     changes = store.query(_SELECT_UNDONE, undone)
     if any(not unaltered(row) for row in changes):
         raise StoreError(f"the history of operation {undone} is damaged, nothing was changed; restore a backup")
@@ -148,6 +151,16 @@ def undo_last(store: Store, writer: Writer, namespace: str | None, edit_id: str 
         writer.change("undo", after, before)
     store.connection.execute("UPDATE operations SET undone_by = ? WHERE seq = ?", (writer.operation, undone))
     return revisions(store, "c.operation = ?", undone)
+
+
+def refuse_altered(store: Rows, since: int = 0) -> None:
+    """What was done from an operation on must be noted as it was written, for anything to be taken back.
+
+    Raises:
+        StoreError: it is not.
+    """
+    for row in store.query(_SELECT_ALTERED, since):
+        raise StoreError(f"operation {row['seq']} is not as it was written, nothing was changed; restore a backup")
 
 
 def _refuse_overtaken(store: Store, undone: int, changes: Sequence[tuple[Snapshot | None, Snapshot | None]]) -> None:

@@ -15,6 +15,7 @@ from kedit_memory.memory.database import Traces
 from kedit_memory.memory.folder import LEARNED, VALUES
 from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.rows import CHECKED, SEARCHED, Rows, number_of
+from kedit_memory.memory.schema import CHECKED_TABLES, whole
 from kedit_memory.memory.store import Store
 from kedit_memory.records import Kind, Status
 from kedit_memory.sqlite import checksum
@@ -139,6 +140,9 @@ def _forget_values(values: Path) -> None:
 def _damaged_database(store: Rows) -> Iterator[str]:
     try:
         yield from store.database.problems(store.connection)
+        for table in CHECKED_TABLES:
+            for row in store.query(f"SELECT * FROM {table} t WHERE NOT ({whole(table, 't')}) LIMIT {_SHOWN}"):
+                yield f"table {table}: row {row[0]} is not as it was written; restore a backup"
     except StoreError as error:
         yield str(error)
     except store.database.failures as error:

@@ -25,7 +25,7 @@ from kedit_memory.errors import InvalidInputError, MissingDependencyError, NotFo
 from kedit_memory.memory.arguments import without_password
 from kedit_memory.memory.database import NUMBERED, Connection, Cursor, Traces, insertion
 from kedit_memory.memory.name_tables import name_of
-from kedit_memory.memory.postgres_tables import FORMAT, MADE, SCRIPT, TABLES
+from kedit_memory.memory.postgres_tables import FORMAT, MADE, SCRIPT, TABLES, spoken_checksum
 from kedit_memory.memory.rows import number_of, to_json
 from kedit_memory.memory.schema import APPLICATION_ID
 from kedit_memory.memory.word_tables import NOTE, WORD_RULES, words_of_edit
@@ -98,7 +98,7 @@ def _made_rows(cursor: Any) -> Callable[[Sequence[Any]], Row]:
 def _spoken(sql: str) -> str:
     """A statement of SQLite as PostgreSQL and psycopg say it: a place without a number has that after the largest."""
     sql = _JOINED.sub(r"JOIN \1 ON ", sql.replace("%", "%%"))
-    sql = sql.replace(" char(", " chr(").replace("NOT INDEXED", "")
+    sql = spoken_checksum(sql).replace(" char(", " chr(").replace("NOT INDEXED", "")
     largest = 0
 
     def place(found: re.Match[str]) -> str:

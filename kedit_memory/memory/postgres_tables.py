@@ -9,6 +9,8 @@ within a transaction, which PostgreSQL would have to skip over at each look.
 
 import re
 
+from kedit_memory.memory.schema import CHECKED_TABLES, checksum_in
+
 FORMAT = 7  # as in SQLite; later ones are scripts numbered from here
 
 # Text is compared by its bytes, as in SQLite, whatever the database does otherwise.
@@ -298,7 +300,37 @@ CREATE TRIGGER keys_reworded AFTER UPDATE OF live ON keys FOR EACH ROW WHEN (NEW
     EXECUTE FUNCTION touch_key();
 """
 
-SCRIPT = re.sub(r"\bTEXT\b", _TEXT, _TABLES) + _OF_SQLITE + _FOLLOWING
+
+
+def spoken_checksum(sql: str) -> str:
+    """SQL in which checksums are taken of one text each, since a function here takes no list of any values."""
+    return re.sub(r"checksum_of\(([^()]*)\)", r"checksum_of(json_build_array(\1)::text)", sql)
+
+
+def _checking(table: str) -> str:
+    """Triggers that keep checksums; a row that was altered does not get another when it is written to."""
+    old, new = (spoken_checksum(checksum_in(table, side)) for side in ("OLD.", "NEW."))
+    return f"""
+CREATE FUNCTION check_{table}() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        NEW.checksum := {new};
+    ELSIF OLD.checksum = {old} THEN
+        NEW.checksum := {new};
+    END IF;
+    RETURN NEW;
+END $body$;
+CREATE TRIGGER {table}_checked BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION check_{table}();
+"""
+
+
+_CHECKING = """
+CREATE FUNCTION checksum_of(text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $body$
+    SELECT ('x' || left(encode(sha256(convert_to($1, 'UTF8')), 'hex'), 8))::bit(32)::bigint
+$body$;
+""" + "".join(map(_checking, CHECKED_TABLES))
+
+SCRIPT = re.sub(r"\bTEXT\b", _TEXT, _TABLES) + _OF_SQLITE + _FOLLOWING + _CHECKING
 # Whatever the script makes, by kind and name.
 MADE = frozenset(re.findall(r"CREATE (?:UNIQUE )?(TABLE|VIEW|INDEX|FUNCTION|AGGREGATE|TRIGGER) (\w+)", SCRIPT))
 TABLES = tuple(re.findall(r"CREATE TABLE (\w+)", SCRIPT))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from kedit_memory.errors import InvalidInputError, StoreError
 from kedit_memory.memory import consolidation
 from kedit_memory.memory.encoding import Encoding
+from kedit_memory.memory.history import refuse_altered
 from kedit_memory.memory.rows import Key, Snapshot, id_of, snapshot_from, to_json, unaltered
 from kedit_memory.memory.store import Store
 from kedit_memory.records import Vectors
@@ -22,7 +23,7 @@ _EARLIER = (
 )
 _PURGED = "SELECT 1 FROM operations WHERE verb = 'purge' AND seq > ? LIMIT 1"
 _HELD = (
-    "INSERT INTO consolidated SELECT c.operation, c.edit_id, "
+    "INSERT INTO consolidated (operation, edit_id, prompt, target) SELECT c.operation, c.edit_id, "
     "json_extract(c.after, '$.edit.prompt'), json_extract(c.after, '$.edit.target') FROM changes c "
     "JOIN consolidations k ON k.operation = c.operation JOIN edits e ON e.id = c.edit_id "
     "WHERE c.verb = ? AND c.operation <= ? ON CONFLICT DO NOTHING"
@@ -54,11 +55,12 @@ def rewind(store: Store, encoding: Encoding, operation: int) -> None:
 
     Raises:
         InvalidInputError: there was no such operation yet.
-        StoreError: what is noted of an edit was altered since.
+        StoreError: what is noted of an edit, or of an operation, was altered since.
     """
     last = store.last_sequence()
     if operation > last:
         raise InvalidInputError(f"operation {operation} of {store.name} is yet to come; the last one was {last}")
+    refuse_altered(store)
     if store.query(_PURGED, operation):
         _LOG.warning("edits were purged after operation %s; those are not brought back", operation)
     then: dict[int, _Then] = {row["edit_id"]: _Then() for row in store.query(_TOUCHED, operation)}

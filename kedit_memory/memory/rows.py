@@ -188,6 +188,7 @@ HOLDS = """
 # Keys of edits that some question, of today or of another day, may still find.
 SEARCHED = "k.live AND k.kind <> 'rejected'"
 RECALLABLE = f"e.holds AND {SEARCHED}"
+_NOTES = "SELECT name, value, checksum = checksum_of(name, value) FROM meta"
 LAST = "SELECT coalesce(max(seq), 0) FROM operations"
 ANY_REJECTED = "SELECT 1 FROM keys WHERE live AND kind = 'rejected' LIMIT 1"
 ANY_EXPANDED = (
@@ -263,9 +264,16 @@ class Rows:
             raise self.database.failure(error) from error
 
     def meta(self, name: str) -> str | None:
-        """What the store notes about itself under `name`."""
-        notes: dict[str, str] = self.once("SELECT name, value FROM meta", _pairs)
-        return notes.get(name)
+        """What the store notes about itself under `name`.
+
+        Raises:
+            StoreError: the note is not as it was written.
+        """
+        notes: dict[str, tuple[str, bool]] = self.once(_NOTES, _pairs)
+        value, whole = notes.get(name, (None, True))
+        if not whole:
+            raise StoreError(f"{self.name}: the note {name!r} is not as it was written; restore a backup")
+        return value
 
     def encoder(self) -> Made:
         """What the stored vectors come from; nothing while there are none."""
@@ -473,8 +481,8 @@ def _key(row: Row) -> Key:
     return Key(id=row["id"], kind=KeyKind(row["kind"]), text=row["text"], radius=row["radius"])
 
 
-def _pairs(rows: Sequence[Row]) -> dict[str, str]:
-    return {row[0]: row[1] for row in rows}
+def _pairs(rows: Sequence[Row]) -> dict[str, tuple[str, bool]]:
+    return {row[0]: (row[1], bool(row[2])) for row in rows}
 
 
 def _number(rows: Sequence[Row]) -> int:

@@ -17,6 +17,13 @@ from kedit_memory.memory.word_tables import register as register_words
 from kedit_memory.sqlite import checksum, made_of, migrate, run
 
 APPLICATION_ID = 0x4B454454  # "KEDT"
+# What the checksums that triggers keep are of, by table: the columns of its key, and the others.
+_CHECKED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "meta": (("name",), ("value",)),
+    "operations": (("seq",), ("verb", "namespace", "at", "undone_by", "token", "fired")),
+    "consolidations": (("operation",), ("fingerprint", "base", "method", "folder")),
+    "consolidated": (("operation", "edit_id"), ("prompt", "target")),
+}
 
 
 def _counting(name: str, event: str, row: str, step: int) -> str:
@@ -40,6 +47,30 @@ def _with_holds(side: str) -> str:
         f"UPDATE changes SET {side} = json_set({side}, '$.edit.given_id', NULL, '$.edit.part_of', NULL, "
         f"'$.edit.holds', json(CASE WHEN {holds} THEN 'true' ELSE 'false' END)) WHERE {side} IS NOT NULL;"
     )
+
+
+def checksum_in(table: str, side: str = "") -> str:
+    """The checksum that a row should have; `side` names the row where it is not the only one."""
+    key, others = _CHECKED[table]
+    return f"checksum_of({', '.join(f'{side}{column}' for column in (*key, *others))})"
+
+
+def _checked(table: str) -> str:
+    """Gives each row of a table a checksum; one that was altered does not get another when it is written to."""
+    key, others = _CHECKED[table]
+    this = " AND ".join(f"{column} = NEW.{column}" for column in key)
+    note = f"UPDATE {table} SET checksum = {checksum_in(table)}"
+    return (
+        f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;\n{note};\n"
+        f"CREATE TRIGGER {table}_written AFTER INSERT ON {table} BEGIN {note} WHERE {this}; END;\n"
+        f"CREATE TRIGGER {table}_changed AFTER UPDATE OF {', '.join((*key, *others))} ON {table} "
+        f"WHEN OLD.checksum = {checksum_in(table, 'OLD.')} BEGIN {note} WHERE {this}; END;\n"
+    )
+
+
+def whole(table: str, alias: str) -> str:
+    """The condition that a row, under the name `alias` in a query, is as it was written."""
+    return f"{alias}.checksum = {checksum_in(table, f'{alias}.')}"
 
 
 _FIRST = """
@@ -209,6 +240,11 @@ _SIXTH = """
 ALTER TABLE operations ADD COLUMN fired INTEGER;
 """
 
+# Whether a row is as it was written, for those that no earlier format checks.
+_SEVENTH = "".join(map(_checked, _CHECKED))
+
+CHECKED_TABLES = tuple(_CHECKED)
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _SECOND,
@@ -216,6 +252,7 @@ MIGRATIONS: tuple[str, ...] = (
     _FOURTH,
     _FIFTH,
     _SIXTH,
+    _SEVENTH,
 )  # the n-th leads from format n - 1 to n
 
 

@@ -193,13 +193,9 @@ class Store(Rows):
     def set_meta(self, name: str, value: str | None) -> None:
         """Notes `value` under `name`; None takes the note away."""
         self.forget()
-        if value is None:
-            self.connection.execute("DELETE FROM meta WHERE name = ?", (name,))
-        else:
-            self.connection.execute(
-                "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                (name, value),
-            )
+        self.connection.execute("DELETE FROM meta WHERE name = ?", (name,))
+        if value is not None:
+            self.connection.execute("INSERT INTO meta (name, value) VALUES (?, ?)", (name, value))
 
     def insert_edit(self, edit: Edit) -> str:
         """Writes an edit and gives its id; a new one unless the edit brings its own."""

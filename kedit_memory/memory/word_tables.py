@@ -122,7 +122,7 @@ def fill(connection: sqlite3.Connection) -> None:
                 f"INSERT INTO word_edits SELECT words.id, e.id, one.value {one} CROSS JOIN words "
                 f"ON words.namespace = e.namespace AND words.word = one.key WHERE {found}"
             )
-            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (NOTE, WORD_RULES))
+            connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (NOTE, WORD_RULES))
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")

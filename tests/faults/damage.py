@@ -3,7 +3,7 @@
 import random
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from kedit_memory.records import Checkpoint
 from kedit_memory.retrieval.indexfiles import drop_indexes
 from kedit_memory.retrieval.stored import StoreRetriever
 
+Harm = Callable[[Path], str]  # to a file; what was done
+
 _DATABASES = ("store.db", "passages.db")
 _MENDED_BY = ("restore a backup", "put a backup", "kedit rebuild", "kedit purge", "name another folder")
 
@@ -23,17 +25,36 @@ def flipped_bits(name: str, folder: Path, most: int, seed: int = 0) -> Iterator[
     """One bit of a file of the store, wherever it is, is another; `name` is that of the file, or "cache"."""
     rng = random.Random(seed)
     base = _base(folder)
+    files = [base / STORE / name] if name in _DATABASES else _caches(base)
+    for _ in range(most):
+        file = rng.choice(files)
+        flip = _flip(rng.randrange(8 * file.stat().st_size))
+        yield _damaged(f"flipped bit: {name}", base, file, flip, folder / "trial")
 
+
+def flipped_rows(table: str, folder: Path, most: int, seed: int = 0) -> Iterator[Trial]:
+    """One bit of the rows of a table of store.db is another."""
+    rng = random.Random(seed)
+    base = _base(folder)
+    file = base / STORE / "store.db"
+    with closing(sqlite3.connect(file)) as connection:
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+        leaves = "SELECT pageno, unused FROM dbstat WHERE name = ? AND pagetype = 'leaf'"
+        rows = [(size * page - (size - unused), size * page) for page, unused in connection.execute(leaves, (table,))]
+    for _ in range(most):
+        first, end = rng.choice(rows)  # rows are at the end of their page
+        flip = _flip(rng.randrange(8 * first, 8 * end))
+        yield _damaged(f"flipped bit: rows of {table}", base, file, flip, folder / "trial")
+
+
+def _flip(bit: int) -> Harm:
     def flip(file: Path) -> str:
         data = bytearray(file.read_bytes())
-        bit = rng.randrange(8 * len(data))
         data[bit // 8] ^= 1 << bit % 8
         file.write_bytes(data)
         return f"bit {bit} of {file.name}"
 
-    files = [base / STORE / name] if name in _DATABASES else _caches(base)
-    for _ in range(most):
-        yield _damaged(f"flipped bit: {name}", base, rng.choice(files), flip, folder / "trial")
+    return flip
 
 
 def cut_files(name: str, folder: Path, most: int, seed: int = 0) -> Iterator[Trial]:
@@ -53,7 +74,7 @@ def cut_files(name: str, folder: Path, most: int, seed: int = 0) -> Iterator[Tri
         yield _damaged(f"cut or torn file: {name}", base, rng.choice(files), cut, folder / "trial")
 
 
-def _damaged(fault: str, base: Path, file: Path, harm, place: Path) -> Trial:
+def _damaged(fault: str, base: Path, file: Path, harm: Harm, place: Path) -> Trial:
     shutil.copytree(base, place)
     try:
         what = harm(place / file.relative_to(base))

@@ -24,7 +24,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # a process with threa
 sys.path[:0] = [str(Path(__file__).parents[level]) for level in (1, 2)]
 
 from faults import surroundings  # noqa: E402
-from faults.damage import cut_files, flipped_bits  # noqa: E402
+from faults.damage import cut_files, flipped_bits, flipped_rows  # noqa: E402
 from faults.kills import kills  # noqa: E402
 from faults.stores import WORKS  # noqa: E402
 from faults.tracing import can_mount, can_trace  # noqa: E402
@@ -32,6 +32,7 @@ from faults.trials import LOST, OUTCOMES, Trial  # noqa: E402
 
 from kedit_memory.evaluation.intervals import wilson  # noqa: E402
 from kedit_memory.evaluation.rows import Row, describe_run, document  # noqa: E402
+from kedit_memory.memory.schema import CHECKED_TABLES  # noqa: E402
 
 Try = Callable[[Path, int, int], Iterator[Trial]]  # in a folder, so many times, from a seed
 
@@ -40,6 +41,7 @@ OTHERS: dict[str, Try] = {
     "flipped bit: cache": partial(flipped_bits, "cache"),
     "flipped bit: store.db": partial(flipped_bits, "store.db"),
     "flipped bit: passages.db": partial(flipped_bits, "passages.db"),
+    **{f"flipped bit: rows of {table}": partial(flipped_rows, table) for table in CHECKED_TABLES},
     "cut or torn file: cache": partial(cut_files, "cache"),
     "cut or torn file: store.db": partial(cut_files, "store.db"),
     "cut or torn file: passages.db": partial(cut_files, "passages.db"),

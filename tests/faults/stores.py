@@ -309,5 +309,5 @@ WORKS = {
     "restore": Work(prepare=filled, steps=_restore, after=_restored),
     "consolidate": Work(prepare=filled, steps=_consolidate, after=_checkpoint_is_there),
     "ingest": Work(prepare=_with_documents, steps=_ingest, after=_found),
-    **{f"migrate {n}": Work(prepare=_of_format(n), steps=_migrate) for n in (1, 4, 5)},
+    **{f"migrate {n}": Work(prepare=_of_format(n), steps=_migrate) for n in (1, 4, 5, 6)},
 }  # fmt: skip

@@ -12,10 +12,11 @@ import reliability_report  # type: ignore[import-not-found]
 pytestmark = pytest.mark.timeout(1200)  # many processes, one after the other, on a machine that others use
 SOAK = Path(__file__).with_name("soak.py")
 KILLS = ("create", "add", "add many", "supersede", "purge", "rebuild", "encode again", "backup", "restore",
-         "consolidate", "ingest", "migrate 1", "migrate 4", "migrate 5")  # fmt: skip
+         "consolidate", "ingest", "migrate 1", "migrate 4", "migrate 5", "migrate 6")  # fmt: skip
 FAULTS = (
     *(f"kill: {name}" for name in KILLS),
     *(f"{how}: {what}" for how in ("flipped bit", "cut or torn file") for what in ("cache", "store.db", "passages.db")),
+    *(f"flipped bit: rows of {table}" for table in ("meta", "operations", "consolidations", "consolidated")),
     "full disk",
     "read-only disk",
     "clock that goes back",

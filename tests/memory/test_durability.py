@@ -1,5 +1,7 @@
 """What survives: kills, damaged files, full disks, other programs' files; and what must not survive a purge."""
 
+# ruff: noqa: S608 - what is joined into SQL is names of tables
+
 import os
 import shutil
 import signal
@@ -16,8 +18,10 @@ from conftest import WordEncoder  # type: ignore[attr-defined]
 
 from kedit_memory import sqlite
 from kedit_memory.errors import NotFoundError, StoreError, UnknownNameError
+from kedit_memory.memory import schema
 from kedit_memory.memory.memory import EditMemory
 from kedit_memory.memory.store import Store
+from kedit_memory.records import Checkpoint
 
 OpenMemory = Callable[..., EditMemory]
 ROOT = Path(__file__).parents[2]
@@ -444,6 +448,57 @@ def test_values_that_make_no_sense_are_told_and_stop_nothing_else(
         with pytest.raises(StoreError, match="history of operation 1 is damaged, nothing was changed"):
             again.undo()
         assert len(again) == 5
+
+
+@pytest.mark.parametrize("table", schema.CHECKED_TABLES)
+def test_a_row_that_was_altered_is_told_and_stays_so(open_memory: OpenMemory, table: str) -> None:
+    memory = open_memory()
+    fill(memory)
+    made = Checkpoint(fingerprint="f", base="b", method="rome", folder="m")
+    memory.consolidate(memory.all()[:2], made, lambda: None)
+    memory.set_note("threshold", "0.5")
+    run = memory._store.connection.execute
+    columns = [row[1] for row in run(f"PRAGMA table_info({table})") if row[1] not in ("checksum", "folder")]
+    key, column = columns[0], "verb" if table == "operations" else columns[-1]
+    last = f"{key} = (SELECT max({key}) FROM {table})"
+    (sum_,) = run(f"SELECT checksum FROM {table} WHERE {last}").fetchone()
+    run(f"UPDATE {table} SET {column} = {column} || 'x' WHERE {last}")
+    assert memory.verify().ok, "which the triggers have seen"
+    run(f"UPDATE {table} SET checksum = ? WHERE {last}", (sum_,))
+    problem = memory.verify().problems
+    assert [one.split(" row ")[0] for one in problem] == [f"table {table}:"] * len(problem)
+    assert all(one.endswith("is not as it was written; restore a backup") for one in problem)
+    run(f"UPDATE {table} SET {column} = {column} || 'y' WHERE {last}")
+    assert memory.verify().problems == problem, "a change does not mend it"
+
+
+@pytest.mark.parametrize("table", ["operations", "consolidations", "consolidated"])
+def test_nothing_rests_on_an_operation_that_was_altered(open_memory: OpenMemory, tmp_path: Path, table: str) -> None:
+    memory = open_memory()
+    fill(memory)
+    memory.consolidate(memory.all()[:2], Checkpoint(fingerprint="f", base="b", method="rome", folder="m"), lambda: None)
+    assert memory.held_by("f", ["e1", "e3"]) == {"e1"}
+    memory._store.connection.execute(f"UPDATE {table} SET checksum = checksum + 1")
+    assert memory.held_by("f", ["e1", "e3"]) == frozenset()
+    if table == "operations":
+        with pytest.raises(StoreError, match="operation 2 is not as it was written, nothing was changed"):
+            memory.undo()
+        with pytest.raises(StoreError, match="operation 1 is not as it was written, nothing was changed"):
+            EditMemory.restore(memory.path, tmp_path / "copy", at=1, encoder=WordEncoder())
+        assert not (tmp_path / "copy").exists()
+    assert len(memory) == 5
+
+
+def test_a_note_that_was_altered_is_not_believed(open_memory: OpenMemory) -> None:
+    memory = open_memory()
+    fill(memory)
+    memory.set_note("threshold", "0.5")
+    memory._store.connection.execute("UPDATE meta SET checksum = 0 WHERE name = 'note:threshold'")
+    memory.close()
+    again = open_memory()
+    assert answers(again) == [f"answer {n}" for n in range(5)]
+    with pytest.raises(StoreError, match="the note 'note:threshold' is not as it was written; restore a backup"):
+        again.note("threshold")
 
 
 @pytest.mark.parametrize("change", ["DROP TRIGGER keys_worded", "DROP INDEX keys_by_edit"])
