@@ -12,7 +12,7 @@ from kedit_memory.cli import options as o
 from kedit_memory.cli.app import installed
 from kedit_memory.cli.output import counted, emit
 from kedit_memory.cli.progress import complain, step
-from kedit_memory.cli.store import open_store
+from kedit_memory.cli.store import folder_of, open_store
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
 
@@ -65,9 +65,10 @@ def ingest(
         raise InvalidInputError("nothing to ingest; give a PATH, or --wikipedia TITLE, or both")
     if prune and not (path and path.is_dir()):
         raise InvalidInputError("--prune needs a PATH that is a folder; give one, or leave --prune out")
+    folder = folder_of(store)
     chosen = documents_of(path, every=every) if path else Chosen(files=())
-    pages = _wikipedia(wikipedia, language, store) if wikipedia else []
-    with open_store(store, encoder) as memory, Corpus(memory.path, namespace) as corpus:
+    pages = _wikipedia(wikipedia, language, folder) if wikipedia else []
+    with open_store(store, encoder) as memory, Corpus(memory.passages, namespace) as corpus:
         report = ingest_files(corpus, chosen.files, progress=_progress)
         report += ingest_documents(corpus, pages, progress=_progress)
         report.removed = drop_gone(corpus, path) if path and prune else 0

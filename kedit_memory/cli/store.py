@@ -8,34 +8,60 @@ from pathlib import Path
 
 from kedit_memory.cli.output import counted, revision_line
 from kedit_memory.cli.progress import say
-from kedit_memory.errors import NotFoundError
+from kedit_memory.errors import InvalidInputError, NotFoundError
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.folder import DATABASE
+from kedit_memory.places import is_address, without_password
 
 _HOME = Path("index")  # where stores are by custom
 
 
 @contextmanager
-def open_store(store: Path, encoder: str | None = None, *, create: bool = True) -> Iterator[EditMemory]:
-    """The store in a folder; what is interrupted says what was done.
+def open_store(store: str | Path, encoder: str | None = None, *, create: bool = True) -> Iterator[EditMemory]:
+    """The store in a folder, or at an address; what is interrupted says what was done.
 
     Raises:
         NotFoundError: there is no store and none shall be made; the message names those near by.
     """
-    absent = not (store / DATABASE).is_file()
-    if absent and not create:
-        raise NotFoundError(
-            f"no store at {store}{_others(store)} Name an existing one by --store, or add an edit first"
-        )
     began = datetime.now(UTC).isoformat(timespec="microseconds")
-    with EditMemory.open(store, encoder=encoder, create=create) as memory:
-        if absent:
-            say(f"made a new store in {store}")
+    memory, made = _opened(store, encoder, create=create)
+    with memory:
+        if made:
+            say(f"made a new store in {without_password(store)}")
         try:
             yield memory
         except KeyboardInterrupt as error:
             error.add_note(_done_since(memory, began))
             raise
+
+
+def folder_of(store: str) -> Path:
+    """The folder of a store that keeps passages.
+
+    Raises:
+        InvalidInputError: it is in no folder.
+    """
+    if is_address(store):
+        raise InvalidInputError(f"{without_password(store)} takes no passages; name a store in a folder by --store")
+    return Path(store)
+
+
+def _opened(store: str | Path, encoder: str | None, *, create: bool) -> tuple[EditMemory, bool]:
+    """The memory, and whether it was made now."""
+    if is_address(str(store)):
+        try:
+            return EditMemory.open(str(store), encoder=encoder, create=False), False
+        except NotFoundError:
+            if not create:
+                raise
+        return EditMemory.open(str(store), encoder=encoder), True
+    folder = Path(store)
+    absent = not (folder / DATABASE).is_file()
+    if absent and not create:
+        raise NotFoundError(
+            f"no store at {folder}{_others(folder)} Name an existing one by --store, or add an edit first"
+        )
+    return EditMemory.open(folder, encoder=encoder, create=create), absent
 
 
 def _others(store: Path) -> str:
@@ -60,6 +86,6 @@ def _done_since(memory: EditMemory, moment: str) -> str:
     """What the store took since a moment, in words."""
     done = [one for one in memory.history() if one.at >= moment and not one.undone]
     if not done:
-        return f"nothing was changed in {memory.path}"
-    first = f"{counted(len(done), 'change')} in {memory.path}, which `kedit undo` takes back"
+        return f"nothing was changed in {memory.name}"
+    first = f"{counted(len(done), 'change')} in {memory.name}, which `kedit undo` takes back"
     return f"{first}: {revision_line(done[0]).strip()}{' …' if len(done) > 1 else ''}"

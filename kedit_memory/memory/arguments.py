@@ -1,7 +1,6 @@
 """What callers hand over besides edits: names, numbers, texts and paths, checked before anything is done with them."""
 
 import os
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,13 +8,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from kedit_memory.errors import InvalidInputError
+from kedit_memory.places import is_address
 from kedit_memory.records import OnConflict, Vectors
 from kedit_memory.text import LONGEST_NAME, clean_line
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_ADDRESS = re.compile(r"postgres(ql)?://", re.IGNORECASE)
-_PASSWORD = re.compile(r"(?<=://)([^/?#@]*?):[^/?#]*(?=@)|(?<=[?&])((?:ssl)?password)=[^&]*", re.IGNORECASE)
 _LARGEST = 2**63 - 1  # whole number that a database holds
 
 
@@ -111,16 +109,6 @@ def store_place(value: object) -> str | Path:
         InvalidInputError: neither.
     """
     return value if isinstance(value, str) and is_address(value) else file_path(value)
-
-
-def is_address(place: str) -> bool:
-    """Whether a text is the address of a database rather than a path."""
-    return _ADDRESS.match(place) is not None
-
-
-def without_password(place: object) -> str:
-    """The address of a store, or any text that holds one, as it may be shown."""
-    return _PASSWORD.sub(lambda found: found[1] if found[2] is None else f"{found[2]}=***", str(place))
 
 
 def collection_of_rows(value: object) -> Iterable[object]:

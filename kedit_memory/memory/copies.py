@@ -65,6 +65,15 @@ def restore(backup: Place, to: Place, at: int | None, encoder: str | Encoder | N
     return to
 
 
+def folder_of_passages(store: Store) -> Path:
+    """The folder in which passages of a store are; see `EditMemory.passages`."""
+    if isinstance(store.database, Folder):
+        return store.folder
+    raise InvalidInputError(
+        f"{store.name} takes no passages; keep them in a store in a folder, see kedit ingest --store"
+    )
+
+
 def move(store: Place, to: Place) -> Place:
     """All of a store in a new one of another kind, or in another database; see `EditMemory.move`."""
     if isinstance(store, Path) and isinstance(to, Path):

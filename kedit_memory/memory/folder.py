@@ -1,7 +1,5 @@
 """The rows of a store in SQLite, in a folder that also holds all else of the store."""
 
-
-
 import mmap
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence

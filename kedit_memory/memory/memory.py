@@ -121,6 +121,20 @@ class EditMemory:
         return self._store.folder
 
     @property
+    def name(self) -> str:
+        """What messages call the store: its folder, or its address without a password."""
+        return self._store.name
+
+    @property
+    def passages(self) -> Path:
+        """The folder in which passages of the store are.
+
+        Raises:
+            InvalidInputError: a store in PostgreSQL has none.
+        """
+        return copies.folder_of_passages(self._store)
+
+    @property
     def encoder(self) -> Encoder:
         """The encoder of the store, loaded at the first use."""
         return self._encoding.encoder

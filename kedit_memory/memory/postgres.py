@@ -22,13 +22,13 @@ from urllib.parse import quote, unquote
 from platformdirs import user_cache_path, user_data_path
 
 from kedit_memory.errors import InvalidInputError, MissingDependencyError, NotFoundError, StoreError
-from kedit_memory.memory.arguments import without_password
 from kedit_memory.memory.database import NUMBERED, Connection, Cursor, Traces, insertion
 from kedit_memory.memory.name_tables import name_of
 from kedit_memory.memory.postgres_tables import FORMAT, MADE, SCRIPT, TABLES, spoken_checksum
 from kedit_memory.memory.rows import number_of, to_json
 from kedit_memory.memory.schema import APPLICATION_ID
 from kedit_memory.memory.word_tables import NOTE, WORD_RULES, words_of_edit
+from kedit_memory.places import without_password
 from kedit_memory.records import Edit
 
 _LOG = logging.getLogger(__name__)
@@ -478,12 +478,16 @@ def _parsed(address: str) -> tuple[dict[str, Any], str]:
     if not _SCHEMA_NAME.fullmatch(schema):
         raise InvalidInputError(f"schema {quote(schema)[:40]!r} is no name; write small letters, digits and _")
     others = "&".join(part for part in parts if not part.startswith("schema="))
+    malformed = InvalidInputError(
+        "the address of the store is malformed; write postgresql://USER:PASSWORD@HOST:PORT/DATABASE?schema=NAME"
+    )
     try:
-        return conninfo_to_dict(f"{base}?{others}" if others else base), schema
+        given = conninfo_to_dict(f"{base}?{others}" if others else base)
     except ProgrammingError:
-        raise InvalidInputError(
-            "the address of the store is malformed; write postgresql://USER:PASSWORD@HOST:PORT/DATABASE?schema=NAME"
-        ) from None
+        raise malformed from None
+    if not re.fullmatch(r"[0-9,]*", str(given.get("port") or "")):  # a part of a password that was not encoded
+        raise malformed
+    return given, schema
 
 
 def _cut(text: str) -> str:

@@ -301,7 +301,6 @@ CREATE TRIGGER keys_reworded AFTER UPDATE OF live ON keys FOR EACH ROW WHEN (NEW
 """
 
 
-
 def spoken_checksum(sql: str) -> str:
     """SQL in which checksums are taken of one text each, since a function here takes no list of any values."""
     return re.sub(r"checksum_of\(([^()]*)\)", r"checksum_of(json_build_array(\1)::text)", sql)

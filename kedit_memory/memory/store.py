@@ -14,7 +14,6 @@ from itertools import islice
 from pathlib import Path
 
 from kedit_memory.errors import StoreError
-from kedit_memory.memory.arguments import is_address
 from kedit_memory.memory.conflicts import prompt_key
 from kedit_memory.memory.database import Connection, Database, Traces
 from kedit_memory.memory.folder import Folder
@@ -37,6 +36,7 @@ from kedit_memory.memory.rows import (
     snapshot_json,
     to_json,
 )
+from kedit_memory.places import is_address
 from kedit_memory.records import Edit, KeyKind, Vectors
 from kedit_memory.sqlite import checksum
 from kedit_memory.text import fold
