@@ -1,6 +1,7 @@
 """A PostgreSQL server of these tests: a real one, from the package pgserver."""
 
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,15 +34,19 @@ class Server:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Server]:
-    """A server with its files in a folder, which need not survive a crash of the machine."""
+def running() -> Iterator[Server]:
+    """A server whose files need not survive a crash of the machine.
+
+    They are in no folder of pytest: the user as whom a server of root runs may not look into these.
+    """
     pgserver = pytest.importorskip("pgserver")
     psycopg = pytest.importorskip("psycopg")
-    server = pgserver.get_server(folder, cleanup_mode="stop")
-    try:
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM SET fsync = off")
-            connection.execute("SELECT pg_reload_conf()")
-        yield Server(server.get_uri())
-    finally:
-        server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="kedit-postgres-") as folder:
+        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
+            with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+                connection.execute("ALTER SYSTEM SET fsync = off")
+                connection.execute("SELECT pg_reload_conf()")
+            yield Server(server.get_uri())
+        finally:
+            server.cleanup()

@@ -91,7 +91,8 @@ def _describe_store(store: str) -> str:
             stats = memory.stats()
     except KeditError as error:
         return str(error)
-    return f"{without_password(store)}: {counted(stats.edits[Status.ACTIVE], 'active edit')}, keys by {stats.encoder or 'no encoder yet'}"
+    active = counted(stats.edits[Status.ACTIVE], "active edit")
+    return f"{without_password(store)}: {active}, keys by {stats.encoder or 'no encoder yet'}"
 
 
 def _accelerator() -> str | None:

@@ -19,6 +19,7 @@ from kedit_memory.memory.moving import copy_rows
 from kedit_memory.memory.rewind import rewind
 from kedit_memory.memory.rows import Rows
 from kedit_memory.memory.store import Store
+from kedit_memory.places import without_password
 from kedit_memory.records import Encoder
 from kedit_memory.sqlite import copy_database
 
@@ -78,6 +79,8 @@ def move(store: Place, to: Place) -> Place:
     """All of a store in a new one of another kind, or in another database; see `EditMemory.move`."""
     if isinstance(store, Path) and isinstance(to, Path):
         raise InvalidInputError(f"{store} and {to} are folders both; copy the store by kedit backup")
+    if store == to:
+        raise InvalidInputError(f"{without_password(to)} is one and the same store; name another place")
     with closing(Store.open(store, create=False)) as source, _unchanging(source) as rows:
         if isinstance(to, Path):
             return _made(to, lambda aside: _fill_new(rows, aside))

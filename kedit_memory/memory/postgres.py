@@ -35,13 +35,13 @@ _LOG = logging.getLogger(__name__)
 
 SCHEMA = "kedit_memory"  # where an address names none
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_BUSY = 10  # seconds for others to end
+BUSY = 10  # seconds for others to end
 _LONGEST_KEY = 1_500  # bytes of a name or word by which it is looked up
 _EDITS = 500  # whose words are cut at once
 _PLACE = re.compile(r"\?(\d*)")
 _JOINED = re.compile(r"CROSS JOIN (\w+(?: \w+)?)\s+ON ")
-_SETTINGS = f"""
-SET search_path TO "{{schema}}"; SET lock_timeout = '{_BUSY}s'; SET jit = off; SET standard_conforming_strings = on;
+_SETTINGS = """
+SET search_path TO "{schema}"; SET lock_timeout = '{busy}s'; SET jit = off; SET standard_conforming_strings = on;
 SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
 """
@@ -295,7 +295,7 @@ class Postgres:
                 f"{self.name}: removed, but only the owner of the tables can rewrite them; purge again as it"
             )
         present = connection.execute("SELECT pg_current_xact_id()::xid::text").fetchone()[0]
-        patience = time.monotonic() + _BUSY
+        patience = time.monotonic() + BUSY
         while connection.execute(_OLDER_READERS, (present,)).fetchone():
             if time.monotonic() > patience:
                 raise StoreError(
@@ -326,14 +326,14 @@ class Postgres:
 
     def _connect(self) -> Any:
         connection = self._psycopg.connect(
-            **{"connect_timeout": _BUSY, "application_name": "kedit", **self._given},
+            **{"connect_timeout": BUSY, "application_name": "kedit", **self._given},
             client_encoding="utf8",
             autocommit=True,
             cursor_factory=self._psycopg.ClientCursor,
             row_factory=_made_rows,
         )
         try:
-            connection.execute(_SETTINGS.format(schema=self._schema))
+            connection.execute(_SETTINGS.format(schema=self._schema, busy=BUSY))
         except BaseException:
             connection.close()
             raise

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from postgres_server import Server, running
 
 from kedit_memory.memory.memory import EditMemory
 
-OF_FILES = frozenset({"test_cache", "test_copies", "test_durability", "test_formats", "test_index", "test_schema"})
-QUICK = frozenset({"test_postgres"})  # modules whose tests run on PostgreSQL whenever tests run
+# Modules and tests of memories in folders, or in PostgreSQL, alone.
+OF_ONE_KIND = frozenset(
+    {"test_cache", "test_copies", "test_durability", "test_formats", "test_index", "test_schema", "test_postgres"}
+)
+QUICK = frozenset({"test_history"})  # modules whose tests run on PostgreSQL, too, whenever tests run
 TODAY = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
@@ -54,7 +56,7 @@ def encoder() -> WordEncoder:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests of a memory that are about no file run on PostgreSQL, too: all when slow, those of `QUICK` always."""
     name = metafunc.module.__name__
-    if "open_memory" not in metafunc.fixturenames or {name, metafunc.definition.originalname} & OF_FILES:
+    if "place" not in metafunc.fixturenames or {name, metafunc.definition.originalname} & OF_ONE_KIND:
         return
     postgres = pytest.param("postgres", marks=[] if name in QUICK else [pytest.mark.slow])
     metafunc.parametrize("database", ["folder", postgres], indirect=True)
@@ -67,9 +69,11 @@ def database(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server for all tests of this process."""
-    with running(tmp_path_factory.mktemp("server")) as started:
+def server() -> Iterator[Any]:
+    """A PostgreSQL server for all tests of this process."""
+    from postgres_server import running
+
+    with running() as started:
         yield started
 
 
@@ -81,7 +85,7 @@ def place(
     if database == "folder":
         yield lambda name: tmp_path / name
         return
-    server: Server = request.getfixturevalue("server")
+    server = request.getfixturevalue("server")
     for variable in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / variable))
     with server.places() as places:
