@@ -106,9 +106,14 @@ def store_place(value: object) -> str | Path:
     """Where a store is: the address of a database, else the path of a folder.
 
     Raises:
-        InvalidInputError: neither.
+        InvalidInputError: neither, or an address that was made a path, which takes a sign from it.
     """
-    return value if isinstance(value, str) and is_address(value) else file_path(value)
+    if isinstance(value, str) and is_address(value):
+        return value
+    path = file_path(value)
+    if is_address(str(path).replace(":/", "://", 1)):
+        raise InvalidInputError("the address of a store is given as a path; give it as text")
+    return path
 
 
 def collection_of_rows(value: object) -> Iterable[object]:

@@ -68,6 +68,7 @@ class Database(Protocol):
         folder: what belongs to the store on this machine beside its rows.
         cache: the folder of the index on this machine.
         writable: whether the store may be changed.
+        unlock: what to do where it may not.
         failures: what a statement may raise.
     """
 
@@ -75,6 +76,7 @@ class Database(Protocol):
     folder: Path
     cache: Path
     writable: bool
+    unlock: str
     failures: tuple[type[Exception], ...]
 
     def failure(self, error: Exception) -> StoreError:
@@ -103,6 +105,9 @@ class Database(Protocol):
 
     def written(self, connection: Connection, edit: Edit) -> None:
         """Called when the row of an edit was written, for tables that follow it."""
+
+    def fill(self, connection: Connection) -> None:
+        """Cuts the texts of all edits into words, in one transaction, unless the rules of today have done so."""
 
     def last_number(self, connection: Connection, table: str) -> int:
         """The highest number that a row of a table ever had; 0 for none."""

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from kedit_memory.errors import NotFoundError, StoreError
 from kedit_memory.memory.database import Connection, Traces, insertion
@@ -27,6 +27,7 @@ class Folder:
     """The database in a folder; see `Database`."""
 
     failures = FAILURES
+    unlock = "make the folder writable"
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.name, self.cache = folder, str(folder), folder / CACHE
@@ -51,7 +52,7 @@ class Folder:
             try:
                 prepare(connection, file)
                 if writable:
-                    fill(connection)
+                    cls.fill(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -94,6 +95,11 @@ class Folder:
 
     def written(self, connection: Connection, edit: Edit) -> None:
         """See `Database.written`: triggers do it."""
+
+    @staticmethod
+    def fill(connection: Any) -> None:
+        """See `Database.fill`."""
+        fill(connection)
 
     def last_number(self, connection: Connection, table: str) -> int:
         """See `Database.last_number`."""

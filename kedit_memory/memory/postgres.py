@@ -124,10 +124,15 @@ class PostgresConnection:
         self._noted: dict[str, int] = {}
 
     @property
+    def lost(self) -> bool:
+        """Whether the server has ended it."""
+        return bool(self._psycopg.closed)
+
+    @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
         status = self._psycopg.info.transaction_status
-        return not self._psycopg.closed and status.name in {"INTRANS", "INERROR", "ACTIVE"}
+        return not self.lost and status.name in {"INTRANS", "INERROR", "ACTIVE"}
 
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> Cursor:
         """What one statement gives."""
@@ -149,24 +154,32 @@ class PostgresConnection:
         try:
             self.execute(sql)
         except psycopg.OperationalError:
-            if not self._psycopg.closed:
+            if not self.lost:
                 raise
             self._psycopg = self._connect()
             self.execute(sql)
 
     def begin_writing(self) -> None:
         """Begins a transaction that has the store to itself among those that write."""
-        self.begin("BEGIN")
-        self.execute(_LOCK)
-        self._noted = {row[0]: row[1] for row in self.execute("SELECT name, last FROM numbers")}
+        self.begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")  # which sees what was committed before the lock
+        try:
+            self.execute(_LOCK)
+            self._noted = {row[0]: row[1] for row in self.execute("SELECT name, last FROM numbers")}
+        except BaseException:
+            self.roll_back()
+            raise
         self.numbers = dict(self._noted)
 
-    def commit_writing(self) -> None:
-        """Makes what was written durable, numbers included."""
+    def write_numbers(self) -> None:
+        """Writes what was counted within the transaction."""
         self.numbers["version"] += 1
         changed = [(last, name) for name, last in self.numbers.items() if last != self._noted[name]]
         self.executemany("UPDATE numbers SET last = ? WHERE name = ?", changed)
-        self.execute("COMMIT")
+
+    def roll_back(self) -> None:
+        """Ends a transaction, if one is open, as if it had never been."""
+        if self.in_transaction:
+            self.execute("ROLLBACK")
 
 
 _LOCK = f"SELECT pg_advisory_xact_lock({APPLICATION_ID}, hashtext(current_schema()))"
@@ -174,6 +187,8 @@ _LOCK = f"SELECT pg_advisory_xact_lock({APPLICATION_ID}, hashtext(current_schema
 
 class Postgres:
     """The database at an address; see `Database`."""
+
+    unlock = "get the right to write"
 
     def __init__(self, address: str) -> None:
         self._psycopg = _driver()
@@ -232,11 +247,12 @@ class Postgres:
         Raises:
             StoreError: the connection was lost meanwhile, so that nobody knows whether it was done.
         """
+        self._settle(connection)
+        connection.write_numbers()
         try:
-            self._settle(connection)
-            connection.commit_writing()
+            connection.execute("COMMIT")
         except self._psycopg.OperationalError as error:
-            if connection.in_transaction:
+            if not connection.lost:
                 raise
             raise StoreError(
                 f"{self.name}: the connection was lost before the server had confirmed the change, which may be stored "
@@ -367,7 +383,7 @@ class Postgres:
                     f"{folder} cannot be made ({error.strerror}); set XDG_DATA_HOME and XDG_CACHE_HOME"
                 ) from error
         if self.writable:
-            self._fill(connection)
+            self.fill(connection)
 
     def _make(self, connection: PostgresConnection) -> None:
         connection.execute("BEGIN")
@@ -383,8 +399,7 @@ class Postgres:
                 connection.executemany("INSERT INTO meta (name, value) VALUES (?, ?)", noted)
             connection.execute("COMMIT")
         except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            connection.roll_back()
             raise
 
     def _refuse_foreign(self, connection: PostgresConnection) -> None:
@@ -400,19 +415,19 @@ class Postgres:
             f"{self.name}: schema {self._schema} holds tables of another program; name another by ?schema=NAME"
         )
 
-    def _fill(self, connection: PostgresConnection) -> None:
-        """Cuts the texts of all edits into words, unless the rules of today have done so; see `word_tables.fill`."""
+    def fill(self, connection: Any) -> None:
+        """See `Database.fill`."""
         noted = "SELECT 1 FROM meta WHERE name = ? AND value = ?"
         if connection.execute(noted, (NOTE, WORD_RULES)).fetchone():
             return
         connection.begin_writing()
         try:
             connection.execute("INSERT INTO touched SELECT id FROM edits")
-            connection.execute("UPDATE meta SET value = ? WHERE name = ?", (WORD_RULES, NOTE))
+            connection.execute("DELETE FROM meta WHERE name = ?", (NOTE,))
+            connection.execute("INSERT INTO meta (name, value) VALUES (?, ?)", (NOTE, WORD_RULES))
             self.commit(connection)
         except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            connection.roll_back()
             raise
 
     def _settle(self, connection: Connection) -> None:
@@ -447,6 +462,7 @@ class Postgres:
             (errors.ReadOnlySqlTransaction, "name the server that takes writes"),
             (errors.UndefinedTable, "the store was removed or damaged, restore a backup"),
             (errors.InvalidAuthorizationSpecification, "check user and password"),
+            (self._psycopg.DataError, "leave out the characters that PostgreSQL does not take"),
             (self._psycopg.OperationalError, "check that the server runs and takes connections, then try again"),
         )
         return next((say for kind, say in kinds if isinstance(error, kind)), "run kedit verify")

@@ -110,7 +110,7 @@ class Store(Rows):
             StoreError: the store cannot be written, or is not the one that was opened any more.
         """
         if not self.database.writable:
-            raise StoreError(f"{self.name} cannot be changed here; get the right to write, or name another store")
+            raise StoreError(f"{self.name} cannot be changed here; {self.database.unlock}, or name another store")
         with self._writing, self.database.translated():
             self._check_in_place()
             self.database.begin(self.connection, writing=True)

@@ -209,6 +209,8 @@ def test_one_writes_at_a_time_and_waits_only_so_long(open_memory: OpenMemory, mo
         with pytest.raises(StoreError, match="another process is writing, try again when it has finished"):
             other.add(SEAT, "Ann")
         assert other.all() == []  # who reads waits for nobody
+        with pytest.raises(StoreError, match="another process is writing"):  # nor is it stuck afterwards
+            other.add(SEAT, "Ann")
         adding = threading.Thread(target=open_memory().add, args=(SEAT, "Bo"))
         adding.start()
     adding.join()
@@ -284,6 +286,8 @@ def test_no_message_shows_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert "s3cret" not in str(caught.value)
         assert "\n" not in str(caught.value)
         assert "s3cret" not in without_password(f"{address} as KEDIT_STORE")
+    with pytest.raises(InvalidInputError, match="give it as text"):
+        EditMemory.open(Path("postgresql://h/db"))
     assert is_address("postgres://h/db")
     assert not is_address("index/postgresql://")
 

@@ -38,7 +38,7 @@ def check(memory: EditMemory) -> None:
     kept, connection = tables(memory), memory._store.connection
     counted = memory._store.query("SELECT count(*) FROM words")[0][0]
     connection.execute("DELETE FROM meta WHERE name = ?", (word_tables.NOTE,))
-    word_tables.fill(connection)
+    memory._store.database.fill(connection)
     assert tables(memory) == kept
     assert memory._store.query("SELECT count(*) FROM words")[0][0] == counted
     assert len({(namespace, word) for namespace, word, *_ in kept}) == counted
