@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from kedit_memory.errors import NotFoundError, StoreError
 from kedit_memory.memory.database import Connection, Traces, insertion
@@ -26,7 +26,7 @@ _MOST_PIECES = 64  # beyond which looking for each takes longer than rewriting t
 class Folder:
     """The database in a folder; see `Database`."""
 
-    failures = FAILURES
+    failures: tuple[type[Exception], ...] = FAILURES
     unlock = "make the folder writable"
 
     def __init__(self, folder: Path) -> None:
@@ -51,12 +51,13 @@ class Folder:
             connection = connect(file, writable=writable, shared=writable)
             try:
                 prepare(connection, file)
+                self = cls(folder)
                 if writable:
-                    cls.fill(connection)
+                    self.fill(connection)
             except BaseException:
                 connection.close()
                 raise
-        return cls(folder), connection
+        return self, connection
 
     def failure(self, error: Exception) -> StoreError:
         """See `Database.failure`."""
@@ -96,10 +97,9 @@ class Folder:
     def written(self, connection: Connection, edit: Edit) -> None:
         """See `Database.written`: triggers do it."""
 
-    @staticmethod
-    def fill(connection: Any) -> None:
+    def fill(self, connection: Connection) -> None:
         """See `Database.fill`."""
-        fill(connection)
+        fill(cast(sqlite3.Connection, connection))
 
     def last_number(self, connection: Connection, table: str) -> int:
         """See `Database.last_number`."""

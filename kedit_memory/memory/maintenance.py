@@ -85,9 +85,9 @@ def stats(store: Rows) -> Stats:
 def verify(store: Store, index: CachedIndex) -> Verification:
     """Compares rows, index and cache with each other, each way and to the last bit, on one snapshot."""
     with index.alone(), store.reading() as rows:
-        problems = problems_of(rows)
+        problems = [*_damaged_database(rows)]
         if not problems:
-            problems += [*index.problems(rows), *_index_problems(rows, index)]
+            problems += [*_row_problems(rows), *index.problems(rows), *_index_problems(rows, index)]
         counts = (0, 0) if problems else _counts(rows)
         return Verification(edits=counts[0], keys=counts[1], indexed=len(index), problems=tuple(problems))
 

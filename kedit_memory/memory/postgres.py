@@ -22,12 +22,12 @@ from urllib.parse import quote, unquote
 from platformdirs import user_cache_path, user_data_path
 
 from kedit_memory.errors import InvalidInputError, MissingDependencyError, NotFoundError, StoreError
+from kedit_memory.memory import word_tables
 from kedit_memory.memory.database import NUMBERED, Connection, Cursor, Traces, insertion
 from kedit_memory.memory.name_tables import name_of
 from kedit_memory.memory.postgres_tables import FORMAT, MADE, SCRIPT, TABLES, spoken_checksum
 from kedit_memory.memory.rows import number_of, to_json
 from kedit_memory.memory.schema import APPLICATION_ID
-from kedit_memory.memory.word_tables import NOTE, WORD_RULES, words_of_edit
 from kedit_memory.places import without_password
 from kedit_memory.records import Edit
 
@@ -271,7 +271,8 @@ class Postgres:
         number = 0
         if column := NUMBERED.get(table):
             last = connection.numbers[table]
-            number = int(row.get(column) or last + 1)  # type: ignore[call-overload]
+            given = row.get(column)
+            number = given if isinstance(given, int) else last + 1
             connection.numbers[table] = max(last, number)
             row = {**row, column: number}
         connection.execute(insertion(table, tuple(row)), tuple(row.values()))
@@ -279,10 +280,8 @@ class Postgres:
 
     def written(self, connection: Connection, edit: Edit) -> None:
         """See `Database.written`: gives an edit its names."""
-        named = dict.fromkeys((*edit.aliases, edit.subject)) if edit.holds and edit.subject else ()
-        names = [(surface, name, *rest) for surface in named if surface for name, *rest in [name_of(surface)] if name]
-        given = [[surface, *map(_cut, (name, words)), {_cut(word): of for word, of in spelt.items()}, pairs]
-                 for surface, name, words, spelt, pairs in names]  # fmt: skip
+        named = dict.fromkeys((*edit.aliases, edit.subject)) if edit.holds and edit.subject else {}
+        given = [found for surface in named if surface and (found := _name(surface))[1]]
         connection.execute(
             "SELECT set_names(?, ?, ?, ?)", (number_of(edit.id), edit.namespace, edit.subject, to_json(given))
         )
@@ -395,7 +394,7 @@ class Postgres:
                 connection._psycopg.execute(SCRIPT)
                 numbers = [(name, 0) for name in (*NUMBERED, "version")]
                 connection.executemany("INSERT INTO numbers VALUES (?, ?)", [*numbers, ("format", FORMAT)])
-                noted = [("store_id", secrets.token_hex(16)), (NOTE, WORD_RULES)]
+                noted = [("store_id", secrets.token_hex(16)), (word_tables.NOTE, word_tables.WORD_RULES)]
                 connection.executemany("INSERT INTO meta (name, value) VALUES (?, ?)", noted)
             connection.execute("COMMIT")
         except BaseException:
@@ -418,13 +417,15 @@ class Postgres:
     def fill(self, connection: Any) -> None:
         """See `Database.fill`."""
         noted = "SELECT 1 FROM meta WHERE name = ? AND value = ?"
-        if connection.execute(noted, (NOTE, WORD_RULES)).fetchone():
+        if connection.execute(noted, (word_tables.NOTE, word_tables.WORD_RULES)).fetchone():
             return
         connection.begin_writing()
         try:
             connection.execute("INSERT INTO touched SELECT id FROM edits")
-            connection.execute("DELETE FROM meta WHERE name = ?", (NOTE,))
-            connection.execute("INSERT INTO meta (name, value) VALUES (?, ?)", (NOTE, WORD_RULES))
+            connection.execute("DELETE FROM meta WHERE name = ?", (word_tables.NOTE,))
+            connection.execute(
+                "INSERT INTO meta (name, value) VALUES (?, ?)", (word_tables.NOTE, word_tables.WORD_RULES)
+            )
             self.commit(connection)
         except BaseException:
             connection.roll_back()
@@ -447,7 +448,7 @@ class Postgres:
                 f"WHERE unnamed AND holds AND id {chosen}", (part,),
             ):  # fmt: skip
                 wordings = [*_texts_in(row["paraphrases"]), *confirmed[row["id"]]]
-                weights = words_of_edit(row["prompt"], row["statement"], row["target"], wordings)
+                weights = word_tables.words_of_edit(row["prompt"], row["statement"], row["target"], wordings)
                 found += [[row["id"], word, of] for word, of in weights.items() if len(word.encode()) <= _LONGEST_KEY]
             connection.execute("SELECT set_words(?, ?)", (part, to_json(found)))
         if touched:
@@ -504,6 +505,12 @@ def _parsed(address: str) -> tuple[dict[str, Any], str]:
     if not re.fullmatch(r"[0-9,]*", str(given.get("port") or "")):  # a part of a password that was not encoded
         raise malformed
     return given, schema
+
+
+def _name(surface: str) -> tuple[str, str, str, dict[str, list[str]], list[str]]:
+    """What `set_names` is given of a name."""
+    name, words, spelt, pairs = name_of(surface)
+    return surface, _cut(name), _cut(words), {_cut(word): of for word, of in spelt.items()}, pairs
 
 
 def _cut(text: str) -> str:

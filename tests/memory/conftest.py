@@ -13,25 +13,27 @@ from kedit_memory.memory.memory import EditMemory
 
 # Modules and tests of memories in folders, or in PostgreSQL, alone.
 OF_ONE_KIND = frozenset(
-    [
+    {
+        "test_a_purged_edit_leaves_no_word_of_the_consolidation",
+        "test_a_store_that_was_replaced_is_not_mixed_with_the_new_one",
+        "test_a_subject_is_looked_up_not_searched_for",
+        "test_an_erasure_that_purges_leaves_no_word",
+        "test_an_older_store_is_found_by_its_words",
         "test_cache",
+        "test_closing_a_store_that_is_gone_makes_nothing_and_raises_nothing",
         "test_copies",
         "test_durability",
+        "test_every_lookup_has_its_index",
         "test_formats",
         "test_index",
-        "test_schema",
-        "test_postgres",
-        "test_every_lookup_has_its_index",
-        "test_a_subject_is_looked_up_not_searched_for",
-        "test_other_names_are_looked_up_not_searched_for",
-        "test_no_query_reads_all_edits",
+        "test_no_page_keeps_a_purged_word",
         "test_no_page_keeps_an_old_copy",
-        "test_a_purged_edit_leaves_no_word_of_the_consolidation",
-        "test_an_erasure_that_purges_leaves_no_word",
+        "test_no_query_reads_all_edits",
+        "test_other_names_are_looked_up_not_searched_for",
+        "test_postgres",
         "test_purging_goes_on_once_the_log_can_be_emptied",
-        "test_a_store_that_was_replaced_is_not_mixed_with_the_new_one",
-        "test_closing_a_store_that_is_gone_makes_nothing_and_raises_nothing",
-    ]
+        "test_schema",
+    }
 )
 QUICK = frozenset({"test_history"})  # modules whose tests run on PostgreSQL, too, whenever tests run
 TODAY = datetime(2026, 6, 1, 12, tzinfo=UTC)
