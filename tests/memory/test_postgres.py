@@ -203,7 +203,7 @@ def test_a_reader_sees_one_state_while_somebody_writes(open_memory: OpenMemory) 
 
 def test_one_writes_at_a_time_and_waits_only_so_long(open_memory: OpenMemory, monkeypatch: pytest.MonkeyPatch) -> None:
     memory = open_memory()
-    monkeypatch.setattr("kedit_memory.memory.postgres.BUSY", 1)
+    monkeypatch.setattr("kedit_memory.memory.postgres_connection.BUSY", 1)
     other = open_memory()
     with memory._store.transaction(keep=False):
         with pytest.raises(StoreError, match="another process is writing, try again when it has finished"):
@@ -256,7 +256,7 @@ def test_a_purge_rewrites_the_tables(
     memory = open_memory()
     memory.add("What is the word?", "Xyzzygata", subject="Word")
     memory.add(SEAT, "Ann")
-    monkeypatch.setattr("kedit_memory.memory.postgres.BUSY", 0.5)
+    monkeypatch.setattr("kedit_memory.memory.postgres_connection.BUSY", 0.5)
     with psycopg.connect(server.address) as reading:
         reading.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
         reading.execute("SELECT 1 FROM pg_class")
