@@ -169,7 +169,7 @@ def test_two_processes_write_and_nothing_is_lost(open_memory: OpenMemory, place:
     with writing(place("store"), "one", 12) as one, writing(place("store"), "two", 12) as two:
         while one.poll() is None or two.poll() is None:
             assert memory.verify().ok
-            time.sleep(0.05)
+            time.sleep(0.3)
     assert one.returncode == two.returncode == 0
     assert len(memory) == 24
     assert [one.operation for one in memory.history()] == list(range(1, 25))
