@@ -15,8 +15,10 @@ from kedit_memory.memory.memory import EditMemory
 OF_ONE_KIND = frozenset(
     {
         "test_a_purged_edit_leaves_no_word_of_the_consolidation",
+        "test_a_store_that_was_deleted_acknowledges_nothing",
         "test_a_store_that_was_replaced_is_not_mixed_with_the_new_one",
         "test_a_subject_is_looked_up_not_searched_for",
+        "test_add_get_export_import_get",
         "test_an_erasure_that_purges_leaves_no_word",
         "test_an_older_store_is_found_by_its_words",
         "test_cache",
