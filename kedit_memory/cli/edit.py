@@ -13,6 +13,7 @@ from kedit_memory.cli.routers import load_model
 from kedit_memory.cli.store import open_store
 from kedit_memory.editors.base import named_options
 from kedit_memory.errors import InvalidInputError
+from kedit_memory.places import without_password
 from kedit_memory.records import Edit, EditRequest, Kind
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def edit(
 
 
 def _wanted(
-    prompt: str | None, target: str | None, subject: str | None, paraphrases: Sequence[str], store: Path, namespace: str
+    prompt: str | None, target: str | None, subject: str | None, paraphrases: Sequence[str], store: str, namespace: str
 ) -> list[EditRequest] | list[Edit]:
     if prompt is not None:
         if target is None:
@@ -92,7 +93,9 @@ def _wanted(
     with open_store(store, create=False) as memory:
         found = [e for e in memory.all(namespace=namespace) if e.kind is not Kind.ERASURE]
     if not found:
-        raise InvalidInputError(f"{store} holds no active edit with an answer; give a prompt and a target, or add one")
+        raise InvalidInputError(
+            f"{without_password(store)} holds no active edit with an answer; give a prompt and a target, or add one"
+        )
     return found
 
 

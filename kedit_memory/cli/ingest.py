@@ -13,7 +13,7 @@ from kedit_memory.cli import options as o
 from kedit_memory.cli.app import installed
 from kedit_memory.cli.output import counted, emit
 from kedit_memory.cli.progress import complain, step
-from kedit_memory.cli.store import open_store
+from kedit_memory.cli.store import folder_of, open_store
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.shards import Spread, spread_over
@@ -71,12 +71,13 @@ def ingest(
         raise InvalidInputError("--prune needs a PATH that is a folder; give one, or leave --prune out")
     if not dense:
         o.refuse_without("--dense", {"--ray": ray, "--device": device})
+    folder = folder_of(store)
     chosen = documents_of(path, every=every) if path else Chosen(files=())
-    pages = _wikipedia(wikipedia, language, store) if wikipedia else []
+    pages = _wikipedia(wikipedia, language, folder) if wikipedia else []
     with (
         spread_over(ray, device) as spread,
         open_store(store, encoder, device=o.one_device(device)) as memory,
-        Corpus(memory.path, namespace) as corpus,
+        Corpus(memory.passages, namespace) as corpus,
     ):
         report = ingest_files(corpus, chosen.files, progress=_progress)
         report += ingest_documents(corpus, pages, progress=_progress)

@@ -12,6 +12,7 @@ import typer
 from kedit_memory.cli.progress import TELLER
 from kedit_memory.cli.settings import BUILT_IN, CHOSEN
 from kedit_memory.errors import InvalidInputError, UnknownNameError
+from kedit_memory.places import is_address
 from kedit_memory.records import OnConflict
 from kedit_memory.text import LONGEST_NAME, clean_line
 
@@ -24,6 +25,11 @@ def path_of(word: str) -> Path:
     if not word:
         raise typer.BadParameter("a path is empty; write . for the current folder")
     return Path(word)
+
+
+def place_of(word: str) -> str:
+    """Where a store is: a path, or the address of a database."""
+    return word if is_address(word) else str(path_of(word))
 
 
 def _name_of_namespace(given: str | None) -> str | None:
@@ -147,7 +153,9 @@ def numbers_of(option: str, given: str, example: str) -> tuple[int, ...]:
         ) from None
 
 
-STORE_OPTION = typer.Option("--store", parser=path_of, metavar="<path>", help="The folder of the store.")
+STORE_OPTION = typer.Option(
+    "--store", parser=place_of, metavar="<path>", help="The folder of the store, or postgresql://USER@HOST/DATABASE."
+)
 NAMESPACE_OPTION = typer.Option(
     "--namespace",
     callback=_name_of_namespace,
@@ -168,10 +176,15 @@ _ENGINE: dict[str, Any] = {
 EngineBefore = Annotated[str | None, typer.Option("--engine", **_ENGINE)]
 Engine = Annotated[str, typer.Option("--engine", expose_value=False, **_ENGINE)]
 Store = Annotated[
-    Path,
-    typer.Option("--store", parser=path_of, metavar="<path>", help="The folder of the store; made if absent."),
+    str,
+    typer.Option(
+        "--store",
+        parser=place_of,
+        metavar="<path>",
+        help="The folder of the store, or postgresql://USER@HOST/DATABASE; made if absent.",
+    ),
 ]
-ExistingStore = Annotated[Path, STORE_OPTION]
+ExistingStore = Annotated[str, STORE_OPTION]
 Namespace = Annotated[str, NAMESPACE_OPTION]
 Model = Annotated[str, MODEL_OPTION]
 EveryNamespace = Annotated[
@@ -329,7 +342,7 @@ Worst = Annotated[
 Seed = Annotated[int, typer.Option("--seed", help="Of every sample.")]
 
 # The defaults where nothing else is set.
-STORE = Path(BUILT_IN["store"])
+STORE = str(Path(BUILT_IN["store"]))
 NAMESPACE = BUILT_IN["namespace"]
 MODEL = BUILT_IN["model"]
 ENGINE = BUILT_IN["engine"]

@@ -45,7 +45,7 @@ def list_(
     from kedit_memory.retrieval.contents import list_passages
     from kedit_memory.retrieval.corpus import Corpus
 
-    with open_store(store, create=False) as memory, Corpus(memory.path, namespace) as corpus:
+    with open_store(store, create=False) as memory, Corpus(memory.passages, namespace) as corpus:
         found = list_passages(corpus, limit=limit + 1, after=after, source=source)
     shown, more = found[:limit], len(found) > limit
     lines = [_line(passage) for passage in shown] or ["no passages"]
@@ -62,7 +62,7 @@ def show(
     from kedit_memory.retrieval.contents import show_passage
     from kedit_memory.retrieval.corpus import Corpus
 
-    with open_store(store, create=False) as memory, Corpus(memory.path, namespace) as corpus:
+    with open_store(store, create=False) as memory, Corpus(memory.passages, namespace) as corpus:
         document = _document(show_passage(corpus, passage))
     lines = [f"{name + ':':<9}{value}" for name, value in document.items() if value]
     emit(as_json=as_json, document=document, lines=lines)
@@ -89,7 +89,7 @@ def remove(
     if not yes:
         what = [*(passages or ()), *([] if source is None else [f"all from {source}"])]
         demand_yes(f"Remove {', '.join(what)} for good?")
-    with open_store(store, create=False) as memory, Corpus(memory.path, namespace) as corpus:
+    with open_store(store, create=False) as memory, Corpus(memory.passages, namespace) as corpus:
         count = remove_passages(corpus, passages or (), source)
     emit(as_json=as_json, document={"removed": count}, lines=[f"{counted(count, 'passage')} removed"])
 

@@ -10,6 +10,7 @@ from kedit_memory.cli import options as o
 from kedit_memory.cli.progress import TELLER, say
 from kedit_memory.cli.settings import CHOSEN
 from kedit_memory.errors import MissingDependencyError
+from kedit_memory.places import is_address
 
 _NEEDED = ("fastapi", "uvicorn", "prometheus_client", "opentelemetry", "jinja2", "python_multipart")
 
@@ -64,7 +65,8 @@ def serve(
     from kedit_memory.server.run import run
     from kedit_memory.server.settings import Settings, Upstream, read_file
 
-    told: dict[str, Any] = {"store": store, "engine": CHOSEN.engine} | (read_file(config) if config else {})
+    place = store if is_address(store) else Path(store)
+    told: dict[str, Any] = {"store": place, "engine": CHOSEN.engine} | (read_file(config) if config else {})
     given: dict[str, Any] = {
         "answer": answer,
         "host": host,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError
+from kedit_memory.places import is_address
 from kedit_memory.records import DEFAULT_NAMESPACE
 
 FILE = "kedit.toml"
@@ -68,7 +69,7 @@ def read_file(file: Path) -> dict[str, str]:
             raise InvalidInputError(f"{file} sets {name!r}; it may set {', '.join(BUILT_IN)}")
         if not isinstance(value, str) or not value.strip():
             raise InvalidInputError(f'{file} sets {name} to {value!r}; write text in quotes, such as {name} = "…"')
-    if "store" in read:
+    if "store" in read and not is_address(read["store"]):
         read["store"] = str(file.parent / Path(read["store"]).expanduser())
     return read
 

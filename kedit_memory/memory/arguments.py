@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from kedit_memory.errors import InvalidInputError
+from kedit_memory.places import is_address
 from kedit_memory.records import OnConflict, Vectors
 from kedit_memory.text import LONGEST_NAME, clean_line
 
@@ -99,6 +100,20 @@ def file_path(value: object) -> Path:
         else:
             return Path(value)
     raise InvalidInputError(f"{shown(value)} is no path; name a file or a folder")
+
+
+def store_place(value: object) -> str | Path:
+    """Where a store is: the address of a database, else the path of a folder.
+
+    Raises:
+        InvalidInputError: neither, or an address that was made a path, which takes a sign from it.
+    """
+    if isinstance(value, str) and is_address(value):
+        return value
+    path = file_path(value)
+    if is_address(str(path).replace(":/", "://", 1)):
+        raise InvalidInputError("the address of a store is given as a path; give it as text")
+    return path
 
 
 def collection_of_rows(value: object) -> Iterable[object]:

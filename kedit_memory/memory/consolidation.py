@@ -28,10 +28,11 @@ _INSERT_EDIT = "INSERT INTO consolidated (operation, edit_id, prompt, target) VA
 # CROSS JOIN keeps the order: from the few edits to their rows.
 _WRITTEN_OF = (
     "SELECT c.edit_id, c.prompt, c.target FROM json_each(?) chosen CROSS JOIN consolidated c "
-    f"ON c.operation = ? AND c.edit_id = chosen.value AND {whole('consolidated', 'c')}"
+    f"ON c.operation = ? AND c.edit_id = CAST(chosen.value AS BIGINT) AND {whole('consolidated', 'c')}"
 )
 _FOLDERS = (
-    "SELECT DISTINCT k.folder FROM json_each(?) chosen CROSS JOIN consolidated c ON c.edit_id = chosen.value "
+    "SELECT DISTINCT k.folder FROM json_each(?) chosen CROSS JOIN consolidated c ON c.edit_id = "
+    "CAST(chosen.value AS BIGINT) "
     "JOIN consolidations k ON k.operation = c.operation ORDER BY 1"
 )
 
@@ -105,7 +106,8 @@ def held_by(store: Rows, fingerprint: str, edit_ids: Collection[str]) -> frozens
                 newest.setdefault(written["edit_id"], (written["prompt"], written["target"]))
         model = made[0]["base"] if made else None
     active = store.query(
-        "SELECT e.id, e.prompt, e.target FROM json_each(?) chosen CROSS JOIN edits e ON e.id = chosen.value "
+        "SELECT e.id, e.prompt, e.target FROM json_each(?) chosen CROSS JOIN edits e ON e.id = "
+        "CAST(chosen.value AS BIGINT) "
         "WHERE e.status = 'active'",
         to_json(sorted(newest)),
     )
@@ -126,7 +128,7 @@ def take_back(store: Store, writer: Writer, operation: int) -> None:
         NotFoundError: no consolidation that stands has the number.
     """
     if not store.query(_STANDING + "AND k.operation = ?", operation):
-        raise NotFoundError(f"operation {operation} of {store.path} is no consolidation in force; see `kedit history`")
+        raise NotFoundError(f"operation {operation} of {store.name} is no consolidation in force; see `kedit history`")
     for edit_id in _edit_ids(store, operation):
         present = store.snapshot(edit_id)
         writer.change("undo", present, present)

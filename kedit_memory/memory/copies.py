@@ -6,47 +6,107 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeAlias
 
 from kedit_memory.cachefiles import flush
-from kedit_memory.errors import NotFoundError, StoreError
+from kedit_memory.errors import InvalidInputError, NotFoundError, StoreError
 from kedit_memory.memory.encoding import Encoding
+from kedit_memory.memory.folder import DATABASE, Folder
+from kedit_memory.memory.moving import copy_rows
 from kedit_memory.memory.rewind import rewind
-from kedit_memory.memory.rows import DATABASE
+from kedit_memory.memory.rows import Rows
 from kedit_memory.memory.store import Store
+from kedit_memory.places import without_password
 from kedit_memory.records import Encoder
 from kedit_memory.sqlite import copy_database
+
+Place: TypeAlias = str | Path  # the address of a store, or its folder
 
 _LINES = "passages.jsonl"  # passages of a store that was not opened for long
 
 
-def backup(store: Path, to: Path) -> Path:
+def backup(store: Store, to: Path) -> Path:
     """A copy of a store in another folder, edits and passages, consistent even while others write.
 
-    The folder appears when all is in it. The cache is left out, since the copy makes its own.
+    The folder appears when all is in it. The cache is left out, since the copy makes its own. Of a store in PostgreSQL
+    it is a store in a folder, with the same rows.
 
     Raises:
         StoreError: the folder holds something already, or cannot be written.
     """
-    return _made(to, lambda aside: _copy(store, aside))
+    if isinstance(store.database, Folder):
+        return _made(to, lambda aside: _copy(store.folder, aside))
+    return _made(to, lambda aside: _write_out(store, aside))
 
 
-def restore(backup: Path, to: Path, at: int | None, encoder: str | Encoder | None) -> Path:
+def restore(backup: Place, to: Place, at: int | None, encoder: str | Encoder | None) -> Place:
     """A store made from a backup, with `at` as it was when that operation was done; see `EditMemory.restore`."""
-    if not (backup / DATABASE).is_file():
+    if isinstance(backup, Path) and not (backup / DATABASE).is_file():
         raise NotFoundError(f"no backup at {backup}; name a folder that kedit backup has made, or a store")
 
     def fill(aside: Path) -> None:
-        _copy(backup, aside)
+        if isinstance(backup, Path):
+            _copy(backup, aside)
+        else:
+            with closing(Store.open(backup, create=False)) as store:
+                _write_out(store, aside)
         if at is not None:
-            store = Store.open(aside, create=False)
-            try:
+            with closing(Store.open(aside, create=False)) as store:
                 rewind(store, Encoding(store, encoder), at)
-            finally:
-                store.close()
 
-    return _made(to, fill)
+    if isinstance(to, Path):
+        return _made(to, fill)
+    with TemporaryDirectory(prefix="kedit-") as folder:
+        fill(Path(folder))
+        with closing(Store.open(Path(folder), create=False)) as store, closing(Store.open(to)) as made:
+            copy_rows(store, made)
+    return to
+
+
+def folder_of_passages(store: Store) -> Path:
+    """The folder in which passages of a store are; see `EditMemory.passages`."""
+    if isinstance(store.database, Folder):
+        return store.folder
+    raise InvalidInputError(
+        f"{store.name} takes no passages; keep them in a store in a folder, see kedit ingest --store"
+    )
+
+
+def move(store: Place, to: Place) -> Place:
+    """All of a store in a new one of another kind, or in another database; see `EditMemory.move`."""
+    if isinstance(store, Path) and isinstance(to, Path):
+        raise InvalidInputError(f"{store} and {to} are folders both; copy the store by kedit backup")
+    if store == to:
+        raise InvalidInputError(f"{without_password(to)} is one and the same store; name another place")
+    with closing(Store.open(store, create=False)) as source, _unchanging(source) as rows:
+        if isinstance(to, Path):
+            return _made(to, lambda aside: _fill_new(rows, aside))
+        _fill_new(rows, to)
+    return to
+
+
+@contextmanager
+def _unchanging(store: Store) -> Iterator[Rows]:
+    """The rows of a store, to which nobody writes meanwhile; of one that cannot be written, a snapshot."""
+    if not store.database.writable:
+        with store.reading() as rows:
+            yield rows
+        return
+    with store.transaction(keep=False):
+        yield store
+
+
+def _write_out(store: Store, to: Path) -> None:
+    with store.reading() as rows:
+        _fill_new(rows, to)
+
+
+def _fill_new(rows: Rows, to: Place) -> None:
+    with closing(Store.open(to)) as made:
+        copy_rows(rows, made)
 
 
 def _copy(store: Path, to: Path) -> None:

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from itertools import zip_longest
 
-from kedit_memory.memory.rows import Rows
 from kedit_memory.memory.schema import empty_store
 from kedit_memory.memory.word_tables import up_to_date
-from kedit_memory.sqlite import translated
 
 # What each table says, whatever numbers its rows have; a count that has come to nothing says nothing.
 _COUNTED_AND_NAMED = {
@@ -29,19 +27,15 @@ _COPIED = {"keys": "kind = 'confirmed'", "edits": "1"}  # in this order: an edit
 DERIVED_TABLES = (*_COUNTED_AND_NAMED, *_WORDS)
 
 
-def altered_tables(store: Rows) -> Iterator[str]:
-    """The names of the tables that say something else than the edits; it takes as long as adding these does.
-
-    Raises:
-        StoreError: one of them cannot be read.
-    """
-    with closing(empty_store()) as anew, translated(store.database):
+def altered_tables(store: sqlite3.Connection) -> Iterator[str]:
+    """The names of the tables that say something else than the edits; it takes as long as adding these does."""
+    with closing(empty_store()) as anew:
         for table, condition in _COPIED.items():
-            rows = store.connection.execute(f"SELECT * FROM {table} WHERE {condition}")
+            rows = store.execute(f"SELECT * FROM {table} WHERE {condition}")
             anew.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows.description))})", rows)
-        told = _COUNTED_AND_NAMED | (_WORDS if up_to_date(store.connection) else {})
+        told = _COUNTED_AND_NAMED | (_WORDS if up_to_date(store) else {})
         for table, sql in told.items():
-            if any(one != other for one, other in zip_longest(_ordered(store.connection, sql), _ordered(anew, sql))):
+            if any(one != other for one, other in zip_longest(_ordered(store, sql), _ordered(anew, sql))):
                 yield table
 
 

@@ -90,7 +90,7 @@ class Encoding:
             source = self._given if isinstance(self._given, str) else None
             write_encoder(self._store, self._load(self._store), source)
         elif made_by[0] is not None and made_by != self._store.encoder():
-            raise StoreError(f"{self._store.path} was encoded anew meanwhile, nothing was changed; try again")
+            raise StoreError(f"{self._store.name} was encoded anew meanwhile, nothing was changed; try again")
         self.check(self._store)
 
     def check(self, rows: Rows) -> None:
@@ -100,7 +100,7 @@ class Encoding:
             return
         command = self._given if isinstance(self._given, str) else self._loaded.name
         raise EncoderMismatchError(
-            f"{rows.path} holds keys of the encoder {stored[0]} (revision {stored[1]}), not of "
+            f"{rows.name} holds keys of the encoder {stored[0]} (revision {stored[1]}), not of "
             f"{self._makes[0]} (revision {self._makes[1]}); open it without naming an encoder, or re-encode "
             f"it with: kedit rebuild --encoder {command}"
         )
@@ -119,7 +119,7 @@ class Encoding:
         vectors = dict(zip(texts, encode_all(other, texts, self._spread), strict=True))
         with store.transaction():
             if store.last_sequence() != newest:
-                raise StoreError(f"{store.path} was written to meanwhile; rebuild it again")
+                raise StoreError(f"{store.name} was written to meanwhile; rebuild it again")
             store.set_vectors((key["id"], vectors[key["text"]]) for key in keys)
             write_encoder(store, other, encoder if isinstance(encoder, str) else None)
             store.begin_operation("rebuild", None, at)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kedit_memory.errors import ConflictError, NotFoundError, StoreError
 from kedit_memory.memory.conflicts import contradicts, question_of, same_question
-from kedit_memory.memory.rows import Rows, Snapshot, id_of, number_of, snapshot_from, to_json
+from kedit_memory.memory.rows import EVERY, Rows, Snapshot, id_of, number_of, snapshot_from, to_json, unaltered
 from kedit_memory.memory.schema import whole
 from kedit_memory.memory.store import Store
 from kedit_memory.memory.write import Writer
@@ -22,15 +22,13 @@ _SELECT_LAST_OF_EDIT = (
     f"SELECT o.seq FROM changes c JOIN operations o ON o.seq = c.operation WHERE c.edit_id = ? AND {_STANDING} "
     "AND c.verb <> 'radius' ORDER BY o.seq DESC LIMIT 1"
 )
-_SELECT_UNDONE = (
-    "SELECT before, after, checksum = checksum_of(verb, edit_id, before, after) AS whole FROM changes "
-    "WHERE operation = ? ORDER BY id DESC"
-)
+_SELECT_UNDONE = "SELECT verb, edit_id, before, after, checksum FROM changes WHERE operation = ? ORDER BY id DESC"
 _SELECT_ALTERED = f"SELECT seq FROM operations o WHERE seq >= ? AND NOT ({whole('operations', 'o')}) LIMIT 1"
 # What was done after an operation to some edits, and still stands.
 _SELECT_LATER = (
     f"SELECT o.seq, o.verb, c.edit_id, {_NAMESPACE} AS namespace FROM operations o JOIN changes c "
-    f"ON c.operation = o.seq WHERE o.seq > ? AND {_STANDING} AND c.edit_id IN (SELECT value FROM json_each(?)) "
+    f"ON c.operation = o.seq WHERE o.seq > ? AND {_STANDING} AND c.edit_id IN (SELECT CAST(value AS BIGINT) "
+    "FROM json_each(?)) "
     "ORDER BY o.seq DESC LIMIT 1"
 )
 
@@ -50,7 +48,7 @@ _SELECT_GONE = (
 
 
 def revisions(
-    store: Rows, where: str = "1", *values: object, after: int = 0, limit: int | None = None
+    store: Rows, where: str = "true", *values: object, after: int = 0, limit: int | None = None
 ) -> list[Revision]:
     """Changes that a condition on operations `o` and changes `c` selects, oldest first, those after number `after`."""
     rows = store.query(
@@ -58,7 +56,7 @@ def revisions(
         f"JOIN operations o ON o.seq = c.operation WHERE ({where}) AND c.id > ? ORDER BY c.id LIMIT ?",
         *values,
         after,
-        -1 if limit is None else limit,
+        EVERY if limit is None else limit,
     )
     found = []
     for row in rows:
@@ -82,7 +80,7 @@ def purgeable(store: Rows, namespace: str | None, *, superseded: bool) -> list[s
     """The edits that answer on no day, undone ones among them; with `superseded` those that do on earlier days, too."""
     rows = store.query(
         "SELECT DISTINCT c.edit_id FROM changes c LEFT JOIN edits e ON e.id = c.edit_id "
-        "WHERE coalesce(e.status, '') <> 'active' AND (?1 OR NOT coalesce(e.holds, 0)) "
+        "WHERE coalesce(e.status, '') <> 'active' AND (?1 OR NOT coalesce(e.holds, false)) "
         f"AND (?2 IS NULL OR {_NAMESPACE} = ?2) ORDER BY 1",
         superseded,
         namespace,
@@ -110,7 +108,7 @@ def revisions_of(
         mine = mine.replace("?1 IS NULL OR ", "")
         if missing and not store.query(f"SELECT 1 FROM changes c WHERE {mine} LIMIT 1", number, namespace):
             where = "" if namespace is None else f"namespace {namespace!r} of "
-            raise NotFoundError(f"no edit {edit_id!r} in the history of {where}{store.path}; see `kedit list`")
+            raise NotFoundError(f"no edit {edit_id!r} in the history of {where}{store.name}; see `kedit list`")
     return revisions(store, mine, number, namespace, after=after, limit=limit)
 
 
@@ -140,11 +138,11 @@ def undo_last(store: Store, writer: Writer, namespace: str | None, edit_id: str 
     rows = store.query(*chosen)
     if not rows:
         where = f" of {edit_id}" if edit_id else "" if namespace is None else f" in namespace {namespace!r}"
-        raise NotFoundError(f"nothing to undo{where} in {store.path}; see `kedit history`")
+        raise NotFoundError(f"nothing to undo{where} in {store.name}; see `kedit history`")
     undone = int(rows[0]["seq"])
     refuse_altered(store, undone)
     changes = store.query(_SELECT_UNDONE, undone)
-    if any(not row["whole"] for row in changes):
+    if any(not unaltered(row) for row in changes):
         raise StoreError(f"the history of operation {undone} is damaged, nothing was changed; restore a backup")
     pairs = [(snapshot_from(row["before"]), snapshot_from(row["after"])) for row in changes]
     _refuse_overtaken(store, undone, pairs)

@@ -19,7 +19,7 @@ _OF_RELATION = "CASE WHEN e.slot IS NULL THEN e.relation ELSE substr(e.slot, ins
 # No value that is asked for is missing or another; numbers are compared as numbers.
 _OF_METADATA = (
     "NOT EXISTS (SELECT 1 FROM json_each(?) asked WHERE NOT EXISTS (SELECT 1 FROM json_each(e.metadata) held "
-    "WHERE held.key = asked.key AND held.value IS asked.value "
+    "WHERE held.key = asked.key AND (held.value = asked.value OR asked.type = 'null') "
     "AND replace(held.type, 'real', 'integer') = replace(asked.type, 'real', 'integer')))"
 )
 
@@ -74,7 +74,7 @@ def edits_chosen(rows: Rows, chosen: Chosen, limit: int | None) -> list[Edit]:
     asked = {
         sql: form(value) for name, (sql, form) in _CONDITIONS.items() if (value := getattr(chosen, name)) is not None
     }
-    where = " AND ".join(asked) or "1"
+    where = " AND ".join(asked) or "true"
     values = [value for formed in asked.values() for value in formed]
     if limit is None:
         return rows.edits(where, *values)
@@ -101,7 +101,7 @@ def edit_called(rows: Rows, edit_id: object, namespace: str | None) -> Edit:
     given = clean_line(edit_id, "id", LONGEST_NAME) if edit_id.strip() else ""
     found = [one for one in rows.edits("e.given_id = ?", given) if namespace in (None, one.namespace)]
     if not found:
-        raise NotFoundError(f"no edit {edit_id[:40]!r} in {rows.path}; see `kedit list`")
+        raise NotFoundError(f"no edit {edit_id[:40]!r} in {rows.name}; see `kedit list`")
     if len(names := sorted({one.namespace for one in found})) > 1:
         raise InvalidInputError(
             f"edits of the namespaces {', '.join(map(repr, names))} have the id {given!r}; name one"

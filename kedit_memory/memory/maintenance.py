@@ -5,18 +5,22 @@
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from kedit_memory.errors import StoreError
-from kedit_memory.memory.derived import altered_tables
+from kedit_memory.memory.database import Traces
+from kedit_memory.memory.folder import LEARNED, VALUES
 from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.rows import CHECKED, SEARCHED, Rows, number_of
-from kedit_memory.memory.schema import CHECKED_TABLES, tables, whole
-from kedit_memory.memory.store import LEARNED, VALUES, Store, Traces
+from kedit_memory.memory.schema import CHECKED_TABLES, whole
+from kedit_memory.memory.store import Store
 from kedit_memory.records import Kind, Status
-from kedit_memory.sqlite import FAILURES, altered, failure
+from kedit_memory.sqlite import checksum
+
+_SHOWN = 5  # faults of one kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +67,7 @@ def stats(store: Rows) -> Stats:
     judged = {row[0]: row[1] for row in feedback}
     dimension = store.meta("dimension")
     return Stats(
-        path=str(store.path),
+        path=store.name,
         edits=dict.fromkeys(map(str, Status), 0) | {row[0]: row[1] for row in statuses},
         kinds=dict.fromkeys(map(str, Kind), 0) | {row[0]: row[1] for row in kinds},
         namespaces={row[0]: row[1] for row in namespaces},
@@ -74,7 +78,7 @@ def stats(store: Rows) -> Stats:
         encoder=store.meta("encoder"),
         encoder_revision=store.meta("encoder_revision"),
         dimension=None if dimension is None else int(dimension),
-        bytes=sum(file.stat().st_size for file in store.path.rglob("*") if file.is_file()),
+        bytes=store.database.size(store.connection),
     )
 
 
@@ -88,6 +92,11 @@ def verify(store: Store, index: CachedIndex) -> Verification:
             problems += _derived_problems(rows)
         counts = (0, 0) if problems else _counts(rows)
         return Verification(edits=counts[0], keys=counts[1], indexed=len(index), problems=tuple(problems))
+
+
+def problems_of(rows: Rows) -> list[str]:
+    """What is wrong with the rows of a store and the database that they are in."""
+    return [*_damaged_database(rows)] or [*_row_problems(rows)]
 
 
 def purge(store: Store, index: CachedIndex, edit_ids: Sequence[str], at: str) -> None:
@@ -115,7 +124,7 @@ def scrub(store: Store, index: CachedIndex, traces: Traces | None = None) -> Non
         StoreError: as in `purge`.
     """
     index.drop()
-    _forget_values(store.path / VALUES)
+    _forget_values(store.folder / VALUES)
     store.scrub(traces)
 
 
@@ -132,20 +141,14 @@ def _forget_values(values: Path) -> None:
 
 def _damaged_database(store: Rows) -> Iterator[str]:
     try:
-        for row in store.query("PRAGMA integrity_check(5)"):
-            if row[0] != "ok":
-                yield f"database: {' '.join(str(row[0]).split())}; restore a backup"
-        for row in store.query("PRAGMA foreign_key_check"):
-            yield f"table {row[0]}: row {row[1]} refers to a missing row of {row[2]}; restore a backup"
-        for name in altered(store.connection, tables()):
-            yield f"database: {name} is not as it was made; restore a backup"
+        yield from store.database.problems(store.connection)
         for table in CHECKED_TABLES:
-            for row in store.query(f"SELECT * FROM {table} t WHERE NOT ({whole(table, 't')}) LIMIT 5"):
+            for row in store.query(f"SELECT * FROM {table} t WHERE NOT ({whole(table, 't')}) LIMIT {_SHOWN}"):
                 yield f"table {table}: row {row[0]} is not as it was written; restore a backup"
     except StoreError as error:
         yield str(error)
-    except FAILURES as error:
-        yield str(failure(store.database, error))
+    except store.database.failures as error:
+        yield str(store.database.failure(error))
 
 
 def _row_problems(store: Rows) -> Iterator[str]:
@@ -155,24 +158,28 @@ def _row_problems(store: Rows) -> Iterator[str]:
         yield f"edit e{row[0]} has no key and cannot be found; add it again"
     for row in store.query("SELECT id, edit_id FROM keys WHERE length(vector) <> ?", store.vector_size()):
         yield f"key {row[0]} of e{row[1]} has a vector of the wrong size; run kedit rebuild --encoder"
-    for row in store.query(
-        "SELECT id, edit_id FROM keys WHERE checksum <> checksum_of(kind, text, radius, vector) LIMIT 5"
-    ):
-        yield f"key {row[0]} of e{row[1]} is not as it was written; restore a backup, or run kedit rebuild --encoder"
-    for row in store.query(f"SELECT id FROM edits WHERE checksum <> checksum_of({', '.join(CHECKED)}) LIMIT 5"):
-        yield f"edit e{row[0]} is not as it was written; restore a backup, or add it again"
-    for row in store.query(
-        "SELECT edit_id FROM changes WHERE checksum <> checksum_of(verb, edit_id, before, after) LIMIT 5"
-    ):
-        yield f"the history of e{row[0]} is not as it was written; restore a backup"
+    for key, edit in _altered(store, "keys", "id, edit_id", ("kind", "text", "radius", "vector")):
+        yield f"key {key} of e{edit} is not as it was written; restore a backup, or run kedit rebuild --encoder"
+    for edit, _ in _altered(store, "edits", "id, id", CHECKED):
+        yield f"edit e{edit} is not as it was written; restore a backup, or add it again"
+    for edit, _ in _altered(store, "changes", "edit_id, id", ("verb", "edit_id", "before", "after")):
+        yield f"the history of e{edit} is not as it was written; restore a backup"
     encoder = store.meta("encoder")
     if encoder is None and store.query("SELECT 1 FROM keys LIMIT 1"):
         yield "the store does not say which encoder its keys come from; run kedit rebuild --encoder"
 
 
+def _altered(store: Rows, table: str, names: str, checked: Sequence[str]) -> list[tuple[int, int]]:
+    """The first few rows of a table, by two of their columns, that have another checksum than these columns give."""
+    with store.database.translated():
+        rows = store.connection.execute(f"SELECT {names}, checksum, {', '.join(checked)} FROM {table}")
+        found = ((row[0], row[1]) for row in rows if row[2] != checksum(*tuple(row)[3:]))
+        return list(islice(found, _SHOWN))
+
+
 def _derived_problems(store: Rows) -> Iterator[str]:
     try:
-        for name in altered_tables(store):
+        for name in store.database.altered_tables(store.connection):
             yield f"table {name} does not say what the edits do; restore a backup"
     except StoreError as error:
         yield str(error)

@@ -11,7 +11,14 @@ from typing import Any, Self, TextIO, TypeAlias
 
 from kedit_memory.errors import ConflictError
 from kedit_memory.memory import arguments, consolidation, copies, feedback, maintenance, transfer
-from kedit_memory.memory.arguments import conflict_rule, file_path, namespace_name, vector_of_numbers, whole_number
+from kedit_memory.memory.arguments import (
+    conflict_rule,
+    file_path,
+    namespace_name,
+    store_place,
+    vector_of_numbers,
+    whole_number,
+)
 from kedit_memory.memory.batch import Batch, named, store_rows
 from kedit_memory.memory.conflicts import standing_against
 from kedit_memory.memory.encoding import Encode, Encoding
@@ -92,7 +99,8 @@ class EditMemory:
         """The memory in the folder `path`, made if absent unless `create` is false.
 
         Args:
-            path: the folder of the store.
+            path: the folder of the store, or the address of a PostgreSQL database that several machines write:
+                `postgresql://USER@HOST/DATABASE?schema=NAME`.
             encoder: a name or an encoder; None takes the one of the store, or the default one.
             engine: the vector index: a name in `kedit_memory.memory.index.ENGINES`, or an address such as
                 milvus://HOST:PORT, milvus:FILE.db or postgresql://USER@HOST/DATABASE. The store does not remember it.
@@ -108,7 +116,7 @@ class EditMemory:
             NotFoundError: there is no store and none shall be made.
             StoreError: it cannot be read or written, is damaged, foreign or of a newer format.
         """
-        store = Store.open(file_path(path), create=create)
+        store = Store.open(store_place(path), create=create)
         try:
             return cls(store, Encoding(store, encoder, device=device, spread=spread), CachedIndex(store, engine), clock)
         except BaseException:
@@ -117,8 +125,22 @@ class EditMemory:
 
     @property
     def path(self) -> Path:
-        """The folder of the store."""
-        return self._store.path
+        """The folder of the store; of one in PostgreSQL that of what this machine keeps beside it."""
+        return self._store.folder
+
+    @property
+    def name(self) -> str:
+        """What messages call the store: its folder, or its address without a password."""
+        return self._store.name
+
+    @property
+    def passages(self) -> Path:
+        """The folder in which passages of the store are.
+
+        Raises:
+            InvalidInputError: a store in PostgreSQL has none.
+        """
+        return copies.folder_of_passages(self._store)
 
     @property
     def encoder(self) -> Encoder:
@@ -804,20 +826,24 @@ class EditMemory:
     def backup(self, to: str | Path) -> Path:
         """A copy of the store in another folder, consistent even while others write.
 
+        A store in PostgreSQL is copied row by row, into a store that `move` and `restore` bring back.
+
         Raises:
             StoreError: the folder holds something already, or cannot be written.
         """
-        return copies.backup(self._store.path, file_path(to))
+        return copies.backup(self._store, file_path(to))
 
     @classmethod
     def restore(
         cls, backup: str | Path, to: str | Path, *, at: int | None = None, encoder: str | Encoder | None = None
-    ) -> Path:
-        """A store in a new folder, made from a backup or from another store, which stays as it is.
+    ) -> str | Path:
+        """A store in a new folder, or at an address where none is yet, made from a backup or another store.
+
+        What it is made from stays as it is.
 
         Args:
-            backup: the folder of the backup or store.
-            to: the folder of the new store.
+            backup: the folder of the backup, or where a store is.
+            to: the folder or the address of the new store.
             at: the number of an operation, as `history` tells it: edits, history and consolidations are as they were
                 when it was done. What was purged since is gone; passages have no history and are those of the backup.
             encoder: for keys that were taken back since; None takes the one of the store.
@@ -828,7 +854,21 @@ class EditMemory:
             StoreError: the new folder holds something, or one of the two cannot be read or written.
         """
         at = None if at is None else whole_number(at, "at", 1)
-        return copies.restore(file_path(backup), file_path(to), at, encoder)
+        return copies.restore(store_place(backup), store_place(to), at, encoder)
+
+    @classmethod
+    def move(cls, store: str | Path, to: str | Path) -> str | Path:
+        """All of a store in a new place: from a folder into PostgreSQL, back, or from one database into another.
+
+        Ids, history, radii and vectors are the same, which is compared row by row before anything is kept. The old
+        store stays as it is, and takes no writes while it is read. Passages are not edits, and stay where they are.
+
+        Raises:
+            InvalidInputError: both are folders; `backup` copies these.
+            NotFoundError: there is no such store.
+            StoreError: the new place holds something, or one of the two is damaged or cannot be read or written.
+        """
+        return copies.move(store_place(store), store_place(to))
 
     def close(self) -> None:
         """Writes the cache if it lags behind and ends the connection; closing again does nothing."""

@@ -93,13 +93,26 @@ def register(connection: sqlite3.Connection) -> None:
     """Gives a connection the functions by which the triggers read names."""
 
     def words_of_name(name: str) -> str:
-        return to_json({word: sorted(of) for word, of in words_of(name).items()})
+        return to_json(_spelt(name))
 
     def pairs_of_name(name: str) -> str:
-        return to_json(sorted(pairs_of(fold(name[:LONGEST_LINE]))))
+        return to_json(_paired(name))
 
     def spellings_of(word: str) -> str:
         return to_json(sorted(spellings(word.replace(" ", ""))))
 
     for function in (name_key, words_key, words_of_name, pairs_of_name, spellings_of):
         connection.create_function(function.__name__, 1, function, deterministic=True)
+
+
+def name_of(surface: str) -> tuple[str, str, dict[str, list[str]], list[str]]:
+    """What the tables hold of a name: name, words, the spellings of each word, pairs."""
+    return name_key(surface), words_key(surface), _spelt(surface), _paired(surface)
+
+
+def _spelt(name: str) -> dict[str, list[str]]:
+    return {word: sorted(of) for word, of in words_of(name).items()}
+
+
+def _paired(name: str) -> list[str]:
+    return sorted(pairs_of(fold(name[:LONGEST_LINE])))

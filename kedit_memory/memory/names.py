@@ -3,12 +3,12 @@
 # ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
 
 import json
-import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
+from kedit_memory.memory.database import Row
 from kedit_memory.memory.rows import to_json
 from kedit_memory.memory.spellings import STEM, beginning, spellings
 
@@ -65,7 +65,7 @@ class Names(Protocol):
 class StoredNames:
     """The names that the edits of a namespace give, as a snapshot has them. Each look-up is one statement."""
 
-    def __init__(self, query: Callable[..., Sequence[sqlite3.Row]], namespace: str) -> None:
+    def __init__(self, query: Callable[..., Sequence[Row]], namespace: str) -> None:
         self._query = query
         self._namespace = namespace
 
@@ -91,7 +91,7 @@ class StoredNames:
         found = self._query(sql, self._namespace, *map(to_json, values))
         return [Standing(start=row["start"], end=row["finish"], name=self._name(row)) for row in found]
 
-    def _name(self, row: sqlite3.Row) -> Name:
+    def _name(self, row: Row) -> Name:
         surfaces = tuple(json.loads(row["surfaces"]))
         return Name(surface=row["surface"], subject=row["subject"], surfaces=surfaces, edited=True)
 
@@ -125,7 +125,9 @@ def _walk(column: str, words: str, starts: str) -> str:
     """
 
 
-_STANDING = _walk("name", "SELECT key, key + 1, value FROM json_each(?2) WHERE value <> ''", "1")
+_STANDING = _walk(
+    "name", "SELECT CAST(key AS BIGINT), CAST(key AS BIGINT) + 1, value FROM json_each(?2) WHERE value <> ''", "true"
+)
 _SPELT = "CROSS JOIN name_spellings found ON found.namespace = ?1 AND found.spelling"
 _ALIKE = _walk(
     "words",
@@ -133,22 +135,25 @@ _ALIKE = _walk(
     "SELECT given.key, given.key FROM json_each(?2) given UNION SELECT given.key, found.word "
     f"FROM json_each(?2) given CROSS JOIN json_each(given.value) one {_SPELT} = one.value "
     f"WHERE abs(length(found.word) - length(given.key)) <= {1 + 1}) "
-    "SELECT at.key, at.key + 1, spelt.word FROM json_each(?3) at CROSS JOIN spelt ON spelt.given = at.value UNION "
-    f"SELECT at.key, at.key + 2, found.word FROM json_each(?4) at {_SPELT} = at.value WHERE at.value <> ''",
-    "start IN (SELECT value FROM json_each(?5))",
+    "SELECT CAST(at.key AS BIGINT), CAST(at.key AS BIGINT) + 1, spelt.word FROM json_each(?3) at CROSS JOIN "
+    "spelt ON spelt.given = at.value UNION "
+    f"SELECT CAST(at.key AS BIGINT), CAST(at.key AS BIGINT) + 2, found.word FROM json_each(?4) at {_SPELT} = "
+    "at.value WHERE at.value <> ''",
+    "start IN (SELECT CAST(value AS BIGINT) FROM json_each(?5))",
 )
 _COUNTED = f"SELECT 1 FROM name_pairs one WHERE one.namespace = ?1 AND one.pair = asked.value LIMIT {RARE + 1}"
 _STEM = f"substr(part.word, 1, {STEM})"
 _BEGINS = (
     "SELECT DISTINCT other.name_id FROM name_words other WHERE other.namespace = ?1 AND other.word >= "
-    f"{_STEM} AND other.word < {_STEM} || char(iif(length(part.word) < {STEM}, 1, 0x10ffff)) LIMIT {RARE}"
+    f"{_STEM} AND other.word < {_STEM} || CASE WHEN length(part.word) < {STEM} THEN char(1) ELSE "
+    f"char({0x10FFFF}) END LIMIT {RARE}"
 )
 _IN_PIECES = f"""
     SELECT found.surface, found.subject, {_SURFACES},
-           (SELECT json_group_object(part.word, (SELECT count(*) FROM ({_BEGINS})))
+           (SELECT json_group_object(part.word, (SELECT count(*) FROM ({_BEGINS}) few))
             FROM name_words part WHERE part.name_id = found.id) AS holders
     FROM names found WHERE found.id IN (
         SELECT pairs.name_id FROM json_each(?2) asked CROSS JOIN name_pairs pairs
         ON pairs.namespace = ?1 AND pairs.pair = asked.value
-        WHERE (SELECT count(*) FROM ({_COUNTED})) <= {RARE})
+        WHERE (SELECT count(*) FROM ({_COUNTED}) few) <= {RARE})
 """

@@ -3,7 +3,6 @@
 # ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
 
 import math
-import sqlite3
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Protocol
@@ -11,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from kedit_memory.memory.conflicts import Question, question_of, same_question, same_target, subject_key
+from kedit_memory.memory.database import Row
 from kedit_memory.memory.index.base import NO_HITS, Hits, distances
 from kedit_memory.memory.radius import DEFAULT_RADIUS, Neighbour, scope_of
 from kedit_memory.memory.rows import SEARCHED, number_of, to_json
@@ -23,10 +23,10 @@ _BLOCK = 64  # keys looked up at once, nearest first
 _COLUMNS = "SELECT k.id, k.edit_id, k.radius, e.target, e.radius_fixed, e.slot, e.prompt_key, e.subject_key"
 _ELIGIBLE = f"{SEARCHED} AND e.status = 'active' AND e.namespace = ? AND e.id <> ?"
 _OF_SUBJECT = f"edits e JOIN keys k ON k.edit_id = e.id WHERE {_ELIGIBLE} AND e.subject_key = ?"
-_COUNT_OF_SUBJECT = f"SELECT count(*) FROM (SELECT 1 FROM {_OF_SUBJECT} LIMIT {_HUB + 1})"
+_COUNT_OF_SUBJECT = f"SELECT count(*) FROM (SELECT 1 FROM {_OF_SUBJECT} LIMIT {_HUB + 1}) few"
 # CROSS JOIN keeps the order: from the few keys to their edits, never through all edits of a namespace.
 _OF_KEYS = (
-    f"{_COLUMNS} FROM json_each(?) found CROSS JOIN keys k ON k.id = found.value "
+    f"{_COLUMNS} FROM json_each(?) found CROSS JOIN keys k ON k.id = CAST(found.value AS BIGINT) "
     f"CROSS JOIN edits e ON e.id = k.edit_id WHERE {_ELIGIBLE} "
     "AND (e.subject_key IS NULL OR e.subject_key = ? OR ? IS NULL)"
 )
@@ -196,11 +196,11 @@ def _others(neighbours: Iterable[Neighbour]) -> list[float]:
     return [near.distance for near in neighbours if not near.same_label]
 
 
-def _question(row: sqlite3.Row) -> Question:
+def _question(row: Row) -> Question:
     return Question(slot=row["slot"], prompt_key=row["prompt_key"], subject_key=row["subject_key"])
 
 
-def _neighbour(row: sqlite3.Row, edit: Edit, gap: float) -> Neighbour:
+def _neighbour(row: Row, edit: Edit, gap: float) -> Neighbour:
     return Neighbour(
         key=row["id"],
         distance=gap,

@@ -29,7 +29,7 @@ _WORD = re.compile(r"\w{2,}")
 _STEMMER = Stemmer.Stemmer("english")
 _SELECT = (
     "SELECT k.id, k.text, e.id AS edit, e.target, e.subject, e.valid_from, e.valid_until FROM json_each(?) near "
-    "CROSS JOIN keys k ON k.id = near.value CROSS JOIN edits e ON e.id = k.edit_id"
+    "CROSS JOIN keys k ON k.id = CAST(near.value AS BIGINT) CROSS JOIN edits e ON e.id = k.edit_id"
 )
 
 

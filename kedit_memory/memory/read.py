@@ -7,7 +7,6 @@ whatever is written meanwhile.
 # ruff: noqa: S608 - what is joined into SQL is constants of this package; values are bound
 
 import math
-import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
@@ -15,11 +14,12 @@ import numpy as np
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory.consolidation import any_held, held_by
+from kedit_memory.memory.database import Row
 from kedit_memory.memory.index.base import Hits, distances
 from kedit_memory.memory.index.cached import CachedIndex
 from kedit_memory.memory.names import StoredNames
 from kedit_memory.memory.replaced import Replacing, replacing
-from kedit_memory.memory.rows import HOLDS, SEARCHED, SELECT_EDIT, Rows, edit_of, number_of, to_json
+from kedit_memory.memory.rows import EVERY, HOLDS, SEARCHED, SELECT_EDIT, Rows, edit_of, number_of, to_json
 from kedit_memory.records import Edit, KeyKind, Match, Vectors
 from kedit_memory.text import fold
 from kedit_memory.words import words_asked
@@ -30,7 +30,8 @@ HUB = 512  # keys of some subjects, or of a namespace, beyond which the index is
 
 # CROSS JOIN keeps the order: from the few keys to their edits, never through all edits of a namespace.
 _SELECT_KEYS = (
-    "SELECT k.id, k.kind, k.text, k.edit_id FROM json_each(?5) found CROSS JOIN keys k ON k.id = found.value "
+    "SELECT k.id, k.kind, k.text, k.edit_id FROM json_each(?5) found CROSS JOIN keys k ON k.id = "
+    "CAST(found.value AS BIGINT) "
     f"CROSS JOIN edits e ON e.id = k.edit_id WHERE k.live AND {HOLDS} "
     "AND (?3 IS NULL OR e.subject_key IN (SELECT value FROM json_each(?3)) OR (?4 AND e.subject_key IS NULL))"
 )
@@ -41,7 +42,7 @@ _ABOUT = (
 )
 # And from a namespace to its edits.
 _OF_NAMESPACE = f"FROM edits e CROSS JOIN keys k ON k.edit_id = e.id WHERE {SEARCHED} AND {HOLDS}"
-_COUNT_OF_NAMESPACE = f"SELECT count(*) FROM (SELECT 1 {_OF_NAMESPACE} LIMIT ?3)"
+_COUNT_OF_NAMESPACE = f"SELECT count(*) FROM (SELECT 1 {_OF_NAMESPACE} LIMIT ?3) few"
 _SELECT_OF_NAMESPACE = f"SELECT k.id, k.kind, k.text, k.edit_id, k.radius, k.vector {_OF_NAMESPACE}"
 _SELECT_ABOUT = f"SELECT k.id, k.kind, k.text, k.edit_id, k.radius, k.vector {_ABOUT} LIMIT ?4"
 _SELECT_KNOWN = (
@@ -49,14 +50,16 @@ _SELECT_KNOWN = (
 )
 _COUNT_UNNAMED = "SELECT count(*) FROM edits WHERE namespace = ? AND unnamed AND holds"
 _SELECT_WEIGHED = (
-    "SELECT i.edit_id FROM json_each(?) word CROSS JOIN word_edits i ON i.word_id = CAST(word.key AS INTEGER) "
-    "GROUP BY i.edit_id ORDER BY sum(i.weight * word.value) DESC, i.edit_id LIMIT ?"
+    "SELECT i.edit_id FROM json_each(?) word CROSS JOIN word_edits i ON i.word_id = CAST(word.key AS BIGINT) "
+    "GROUP BY i.edit_id ORDER BY sum(i.weight * CAST(word.value AS DOUBLE PRECISION)) DESC, i.edit_id LIMIT ?"
 )
-_SELECT_HOLDING = f"SELECT e.id FROM json_each(?3) one CROSS JOIN edits e ON e.id = one.value WHERE {HOLDS}"
+_SELECT_HOLDING = (
+    f"SELECT e.id FROM json_each(?3) one CROSS JOIN edits e ON e.id = CAST(one.value AS BIGINT) WHERE {HOLDS}"
+)
 # From the few edits to their keys.
 _SELECT_SEARCHED = (
     "SELECT k.id, k.kind, k.text, k.edit_id, k.radius, k.vector FROM json_each(?) chosen "
-    f"CROSS JOIN keys k ON k.edit_id = chosen.value WHERE {SEARCHED}"
+    f"CROSS JOIN keys k ON k.edit_id = CAST(chosen.value AS BIGINT) WHERE {SEARCHED}"
 )
 # The keys of a text, which find its edit without a vector.
 _SELECT_WORDED = (
@@ -66,14 +69,15 @@ _SELECT_WORDED = (
     "(SELECT 1 FROM keys r WHERE r.edit_id = e.id AND r.live AND r.kind = 'rejected' AND r.text = k.text)"
 )
 _SELECT_REJECTING = (
-    "SELECT k.id, k.kind, k.edit_id, k.vector FROM json_each(?) chosen CROSS JOIN keys k ON k.edit_id = chosen.value "
-    "WHERE k.live AND EXISTS (SELECT 1 FROM keys r WHERE r.edit_id = chosen.value AND r.live AND r.kind = 'rejected')"
+    "SELECT k.id, k.kind, k.edit_id, k.vector FROM json_each(?) chosen CROSS JOIN keys k ON k.edit_id = "
+    "CAST(chosen.value AS BIGINT) "
+    "WHERE k.live AND EXISTS (SELECT 1 FROM keys r WHERE r.edit_id = k.edit_id AND r.live AND r.kind = 'rejected')"
 )
 
 _ANY_ERASING = "SELECT 1 FROM edits WHERE namespace = ? AND kind = 'erasure' AND holds LIMIT 1"
 _ERASING = (
     f"SELECT id FROM (SELECT e.id FROM edits e WHERE e.kind = 'erasure' AND {HOLDS} AND e.subject_key {{}} "
-    f"ORDER BY e.id DESC LIMIT {ERASING})"
+    f"ORDER BY e.id DESC LIMIT {ERASING}) newest"
 )
 _SELECT_ERASING = (
     f"{SELECT_EDIT} WHERE e.id IN ({_ERASING.format('IN (SELECT value FROM json_each(?3))')} "
@@ -183,7 +187,7 @@ class Reader:
 
         With a limit, the nearest of the many edits of a subject are found by the index.
         """
-        most = -1 if limit is None else HUB + 1
+        most = EVERY if limit is None else HUB + 1
         rows = self._rows.query(_SELECT_ABOUT, *self._bound(subjects), most)
         if limit is not None and len(rows) > HUB:
             return self._nearest_in_index(query, limit, self._wanted(subjects))
@@ -286,7 +290,7 @@ class Reader:
                 break
         return list(matches.values())[:limit]
 
-    def _rarities(self, known: Sequence[sqlite3.Row]) -> dict[int, float]:
+    def _rarities(self, known: Sequence[Row]) -> dict[int, float]:
         """How much words tell, by their rows, rare ones first until they bring up `WEIGHED` edits."""
         every = self._rows.once(_COUNT_UNNAMED, lambda rows: int(rows[0][0]), self._namespace)
         told: dict[int, float] = {}
@@ -311,14 +315,16 @@ class Reader:
         ]
         return [match for match in matches if match.in_scope or not match.edit.radius_fixed]
 
-    def _keys(self, ids: Sequence[int], wanted: _Wanted) -> dict[int, sqlite3.Row]:
+    def _keys(self, ids: Sequence[int], wanted: _Wanted) -> dict[int, Row]:
         return {row["id"]: row for row in self._rows.query(_SELECT_KEYS, *wanted, to_json(ids))}
 
     def _edits(self, numbers: Iterable[int]) -> dict[int, Edit]:
         chosen = sorted(set(numbers))
         if not chosen:
             return {}
-        rows = self._rows.query(f"{SELECT_EDIT} WHERE e.id IN (SELECT value FROM json_each(?))", to_json(chosen))
+        rows = self._rows.query(
+            f"{SELECT_EDIT} WHERE e.id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))", to_json(chosen)
+        )
         return {row["id"]: edit_of(row) for row in rows}
 
     def _rejecting(self, query: Vectors, numbers: Iterable[int]) -> set[int]:
@@ -344,7 +350,7 @@ def question_vector(query: Vectors, dimension: str | None) -> Vectors:
     return vector
 
 
-def _nearest(rows: Rows, query: Vectors, keys: Sequence[sqlite3.Row]) -> list[tuple[sqlite3.Row, float]]:
+def _nearest(rows: Rows, query: Vectors, keys: Sequence[Row]) -> list[tuple[Row, float]]:
     """The key of each edit that is nearest to a question with its distance, nearest first, then by edit.
 
     Of keys equally near a rejected one counts, so that the very words that were rejected never match.
@@ -352,12 +358,12 @@ def _nearest(rows: Rows, query: Vectors, keys: Sequence[sqlite3.Row]) -> list[tu
     gaps = distances(query, rows.vectors_in(keys))
     allowed = [row["kind"] != KeyKind.REJECTED for row in keys]
     order = np.lexsort(([row["id"] for row in keys], allowed, [row["edit_id"] for row in keys], gaps))
-    first: dict[int, tuple[sqlite3.Row, float]] = {}
+    first: dict[int, tuple[Row, float]] = {}
     for place in order.tolist():
         first.setdefault(keys[place]["edit_id"], (keys[place], float(gaps[place])))
     return list(first.values())
 
 
-def _match(edit: Edit, row: sqlite3.Row, distance: float, radius: float, *, rejected: bool = False) -> Match:
+def _match(edit: Edit, row: Row, distance: float, radius: float, *, rejected: bool = False) -> Match:
     kind = KeyKind(row["kind"])
     return Match(edit=edit, key=row["text"], key_kind=kind, distance=distance, radius=radius, rejected=rejected)

@@ -18,16 +18,18 @@ _SELECT_HOLDING = (
 # Whatever has begun by the day: what holds on it, and what ended before it or gave way.
 _BEGUN = """
     e.id IN (
-        SELECT o.id FROM json_each(?3) chosen CROSS JOIN edits c ON c.id = chosen.value
+        SELECT o.id FROM json_each(?3) chosen CROSS JOIN edits c ON c.id = CAST(chosen.value AS BIGINT)
         CROSS JOIN edits o ON o.namespace = ?1 AND o.slot = c.slot
         UNION
-        SELECT o.id FROM json_each(?3) chosen CROSS JOIN edits c ON c.id = chosen.value
+        SELECT o.id FROM json_each(?3) chosen CROSS JOIN edits c ON c.id = CAST(chosen.value AS BIGINT)
         CROSS JOIN edits o ON o.namespace = ?1 AND o.prompt_key = c.prompt_key)
     AND e.status <> 'retracted' AND (e.valid_from IS NULL OR e.valid_from <= ?2)
 """
-_SELECT_HELD = f"SELECT e.id FROM json_each(?3) chosen CROSS JOIN edits e ON e.id = chosen.value WHERE {HOLDS}"
+_SELECT_HELD = (
+    f"SELECT e.id FROM json_each(?3) chosen CROSS JOIN edits e ON e.id = CAST(chosen.value AS BIGINT) WHERE {HOLDS}"
+)
 _SELECT_UPDATES = (
-    "SELECT c.before FROM json_each(?) chosen CROSS JOIN changes c ON c.edit_id = chosen.value "
+    "SELECT c.before FROM json_each(?) chosen CROSS JOIN changes c ON c.edit_id = CAST(chosen.value AS BIGINT) "
     "JOIN operations o ON o.seq = c.operation WHERE c.verb = 'update' AND o.undone_by IS NULL ORDER BY c.id"
 )
 

@@ -23,7 +23,7 @@ class Restoration:
         self._store = store
         self._writer = writer
         self._on_conflict = on_conflict
-        self._unused = not store.query("SELECT 1 FROM sqlite_sequence WHERE name = 'edits'")
+        self._unused = not store.last_number("edits")
         self._here: dict[str, str] = {}  # by the id that an edit has in the export, the one that it has here
         self._theirs: dict[str, Edit] = {}  # by the id here, an edit as the export has it
         self._names: set[tuple[str, str | None]] = set()  # ids of callers that active edits of the export have

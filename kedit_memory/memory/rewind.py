@@ -10,7 +10,7 @@ from kedit_memory.errors import InvalidInputError, StoreError
 from kedit_memory.memory import consolidation
 from kedit_memory.memory.encoding import Encoding
 from kedit_memory.memory.history import refuse_altered
-from kedit_memory.memory.rows import Key, Snapshot, id_of, snapshot_from, to_json
+from kedit_memory.memory.rows import Key, Snapshot, id_of, snapshot_from, to_json, unaltered
 from kedit_memory.memory.store import Store
 from kedit_memory.records import Vectors
 
@@ -18,15 +18,15 @@ _LOG = logging.getLogger(__name__)
 
 _TOUCHED = "SELECT DISTINCT edit_id FROM changes WHERE operation > ?1"  # by what was done later
 _EARLIER = (
-    "SELECT edit_id, verb, before, after, checksum = checksum_of(verb, edit_id, before, after) AS whole FROM changes "
+    "SELECT edit_id, verb, before, after, checksum FROM changes "
     f"WHERE operation <= ?1 AND edit_id IN ({_TOUCHED}) ORDER BY id"
 )
 _PURGED = "SELECT 1 FROM operations WHERE verb = 'purge' AND seq > ? LIMIT 1"
 _HELD = (
-    "INSERT OR IGNORE INTO consolidated (operation, edit_id, prompt, target) SELECT c.operation, c.edit_id, "
+    "INSERT INTO consolidated (operation, edit_id, prompt, target) SELECT c.operation, c.edit_id, "
     "json_extract(c.after, '$.edit.prompt'), json_extract(c.after, '$.edit.target') FROM changes c "
     "JOIN consolidations k ON k.operation = c.operation JOIN edits e ON e.id = c.edit_id "
-    "WHERE c.verb = ? AND c.operation <= ?"
+    "WHERE c.verb = ? AND c.operation <= ? ON CONFLICT DO NOTHING"
 )
 
 
@@ -59,14 +59,14 @@ def rewind(store: Store, encoding: Encoding, operation: int) -> None:
     """
     last = store.last_sequence()
     if operation > last:
-        raise InvalidInputError(f"operation {operation} of {store.path} is yet to come; the last one was {last}")
+        raise InvalidInputError(f"operation {operation} of {store.name} is yet to come; the last one was {last}")
     refuse_altered(store)
     if store.query(_PURGED, operation):
         _LOG.warning("edits were purged after operation %s; those are not brought back", operation)
     then: dict[int, _Then] = {row["edit_id"]: _Then() for row in store.query(_TOUCHED, operation)}
     for row in store.query(_EARLIER, operation):
-        if not row["whole"]:
-            raise StoreError(f"the history of {id_of(row['edit_id'])} is damaged, so {store.path} stays as it is")
+        if not unaltered(row):
+            raise StoreError(f"the history of {id_of(row['edit_id'])} is damaged, so {store.name} stays as it is")
         then[row["edit_id"]].follow(row["verb"], snapshot_from(row["before"]), snapshot_from(row["after"]))
     present = {row["id"] for row in store.query("SELECT id FROM keys")}
     texts = {key.text for one in then.values() if one.edit for key in one.keys.values() if key.id not in present}
@@ -75,7 +75,7 @@ def rewind(store: Store, encoding: Encoding, operation: int) -> None:
         # No two edits have one id of their callers at any moment: those that are about to change have none meanwhile.
         numbers = to_json(list(then))
         store.connection.execute(
-            "UPDATE edits SET given_id = NULL WHERE id IN (SELECT value FROM json_each(?))", (numbers,)
+            "UPDATE edits SET given_id = NULL WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))", (numbers,)
         )
         for number, one in then.items():
             _write(store, number, one, vectors)

@@ -5,10 +5,8 @@
 import dataclasses
 import json
 import re
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, get_type_hints
 
 import numpy as np
@@ -23,13 +21,13 @@ from kedit_memory.memory.conflicts import (
     slot_of,
     subject_key,
 )
+from kedit_memory.memory.database import Connection, Database, Row
 from kedit_memory.memory.radius import DEFAULT_RADIUS
 from kedit_memory.memory.subjects import is_unnamed
 from kedit_memory.records import COMPUTED, REFERENCE, Edit, Flags, Floats, Ids, KeyKind, Kind, Status, Vectors
-from kedit_memory.sqlite import FAILURES, checksum, failure, translated
+from kedit_memory.sqlite import checksum
 from kedit_memory.text import name_key
 
-DATABASE = "store.db"
 _DAMAGED = (ValueError, TypeError, LookupError, RecursionError)  # what a value that was altered leads to
 _ID = re.compile(r"e[0-9]{1,18}")
 
@@ -82,7 +80,7 @@ def id_of(number: int) -> str:
     return f"e{number}"
 
 
-def edit_of(row: sqlite3.Row) -> Edit:
+def edit_of(row: Row) -> Edit:
     """The edit in a row of `SELECT_EDIT`.
 
     Raises:
@@ -104,7 +102,7 @@ def row_of(edit: Edit) -> dict[str, Any]:
         "slot": slot_of(edit.subject, edit.relation),
         "prompt_key": prompt_key(edit.prompt),
         "subject_key": subject_key(edit.subject),
-        "unnamed": int(is_unnamed(edit.subject, edit.prompt, edit.statement)),
+        "unnamed": is_unnamed(edit.subject, edit.prompt, edit.statement),
     }
     return row | {"checksum": checksum(*(row[name] for name in CHECKED))}
 
@@ -145,6 +143,12 @@ def snapshot_from(text: str | None) -> Snapshot | None:
         raise StoreError(f"history is damaged ({error}); run kedit verify, and restore a backup") from error
 
 
+def unaltered(change: Row) -> bool:
+    """Whether a row of `changes`, with its verb, edit, both sides and checksum, is as it was written."""
+    values = (change["verb"], change["edit_id"], change["before"], change["after"])
+    return bool(change["checksum"] == checksum(*values))
+
+
 def to_json(value: object) -> str:
     """Compact JSON with sorted keys, so that equal values give equal text."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -156,7 +160,7 @@ def _same(value: Any) -> Any:
 
 _NUMBER = _Form(lambda name: number_of(name) if name else None, lambda n: None if n is None else id_of(n), _same, _same)
 _FORMS: Mapping[Any, _Form] = {
-    bool: _Form(int, bool, _same, bool),
+    bool: _Form(bool, bool, _same, bool),
     Kind: _Form(str, Kind, str, Kind),
     Status: _Form(str, Status, str, Status),
     tuple[str, ...]: _Form(to_json, lambda text: () if text == "[]" else tuple(json.loads(text)), list, tuple),
@@ -201,6 +205,7 @@ _OTHER_NAMES = """
         WHERE own.namespace = ?1 AND own.name = ?2 AND own.surface = own.subject
 """
 _MOST_NAMES = 16  # of a subject, under which others are looked for
+EVERY = 2**62  # a limit that lets all through
 
 
 Made: TypeAlias = tuple[str | None, ...]  # name, revision and dimension of what made vectors
@@ -218,30 +223,32 @@ class Keys(NamedTuple):
 class Rows:
     """The rows of a store as one connection sees them."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self.path = path
-        self.database = path / DATABASE
+    def __init__(self, database: Database, connection: Connection) -> None:
+        self.database = database
+        self.name = database.name
         self.connection = connection
         self._known: dict[str, Any] = {}  # what need not be read again while nobody has written
-        self._version = -1
+        self._version: object = None
 
     def refresh(self) -> None:
         """Reads anew what is remembered of the store where another connection has written to it."""
-        version = int(self.query("PRAGMA data_version")[0][0])
+        with self.database.translated():
+            version = self.database.version(self.connection)
         if version != self._version:
             self.forget()
             self._version = version
 
     def begin(self) -> None:
         """Begins a snapshot."""
-        self.query("BEGIN")
+        with self.database.translated():
+            self.database.begin(self.connection)
         self.refresh()
 
     def end(self) -> bool:
         """Ends a snapshot; False where the file is so damaged that only closing the connection does."""
         try:
             self.connection.execute("COMMIT")
-        except sqlite3.DatabaseError:
+        except self.database.failures:
             return False
         return True
 
@@ -249,12 +256,12 @@ class Rows:
         """Forgets what is remembered of the store."""
         self._known.clear()
 
-    def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
+    def query(self, sql: str, *values: object) -> list[Row]:
         """All rows of one statement."""
         try:
             return self.connection.execute(sql, values).fetchall()
-        except FAILURES as error:
-            raise failure(self.database, error) from error
+        except self.database.failures as error:
+            raise self.database.failure(error) from error
 
     def meta(self, name: str) -> str | None:
         """What the store notes about itself under `name`.
@@ -265,14 +272,14 @@ class Rows:
         notes: dict[str, tuple[str, bool]] = self.once(_NOTES, _pairs)
         value, whole = notes.get(name, (None, True))
         if not whole:
-            raise StoreError(f"{self.database}: the note {name!r} is not as it was written; restore a backup")
+            raise StoreError(f"{self.name}: the note {name!r} is not as it was written; restore a backup")
         return value
 
     def encoder(self) -> Made:
         """What the stored vectors come from; nothing while there are none."""
         return self.meta("encoder"), self.meta("encoder_revision"), self.meta("dimension")
 
-    def once(self, sql: str, form: Callable[[list[sqlite3.Row]], Any] = bool, *values: object) -> Any:
+    def once(self, sql: str, form: Callable[[list[Row]], Any] = bool, *values: object) -> Any:
         """What a statement finds, in some form (whether it finds any), read again only when somebody has written."""
         key = "\x1f".join((sql, *map(str, values)))
         if key not in self._known:
@@ -303,16 +310,18 @@ class Rows:
         """
         rows = self.query(f"{SELECT_EDIT} WHERE e.id = ?", number_of(edit_id))
         if not rows:
-            raise NotFoundError(f"no edit {edit_id!r} in {self.path}; see `kedit list`")
+            raise NotFoundError(f"no edit {edit_id!r} in {self.name}; see `kedit list`")
         return edit_of(rows[0])
 
     def each(self, ids: Sequence[str]) -> list[Edit]:
         """The edits of these ids that are there, in their order."""
         numbers = to_json([number_of(edit_id) for edit_id in ids])
-        by_id = {edit.id: edit for edit in self.edits("e.id IN (SELECT value FROM json_each(?))", numbers)}
+        by_id = {
+            edit.id: edit for edit in self.edits("e.id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))", numbers)
+        }
         return [by_id[edit_id] for edit_id in ids if edit_id in by_id]
 
-    def edits(self, where: str = "1", *values: object) -> list[Edit]:
+    def edits(self, where: str = "true", *values: object) -> list[Edit]:
         """All edits that a condition on the columns of `e` selects, by id."""
         return [edit_of(row) for row in self.query(f"{SELECT_EDIT} WHERE {where} ORDER BY e.id", *values)]
 
@@ -321,7 +330,7 @@ class Rows:
         names = self.query(_OTHER_NAMES, edit.namespace, name_key(edit.subject)) if edit.subject else []
         return questions_of(edit, dict.fromkeys([*edit.aliases, *(row["name"] for row in names)][:_MOST_NAMES]))
 
-    def asked_the_same(self, edit: Edit, condition: str = "1") -> list[Edit]:
+    def asked_the_same(self, edit: Edit, condition: str = "true") -> list[Edit]:
         """Other edits of the namespace of `edit` that answer its question, by id; `condition` is on their columns."""
         asked = self.questions_of(edit)
         found = self.edits(
@@ -372,17 +381,24 @@ class Rows:
         """The edits that have these keys, with all of their keys as they are now."""
         chosen = to_json(list(keys))
         edits = self.edits(
-            "e.id IN (SELECT k.edit_id FROM json_each(?) found CROSS JOIN keys k ON k.id = found.value)", chosen
+            "e.id IN (SELECT k.edit_id FROM json_each(?) found CROSS JOIN keys k ON k.id = CAST(found.value AS "
+            "BIGINT))",
+            chosen,
         )
         rows = self.query(
             "SELECT k.edit_id, k.id, k.kind, k.text, k.radius FROM json_each(?) edit CROSS JOIN keys k "
-            "ON k.edit_id = edit.value WHERE k.live ORDER BY k.id",
+            "ON k.edit_id = CAST(edit.value AS BIGINT) WHERE k.live ORDER BY k.id",
             to_json([number_of(edit.id) for edit in edits]),
         )
         return [
             Snapshot(edit=edit, keys=tuple(_key(row) for row in rows if id_of(row["edit_id"]) == edit.id))
             for edit in edits
         ]
+
+    def last_number(self, table: str) -> int:
+        """The highest number that a row of a table ever had; 0 for none."""
+        with self.database.translated():
+            return self.database.last_number(self.connection, table)
 
     def last_sequence(self) -> int:
         """The number of the newest operation."""
@@ -400,11 +416,12 @@ class Rows:
     def vectors_of(self, keys: Iterable[int]) -> dict[int, Vectors]:
         """The vectors of keys, by key."""
         rows = self.query(
-            "SELECT id, vector FROM keys WHERE id IN (SELECT value FROM json_each(?))", to_json(list(keys))
+            "SELECT id, vector FROM keys WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))",
+            to_json(list(keys)),
         )
         return dict(zip((row["id"] for row in rows), self.vectors_in(rows), strict=True))
 
-    def vectors_in(self, rows: Sequence[sqlite3.Row]) -> Vectors:
+    def vectors_in(self, rows: Sequence[Row]) -> Vectors:
         """The vectors of rows that hold a key's id and vector, of shape (rows, dimension).
 
         Raises:
@@ -412,7 +429,7 @@ class Rows:
         """
         size = self.vector_size()
         for row in rows:
-            _check_size(row["id"], row["vector"], size, self.path)
+            _check_size(row["id"], row["vector"], size, self.name)
         joined = b"".join(row["vector"] for row in rows)
         return np.frombuffer(joined, "<f4").reshape(len(rows), size // 4)
 
@@ -425,33 +442,33 @@ class Rows:
         tables, values = "keys k", list[object]()
         if edit_ids is not None:
             # CROSS JOIN keeps the order, from the few edits to their keys.
-            tables = "json_each(?) chosen CROSS JOIN keys k ON k.edit_id = chosen.value"
+            tables = "json_each(?) chosen CROSS JOIN keys k ON k.edit_id = CAST(chosen.value AS BIGINT)"
             values.append(to_json(list(edit_ids)))
         sql = (
             f"SELECT k.id, k.vector, k.radius, e.unnamed FROM {tables} CROSS JOIN edits e ON e.id = k.edit_id "
             f"WHERE {RECALLABLE}"
         )
         size = self.vector_size()
-        with translated(self.database):
-            return _arrays(self.connection.execute(sql + " ORDER BY k.id", values), size, self.path)
+        with self.database.translated():
+            return _arrays(self.connection.execute(sql + " ORDER BY k.id", values), size, self.name)
 
     def vector_size(self) -> int:
         """Bytes of each stored vector."""
         return 4 * int(self.meta("dimension") or 0)
 
 
-def _check_size(key: int, vector: bytes, size: int, path: Path) -> None:
+def _check_size(key: int, vector: bytes, size: int, store: str) -> None:
     if len(vector) != size:
-        raise StoreError(f"key {key} of {path} has a vector of the wrong size; run kedit verify")
+        raise StoreError(f"key {key} of {store} has a vector of the wrong size; run kedit verify")
 
 
-def _arrays(rows: Iterable[sqlite3.Row], size: int, path: Path) -> Keys:
+def _arrays(rows: Iterable[Row], size: int, store: str) -> Keys:
     ids: list[int] = []
     radii: list[float] = []
     unnamed: list[bool] = []
     buffer = bytearray()
     for key, vector, radius, free in rows:
-        _check_size(key, vector, size, path)
+        _check_size(key, vector, size, store)
         ids.append(key)
         radii.append(radius)
         unnamed.append(bool(free))
@@ -460,13 +477,13 @@ def _arrays(rows: Iterable[sqlite3.Row], size: int, path: Path) -> Keys:
     return Keys(np.array(ids, np.int64), vectors, np.array(radii, np.float64), np.array(unnamed, np.bool_))
 
 
-def _key(row: sqlite3.Row) -> Key:
+def _key(row: Row) -> Key:
     return Key(id=row["id"], kind=KeyKind(row["kind"]), text=row["text"], radius=row["radius"])
 
 
-def _pairs(rows: Sequence[sqlite3.Row]) -> dict[str, tuple[str, bool]]:
+def _pairs(rows: Sequence[Row]) -> dict[str, tuple[str, bool]]:
     return {row[0]: (row[1], bool(row[2])) for row in rows}
 
 
-def _number(rows: Sequence[sqlite3.Row]) -> int:
+def _number(rows: Sequence[Row]) -> int:
     return int(rows[0][0])

@@ -50,7 +50,7 @@ def _with_holds(side: str) -> str:
     )
 
 
-def _of(table: str, side: str = "") -> str:
+def checksum_in(table: str, side: str = "") -> str:
     """The checksum that a row should have; `side` names the row where it is not the only one."""
     key, others = _CHECKED[table]
     return f"checksum_of({', '.join(f'{side}{column}' for column in (*key, *others))})"
@@ -60,18 +60,18 @@ def _checked(table: str) -> str:
     """Gives each row of a table a checksum; one that was altered does not get another when it is written to."""
     key, others = _CHECKED[table]
     this = " AND ".join(f"{column} = NEW.{column}" for column in key)
-    note = f"UPDATE {table} SET checksum = {_of(table)}"
+    note = f"UPDATE {table} SET checksum = {checksum_in(table)}"
     return (
         f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;\n{note};\n"
         f"CREATE TRIGGER {table}_written AFTER INSERT ON {table} BEGIN {note} WHERE {this}; END;\n"
         f"CREATE TRIGGER {table}_changed AFTER UPDATE OF {', '.join((*key, *others))} ON {table} "
-        f"WHEN OLD.checksum = {_of(table, 'OLD.')} BEGIN {note} WHERE {this}; END;\n"
+        f"WHEN OLD.checksum = {checksum_in(table, 'OLD.')} BEGIN {note} WHERE {this}; END;\n"
     )
 
 
 def whole(table: str, alias: str) -> str:
     """The condition that a row, under the name `alias` in a query, is as it was written."""
-    return f"{alias}.checksum = {_of(table, f'{alias}.')}"
+    return f"{alias}.checksum = {checksum_in(table, f'{alias}.')}"
 
 
 _FIRST = """

@@ -17,7 +17,7 @@ from kedit_memory.text import clean
 
 def export_lines(store: Rows, namespace: str | None) -> Iterator[str]:
     """All edits, of every status, one line each by id; equal stores give equal lines."""
-    where, values = ("1", ()) if namespace is None else ("e.namespace = ?", (namespace,))
+    where, values = ("true", ()) if namespace is None else ("e.namespace = ?", (namespace,))
     for edit in store.edits(where, *values):
         keys = [{"kind": key.kind, "text": key.text, "radius": key.radius} for key in store.keys_of(edit.id)]
         yield to_json(edit_fields(edit) | {"keys": keys})

@@ -15,7 +15,7 @@ from kedit_memory.memory.rows import to_json
 from kedit_memory.words import RULES, words
 
 NOTE = "words"  # under which a store says by which rules its words were cut
-_RULES = f"1, {RULES}"
+WORD_RULES = f"1, {RULES}"
 _SATURATION, _LENGTH, _USUAL = 1.2, 0.5, 8  # k1 and b of BM25, and the words of a text of usual length
 _OF_ANSWER = 0.3  # of the weight of a word that only the answer has
 _DIGITS = 3  # of a weight
@@ -78,12 +78,17 @@ def register(connection: sqlite3.Connection) -> None:
     """Gives a connection the function by which the triggers cut texts into words."""
 
     def weighted_words(prompt: str, statement: str, target: str | None, paraphrases: str, confirmed: str) -> str:
-        texts = [prompt, *json.loads(paraphrases), *json.loads(confirmed)]
-        if statement.startswith(prompt):  # which made it, with the answer
-            return to_json(weights(texts, f"{statement} {target or ''}"))
-        return to_json(weights([*texts, statement], target or ""))
+        return to_json(words_of_edit(prompt, statement, target, [*json.loads(paraphrases), *json.loads(confirmed)]))
 
     connection.create_function("weighted_words", 5, weighted_words, deterministic=True)
+
+
+def words_of_edit(prompt: str, statement: str, target: str | None, wordings: Iterable[str]) -> dict[str, float]:
+    """The words by which an edit is found, with their weights."""
+    texts = [prompt, *wordings]
+    if statement.startswith(prompt):  # which made it, with the answer
+        return weights(texts, f"{statement} {target or ''}")
+    return weights([*texts, statement], target or "")
 
 
 def weights(texts: Iterable[str], answer: str) -> dict[str, float]:
@@ -101,7 +106,7 @@ def weights(texts: Iterable[str], answer: str) -> dict[str, float]:
 def up_to_date(connection: sqlite3.Connection) -> bool:
     """Whether the texts of all edits were cut into words by the rules of today."""
     row = connection.execute("SELECT value FROM meta WHERE name = ?", (NOTE,)).fetchone()
-    return row is not None and row[0] == _RULES
+    return row is not None and row[0] == WORD_RULES
 
 
 def fill(connection: sqlite3.Connection) -> None:
@@ -123,7 +128,7 @@ def fill(connection: sqlite3.Connection) -> None:
                 f"INSERT INTO word_edits SELECT words.id, e.id, one.value {one} CROSS JOIN words "
                 f"ON words.namespace = e.namespace AND words.word = one.key WHERE {found}"
             )
-            connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (NOTE, _RULES))
+            connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (NOTE, WORD_RULES))
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")

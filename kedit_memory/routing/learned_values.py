@@ -22,7 +22,7 @@ from kedit_memory.editors._teaching import says
 from kedit_memory.editors.base import Outcome, facts
 from kedit_memory.editors.grace_fast import GraceFast
 from kedit_memory.errors import EditorError
-from kedit_memory.memory.store import VALUES
+from kedit_memory.memory.folder import VALUES
 from kedit_memory.models.language import TextModel, WhiteBoxModel, white_box
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Edit

@@ -62,10 +62,10 @@ def create_app(settings: Settings, shared: Path | None = None) -> FastAPI:
     except BaseException:
         memory.close()
         raise
-    ring = KeyRing(settings.store)
+    ring = KeyRing(memory.path)
     rates = rates_of(settings, shared)
     access = Access(ring, rates, open_here=is_loopback(settings.host))
-    sessions = Sessions(settings.store)
+    sessions = Sessions(memory.path)
     deciding, relay = Deciding(ruling, most=settings.waiting, note=note), Relay(measures)
     proxy = Proxy(settings, access, deciding, relay, models, measures)
 
@@ -87,7 +87,7 @@ def create_app(settings: Settings, shared: Path | None = None) -> FastAPI:
         telemetry=_NO_TELEMETRY,
     )  # fmt: skip
     parts = Parts(
-        memory=memory, router=ruling, models=models, access=access, audit=Audit(settings.store), measures=measures,
+        memory=memory, router=ruling, models=models, access=access, audit=Audit(memory.path), measures=measures,
         decisions=log,
     )  # fmt: skip
     app.state.parts = parts
@@ -112,7 +112,7 @@ def _load(ruling: Router) -> None:
 def _log(memory: EditMemory, settings: Settings) -> DecisionLog | None:
     if settings.log_decisions:
         return DecisionLog(memory, settings.log_decisions)
-    forget_all(settings.store)
+    forget_all(memory.path)
     return None
 
 

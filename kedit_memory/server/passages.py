@@ -72,4 +72,4 @@ def removed(here: Here, caller: Writer, passage_id: Id) -> Document:
 
 
 def _corpus(here: Parts, caller: Caller) -> Corpus:
-    return Corpus(here.memory.path, caller.namespace)
+    return Corpus(here.memory.passages, caller.namespace)

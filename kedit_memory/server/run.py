@@ -8,6 +8,7 @@ from pathlib import Path
 import uvicorn
 
 from kedit_memory.errors import InvalidInputError
+from kedit_memory.memory import EditMemory
 from kedit_memory.models.remote import is_loopback
 from kedit_memory.server.app import create_app
 from kedit_memory.server.keys import KeyRing
@@ -29,7 +30,7 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
     """
     if not settings.upstreams and not settings.models:
         raise InvalidInputError("nothing to stand in front of; give --upstream URL, or --model NAME, or both")
-    with closing(KeyRing(settings.store)) as ring:
+    with closing(KeyRing(_beside(settings.store))) as ring:
         keyed = ring.any()
     if not is_loopback(settings.host) and not keyed:
         raise InvalidInputError(
@@ -46,6 +47,14 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
         else:
             with suppress(KeyboardInterrupt):  # which uvicorn raises again once all is stopped
                 serve_one(settings, listening, ready)
+
+
+def _beside(store: str | Path) -> Path:
+    """The folder of what this machine keeps beside a store."""
+    if isinstance(store, Path):
+        return store
+    with EditMemory.open(store) as memory:
+        return memory.path
 
 
 def serve_one(

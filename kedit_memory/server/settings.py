@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from kedit_memory.errors import InvalidInputError
+from kedit_memory.places import is_address
 
 _ANSWERS = ("auto", "context", "direct")
 FORMATS = ("text", "json")  # of logs
@@ -67,7 +68,7 @@ class Settings:
     """All that the server goes by.
 
     Attributes:
-        store: the folder of the memory.
+        store: the folder of the memory, or its address.
         engine: what finds its keys; see `EditMemory.open`.
         upstreams: where questions go; the first that serves a request's model is asked.
         models: names of models of this machine, see `load_model`; a request for another goes to an upstream.
@@ -86,7 +87,7 @@ class Settings:
             those that were kept.
     """
 
-    store: Path
+    store: str | Path
     engine: str = "faiss"
     upstreams: tuple[Upstream, ...] = ()
     models: tuple[str, ...] = ()
@@ -140,7 +141,7 @@ def read_file(file: Path) -> dict[str, Any]:
     known = {one.name for one in fields(Settings)} - {"upstreams"}
     if unknown := sorted(told.keys() - known):
         raise InvalidInputError(f"{file} sets {unknown[0]!r}; it may set {', '.join(sorted(known))} and [[upstream]]")
-    if "store" in told:
+    if "store" in told and not is_address(told["store"]):
         told["store"] = file.parent / Path(told["store"]).expanduser()
     if "models" in told:
         told["models"] = tuple(told["models"])

@@ -13,7 +13,6 @@ from memory.conftest import WordEncoder
 
 from kedit_memory.errors import EngineError, InvalidInputError, MissingDependencyError
 from kedit_memory.memory.index import find_engine
-from kedit_memory.memory.index.remote import shown
 from kedit_memory.memory.memory import EditMemory
 
 KEYS = (np.array([1]), np.ones((1, 4), np.float32), np.array([0.5]))
@@ -209,10 +208,3 @@ def test_no_gpu_is_pretended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("faiss.get_num_gpus", lambda: 0, raising=False)
     with pytest.raises(MissingDependencyError, match="needs a GPU"):
         find_engine("faiss-gpu", "kedit")(4)
-
-
-def test_no_password_is_shown() -> None:
-    assert shown("postgresql://ann:se:cr@et@h/d?x=a:b@c") == "postgresql://ann:…@h/d?x=a:b@c"
-    assert shown("postgresql://h/d?x=1&password=secret&y=2") == "postgresql://h/d?x=1&…&y=2"
-    assert shown("milvus://[::1]:19530") == "milvus://[::1]:19530"
-    assert shown("faiss") == "faiss"

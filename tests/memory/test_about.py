@@ -146,7 +146,7 @@ def test_every_lookup_has_its_index(memory: EditMemory, sql: str, count: int, in
 
 def test_a_damaged_vector_gives_one_line(memory: EditMemory) -> None:
     memory.add(KING, "A", subject="Norway")
-    memory._store.connection.execute("UPDATE keys SET vector = x'00'")
+    memory._store.connection.execute("UPDATE keys SET vector = ?", (b"\0",))
     with pytest.raises(StoreError, match="wrong size; run kedit verify"):
         memory.about(np.ones(32, np.float32), ["Norway"])
 

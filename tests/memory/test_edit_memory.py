@@ -358,11 +358,11 @@ def test_two_processes_see_each_other(open_memory: Callable[..., EditMemory]) ->
     assert second.verify().ok
 
 
-def test_reading_rows_loads_neither_faiss_nor_torch(memory: EditMemory) -> None:
+def test_reading_rows_loads_neither_faiss_nor_torch(memory: EditMemory, place: Callable[[str], Any]) -> None:
     memory.add(PM, "x")
     program = (
         "import sys; from kedit_memory.memory.memory import EditMemory as E\n"
-        f"m = E.open({str(memory.path)!r}); m.all(); m.get('e1'); m.history(); m.stats()\n"
+        f"m = E.open({str(place('store'))!r}); m.all(); m.get('e1'); m.history(); m.stats()\n"
         "assert not {'faiss', 'torch'} & set(sys.modules)"
     )
     root = Path(__file__).parents[2]

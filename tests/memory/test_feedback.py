@@ -1,7 +1,6 @@
 """Radii that learn: what confirmed and rejected questions do, and that nothing of it outlives its undo."""
 
 import io
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,7 +78,7 @@ def test_a_rejected_key_is_searched_by_nothing(memory: EditMemory) -> None:
     assert memory.stats().keys == memory.verify().keys == memory.verify().indexed == memory.rebuild() == 1
     memory.add(NEAR, "somebody else")  # e1's rejection is no neighbour of it, e1's prompt is
     assert keys(memory, "e2")[NEAR][1] == gap(memory, PM, NEAR) / 2
-    memory._store.connection.execute("UPDATE keys SET live = 0 WHERE id = 1")
+    memory._store.connection.execute("UPDATE keys SET live = false WHERE id = 1")
     assert "edit e1 has no key" in memory.verify().problems[0]
 
 
@@ -456,5 +455,5 @@ def test_the_table_knows_the_kinds(memory: EditMemory) -> None:
     run = memory._store.connection.execute
     for kind in KeyKind:
         run("UPDATE keys SET kind = ?", (str(kind),))
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(memory._store.database.failures, match=r"(?i)check constraint"):
         run("UPDATE keys SET kind = 'denied'")

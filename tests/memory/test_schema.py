@@ -120,7 +120,7 @@ def test_an_old_store_that_cannot_be_changed_is_refused(
 ) -> None:
     path = restored(3, tmp_path / "store")
     monkeypatch.setattr("kedit_memory.sqlite.may_write", lambda _: False)
-    monkeypatch.setattr("kedit_memory.memory.store.may_write", lambda _: False)
+    monkeypatch.setattr("kedit_memory.memory.folder.may_write", lambda _: False)
     with pytest.raises(StoreError, match="older format and cannot be changed here; copy it"):
         open_memory()
     assert [one.name for one in path.iterdir()] == ["store.db"]
@@ -134,7 +134,7 @@ def test_a_store_of_today_that_cannot_be_changed_is_read(
     found = state(memory)
     memory.close()
     shutil.rmtree(memory.path / "cache", ignore_errors=True)
-    monkeypatch.setattr("kedit_memory.memory.store.may_write", lambda _: False)
+    monkeypatch.setattr("kedit_memory.memory.folder.may_write", lambda _: False)
     again = open_memory()
     assert state(again) == found
     assert again.in_scope("Who leads Acme?")[0].edit.target == "Ann"

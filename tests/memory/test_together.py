@@ -82,8 +82,8 @@ def test_nobody_waits_for_an_encoder(open_memory: OpenMemory) -> None:
     assert [edit.id for edit in memory.all()] == ["e2"]
 
 
-def test_verify_and_questions_see_whole_states_while_another_process_writes(tmp_path: Path) -> None:
-    folder = tmp_path / "store"
+def test_verify_and_questions_see_whole_states_while_another_process_writes(place: Callable[[str], Any]) -> None:
+    folder = place("store")
     EditMemory.open(folder, WordEncoder()).close()
     program = WRITER.format(root=str(ROOT), here=str(Path(__file__).parent), store=str(folder), seconds=4)
     with subprocess.Popen([sys.executable, "-c", program]) as worker, EditMemory.open(folder, WordEncoder()) as memory:

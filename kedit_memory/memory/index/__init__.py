@@ -2,7 +2,7 @@
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.memory.index.base import Engine, Hits, LocalIndex, VectorIndex
-from kedit_memory.memory.index.remote import shown
+from kedit_memory.places import without_password
 from kedit_memory.registry import load
 
 ENGINES = {
@@ -33,8 +33,8 @@ def check_engine(name: str) -> None:
             raise UnknownNameError("engine", name, ENGINES)
     elif scheme not in SERVERS or not rest.strip("/"):
         raise InvalidInputError(
-            f"engine {shown(name)!r} is no address with a scheme; write milvus://HOST:PORT, milvus:FILE.db or "
-            f"postgresql://USER@HOST/DATABASE, or one of {', '.join(ENGINES)}"
+            f"engine {without_password(name)!r} is no address with a scheme; write milvus://HOST:PORT, "
+            f"milvus:FILE.db or postgresql://USER@HOST/DATABASE, or one of {', '.join(ENGINES)}"
         )
 
 

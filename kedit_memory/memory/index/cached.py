@@ -14,9 +14,9 @@ from kedit_memory.cachefiles import damage, drop_cache, read_manifest, write_cac
 from kedit_memory.errors import EngineError, StoreError
 from kedit_memory.memory.index import Engine, VectorIndex, check_engine, find_engine, is_remote, load_engine
 from kedit_memory.memory.index.parted import PartedIndex
-from kedit_memory.memory.index.remote import shown
 from kedit_memory.memory.rows import Keys, Rows, snapshot_from
-from kedit_memory.memory.store import CACHE, Store
+from kedit_memory.memory.store import Store
+from kedit_memory.places import is_address, without_password
 from kedit_memory.records import Floats, Ids, Vectors
 
 _LOG = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class CachedIndex:
             with self._store.transaction(), self.alone():  # nobody commits meanwhile: no key of others is taken away
                 if index := self.at(self._store):
                     index.sweep()
-        cache = self._store.path / CACHE
+        cache = self._store.database.cache
         try:
             drop_cache(cache)
         except OSError as error:
@@ -123,7 +123,7 @@ class CachedIndex:
 
     def save(self) -> None:
         """Writes the cache, unless keys were purged meanwhile; when that fails only the next opening is slower."""
-        if not self._store.writable or not len(self):
+        if not self._store.database.writable or not len(self):
             return
         written = [0]  # the operation that the files know of
 
@@ -143,9 +143,9 @@ class CachedIndex:
             return True
 
         try:
-            write_cache(self._store.path / CACHE, self._sequence, write, publish)
+            write_cache(self._store.database.cache, self._sequence, write, publish)
         except (OSError, RuntimeError, StoreError) as error:  # RuntimeError is what FAISS raises
-            _LOG.warning("the cache of %s cannot be written: %s", self._store.path, error)
+            _LOG.warning("the cache of %s cannot be written: %s", self._store.name, error)
 
     def save_if_worthwhile(self) -> None:
         """Writes the cache when replaying the difference would take longer than a moment."""
@@ -154,14 +154,16 @@ class CachedIndex:
 
     def problems(self, rows: Rows) -> Iterator[str]:
         """What is wrong with the files of the cache."""
-        cache = self._store.path / CACHE
+        cache = self._store.database.cache
         manifest = read_manifest(cache)
         if manifest is None:
             if (cache / "manifest.json").exists():
                 yield f"{cache / 'manifest.json'} cannot be read; run kedit rebuild"
         elif problem := damage(cache, manifest):
             yield f"{problem}; run kedit rebuild"
-        elif manifest.made_from.get("engine", shown(self._engine_name)) != shown(self._engine_name):
+        elif manifest.made_from.get("engine", without_password(self._engine_name)) != without_password(
+            self._engine_name
+        ):
             return  # a cache of another engine is neither read nor wrong
         elif not self._fits(rows, manifest.made_from, rows.last_sequence()):
             yield f"{cache} was made from other rows; run kedit rebuild"
@@ -192,7 +194,9 @@ class CachedIndex:
 
     def _identity(self, rows: Rows) -> dict[str, Any]:
         names = ("store_id", "encoder", "encoder_revision", "dimension")
-        return {"version": _VERSION, "engine": shown(self._engine_name)} | {name: rows.meta(name) for name in names}
+        return {"version": _VERSION, "engine": without_password(self._engine_name)} | {
+            name: rows.meta(name) for name in names
+        }
 
     def _fits(self, rows: Rows, made_from: dict[str, Any] | Any, newest: int) -> bool:
         """Whether a cache is of these rows; it may lag behind, not lead, nor know another operation of that number."""
@@ -206,7 +210,7 @@ class CachedIndex:
     def _load(self, rows: Rows, newest: int) -> None:
         if rows.meta("dimension") is None:
             return
-        cache = self._store.path / CACHE
+        cache = self._store.database.cache
         manifest = read_manifest(cache)
         if manifest is None or not self._fits(rows, manifest.made_from, newest):
             self._from_rows(rows, newest)
@@ -273,6 +277,8 @@ class CachedIndex:
 
 def _told_apart(store: Store) -> str:
     """What tells a store from its copies elsewhere, so that none takes rows of another out of a server."""
-    place = store.path.resolve()
-    told = f"{store.meta('store_id')} {place} {place.stat().st_ino}"
+    told = f"{store.meta('store_id')} {store.name}"
+    if not is_address(store.name):
+        place = store.folder.resolve()
+        told = f"{store.meta('store_id')} {place} {place.stat().st_ino}"
     return hashlib.sha256(told.encode()).hexdigest()[:16]

@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from kedit_memory.errors import EngineError, InvalidInputError, MissingDependencyError
-from kedit_memory.memory.index.remote import RemoteEngine, UnreachableError, first_line, retried, shown
+from kedit_memory.memory.index.remote import RemoteEngine, UnreachableError, first_line, retried
+from kedit_memory.places import without_password
 from kedit_memory.records import Floats, Ids, Vectors
 
 SECONDS = 30  # for one call
@@ -90,7 +91,9 @@ class MilvusTable:
             rows = self._do(partial(self._get, wanted), absent=())
             found.update((row["number"], row["vector"]) for row in rows)
         if not all(number in found for number in numbers.tolist()):
-            raise EngineError(f"{shown(self._address)} has lost rows of {self._name}; ask again, or run kedit rebuild")
+            raise EngineError(
+                f"{without_password(self._address)} has lost rows of {self._name}; ask again, or run kedit rebuild"
+            )
         return np.array([found[number] for number in numbers.tolist()], np.float32).reshape(-1, self._width)
 
     def keep(self, numbers: Ids) -> None:
@@ -179,7 +182,7 @@ class MilvusTable:
                 return missing
             if error.code == _UNREACHABLE:
                 raise UnreachableError(self._address, error.message) from error
-            raise EngineError(f"{shown(self._address)} refused: {first_line(error.message)}") from error
+            raise EngineError(f"{without_password(self._address)} refused: {first_line(error.message)}") from error
 
     def _open(self) -> Any:
         if self._client is None:
@@ -194,7 +197,8 @@ class MilvusTable:
         numbers = told.lstrip("v").split("-")[0].split(".")[:2]
         if not all(number.isdigit() for number in numbers) or tuple(map(int, numbers)) < OLDEST:
             raise EngineError(
-                f"{shown(self._address)} is Milvus {told}; update it to {'.'.join(map(str, OLDEST))} or newer"
+                f"{without_password(self._address)} is Milvus {told}; "
+                f"update it to {'.'.join(map(str, OLDEST))} or newer"
             )
 
 
@@ -222,12 +226,15 @@ def _uri(address: str) -> tuple[str, dict[str, str]]:
         parts = urlsplit(address)
         server, port = parts.hostname, parts.port
     except ValueError as error:
-        raise InvalidInputError(f"engine {shown(address)} is no address ({error}); write milvus://HOST:PORT") from error
+        raise InvalidInputError(
+            f"engine {without_password(address)} is no address ({error}); write milvus://HOST:PORT"
+        ) from error
     if not server and parts.path.endswith(".db"):
         return unquote(parts.path), {}
     if not server or parts.path.strip("/"):
         raise InvalidInputError(
-            f"engine {shown(address)} is no address of Milvus; write milvus://HOST:PORT, or milvus:FILE.db for a file"
+            f"engine {without_password(address)} is no address of Milvus; write milvus://HOST:PORT, or "
+            "milvus:FILE.db for a file"
         )
     host = f"[{server}]" if ":" in server else server
     user = {"user": unquote(parts.username or ""), "password": unquote(parts.password or "")}

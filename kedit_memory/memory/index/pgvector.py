@@ -9,7 +9,8 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 from kedit_memory.errors import EngineError, MissingDependencyError
-from kedit_memory.memory.index.remote import RemoteEngine, UnreachableError, first_line, retried, shown
+from kedit_memory.memory.index.remote import RemoteEngine, UnreachableError, first_line, retried
+from kedit_memory.places import without_password
 from kedit_memory.records import Floats, Ids, Vectors
 
 SECONDS = 30  # for one statement
@@ -82,7 +83,9 @@ class PostgresTable:
             wanted = numbers[start : start + _ROWS].tolist()
             found.update(self._do(partial(_rows_of, sql, (wanted,)), absent=[]))
         if not all(number in found for number in numbers.tolist()):
-            raise EngineError(f"{shown(self._address)} has lost rows of {self._name}; ask again, or run kedit rebuild")
+            raise EngineError(
+                f"{without_password(self._address)} has lost rows of {self._name}; ask again, or run kedit rebuild"
+            )
         return np.array([found[number] for number in numbers.tolist()], np.float32).reshape(-1, self._width)
 
     def keep(self, numbers: Ids) -> None:
@@ -132,14 +135,17 @@ class PostgresTable:
             return absent
         except errors.QueryCanceled as error:
             raise EngineError(
-                f"{shown(self._address)} took more than {SECONDS} seconds; try again, or name a quicker engine"
+                f"{without_password(self._address)} took more than {SECONDS} seconds; try again, or "
+                "name a quicker engine"
             ) from error
         except errors.ReadOnlySqlTransaction as error:
-            raise EngineError(f"{shown(self._address)} is read-only; name an engine that can be written") from error
+            raise EngineError(
+                f"{without_password(self._address)} is read-only; name an engine that can be written"
+            ) from error
         except self._psycopg.OperationalError as error:
             raise UnreachableError(self._address, error) from error
         except self._psycopg.Error as error:
-            raise EngineError(f"{shown(self._address)} refused: {first_line(error)}") from error
+            raise EngineError(f"{without_password(self._address)} refused: {first_line(error)}") from error
 
     def _run(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """The rows of a statement; none of one that gives none."""
@@ -162,7 +168,8 @@ class PostgresTable:
         for (version,) in self._run("SELECT extversion FROM pg_extension WHERE extname = 'vector'"):
             if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
                 raise EngineError(
-                    f"{shown(self._address)} has pgvector {version}; update it to {'.'.join(map(str, OLDEST))} or newer"
+                    f"{without_password(self._address)} has pgvector {version}; "
+                    f"update it to {'.'.join(map(str, OLDEST))} or newer"
                 )
 
 

@@ -8,7 +8,6 @@ that are no key's any more are passed over until `sweep`. The server finds candi
 
 import hashlib
 import json
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +17,11 @@ import numpy as np
 
 from kedit_memory.errors import EngineError
 from kedit_memory.memory.index.base import NO_HITS, Hits, distances, ordered, slack
+from kedit_memory.places import without_password
 from kedit_memory.records import Flags, Floats, Ids, Vectors
 
 _FIRST_LOOK = 128  # nearest rows that are asked for at first, as some are no keys any more
 _PAUSES = (0.2, 1.0)  # seconds before a lost connection is tried again
-_PASSWORD = re.compile(r"(://[^:/@]*:)[^/]*(?=@)|(?<=[?&])password=[^&]*")
 _SAVED = ("ids", "numbers", "radii")
 
 _T = TypeVar("_T")
@@ -214,7 +213,9 @@ class UnreachableError(EngineError):
     """A server that does not answer; its connection is to be made anew."""
 
     def __init__(self, address: str, reason: object) -> None:
-        super().__init__(f"{shown(address)} cannot be reached ({first_line(reason)}); start it, or name another engine")
+        super().__init__(
+            f"{without_password(address)} cannot be reached ({first_line(reason)}); start it, or name another engine"
+        )
 
 
 def retried(work: Callable[[], _T], reset: Callable[[], None]) -> _T:
@@ -226,11 +227,6 @@ def retried(work: Callable[[], _T], reset: Callable[[], None]) -> _T:
             reset()
             time.sleep(pause)
     return work()
-
-
-def shown(address: str) -> str:
-    """An address without its password, for messages and files."""
-    return _PASSWORD.sub(r"\1…", address)
 
 
 def first_line(reason: object) -> str:
