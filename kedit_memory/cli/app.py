@@ -21,7 +21,7 @@ from kedit_memory.errors import InvalidInputError
 _UsageError: Any = typer.BadParameter.__bases__[0]
 _OPTIONS = {"store": "--store", "namespace": "--namespace", "model": "--model", "as_json": "--json"}
 # What these show or measure does not depend on where they run: no setting counts.
-_ALIKE_EVERYWHERE = {"demo", "evaluate", "compare"}
+_ALIKE_EVERYWHERE = {"demo", "evaluate", "compare", "score", "report", "compare-reports"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,7 +53,8 @@ Drawn = NDArray[np.float64]  # (draws, cases, 2): totals and counts
 class Observation:
     """What one case added to a figure: a total over so many values.
 
-    `question` is the place of the question among those of its case, None where the figure is no answer's.
+    `question` is the place of the question among those of its case, None where the figure is no answer's. Of an answer
+    that was judged it also holds what was asked and `said`, and what counted, so that it can be judged otherwise.
     """
 
     metric: str
@@ -62,6 +63,9 @@ class Observation:
     total: float
     count: float = 1.0
     question: int | None = None
+    asked: str = ""
+    accepted: Sequence[str] = ()
+    said: str | None = None
 
 
 def chosen_questions(cases: Sequence[Case], most: int, seed: int) -> list[Question]:
@@ -99,7 +103,10 @@ def observe(
     for question, said in zip(questions, method.ask(questions), strict=True):
         for metric, kind, total in _judged(method, question, said):
             case = place[id(question.edit)]
-            found.append(Observation(metric=metric, kind=kind, case=case, total=total, question=question.place))
+            one = Observation(metric=metric, kind=kind, case=case, total=total, question=question.place)
+            if kind == question.kind:
+                one = replace(one, asked=question.text, accepted=_counted(method, question), said=said.text)
+            found.append(one)
     written = method.bench.model.generate(
         [case.edit.subject or case.prompt for case in cases[-_WRITTEN:]], max_new_tokens=_LONGEST_TEXT
     )
@@ -123,6 +130,12 @@ def _judged(method: Method, question: Question, said: Said) -> Iterator[tuple[st
         right = tokens_right(method, question, said)
         if right is not None:
             yield question.metric, TEACHER_FORCED, right
+
+
+def _counted(method: Method, question: Question) -> Sequence[str]:
+    """The answers that count: of what has to stay as it was, the unedited model's."""
+    bench = cast(WatchedBench, method.bench)
+    return bench.answers([question.text]) if question.metric == LOCALITY else question.accepted
 
 
 def _same_text(bench: WatchedBench, question: Question, said: Said) -> bool:
