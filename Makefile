@@ -8,7 +8,7 @@ EXTRAS := offline,dev,wikipedia
 NEWEST := .venv-newest
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test real newest lock check slow soak bench evaluate compare clean
+.PHONY: demo test real newest lock check slow soak bench evaluate evaluate-full compare clean
 
 demo: $(STAMP)
 	$(BIN)/kedit demo
@@ -50,8 +50,13 @@ soak: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python scripts/bench_memory.py --json
 
+# The main tasks in a small setting, with one report over all: build/evaluate/report.html. A run that was stopped goes on.
 evaluate: $(STAMP)
-	$(BIN)/python scripts/evaluate_embedded_model.py --json
+	$(BIN)/python scripts/evaluate_all.py --output build/evaluate
+
+# The same in the setting of published figures.
+evaluate-full: $(STAMP)
+	$(BIN)/python scripts/evaluate_all.py --setting full --output build/evaluate-full
 
 # At most fifteen minutes on two cores; a run that was stopped goes on. What it keeps is in build/compare.
 compare: $(STAMP)
@@ -66,4 +71,4 @@ $(STAMP): pyproject.toml lock.txt
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) $(NEWEST) build/compare
+	rm -rf $(VENV) $(NEWEST) build/compare build/evaluate build/evaluate-full
