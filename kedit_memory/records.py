@@ -74,6 +74,31 @@ class Message(NamedTuple):
     content: str
 
 
+class Answered(str):
+    """A question with its answer as one text, which a model's form may put as a sentence.
+
+    As a text it is the question and then the answer: so it is stored, found and compared.
+    """
+
+    question: str
+    answer: str
+
+    def __new__(cls, question: str, answer: str) -> "Answered":
+        """The text of both."""
+        text = super().__new__(cls, f"{question} {answer}")
+        text.question, text.answer = question, answer
+        return text
+
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
+        """What a copy is made of."""
+        return self.question, self.answer
+
+    @property
+    def sentence(self) -> str:
+        """Both in a sentence; no language model runs for it, so that it is the same for every question."""
+        return f"The answer to “{self.question}” is {self.answer}{'' if self.answer.endswith(('.', '!', '?')) else '.'}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class EditRequest:
     """What a caller asks to be remembered, before it is validated.

@@ -33,8 +33,8 @@ from kedit_memory.errors import KeditError
 from kedit_memory.evaluation.case import GENERALIZATION
 from kedit_memory.evaluation.case import Case as Stored
 from kedit_memory.evaluation.intervals import interval, widened, wilson
+from kedit_memory.evaluation.judges import is_answer
 from kedit_memory.evaluation.log import Log, Part, PartKey
-from kedit_memory.evaluation.measures import is_answer
 from kedit_memory.evaluation.rows import Row, Run, describe_run
 from kedit_memory.evaluation.score import rows_of
 from kedit_memory.evaluation.tasks.lifelong.streams import HELD_OUT, REPHRASING, Wanted

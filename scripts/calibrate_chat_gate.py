@@ -18,7 +18,7 @@ from typing import Any
 
 from kedit_memory.evaluation.datasets.public import folder_of, read_json
 from kedit_memory.evaluation.tasks.adaptive.llama8b import MODEL, read_answers
-from kedit_memory.evaluation.tasks.adaptive.observed import Labelled, Observed, Observer, counting
+from kedit_memory.evaluation.tasks.adaptive.observed import Labelled, Observed, Observer, judge_for
 from kedit_memory.evaluation.tasks.adaptive.sets import world_set
 from kedit_memory.models.encoder import load_encoder
 from kedit_memory.models.language import TextModel
@@ -103,7 +103,7 @@ def _both_ways(
         search=found,
         sources=Sources(table=PopularityTable({}), relations=None),
         max_new_tokens=MAX_NEW_TOKENS,
-        counts=counting(model),
+        judge=judge_for(model),
     )
     return observer.observe(asked, lambda line: print(line, file=sys.stderr, flush=True))
 

@@ -24,7 +24,7 @@ from scope_wordings import worded_set
 from kedit_memory.evaluation.case import GENERALIZATION
 from kedit_memory.evaluation.datasets.public import sources_of
 from kedit_memory.evaluation.intervals import wilson
-from kedit_memory.evaluation.measures import is_answer
+from kedit_memory.evaluation.judges import is_answer
 from kedit_memory.evaluation.rows import Row, Run, describe_run
 from kedit_memory.evaluation.tasks.lifelong.streams import Wanted
 from kedit_memory.evaluation.tasks.lifelong.world import world_stream

@@ -21,7 +21,7 @@ import torch
 from training_text import TextMaker
 
 from kedit_memory.evaluation.intervals import wilson
-from kedit_memory.evaluation.measures import is_answer
+from kedit_memory.evaluation.judges import is_answer
 from kedit_memory.evaluation.report.tables import table
 from kedit_memory.evaluation.rows import Row, Run, describe_run, document
 from kedit_memory.models.families import family_of

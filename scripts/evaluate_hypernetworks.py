@@ -21,7 +21,7 @@ from train_hypernetworks import held_out
 
 from kedit_memory.editors import Applied, Editor, load_editor
 from kedit_memory.evaluation.intervals import wilson
-from kedit_memory.evaluation.measures import is_answer
+from kedit_memory.evaluation.judges import is_answer
 from kedit_memory.evaluation.rows import Row, Run, describe_run
 from kedit_memory.evaluation.tasks.scope.cases import TEST
 from kedit_memory.evaluation.tasks.scope.sets import part_of

@@ -48,6 +48,8 @@ def compare(
             help="Methods that the others are tested against, with commas; memory:auto and ft if not given.",
         ),
     ] = None,
+    judge: o.Judge = None,
+    preset: o.Preset = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -68,6 +70,7 @@ def compare(
     as_json: o.Json = False,
 ) -> None:
     """Make the same edits with every method, ask the same questions, and print what was reached and what it cost."""
+    from kedit_memory.evaluation.judges import DEFAULT
     from kedit_memory.evaluation.methods import chosen_methods
     from kedit_memory.evaluation.report.compare import PAGE, REPORT, write_page, write_report
     from kedit_memory.evaluation.report.compare_tables import tables
@@ -79,6 +82,7 @@ def compare(
         methods=chosen_methods(methods), dataset=dataset, edits=o.numbers_of("--edits", edits, "1,10"),
         modes=o.words_of("--mode", mode, "single,batch"), singles=singles,
         seeds=o.numbers_of("--seeds", seeds, "1,2,3"), questions=questions, limit=limit,
+        judge=judge or DEFAULT, preset=preset,
         against=None if against is None else o.words_of("--against", against, "memory:auto,ft"),
         model=model, encoder=encoder, device=device, dtype=dtype,
     )  # fmt: skip

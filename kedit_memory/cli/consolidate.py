@@ -55,6 +55,8 @@ def consolidate(
     max_perplexity_ratio: Annotated[
         float, typer.Option("--max-perplexity-ratio", help="The most by which perplexity on text may be multiplied.")
     ] = 1.1,
+    judge: o.Judge = None,
+    preset: o.Preset = None,
     questions: Annotated[
         int, typer.Option("--questions", help="How many questions of the shipped world are asked.")
     ] = 200,
@@ -98,6 +100,7 @@ def consolidate(
         return
     if (output is None) != dry_run:
         raise InvalidInputError("give --output with a new folder for the checkpoint, or --dry-run to save nothing")
+    from kedit_memory.evaluation.judges import STRICT
     from kedit_memory.evaluation.tasks.consolidate.choice import Wanted, age_of
     from kedit_memory.evaluation.tasks.consolidate.measures import Limits
     from kedit_memory.evaluation.tasks.consolidate.run import Plan
@@ -112,7 +115,7 @@ def consolidate(
             limit=limit, namespace=namespace,
         ),
         limits=Limits(reliability=min_reliability, locality=min_locality, perplexity_ratio=max_perplexity_ratio),
-        batch=batch, questions=questions, canary=canary, text=text, seed=seed,
+        judge=judge or STRICT, preset=preset, batch=batch, questions=questions, canary=canary, text=text, seed=seed,
     )  # fmt: skip
     with open_store(store, create=False) as memory:
         loaded = white_box(load_model(model, device, dtype), "consolidation")

@@ -37,6 +37,7 @@ def edit(
         list[str] | None,
         typer.Option("--option", metavar="NAME=VALUE", help="An option of the editor; may be given several times."),
     ] = None,
+    preset: o.Preset = None,
     ask: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,9 +63,11 @@ def edit(
     from kedit_memory.editors import load_editor
     from kedit_memory.editors._progress import in_lines
     from kedit_memory.editors.checkpoint import save_checkpoint
+    from kedit_memory.editors.presets import preset_of
     from kedit_memory.models.language import white_box
 
-    editor = load_editor(method, **named_options(option or ()))
+    chosen = preset_of(method, preset, model)
+    editor = load_editor(method, **{**chosen.options, **named_options(option or ())})
     wanted = _wanted(prompt, target, subject, paraphrase or (), store, namespace)
     loaded = white_box(load_model(model, device, dtype), f"the editor {method}")
     asked = [*(one.prompt or "" for one in wanted), *(ask or ())]
@@ -76,7 +79,7 @@ def edit(
     if checkpoint:
         save_checkpoint(loaded, [applied], checkpoint)
     _tell(applied, [{"question": q, "before": b, "after": a} for q, b, a in zip(asked, before, after, strict=True)],
-          as_json=as_json, saved=[str(place) for place in (save, checkpoint) if place])  # fmt: skip
+          as_json=as_json, saved=[str(place) for place in (save, checkpoint) if place], preset=chosen.kind)  # fmt: skip
 
 
 def _wanted(
@@ -99,7 +102,9 @@ def _answers(model: "WhiteBoxModel", questions: Sequence[str]) -> list[str]:
     return model.answer_many([Asked(question=question) for question in questions])
 
 
-def _tell(applied: "Applied", asked: Sequence[dict[str, str]], *, as_json: bool, saved: Sequence[str]) -> None:
+def _tell(
+    applied: "Applied", asked: Sequence[dict[str, str]], *, as_json: bool, saved: Sequence[str], preset: str
+) -> None:
     lines = [f"{row['question']}\n  before: {row['before']}\n  after:  {row['after']}" for row in asked]
     lines += [f"not learned: {one.fact.prompt!r}: {one.reason}" for one in applied.outcomes if not one.learned]
     lines += [f"saved in {place}" for place in saved]
@@ -108,4 +113,5 @@ def _tell(applied: "Applied", asked: Sequence[dict[str, str]], *, as_json: bool,
          "reason": one.reason, "steps": one.steps, "seconds": one.seconds}
         for one in applied.outcomes
     ]  # fmt: skip
-    emit(as_json=as_json, document={"outcomes": outcomes, "asked": list(asked), "saved": list(saved)}, lines=lines)
+    document = {"outcomes": outcomes, "asked": list(asked), "saved": list(saved), "preset": preset}
+    emit(as_json=as_json, document=document, lines=lines)

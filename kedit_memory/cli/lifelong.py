@@ -67,6 +67,8 @@ def lifelong(
     timed: Annotated[
         int, typer.Option("--timed", help="How many edits and answers are timed against grace and the unedited model.")
     ] = 20,
+    judge: o.Judge = None,
+    preset: o.Preset = None,
     path: o.PublicSets = None,
     log: o.LogFile = None,
     picture: o.Picture = None,
@@ -77,6 +79,7 @@ def lifelong(
     as_json: o.Json = False,
 ) -> None:  # fmt: skip
     """Methods get the same edits in the same order; the status is 1 where one failed."""
+    from kedit_memory.evaluation.judges import DEFAULT
     from kedit_memory.evaluation.report.lifelong import save_picture
     from kedit_memory.evaluation.report.pictures import check_picture
     from kedit_memory.evaluation.tasks.lifelong.run import LifelongPlan, run_lifelong
@@ -84,7 +87,7 @@ def lifelong(
     plan = LifelongPlan(
         stream=stream, methods=o.words_of("--editors", editors, "grace,router:grace"), edits=edits, every=every,
         batch=batch, questions=questions, phrasings=phrasings, timed=timed,
-        seeds=o.numbers_of("--seeds", seeds, "1,2,3"),
+        seeds=o.numbers_of("--seeds", seeds, "1,2,3"), judge=judge or DEFAULT, preset=preset,
     )  # fmt: skip
     if picture:
         check_picture(picture)
@@ -130,5 +133,5 @@ def _print_table(report: "LifelongReport", plan: "LifelongPlan") -> None:
         for method, seed in runs
     ]
     print_table(["method", "seed", *(_COLUMNS[key] for key in columns)], cells, width=_PRINTED_WIDTH)
-    told = "locality and rephrasings are shares; miss and hit are times of an answer over those of the unedited model"
+    told = "rephrased and local (of what was known) are shares; miss and hit are times over the unedited model's"
     print_notes(report.rows, [f"{plan.stream}, after {plan.edits:,} edits; {told}."])

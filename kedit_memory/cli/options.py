@@ -193,6 +193,19 @@ Dtype = Annotated[
     str | None,
     typer.Option("--dtype", callback=_precision, help="A local model's precision: float32, bfloat16, float16."),
 ]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        "--preset", help="Settings of the papers (paper) or tuned on the model (tuned); the editors' own if not given."
+    ),
+]
+Judge = Annotated[
+    str | None,
+    typer.Option(
+        "--judge",
+        help="When an answer counts: equal, begins, contains, alternatives, token_f1, or model:NAME.",
+    ),
+]
 MaxNewTokens = Annotated[
     int | None,
     typer.Option("--max-new-tokens", min=1, help="Where an answer is cut; else it is as long as the model makes it."),

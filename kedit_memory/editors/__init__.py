@@ -4,6 +4,7 @@ from typing import Any
 
 from kedit_memory import registry
 from kedit_memory.editors.base import Applied, Editor, Fact, Outcome, configured, named_options
+from kedit_memory.editors.presets import Preset
 from kedit_memory.editors.session import Session
 
 # A line for each method: the name that users give, and where its class is.
@@ -42,15 +43,17 @@ def load_editor(name: str, **options: Any) -> Editor:
     return editor
 
 
-def named_editor(text: str) -> Editor:
+def named_editor(text: str, preset: Preset | None = None) -> Editor:
     """The editor of a name that options may follow, as in `grace:stack=encoder:initial_radius=3`.
+
+    Options that are named go before those of a preset.
 
     Raises:
         UnknownNameError: no editor has the name.
         InvalidInputError: it has no such option, or refuses the value.
     """
     name, *options = text.split(":")
-    return load_editor(name, **named_options(options))
+    return load_editor(name, **{**(preset.options if preset else {}), **named_options(options)})
 
 
-__all__ = ["EDITORS", "Applied", "Editor", "Fact", "Outcome", "Session", "load_editor", "named_editor"]
+__all__ = ["EDITORS", "Applied", "Editor", "Fact", "Outcome", "Preset", "Session", "load_editor", "named_editor"]

@@ -21,15 +21,18 @@ class Known:
 
     def __init__(self) -> None:
         self._keys: WeakKeyDictionary[torch.nn.Module, dict[tuple[int, Fact], torch.Tensor]] = WeakKeyDictionary()
-        self._free: dict[tuple[int, float], tuple[torch.Tensor, torch.Tensor]] = {}
+        self._free: dict[tuple[int, float, bool], tuple[torch.Tensor, torch.Tensor]] = {}
 
-    def free(self, moments: Mapping[int, torch.Tensor], threshold: float) -> Mapping[int, torch.Tensor]:
+    def free(
+        self, moments: Mapping[int, torch.Tensor], threshold: float, *, absolute: bool = False
+    ) -> Mapping[int, torch.Tensor]:
         """By layer, the directions that are free by its moments; see `free_directions`."""
         for layer, moment in moments.items():
-            kept = self._free.get((layer, threshold))
+            kept = self._free.get((layer, threshold, absolute))
             if kept is None or kept[0] is not moment:
-                self._free[layer, threshold] = moment, free_directions(moment, threshold)
-        return {layer: self._free[layer, threshold][1] for layer in moments}
+                free = free_directions(moment, threshold, absolute=absolute)
+                self._free[layer, threshold, absolute] = moment, free
+        return {layer: self._free[layer, threshold, absolute][1] for layer in moments}
 
     def keys(
         self, model: WhiteBoxModel, family: Family, layers: Sequence[int], wanted: Sequence[Fact], editor: "AlphaEdit"
@@ -51,9 +54,9 @@ class AlphaEdit(SpreadingEditor):
 
     Attributes:
         threshold: A direction is free where keys' second moment along it is below so many means over all directions.
-            The paper compares with an absolute number, in models in which most directions are next to unused.
         ridge: How much the size of an update counts, in mean squared lengths of a key. More of it moves the model
             less, and fewer of the edits are then learned.
+        absolute: Whether both are plain numbers, as in the paper, whose models leave most directions next to unused.
         past: Edits of earlier calls that are in force in the model. See `SpreadingEditor` for the other options.
         known: Free directions and the keys of past edits; `dataclasses.replace` hands it on.
     """
@@ -62,6 +65,7 @@ class AlphaEdit(SpreadingEditor):
 
     threshold: float = 0.2
     ridge: float = 0.05
+    absolute: bool = False
     past: tuple[Wanted, ...] = ()
     known: Known = field(default_factory=Known, compare=False, repr=False)
 
@@ -84,24 +88,30 @@ class AlphaEdit(SpreadingEditor):
     def update(self, model: WhiteBoxModel, family: Family, layers: Sequence[int]) -> UpdateOf:
         """The projected least squares, against the keys of past edits alone."""
         moments = self.moments_of(model, family, layers)
-        free = self.known.free(moments, self.threshold)
-        ridges = {layer: self.ridge * float(moment.diagonal().sum()) for layer, moment in moments.items()}
+        free = self.known.free(moments, self.threshold, absolute=self.absolute)
+        ridges = {
+            layer: self.ridge * (1.0 if self.absolute else float(moment.diagonal().sum()))
+            for layer, moment in moments.items()
+        }
         past = self.known.keys(model, family, layers, facts(self.past, subjects=True), self) if self.past else {}
         return lambda layer, keys, residuals, kept: projected(
             keys, residuals, free[layer], past=past.get(layer, keys[:0]), kept=kept, ridge=ridges[layer]
         )
 
 
-def free_directions(moment: torch.Tensor, threshold: float) -> torch.Tensor:
+def free_directions(moment: torch.Tensor, threshold: float, *, absolute: bool = False) -> torch.Tensor:
     """Q, (in, free), float64: an orthonormal basis of the null space, P = Q Qᵀ in the paper.
+
+    The threshold is one of means of the moment, or a plain number where it is `absolute`.
 
     Raises:
         EditorError: no direction is free.
     """
     sizes, directions = torch.linalg.eigh(moment.double())
-    free: torch.Tensor = directions[:, sizes < threshold * sizes.mean()]
+    free: torch.Tensor = directions[:, sizes < (threshold if absolute else threshold * sizes.mean())]
     if not free.shape[1]:
-        raise EditorError(f"no direction is free below a threshold of {threshold:g} means; take a higher one")
+        unit = "" if absolute else " means"
+        raise EditorError(f"no direction is free below a threshold of {threshold:g}{unit}; take a higher one")
     return free
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from kedit_memory.records import EditRequest
 
 RELIABILITY, GENERALIZATION, LOCALITY, PORTABILITY = "reliability", "generalization", "locality", "portability"
+HARD_NEGATIVE = "hard_negative"
 ALL = "all"  # the kind where there is only one
 
 
@@ -17,6 +18,8 @@ class Question:
         kind: its stratum.
         metric: what it measures, where that is not plain from where it stands.
         accepted: the answers that count; none where the unedited model's own answer is what counts.
+        rejected: answers that are wrong, where the set names some: what else could be chosen, or must not be said.
+        truth: what its set holds to be right without the edit.
         covered: whether the edit that it belongs to answers it.
         owner: that edit, which only controls that are told it may look at.
         place: its place among those of its case.
@@ -26,6 +29,8 @@ class Question:
     kind: str = ALL
     metric: str = ""
     accepted: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
+    truth: tuple[str, ...] = ()
     covered: bool = False
     owner: EditRequest | None = None
     place: int = 0
@@ -77,11 +82,11 @@ class Case:
         return tuple(replace(one, owner=self.edit, place=place) for place, one in enumerate(self.questions))
 
 
-def rephrased(text: str, kind: str, accepted: tuple[str, ...]) -> Question:
+def rephrased(text: str, kind: str, accepted: tuple[str, ...], truth: tuple[str, ...] = ()) -> Question:
     """Another wording of an edit's question."""
-    return Question(text=text, kind=kind, metric=GENERALIZATION, accepted=accepted, covered=True)
+    return Question(text=text, kind=kind, metric=GENERALIZATION, accepted=accepted, truth=truth, covered=True)
 
 
-def own_question(edit: EditRequest, accepted: tuple[str, ...]) -> Question:
-    """The question that an edit's prompt is, with the answers that count."""
-    return Question(text=edit.prompt or "", metric=RELIABILITY, accepted=accepted, covered=True)
+def own_question(edit: EditRequest, accepted: tuple[str, ...], truth: tuple[str, ...] = ()) -> Question:
+    """The question that an edit's prompt is, with the answers that count, and those that were right before it."""
+    return Question(text=edit.prompt or "", metric=RELIABILITY, accepted=accepted, truth=truth, covered=True)

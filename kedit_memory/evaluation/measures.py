@@ -1,11 +1,11 @@
-"""When an answer counts, and what is counted of texts and of scores."""
+"""How texts are compared, and what is counted of texts and of scores; `judges` says which answers count."""
 
 import hashlib
 import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,18 +28,6 @@ def normalise(text: str) -> str:
     plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
     words = " ".join(_NOT_WORD.sub(" ", plain).split())
     return " ".join(_ARTICLE.sub(" ", words).split()) or words
-
-
-def is_answer(text: str, accepted: Iterable[str]) -> bool:
-    """Whether `text` is one of the accepted answers, after normalisation; equality, not containment."""
-    given = normalise(text)
-    return bool(given) and any(given == normalise(answer) for answer in accepted)
-
-
-def begins_with_answer(text: str, accepted: Iterable[str]) -> bool:
-    """Whether `text`, after normalisation, is one of the accepted answers or goes on after it, as a base model does."""
-    given = f"{normalise(text)} "
-    return any(given.startswith(f"{answer} ") for answer in map(normalise, accepted) if answer)
 
 
 def mean_of(drawn: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from kedit_memory.editors import Editor, named_editor
+from kedit_memory.editors import Editor, Preset, named_editor
+from kedit_memory.editors.presets import preset
 from kedit_memory.evaluation.case import Question
 from kedit_memory.models.classifier import ClassifierModel
 from kedit_memory.models.encoder import load_encoder
@@ -34,6 +35,7 @@ class Bench:
         background: what routers are given beside their memory.
         cache: the folder for what editors keep of the unedited model.
         max_new_tokens: where answers are cut; None leaves it to the model and the router.
+        preset: the kind of settings that editors take where they have it, see `editors.presets`.
     """
 
     def __init__(
@@ -44,10 +46,12 @@ class Bench:
         background: Background | None = None,
         cache: Path | None = None,
         max_new_tokens: int | None = None,
+        preset: str | None = None,
     ) -> None:
         self.model = model
         self.background = background
         self.max_new_tokens = max_new_tokens
+        self._preset = preset
         self._encoder = encoder
         self._cache = cache
         self._editors: dict[str, Editor] = {}
@@ -55,11 +59,15 @@ class Bench:
     def editor(self, name: str) -> Editor:
         """The editor of a name with its options, the same one each time: some keep what they took of the model."""
         if name not in self._editors:
-            editor: Any = named_editor(name)
+            editor: Any = named_editor(name, self.preset(name))
             if self._cache is not None and has_field(editor, "cache"):
                 editor = replace(editor, cache=self._cache)
             self._editors[name] = editor
         return self._editors[name]
+
+    def preset(self, name: str) -> Preset:
+        """The settings that the editor of a name begins with."""
+        return preset(name.partition(":")[0], self._preset, self.model.name)
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -85,6 +93,7 @@ class Method(ABC):
 
     learns: ClassVar[bool] = True  # whether an edit costs it anything
     keys: int | None = None  # how many keys are kept; None where there are none to keep
+    preset: str | None = None  # the kind of settings that an editor was given
     vector_bytes: int | None = None  # what key and value of an entry take up; None where entries have no such vectors
 
     def __init__(self, bench: Bench) -> None:

@@ -22,7 +22,7 @@ from kedit_memory.errors import UnknownNameError
 from kedit_memory.evaluation.case import Question
 from kedit_memory.evaluation.method import Bench, Method, Reading, Said, Text, has_field
 from kedit_memory.memory import EditMemory
-from kedit_memory.memory.requests import statement_of
+from kedit_memory.memory.requests import fact_of, statement_of
 from kedit_memory.models.language import white_box
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Answer, EditRequest, Route
@@ -124,6 +124,7 @@ class Edited(Method):
     def __init__(self, name: str, bench: Bench) -> None:
         super().__init__(bench)
         self._editor = bench.editor(name)
+        self.preset = bench.preset(name).kind
         self._applied: list[Applied] = []
         self._last: Any = None  # of these, or the end of a chain whose links are let go
         self._past: list[EditRequest] = []
@@ -375,7 +376,7 @@ def _reading(answer: Answer) -> Reading:
         case Route.PARAMETRIC:
             return Prompt(question=answer.question)
         case Route.CONTEXT:
-            return Prompt(question=answer.question, facts=(answer.edits[0].edit.statement,))
+            return Prompt(question=answer.question, facts=(fact_of(answer.edits[0].edit),))
         case _:
             return None
 

@@ -17,8 +17,8 @@ from kedit_memory.evaluation.intervals import drawn_again, share, wilson
 from kedit_memory.evaluation.task import FIRST_VERSION, version_of
 
 METRICS = frozenset((
-    "reliability", "generalization", "locality", "portability", "fluency", "perplexity", "false_fire", "fire", "trr",
-    "err", "arr", "accuracy", "calls", "recall", "seconds", "ratio", "rate", "bytes", "count",
+    "reliability", "generalization", "locality", "hard_negative", "portability", "fluency", "perplexity", "false_fire",
+    "fire", "trr", "err", "arr", "accuracy", "calls", "recall", "seconds", "ratio", "rate", "bytes", "count",
 ))  # fmt: skip
 
 
@@ -50,9 +50,11 @@ class Cases:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One figure. `low` and `high` bound its 95% interval, or are None; `kind` is the stratum or variant.
+    """One figure.
 
-    `cases` are what it is of, where they are known; they stand in logs and not in rows.
+    `low` and `high` bound its 95% interval, or are None; `kind` is the stratum or variant. `judge` says by what answers
+    counted, `preset` where the method's options come from; both are None where there is no such thing. `cases` are what
+    it is of, where they are known; they stand in logs and not in rows.
     """
 
     run: Run
@@ -66,6 +68,8 @@ class Row:
     unit: str
     edits: int = 0
     seed: int | None = None
+    judge: str | None = None
+    preset: str | None = None
     cases: Cases | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -125,7 +129,7 @@ class Row:
 
 
 def row_of(flat: Mapping[str, Any]) -> Row:
-    """The row of a JSON object that `Row.flat` gave, of what else it holds nothing; older ones tell no version.
+    """The row of a JSON object that `Row.flat` gave, of what else it holds nothing; older ones tell less.
 
     Raises:
         KeyError: it lacks a field.
@@ -140,8 +144,9 @@ def row_of_sample(run: Run, sample: Mapping[str, Any]) -> Row:
 
     Errors as of `row_of`.
     """
-    cases = sample.get("cases")
-    figures = {one.name: sample[one.name] for one in fields(Row) if one.name not in {"run", "cases"}}
+    told = {"judge": None, "preset": None, **sample}
+    cases = told.get("cases")
+    figures = {one.name: told[one.name] for one in fields(Row) if one.name not in {"run", "cases"}}
     return Row(run=run, **figures, cases=Cases(**cases) if cases else None)
 
 

@@ -56,7 +56,7 @@ _ALL = (
     ),
     Task(
         name="lifelong",
-        version=1,
+        version=2,
         about="edits one after the other: what is kept, answered and touched, and how long it takes",
         datasets=f"{_TASKS}.lifelong.streams:STREAMS",
         methods=f"{_METHODS}:STREAMED",
@@ -88,7 +88,7 @@ _ALL = (
     ),
     Task(
         name="compare",
-        version=1,
+        version=2,
         about="every editing method side by side on the same edits and questions",
         datasets=f"{_TASKS}.scope.sets:FACTS",
         methods=f"{_METHODS}:SIDE_BY_SIDE",
@@ -98,7 +98,7 @@ _ALL = (
         ),
         score=f"{_TASKS}.compare.score:score",
     ),
-    Task(name="consolidate", version=1, about="what a model says before and after edits are written into it for good"),
+    Task(name="consolidate", version=2, about="what a model says before and after edits are written into it for good"),
 )  # fmt: skip
 TASKS: dict[str, Task] = {one.name: one for one in _ALL}
 

@@ -12,7 +12,7 @@ from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory.arguments import namespace_name, shown
 from kedit_memory.memory.radius import LARGEST_RADIUS, initial_radius
 from kedit_memory.memory.rows import Snapshot, looks_like_id
-from kedit_memory.records import DEFAULT_NAMESPACE, REQUEST_FIELDS, Edit, EditRequest, KeyKind, Kind, Status
+from kedit_memory.records import DEFAULT_NAMESPACE, REQUEST_FIELDS, Answered, Edit, EditRequest, KeyKind, Kind, Status
 from kedit_memory.text import LONGEST_NAME, clean, clean_line, verbatim
 
 MOST_PARAPHRASES = 64
@@ -187,13 +187,19 @@ def statement_of(prompt: str, target: str) -> str:
     """A prompt and its target as one text: a cloze becomes a sentence, a question keeps its answer.
 
     A target of several lines begins on a line of its own, so that lists and code keep their form. No language model
-    runs when something is written, so a question is not turned into a sentence.
+    runs when something is written; what reads it may put an `Answered` question as a sentence.
     """
     if "\n" in target:
         return f"{prompt}\n{target}"
     if prompt.endswith("?"):
-        return f"{prompt} {target}"
+        return Answered(prompt, target)
     return f"{prompt} {target}" + ("" if target.endswith((".", "!", "?")) else ".")
+
+
+def fact_of(edit: Edit) -> str:
+    """What a model reads of an edit: the caller's statement as it is, one that was made as `statement_of` makes it."""
+    made = statement_of(edit.prompt, edit.target or "")
+    return made if made == edit.statement else edit.statement
 
 
 def request_of(row: object, where: str, namespace: str = DEFAULT_NAMESPACE) -> EditRequest:
@@ -312,7 +318,7 @@ def _wording(request: EditRequest) -> tuple[str, str | None, str]:
         )
     if target is None:
         return prompt, None, statement or prompt
-    return prompt, target, statement or made or statement_of(prompt, target)
+    return prompt, target, statement or made or str(statement_of(prompt, target))
 
 
 def _keys(prompt: str, request: EditRequest) -> tuple[KeyText, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from kedit_memory.errors import CapabilityError
+from kedit_memory.memory.requests import fact_of
 from kedit_memory.models.language import TextModel, WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Decision, RetrievedPassage, Route
@@ -16,7 +17,7 @@ Fits = Callable[[Decision], bool]
 
 def prompt_of(decision: Decision) -> Prompt:
     """What the model is asked on a route that generates."""
-    facts = (decision.edits[0].edit.statement,) if decision.route is Route.CONTEXT else ()
+    facts = (fact_of(decision.edits[0].edit),) if decision.route is Route.CONTEXT else ()
     passages = tuple(found.passage.text for found in decision.passages)
     return Prompt(question=decision.question, facts=facts, passages=passages, turns=decision.turns)
 

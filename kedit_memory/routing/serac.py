@@ -7,6 +7,7 @@ it may be any that generates, one behind an endpoint included.
 
 from collections.abc import Callable, Sequence
 
+from kedit_memory.memory.requests import fact_of
 from kedit_memory.models.language import Substitute, TextModel
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.models.substitution import told
@@ -20,7 +21,7 @@ def reading(
 
     def who(prompts: Sequence[Prompt]) -> list[Substitute | None]:
         return [
-            Substitute(counterfactual(), told(prompt, decision.edits[0].edit.statement))
+            Substitute(counterfactual(), told(prompt, fact_of(decision.edits[0].edit)))
             if decision.route is Route.SERAC
             else None
             for prompt, decision in zip(prompts, decisions, strict=True)

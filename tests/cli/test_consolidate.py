@@ -51,7 +51,7 @@ def test_a_broken_limit_is_status_1_with_the_figures(kedit, consolidate, tmp_pat
     history = kedit("history").out
     done = consolidate("--output", tmp_path / "edited", limits=("--min-locality", 1))
     assert done.status == 1
-    assert "limit broken: locality is 0 of 2, 1 or more is asked for" in done.out
+    assert "limit broken: of the other answers 0 of 2 stay, a share of 1 is asked for" in done.out
     assert done.out.endswith("nothing was kept\n")
     assert "reliability     all            after       1.000  (n = 1)" in done.out
     assert not (tmp_path / "edited").exists()

@@ -68,6 +68,8 @@ def test_the_update_is_that_of_the_paper():
 def test_no_free_direction_is_said():
     with pytest.raises(EditorError, match=r"no direction is free below a threshold of 0\.5 means; take a higher one"):
         free_directions(torch.eye(4), 0.5)
+    with pytest.raises(EditorError, match=r"below a threshold of 0\.02; take a higher one"):
+        free_directions(torch.eye(4), 0.02, absolute=True)
 
 
 def test_an_edit_leaves_the_old_directions_alone(model, alphaedit):
@@ -109,6 +111,22 @@ def test_free_directions_are_taken_once_for_a_moment():
     assert known.free({0: moment}, 0.5)[0] is first
     assert known.free({0: moment.flip(0).flip(1)}, 0.5)[0] is not first
     assert known.free({0: moment}, 0.9)[0] is not first
+
+
+def test_thresholds_and_ridges_count_in_the_models_own_sizes_or_are_plain_numbers(one, alphaedit):
+    """The same numbers in both units write the same change, which other ones do not."""
+    family = decoder_family(one, "alphaedit")
+    moment = alphaedit.moments_of(one, family, [0])[0]
+    plain = {"threshold": 0.5 * float(moment.diagonal().mean()), "ridge": 0.05 * float(moment.diagonal().sum())}
+    weight = one.model.get_parameter(family.mlp_out_weight(0))
+    before = weight.detach().clone()
+    written = []
+    for editor in (alphaedit, replace(alphaedit, absolute=True, **plain), replace(alphaedit, ridge=1.0)):
+        applied = editor.apply(one, [FRANCE])
+        written.append(weight.detach() - before)
+        applied.undo()
+    assert torch.allclose(written[0], written[1], atol=1e-6)
+    assert not torch.allclose(written[0], written[2], atol=1e-6)
 
 
 def test_changes_come_out_exactly(model, alphaedit, tmp_path):

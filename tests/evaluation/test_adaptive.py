@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kedit_memory.errors import InvalidInputError, NotFoundError, UnknownNameError
-from kedit_memory.evaluation.measures import is_answer
+from kedit_memory.evaluation.judges import JUDGES
 from kedit_memory.evaluation.rows import describe_run
 from kedit_memory.evaluation.tasks.adaptive.observed import (
     ALONE,
@@ -260,7 +260,9 @@ def test_each_question_is_answered_alone_and_with_its_passages() -> None:
         return [Mention(start=0, end=4, surface="Peru", name="Peru")] if "Peru" in question else []
 
     sources = Sources(table=PopularityTable({"Peru": 2}), relations=RelationClassifier([("capital", "capital of {s}")]))
-    observer = Observer(model=Parrot(), link=link, search=search, sources=sources, max_new_tokens=4, counts=is_answer)
+    observer = Observer(
+        model=Parrot(), link=link, search=search, sources=sources, max_new_tokens=4, judge=JUDGES["equal"]
+    )
     asked = [
         Labelled(text="What is the capital of Peru?", answers=("Lima",), group="Peru"),
         Labelled(text="What is the capital of Chile?", answers=("Unknown", "Santiago"), group="Chile"),

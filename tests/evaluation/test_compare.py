@@ -10,7 +10,17 @@ import torch
 from kedit_memory.editors import EDITORS
 from kedit_memory.editors.base import Outcome, facts
 from kedit_memory.errors import CapabilityError, InvalidInputError, UnknownNameError
-from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY, Case, Question
+from kedit_memory.evaluation.case import (
+    ALL,
+    GENERALIZATION,
+    HARD_NEGATIVE,
+    LOCALITY,
+    PORTABILITY,
+    RELIABILITY,
+    Case,
+    Question,
+)
+from kedit_memory.evaluation.judges import DEFAULT
 from kedit_memory.evaluation.log import Log
 from kedit_memory.evaluation.method import Said
 from kedit_memory.evaluation.methods import SIDE_BY_SIDE, Edited, chosen_methods
@@ -40,6 +50,7 @@ def case(place: str, target: str = "Bob") -> Case:
             Question(text=f"Who rules {place}?", metric=GENERALIZATION, accepted=(target,), covered=True),
             Question(text=f"What is the capital of {place}?", metric=LOCALITY, kind="same_subject"),
             Question(text="Who is the king of Peru?", metric=LOCALITY, kind="same_relation"),
+            Question(text=f"Who was the king of {place}?", metric=LOCALITY, kind="unrelated", truth=("Ann",)),
             Question(text=f"Who is the queen of {place}?", metric=PORTABILITY, kind="one_hop", accepted=("Ann",)),
         ),
     )
@@ -196,8 +207,15 @@ def test_controls_and_methods_stand_where_they_must(load):
     for mode, size in (("single", 2), ("sequential", 2), ("batch", 2)):
         unedited = values(found, "unedited", mode, size)
         assert unedited[RELIABILITY, ALL]["value"] == 0
-        for kind in (ALL, "same_subject", "same_relation", "logits", "logits/same_subject"):
+        for kind in (ALL, "same_relation", "logits", "logits/same_relation"):
             assert unedited[LOCALITY, kind]["value"] == 1
+        for kind in ("same_subject", "logits/same_subject", "unrelated_guessed"):
+            assert unedited[HARD_NEGATIVE, kind]["value"] == 1
+        assert unedited[LOCALITY, ALL]["n"] == size, "neither of the same subject, nor of what was guessed"
+        assert (HARD_NEGATIVE, ALL) not in unedited
+        assert unedited["rate", "taken_over"]["value"] == 0
+        assert (unedited[RELIABILITY, ALL]["judge"], unedited[LOCALITY, ALL]["judge"]) == (DEFAULT, "same")
+        assert unedited[LOCALITY, "logits"]["judge"] is unedited["perplexity", ALL]["judge"] is None
         assert unedited["ratio", "perplexity"]["value"] == 1
         assert ("seconds", "edit") not in unedited
         told = values(found, "oracle-scope", mode, size)
@@ -223,6 +241,22 @@ def test_controls_and_methods_stand_where_they_must(load):
         "task", "dataset", "method", "metric", "kind", "value", "low", "high", "n", "unit", "edits", "seed", "commit",
         "config", "data", "model", "machine", "mode", "planned",
     }  # fmt: skip
+
+
+def test_rows_name_the_settings_of_their_editor(load):
+    found = run_compare(plan("unedited", "ft-l", "told", preset="paper", edits=(1,), modes=("batch",)), load=load)
+    named = {row["method"]: row["preset"] for row in found.rows}
+    assert named == {"unedited": None, "ft-l": "paper", "told": "default"}
+    with pytest.raises(UnknownNameError, match="no preset named 'best'"):
+        plan("ft-l", preset="best")
+
+
+def test_the_judge_that_is_asked_for_is_the_one_that_counts(load):
+    with pytest.raises(UnknownNameError, match="no judge named 'equals'; did you mean 'equal'"):
+        plan("unedited", judge="equals")
+    found = run_compare(plan("oracle-scope", judge="token_f1", edits=(1,), modes=("batch",)), load=load)
+    assert {row["judge"] for row in found.rows if row["metric"] == RELIABILITY and row["kind"] == ALL} == {"token_f1"}
+    assert values(found, "oracle-scope", "batch", 1)[RELIABILITY, ALL]["value"] == 1
 
 
 def test_the_model_is_what_it_was(load):
@@ -289,7 +323,7 @@ def test_teacher_forcing_by_hand(name):
 def test_rows_add_up():
     """Two cases, one with three questions: a mean over questions, drawn again over cases."""
     run = Run(task="compare", dataset="world", commit=None, config=None, data=None, model=None, machine="m")
-    summary = Summary(run=run, method="ft", edits=2, seed=1, memory_seconds=0.5)
+    summary = Summary(run=run, method="ft", edits=2, seed=1, memory_seconds=0.5, judge=DEFAULT)
     observed = [
         Observation(metric=LOCALITY, kind="swapped", case=0, total=1.0),
         Observation(metric=LOCALITY, kind="swapped", case=0, total=1.0),
@@ -316,7 +350,7 @@ def test_rows_add_up():
 def test_a_share_of_tokens_is_told_of_all_answers_or_not_at_all():
     """Where only the answers that no edit gave can be read, their share would be one of misses."""
     run = Run(task="compare", dataset="world", commit=None, config=None, data=None, model=None, machine="m")
-    summary = Summary(run=run, method="memory:serac", edits=2, seed=1, memory_seconds=0.5)
+    summary = Summary(run=run, method="memory:serac", edits=2, seed=1, memory_seconds=0.5, judge=DEFAULT)
     free = [Observation(metric=RELIABILITY, kind=ALL, case=place, total=1.0) for place in range(2)]
     forced = [Observation(metric=RELIABILITY, kind="teacher_forced", case=place, total=0.0) for place in range(2)]
     assert {row.kind for row in summary.rows([*free, *forced])} == {ALL, "teacher_forced"}

@@ -8,6 +8,7 @@ import pytest
 from kedit_memory.errors import InvalidInputError, NotFoundError, UnknownNameError
 from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY, Case
 from kedit_memory.evaluation.datasets.zsre import ONE_HOP
+from kedit_memory.evaluation.tasks.compare import cases as compare_cases
 from kedit_memory.evaluation.tasks.compare.cases import ALIAS, REVERSED, draw_cases, world_cases
 from kedit_memory.world import Fact, World, load_world
 
@@ -44,6 +45,12 @@ def cases(world: World, countries: set[str]) -> list[Case]:
     return world_cases(world, Knowing(world, countries), 40, seed=3)
 
 
+@pytest.fixture
+def unlimited(monkeypatch):
+    """A model that knows one kind of subjects alone is asked until it was found."""
+    monkeypatch.setattr(compare_cases, "_TRIED", 1_000)
+
+
 def by_subject(world: World, case: Case) -> tuple[Fact, ...]:
     return world.by_subject[case.edit.subject or ""]
 
@@ -70,8 +77,11 @@ def test_questions_are_of_their_kinds(cases):
         assert kinds.count((GENERALIZATION, ALL)) == 2
         for probe in case.questions:
             assert (probe.metric == LOCALITY) == (not probe.accepted)
+            assert bool(probe.truth) or probe.kind not in {"same_relation", "same_subject", "unrelated"}
             if probe.metric in {RELIABILITY, GENERALIZATION} or probe.kind == ALIAS:
                 assert probe.covered
+                assert probe.truth
+                assert not set(probe.truth) & set(probe.accepted), "the old answer is no right one"
                 assert probe.accepted[0] == case.target
             else:
                 assert not probe.covered
@@ -97,6 +107,7 @@ def test_no_other_question_asks_for_an_edited_fact(world, cases):
                 assert probe.text not in edited
 
 
+@pytest.mark.usefixtures("unlimited")
 def test_a_relation_is_turned_round(world):
     """The capital of a country: which city is the capital that the edit names?"""
     capitals = {fact.subject for fact in world.facts if fact.relation == "capital_of"}
@@ -109,6 +120,7 @@ def test_a_relation_is_turned_round(world):
         assert probe.text in asks
 
 
+@pytest.mark.usefixtures("unlimited")
 def test_a_hop_ends_elsewhere_than_before_the_edit(world):
     """The currency of a company's new country, not of its old one."""
     companies = {entity.name for entity in world.entities.values() if entity.type == "company"}
@@ -139,10 +151,35 @@ def test_a_seed_gives_the_same_cases_and_another_gives_others(world, countries, 
 
 
 def test_a_model_that_knows_too_little_is_said(world):
-    with pytest.raises(
-        InvalidInputError, match="knowing has an idea of 0 facts of the world that can be edited, and 5"
-    ):
+    told = (
+        "knowing has an idea of 0 facts of the world that can be edited, of 256 at most that it was asked, and 5 were"
+    )
+    with pytest.raises(InvalidInputError, match=told):
         world_cases(world, Knowing(world, set()), 5, seed=1)
+
+
+def test_a_model_is_not_asked_the_whole_world_for_what_it_knows(world):
+    class Counting(Knowing):
+        asked = 0
+
+        def answer_many(self, prompts):
+            self.asked += len(prompts)
+            return super().answer_many(prompts)
+
+    model = Counting(world, set())
+    with pytest.raises(InvalidInputError):
+        world_cases(world, model, 20, seed=1)
+    subjects = {fact.subject for fact in world.facts}
+    assert model.asked <= 3 * 800 < 3 * len(subjects), "three wordings of forty facts for each that is wanted"
+
+
+def test_a_model_may_know_a_fact_in_a_sentence_of_its_own(world, countries):
+    class Talking(Knowing):
+        def answer_many(self, prompts):
+            answers = super().answer_many(prompts)
+            return [f"I should say it is {said}. Is there" if said != "no idea" else said for said in answers]
+
+    assert len(world_cases(world, Talking(world, countries), 5, seed=3)) == 5
 
 
 def write(path: Path, content: object) -> None:
@@ -179,6 +216,7 @@ def test_a_set_that_is_not_there(tmp_path, world):
         draw_cases("zsre", Knowing(world, set()), tmp_path, 1, seed=1)
 
 
+@pytest.mark.usefixtures("unlimited")
 def test_an_edit_of_a_relation_of_one_to_one_is_asked_from_its_other_end(world):
     """Which club a stadium belongs to: no relation of the world is the inverse, so the question is made."""
     clubs = {fact.subject for fact in world.facts if fact.relation == "stadium"}

@@ -15,6 +15,7 @@ from kedit_memory.editors import load_editor
 from kedit_memory.editors.ft import FineTuning
 from kedit_memory.errors import ConflictError, EditorError, InvalidInputError, NotFoundError
 from kedit_memory.evaluation.case import Question
+from kedit_memory.evaluation.judges import JUDGES, STRICT
 from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.evaluation.tasks.consolidate import folder as folders
 from kedit_memory.evaluation.tasks.consolidate import run as act
@@ -141,7 +142,12 @@ def test_the_figures(memory, load, output):
     assert found["reliability", "all", 0]["value"] == 0
     assert (found["reliability", "all", 2]["value"], found["reliability", "all", 2]["n"]) == (1, 2)
     assert found["generalization", "all", 2]["n"] == 1
-    assert found["locality", "all", 2]["n"] == 4
+    kept = [
+        row for (metric, kind, _), row in found.items() if metric in {"locality", "hard_negative"} and kind != "all"
+    ]
+    assert sum(row["n"] for row in kept) == 4
+    assert {row["judge"] for row in kept} == {"same"}
+    assert found["reliability", "all", 2]["judge"] == "begins", "a checkpoint is held to what its model says first"
     before, after = (found["perplexity", "running_text", edits]["value"] for edits in (0, 2))
     assert math.isclose(found["ratio", "perplexity", 2]["value"], after / before)
     assert found["seconds", "per_edit", 2]["value"] > 0
@@ -231,7 +237,7 @@ def test_what_the_model_does_not_say_in_all_wordings_stays_in_the_memory(memory,
 @pytest.mark.parametrize(
     ("limits", "said"),
     [
-        (Limits(locality=1.0, perplexity_ratio=1e9), "locality is 0 of 4, 1 or more is asked for"),
+        (Limits(locality=1.0, perplexity_ratio=1e9), "of the other answers 0 of 4 stay, a share of 1 is asked for"),
         (Limits(locality=0.0, perplexity_ratio=1e-9), "times what it was, 1e-09 is allowed"),
     ],
 )
@@ -582,6 +588,15 @@ def test_limits_and_plans_that_mean_nothing():
         Wanted(limit=0)
 
 
+def test_settings_are_those_of_the_preset_and_told(memory, load):
+    papers = replace(PLAN, method="ft-l", options={"steps": 2}, preset="paper", limits=LAX)
+    report = consolidate(memory, load(), papers, None, quiet)
+    assert {row["preset"] for row in report.rows} == {"paper"}
+    assert {row["preset"] for row in consolidate(memory, load(), PLAN, None, quiet).rows} == {"default"}
+    with pytest.raises(NotFoundError, match="lora has no paper preset for"):
+        consolidate(memory, load(), replace(PLAN, method="lora", preset="paper"), None, quiet)
+
+
 # The measures
 
 
@@ -592,15 +607,15 @@ def reading(own, others, losses):
 def test_a_verdict_by_hand(memory):
     edits = memory.all()
     questions = [Question(text=str(number), kind="canary", accepted=("yes",)) for number in range(4)]
-    exam = Examination([replace(edit, paraphrases=()) for edit in edits], questions, ["text"])
-    both = Examination(edits, questions, ["text"])
+    exam = Examination([replace(edit, paraphrases=()) for edit in edits], questions, ["text"], JUDGES[STRICT])
+    both = Examination(edits, questions, ["text"], JUDGES[STRICT])
     before = reading(["x", "x"], ["yes", "yes", "no", "no"], [(2.0, 2), (4.0, 2)])
     after_ = reading(["Rome", "no"], ["yes", "no", "no", "No?"], [(3.0, 2), (4.0, 2)])
     assert perplexity(before) == math.exp(1.5)
     failed = exam.verdict(before, after_, Limits(reliability=0.6, locality=0.6, perplexity_ratio=1.2))
     assert failed == [
         "reliability is 1 of 2, 0.6 or more is asked for",
-        "locality is 2 of 4, 0.6 or more is asked for",
+        "of the other answers 2 of 4 stay, a share of 0.6 is asked for",
         f"perplexity is {math.exp(0.25):.3f} times what it was, 1.2 is allowed",
     ]
     assert exam.verdict(before, after_, Limits(reliability=0.5, locality=0.5, perplexity_ratio=1.3)) == []
@@ -613,12 +628,13 @@ def test_a_verdict_by_hand(memory):
     figures = {(one.metric, one.kind, one.edits): one.value for one in exam.rows(before, after_, row)}
     assert figures["accuracy", "canary", 0] == 0.5
     assert figures["accuracy", "canary", 2] == 0.25
-    assert figures["locality", "canary", 2] == 0.5
+    assert figures["locality", "canary", 2] == 0.5, "of the two that were known"
+    assert figures["hard_negative", "canary_guessed", 2] == 0.5, '"No?" is another answer than "no"'
     assert math.isclose(figures["ratio", "perplexity", 2], math.exp(0.25))
 
 
 def test_a_model_that_is_gone_breaks_the_limit(memory):
-    exam = Examination(memory.all()[1:], [Question(text="?", kind="canary")], ["text"])
+    exam = Examination(memory.all()[1:], [Question(text="?", kind="canary")], ["text"], JUDGES[STRICT])
     before = reading(["x"], ["yes"], [(2.0, 2)])
     for loss in (math.nan, 1e9, math.inf):
         after_ = reading(["Bob"], ["yes"], [(loss, 2)])
@@ -690,5 +706,6 @@ def test_canary_questions_take_the_worlds_place(memory, load, tmp_path):
     said = model.answer_many([Prompt(question="Who is Ann?")])[0]
     path.write_text(json.dumps({"question": "Who is Ann?", "answer": said or "nobody"}) + "\n")
     report = consolidate(memory, model, replace(PLAN, canary=path), None, quiet)
-    assert {row["kind"] for row in report.rows if row["metric"] == "locality"} == {"all", "canary"}
+    kinds = {row["kind"] for row in report.rows if row["metric"] in {"locality", "hard_negative"}}
+    assert kinds - {"all"} <= {"canary", "canary_guessed"}
     assert [row["n"] for row in report.rows if row["metric"] == "accuracy"] == [1, 1]

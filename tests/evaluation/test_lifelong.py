@@ -17,8 +17,8 @@ from kedit_memory.evaluation.case import GENERALIZATION, Case, Question, own_que
 from kedit_memory.evaluation.datasets.selfcheck import passage_pairs
 from kedit_memory.evaluation.datasets.zsre import trained_questions
 from kedit_memory.evaluation.intervals import wilson
+from kedit_memory.evaluation.judges import is_answer
 from kedit_memory.evaluation.log import Log, Part, PartKey
-from kedit_memory.evaluation.measures import is_answer
 from kedit_memory.evaluation.method import Bench
 from kedit_memory.evaluation.methods import STREAMED, Unedited, method_of, opened
 from kedit_memory.evaluation.rows import Row, describe_run
@@ -102,19 +102,19 @@ def test_every_figure_of_a_table_of_answers_by_hand():
             edit(3, "tier_2"),
         ),
         tests=tuple(Question(text=f"test {i}", kind="tier_1", accepted=("old",)) for i in range(4)),
-        outside=(Question(text="near", kind="same_subject"), Question(text="far", kind="mention")),
+        outside=(Question(text="near", kind="same_relation"), Question(text="far", kind="mention")),
     )
     before = FakeModel({"test 0": "old", "test 1": "old", "near": "a", "far": "b"})
     after = FakeModel(
         {"edit 1": "new 1", "edit 2": "The new 2!", "how 1": "new 1", "test 1": "old", "near": "a", "far": "c"}
     )
-    measures = Measures(stream, before, RUN, questions=10, early=1, seed=7)
+    measures = Measures(stream, before, RUN, Wanted(edits=1, questions=10, seed=7), early=1)
     rows = measures.at(unedited(after), "m", 3, final=True)
     assert values(rows) == {
         "accuracy/test_data": 0.25, "trr/all": 0.5, "err/all": pytest.approx(2 / 3), "err/early": 1.0,
         "err/tier_1": 1.0, "err/tier_2": 0.5, "generalization/all": 0.5, "generalization/held_out": 1.0,
-        "generalization/rephrasing": 0.0, "locality/all": 0.5, "locality/same_subject": 1.0, "locality/mention": 0.0,
-        "locality/logits": 1.0,
+        "generalization/rephrasing": 0.0, "locality/all": 1.0, "locality/same_relation": 1.0,
+        "hard_negative/mention": 0.0, "locality/logits": 1.0, "hard_negative/logits": 1.0,
     }  # fmt: skip
     by_name = {f"{row.metric}/{row.kind}": row for row in rows}
     assert (by_name["err/all"].n, by_name["trr/all"].n, by_name["err/early"].n) == (3, 4, 1)
@@ -124,12 +124,12 @@ def test_every_figure_of_a_table_of_answers_by_hand():
     assert trr.low <= trr.value <= trr.high
     changed = replace(after, answers={**after.answers, "far": "longer"})
     exact = values(measures.at(unedited(changed), "m", 3, final=True))
-    assert exact["locality/logits"] == 0.5
+    assert (exact["locality/logits"], exact["hard_negative/logits"]) == (1.0, 0.0)
 
 
 def test_only_past_edits_are_asked_and_early_ones_again():
     stream = Stream(name="hand", edits=tuple(edit(i) for i in range(6)))
-    measures = Measures(stream, FakeModel({}), RUN, questions=10, early=2, seed=1)
+    measures = Measures(stream, FakeModel({}), RUN, Wanted(edits=1, questions=10, seed=1), early=2)
     after = unedited(FakeModel({"edit 0": "new 0", "edit 5": "new 5", "edit 3": "new 3"}))
     assert values(measures.at(after, "m", 2, final=False)) == {"err/all": 0.5}
     assert values(measures.at(after, "m", 4, final=False)) == {"err/all": 0.5, "err/early": 0.5}
@@ -142,7 +142,7 @@ def test_perplexities_of_running_text_by_hand():
         texts=(("a", "one two"), ("b", "three")),
         right=(("c", "four five six"),),
     )
-    measures = Measures(stream, FakeModel({}, loss=2.0), RUN, questions=10, early=2, seed=1)
+    measures = Measures(stream, FakeModel({}, loss=2.0), RUN, Wanted(edits=1, questions=10, seed=1), early=2)
     found = values(measures.at(unedited(FakeModel({}, loss=3.0)), "m", 2, final=True))
     assert found["perplexity/test_data"] == pytest.approx(math.exp(3))
     assert found["perplexity/edits"] == pytest.approx(math.exp(3))
@@ -153,7 +153,7 @@ def test_perplexities_of_running_text_by_hand():
 def test_a_model_that_knows_nothing_has_nothing_to_lose():
     stream = Stream(name="hand", edits=(edit(1),), tests=(Question(text="q", kind="all", accepted=("a",)),))
     with pytest.raises(InvalidInputError, match="fake answers none of the 1 questions"):
-        Measures(stream, FakeModel({}), RUN, questions=1, early=1, seed=1)
+        Measures(stream, FakeModel({}), RUN, Wanted(edits=1, questions=1, seed=1), early=1)
 
 
 def test_intervals_by_drawing_again():
@@ -285,7 +285,7 @@ def test_hallucinations_are_corrected_and_what_was_right_stays(tmp_path):
     assert stream.right == ((" ".join(PASSAGE[:2]), PASSAGE[2]),)
     assert {probe.kind for probe in stream.outside} == {"unrelated", "right_before"}
     assert stream.max_new_tokens > 5
-    measures = Measures(stream, model, RUN, questions=2, early=2, seed=1)
+    measures = Measures(stream, model, RUN, Wanted(edits=1, questions=2, seed=1), early=2)
     bench = Bench(model, encoder="hashing", max_new_tokens=stream.max_new_tokens)
     exact = "grace-fast:questions=0:radius=0.01"  # random weights tell no question from another
     with opened(exact, bench) as method:
@@ -327,8 +327,8 @@ def test_an_editor_that_asks_for_past_edits_is_told(monkeypatch, mini):
             told.append(([one.prompt for one in self.past], [one.prompt for one in edits]))
             return SimpleNamespace(outcomes=())
 
-    monkeypatch.setattr("kedit_memory.evaluation.method.named_editor", lambda _: Asking())
-    monkeypatch.setattr("kedit_memory.evaluation.methods.named_editor", lambda _: Asking())
+    monkeypatch.setattr("kedit_memory.evaluation.method.named_editor", lambda *_: Asking())
+    monkeypatch.setattr("kedit_memory.evaluation.methods.named_editor", lambda *_: Asking())
     monkeypatch.setitem(EDITORS, "asking", "")
     with opened("asking", Bench(mini, max_new_tokens=24)) as method:
         for number in range(3):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kedit_memory.evaluation.intervals import wilson
-from kedit_memory.evaluation.measures import begins_with_answer, is_answer, ngram_entropy, normalise
+from kedit_memory.evaluation.measures import ngram_entropy, normalise
 
 
 @pytest.mark.parametrize(
@@ -35,21 +35,6 @@ def test_normalisation(text, normal):
 @given(st.text())
 def test_normalising_twice_changes_nothing(text):
     assert normalise(normalise(text)) == normalise(text)
-
-
-def test_an_answer_equals_one_of_the_accepted_and_is_not_merely_within_it():
-    accepted = ["United Kingdom", "UK"]
-    assert is_answer("the united kingdom.", accepted)
-    assert is_answer("UK", accepted)
-    assert not is_answer("United", accepted)
-    assert not is_answer("United Kingdom of Great Britain", accepted)
-    assert not is_answer("UK", [])
-
-
-@pytest.mark.parametrize("accepted", [["A"], ["the"], ["?"], [""]])
-def test_an_empty_answer_is_never_right(accepted):
-    assert not is_answer("", accepted)
-    assert not is_answer(" . ", accepted)
 
 
 @pytest.mark.parametrize(
@@ -88,11 +73,3 @@ def test_a_text_that_repeats_itself_has_little_entropy():
     uneven = -(2 / 3) * math.log2(2 / 3) - (1 / 3) * math.log2(1 / 3)
     assert ngram_entropy("a b a b a") == pytest.approx((1 + 2 * uneven) / 3)
     assert ngram_entropy("a b") == ngram_entropy("") == 0
-
-
-def test_an_answer_may_go_on_after_the_target() -> None:
-    assert begins_with_answer("The Oslo fjord, and more", ["Oslo"])
-    assert begins_with_answer("oslo.", ["Bergen", "Oslo"])
-    assert not begins_with_answer("Oslofjord", ["Oslo"])
-    assert not begins_with_answer("In Oslo", ["Oslo"])
-    assert not begins_with_answer("Oslo", [""])

@@ -10,11 +10,12 @@ from kedit_memory.evaluation.task import TASKS
 
 # The order of the fields in `evaluation.md`.
 FIELDS = (
-    "task task_version dataset method metric kind value low high n unit edits seed commit config data model machine"
+    "task task_version dataset method metric kind value low high n unit edits seed commit config data model machine "
+    "judge preset"
 )
 NAMES = (
-    "reliability generalization locality portability fluency perplexity false_fire fire trr err arr accuracy calls "
-    "recall seconds ratio rate bytes count"
+    "reliability generalization locality hard_negative portability fluency perplexity false_fire fire trr err arr "
+    "accuracy calls recall seconds ratio rate bytes count"
 )
 
 
@@ -46,7 +47,8 @@ def test_rows_are_read_again_also_those_that_tell_no_version():
     given = row(low=0.1, high=0.9, seed=3)
     flat = given.flat()
     assert row_of(flat | {"mode": "batch"}) == given
-    del flat["task_version"]
+    for name in ("task_version", "judge", "preset"):
+        del flat[name]
     assert row_of(flat) == given
     with pytest.raises(KeyError, match="dataset"):
         row_of({"task": "scope"})

@@ -1,11 +1,13 @@
 """How a prompt is rendered: nothing of ours where nothing is brought, a short block where something is."""
 
+from copy import deepcopy
 from types import SimpleNamespace
 
 import pytest
 from jinja2 import TemplateError
 
 from kedit_memory.errors import UnknownNameError
+from kedit_memory.memory.requests import statement_of
 from kedit_memory.models.formats import Base, Chat, Trained, clean, context, format_of, messages, render
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.questions import is_cloze
@@ -44,6 +46,23 @@ def test_the_question_stays_word_for_word_behind_a_context(text):
     for system in ("refused", "dropped"):
         assert Chat(Template(system)).render(asked) == f"<user>{block}\n\n{text}</><assistant>"
     assert Base().render(asked) == f"Long ago.\n\n1. Hold.\n2. Wait.\n\n{text}"
+
+
+def test_a_question_with_its_answer_is_a_sentence_to_a_chat_model_and_a_line_to_others():
+    fact = statement_of("Who rules?", "Ann")
+    asked = Prompt(question="Who is queen?", facts=(fact, "Bob sings."))
+    assert "The answer to “Who rules?” is Ann.\nBob sings." in Chat(Template()).render(asked)
+    assert Base().render(asked).startswith("Who rules? Ann\n\nBob sings.")
+    assert "Fact: Who rules? Ann\n" in Trained().render(asked)
+    assert "is Ann!" in context(Prompt(question="?", facts=(statement_of("Who rules?", "Ann!"),)))
+    again = deepcopy(asked)
+    assert again == asked
+    assert context(again) == context(asked)
+
+
+def test_what_a_caller_wrote_stays_as_it_is():
+    own = "Why wait? Call Ann."
+    assert own in context(Prompt(question="?", facts=(own,)))
 
 
 def test_a_context_joins_the_system_message_of_a_dialogue():

@@ -8,6 +8,7 @@ from kedit_memory.evaluation.datasets.public import read_json
 from kedit_memory.records import EditRequest
 
 REPHRASING, SAME_SUBJECT, ONE_HOP = "rephrasing", "same_subject", "one_hop"
+_TRAINING = "zsre_mend_train-1k.json"
 TRAINED, OPEN_QUESTION = "trained", "open_question"  # origins of questions that a trained model knows
 
 
@@ -18,7 +19,7 @@ def edits(folder: Path) -> Loaded[Case]:
 
 def trained_questions(folder: Path) -> list[Question]:
     """The questions of the training file: of zsRE in two wordings, and of Natural Questions."""
-    rows = read_json(folder / "zsre_mend_train-1k.json")
+    rows = read_json(folder / _TRAINING)
     return [
         Question(text=question, kind=kind, accepted=accepted)
         for row in rows
@@ -30,16 +31,23 @@ def trained_questions(folder: Path) -> list[Question]:
     ]
 
 
+def open_questions(folder: Path) -> list[Question]:
+    """Those of Natural Questions in the training file, which have nothing to do with an edit; none without the file."""
+    if not (folder / _TRAINING).exists():
+        return []
+    return [one for one in trained_questions(folder) if one.kind == OPEN_QUESTION]
+
+
 def _case(row: Row) -> Case:
     edit = EditRequest(prompt=row["prompt"], target=row["target_new"], subject=row["subject"])
-    accepted = (row["target_new"],)
+    accepted, truth = (row["target_new"],), tuple(row.get("ground_truth", ()))
     beside = row.get("locality", {}).get("Relation_Specificity", ())
     following = row.get("portability", {}).get("Reasoning", ())
     return Case(
         edit=edit,
         questions=(
-            own_question(edit, accepted),
-            rephrased(row["rephrase_prompt"], REPHRASING, accepted),
+            own_question(edit, accepted, truth),
+            rephrased(row["rephrase_prompt"], REPHRASING, accepted, truth),
             *(Question(text=one["prompt"], metric=LOCALITY, kind=SAME_SUBJECT) for one in beside),
             *(
                 Question(text=one["prompt"], metric=PORTABILITY, kind=ONE_HOP, accepted=(one["ground_truth"],))

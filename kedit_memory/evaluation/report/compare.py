@@ -13,16 +13,22 @@ from kedit_memory.evaluation.tasks.compare.run import Comparison
 
 PAGE, REPORT = "compare.md", "report.html"
 _HOW = (
-    "Success is the target, or another name of it, in the model's own greedy answer; `teacher-forced` is the share of "
+    "Success is the target, or another name of it, in the model's own greedy answer, as the judge has it that is named "
+    "above: `equal` takes nothing else, `begins` what goes on after it, `contains` a sentence that has it, "
+    "`alternatives` one that names no other answer first, `token_f1` enough of its words, `model:NAME` asks a model. "
+    "`teacher-forced` is the share of "
     "the target's tokens that come first when those before them are given, told where it can be read of all answers. "
-    "Locality is the share of answers that are "
-    "word for word the unedited model's; `same logits` asks for the same scores bit for bit. A share stands with its "
+    "Locality is the share of answers to neighbours of the edit (`same_relation`) and to unrelated questions that are "
+    "the unedited model's, up to case and a last full stop, where it knew the answer; hard negatives are questions "
+    "made to be taken for the edit's, kind by kind, and `_guessed` those it had no right answer to; `same logits` "
+    "asks for the same scores bit for bit. A share stands with its "
     "95% interval (cases drawn again; Wilson's where all are alike) and the number of questions. Times are medians; "
     "`edit time / memory` is over what a memory takes for an edit in the same run, `answer time / unedited` that of a "
     "question asked alone over the unedited model's. Peak memory is what the process took beyond what it had. "
-    "Perplexity is that of shipped passages, of a quarter of them where each edit is alone; `perplexity ratio` is over "
-    "the unedited model's; fluency is the entropy of bigrams and trigrams of what the model writes after a subject's "
-    "name."
+    "Perplexity is that of text to which no method is fitted (WikiText's test part where it is at hand, else shipped "
+    "passages), of a quarter of it where each edit is alone; `perplexity ratio` is over the unedited model's; answers "
+    "taken over are those to other questions that say the target of an edit in force, and did not before; fluency is "
+    "the entropy of bigrams and trigrams of what the model writes after a subject's name."
 )
 _CONTROLS = (
     "Controls: `unedited` learns nothing; `retrieve-edits` puts the nearest edit before every question; `oracle-edit` "
@@ -98,7 +104,8 @@ def _preface(comparison: Comparison, command: str) -> list[str]:
     made = [f"Made by `{command}`; no figure is typed by hand."]
     for row in comparison.rows[:1]:
         made.append(
-            f"Task {row['task']}, version {row.get('task_version', FIRST_VERSION)}; "
+            f"Task {row['task']}, version {row.get('task_version', FIRST_VERSION)}; judge `{plan.judge}`; "
+            f"editors' settings {plan.preset or 'their defaults'}; "
             f"commit {row['commit']}, configuration {row['config']}, data {row['data']}, model {plan.model} "
             f"({row['model']}), seeds {', '.join(map(str, plan.seeds))}, {row['machine']}."
         )

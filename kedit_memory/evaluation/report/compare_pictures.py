@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CAPTIONS = {
     "radar": "Each method with the most edits that it made, where these are enough; portability is that of all kinds.",
     "edits": "Measured after the last edit, over all edits so far. Controls are grey; portability is of all kinds.",
-    "collapse": "Perplexity of shipped passages; above the dotted line a model reads running text 10% worse.",
+    "collapse": "Perplexity of running text; above the dotted line a model reads running text 10% worse.",
 }
 _SHOWN: Mapping[str, Figure] = {
     "reliability": (RELIABILITY, ALL),

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
+from kedit_memory.evaluation.case import ALL, GENERALIZATION, HARD_NEGATIVE, LOCALITY, PORTABILITY, RELIABILITY
 from kedit_memory.evaluation.log import SHORTENED
 from kedit_memory.evaluation.methods import CONTROLS
 from kedit_memory.evaluation.report.tables import Entry, Table, Value, over_seeds
-from kedit_memory.evaluation.tasks.compare.against import ENOUGH, FIRST, LAST, OVER, RATE, SCORE, TESTED, WAY
+from kedit_memory.evaluation.tasks.compare.against import ENOUGH, FIRST, LAST, OVER, SCORE, TESTED, WAY
 from kedit_memory.evaluation.tasks.compare.attempt import SEQUENTIAL, SINGLE
 from kedit_memory.evaluation.tasks.compare.cases import ALIAS
 from kedit_memory.evaluation.tasks.compare.measures import (
@@ -21,8 +21,10 @@ from kedit_memory.evaluation.tasks.compare.measures import (
     OF_MEMORY,
     PEAK,
     PERPLEXITY,
+    RATE,
     RATIO,
     SECONDS,
+    TAKEN_OVER,
     TEACHER_FORCED,
 )  # fmt: skip
 from kedit_memory.evaluation.tasks.compare.outcomes import Figure
@@ -50,6 +52,7 @@ _WAYS: Mapping[str, Figure] = {
 _COSTS: Mapping[str, Figure] = {
     "perplexity": (PERPLEXITY, ALL),
     "perplexity ratio": (RATIO, PERPLEXITY),
+    "answers taken over": (RATE, TAKEN_OVER),
     "fluency, bits": (FLUENCY, ALL),
     "s an edit": (SECONDS, EDIT),
     "edit time / memory": (RATIO, OF_MEMORY),
@@ -126,10 +129,10 @@ def _of_setting(comparison: Comparison, mode: str, planned: int, held: Sequence[
     yield _table(f"{title}: share of the way from `{FIRST}` to `{LAST}`", "", held, _WAYS, only=True)
     for reference in comparison.plan.references:
         yield _against(title, reference, held, comparison.compared)
-    for metric in (LOCALITY, PORTABILITY):
+    for metric in (LOCALITY, HARD_NEGATIVE, PORTABILITY):
         kinds = dict.fromkeys(kind for one in held for name, kind in one.figures if name == metric)
         plain = {kind: (metric, kind) for kind in kinds if kind not in {ALL, LOGITS} and "/" not in kind}
-        yield _table(f"{title}: {metric} by kind", "", held, plain, only=True)
+        yield _table(f"{title}: {metric.replace('_', ' ')} by kind", "", held, plain, only=True)
     yield _table(f"{title}: what they cost and what they break", "", held, _COSTS)
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.run import Progress, quiet
-from kedit_memory.evaluation.tasks.adaptive.observed import Labelled, Observer, counting
+from kedit_memory.evaluation.tasks.adaptive.observed import Labelled, Observer, judge_for
 from kedit_memory.models.language import TextModel
 from kedit_memory.models.prompts import MAX_NEW_TOKENS
 from kedit_memory.popularity.table import TIER_BOUNDS, tier_of
@@ -57,7 +57,7 @@ def calibrate_gate(
             table=router.background.popularity, relations=classifier([*router.background.phrasings, *phrasings])
         ),
         max_new_tokens=router.config.max_new_tokens or MAX_NEW_TOKENS,
-        counts=counting(router.model),
+        judge=judge_for(router.model),
     )
     labelled = [Labelled(text=one.question, answers=one.answers, group="") for one in asked]
     cases = [

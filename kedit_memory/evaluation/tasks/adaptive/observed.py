@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
-from kedit_memory.evaluation.measures import is_answer
+from kedit_memory.evaluation.case import Question
+from kedit_memory.evaluation.judges import JUDGES, Judge
 from kedit_memory.evaluation.run import Progress, quiet
 from kedit_memory.models.language import TextModel, WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
@@ -12,9 +13,7 @@ from kedit_memory.records import Decision, Mention, RetrievedPassage, Route
 from kedit_memory.routing.asking import fitted, prompt_of
 from kedit_memory.routing.gate.signals import Signal, Signals, Sources, with_retrieval
 from kedit_memory.routing.gate.uncertainty import own_answers, tells
-from kedit_memory.routing.said import holds
 
-Counts = Callable[[str, Sequence[str]], bool]
 ALONE, READING, DECIDING, SEARCHING = "alone", "reading", "deciding", "searching"  # steps that take time
 _BATCH = 50  # questions between two lines of progress
 
@@ -61,7 +60,7 @@ class Observer:
         search: gives the passages that go before a question with these names.
         sources: of cheap signals.
         max_new_tokens: where an answer is cut.
-        counts: whether an answer is one of those that are accepted.
+        judge: says which answers count.
     """
 
     model: TextModel
@@ -69,7 +68,7 @@ class Observer:
     search: Callable[[str, Sequence[Mention]], Sequence[RetrievedPassage]]
     sources: Sources
     max_new_tokens: int
-    counts: Counts
+    judge: Judge
 
     def observe(self, asked: Sequence[Labelled], progress: Progress = quiet) -> list[Observed]:
         """Every question answered both ways, in order."""
@@ -102,9 +101,9 @@ class Observer:
                 group=one.group,
                 signals=with_retrieval(known, link, passages),
                 alone=own,
-                alone_right=self.counts(own, one.answers),
+                alone_right=self._right(own, one),
                 read=given,
-                read_right=self.counts(given, one.answers),
+                read_right=self._right(given, one),
                 titles=tuple(passage.passage.title for passage in passages),
                 seconds=seconds,
             )
@@ -119,6 +118,9 @@ class Observer:
         answers = own_answers(self.model, questions, max_new_tokens=self.max_new_tokens)
         return [one.text for one in answers], [one.added_to(known) for one, known in zip(answers, signals, strict=True)]
 
+    def _right(self, said: str, asked: Labelled) -> bool:
+        return self.judge(said, Question(text=asked.text, accepted=asked.answers))
+
     def _read(
         self, asked: Sequence[Labelled], found: Sequence[Sequence[RetrievedPassage]], alone: Sequence[str]
     ) -> list[str]:
@@ -132,14 +134,10 @@ class Observer:
         return [reply.text for reply in self.model.reply_many(prompts, max_new_tokens=self.max_new_tokens)]
 
 
-def counting(model: TextModel) -> Counts:
-    """When an answer counts: a short one when it is an accepted one, a reply of a chat model when it holds one."""
+def judge_for(model: TextModel) -> Judge:
+    """Who judges a model's answers: short ones have to be an accepted one, a reply of a chat model to hold one."""
     short = isinstance(model, WhiteBoxModel) and bool(model.format.stop)
-    return is_answer if short else _holds_answer
-
-
-def _holds_answer(text: str, accepted: Sequence[str]) -> bool:
-    return any(holds(text, answer) for answer in accepted)
+    return JUDGES["equal" if short else "contains"]
 
 
 def _decision(question: str, passages: Sequence[RetrievedPassage]) -> Decision:

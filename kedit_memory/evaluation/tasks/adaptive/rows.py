@@ -40,6 +40,7 @@ class Table:
     questions: Sequence[AdaptiveQuestion]
     observed: Sequence[Observed]
     seed: int
+    judge: str | None = None
 
     def of_policies(self, splits: Sequence[Outcomes]) -> Iterator[Row]:
         """Mean over splits, with the interval that holds 95% of them; paired differences from the fixed policies."""
@@ -147,7 +148,9 @@ class Table:
 
     def _row(self, method: str) -> Row:
         """A row to be filled in."""
-        return Row(run=self.run, method=method, metric="rate", value=0.0, n=0, unit="share", seed=self.seed)
+        return Row(
+            run=self.run, method=method, metric="rate", value=0.0, n=0, unit="share", seed=self.seed, judge=self.judge
+        )
 
 
 def _over_splits(row: Row, values: Numbers, n: int) -> Iterator[Row]:

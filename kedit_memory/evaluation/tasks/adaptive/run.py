@@ -16,7 +16,7 @@ import numpy as np
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.evaluation.run import Progress, quiet
-from kedit_memory.evaluation.tasks.adaptive.observed import Labelled, Observed, Observer, counting
+from kedit_memory.evaluation.tasks.adaptive.observed import Labelled, Observed, Observer, judge_for
 from kedit_memory.evaluation.tasks.adaptive.rows import ORACLE, Outcomes, Table
 from kedit_memory.evaluation.tasks.adaptive.sets import SETS, AdaptiveSet
 from kedit_memory.memory.index import load_engine
@@ -120,7 +120,9 @@ def run_adaptive(
             for name, retriever in retrievers.items()
             if name == "dense"
         }
-        table = Table(run=run, questions=asked.questions, observed=observed, seed=plan.seed)
+        table = Table(
+            run=run, questions=asked.questions, observed=observed, seed=plan.seed, judge=judge_for(model).name
+        )
         rows = [row for name, found in retrievers.items() for row in table.of_recall(name, _found(asked, found))]
     outcomes, left_out = resplit(observed, plan, progress=progress)
     rows += [*table.of_policies(outcomes), *table.of_popularity(outcomes, others), *table.of_costs(outcomes)]
@@ -216,7 +218,7 @@ def _observe(
         search=search,
         sources=asked.sources,
         max_new_tokens=MAX_NEW_TOKENS,
-        counts=counting(model),
+        judge=judge_for(model),
     )
     labelled = [Labelled(text=one.text, answers=one.answers, group=one.group) for one in asked.questions]
     return observer.observe(labelled, progress)

@@ -15,17 +15,17 @@ from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, RELIABIL
 from kedit_memory.evaluation.intervals import Statistic, holm, interval, randomisation_p, widened
 from kedit_memory.evaluation.log import PartKey
 from kedit_memory.evaluation.rows import Row, row_of
-from kedit_memory.evaluation.tasks.compare.measures import RATIO
+from kedit_memory.evaluation.tasks.compare.measures import KEPT, RATE, RATIO
 from kedit_memory.evaluation.tasks.compare.outcomes import Answers, Figure, Outcomes, pooled
 from kedit_memory.evaluation.tasks.scope.rows import DIALOGUE
 
 FIRST, LAST = "unedited", "oracle-scope"  # the controls that a way leads from and to
 REFERENCES = ("memory:auto", "ft")  # what others are tested against where nothing else is asked for
 ENOUGH = 10  # cases below which nothing is told as a share, and nothing is tested
-RATE, SCORE = "rate", "harmonic_mean"
+SCORE = "harmonic_mean"
 WAY, OVER = "way/", "over/"  # before what a way is of, and before the name of the reference
 
-# What is tested. Locality is that of all kinds together, which stand in a table of their own.
+# What is tested. Locality is that of neighbours and unrelated questions together.
 TESTED: Mapping[str, Figure] = {
     "reliability": (RELIABILITY, ALL),
     "generalization": (GENERALIZATION, ALL),
@@ -112,7 +112,7 @@ def _ways(one: Standing, first: Outcomes, last: Outcomes) -> Iterator[JsonRow]:
     an edit without being said by it, the oracle of the scope knows nothing.
     """
     for metric, kind in one.outcomes.answers:
-        if metric == LOCALITY:
+        if metric in KEPT:
             continue
         common = _common(*(outcomes.answers.get((metric, kind), {}) for outcomes in (one.outcomes, first, last)))
         table = _by_case(*common)

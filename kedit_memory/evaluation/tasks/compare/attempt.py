@@ -7,6 +7,7 @@ from statistics import median
 from time import perf_counter
 
 from kedit_memory.evaluation.case import Case
+from kedit_memory.evaluation.judges import Judge
 from kedit_memory.evaluation.log import DONE, FAILED, SHORTENED, Log, Part, PartKey, compact
 from kedit_memory.evaluation.method import Method
 from kedit_memory.evaluation.methods import method_of
@@ -31,6 +32,7 @@ class Setting:
         questions: the most that are asked of one kind.
         texts: running text, whose perplexity is taken.
         before: what the unedited model makes of it.
+        judge: says which answers count.
         memory_seconds: how long a memory takes for an edit.
     """
 
@@ -39,6 +41,7 @@ class Setting:
     questions: int
     texts: Sequence[str]
     before: Sequence[Observation]
+    judge: Judge
     memory_seconds: float
 
 
@@ -174,7 +177,7 @@ class Attempt:
     def _asked(self, cases: Sequence[Case], texts: Sequence[str]) -> list[Observation]:
         """All that is measured with the edits of these cases in force."""
         questions = measures.chosen_questions(cases, self._setting.questions, self._waiting[0].seed)
-        found = measures.observe(self._method, cases, questions, texts)
+        found = measures.observe(self._method, cases, questions, texts, self._setting.judge)
         return found + measures.timed_answers(self._method, cases)
 
     def _record(self, found: Sequence[Observation], before: Sequence[Observation], made: int, *, in_force: int) -> None:
@@ -190,7 +193,12 @@ class Attempt:
                 edits=made,
                 seconds=round(perf_counter() - self._started, 2),
                 run=self._setting.run,
-                facts={"in_force": in_force, "memory_seconds": self._setting.memory_seconds},
+                facts={
+                    "in_force": in_force,
+                    "memory_seconds": self._setting.memory_seconds,
+                    "judge": self._setting.judge.name,
+                    "preset": self._method.preset,
+                },
                 samples=[compact(one) for one in seen],
             )
         )

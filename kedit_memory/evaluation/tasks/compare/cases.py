@@ -7,7 +7,8 @@ trained come first, so that a comparison takes others only when it asks for more
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from dataclasses import replace
+from itertools import cycle, islice
 from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
@@ -15,7 +16,7 @@ from kedit_memory.evaluation import negatives
 from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, Case, Question, own_question
 from kedit_memory.evaluation.datasets import zsre
 from kedit_memory.evaluation.datasets.zsre import ONE_HOP
-from kedit_memory.evaluation.measures import is_answer
+from kedit_memory.evaluation.judges import contains
 from kedit_memory.evaluation.tasks.scope.cases import TEST, ScopeCase, ScopeEdit, ScopeSet
 from kedit_memory.evaluation.tasks.scope.rows import DIALOGUE, PROMPT, REPHRASING
 from kedit_memory.evaluation.tasks.scope.sets import FACTS, part_of
@@ -30,10 +31,12 @@ _REPHRASINGS = 2  # of an edit
 _WORDINGS = 3  # in which a fact is asked to see whether the model has an idea of it
 _SHARED = 0.1  # of a relation's facts: more objects of several subjects, and it has no inverse
 _AT_ONCE = 64  # facts asked in one batch
+_TRIED = 40  # facts for each that is wanted, after which a model is said to know too few
+_LEAST_TRIED = 4 * _AT_ONCE
 # Left out as in `scope.sets`: most of their answers can be read off the question.
 _UNUSED = frozenset({"domain_of", "demonym_of", "symbol_of", "element_of_number"})
 
-FollowUps = Mapping[str, Sequence[Question]]  # questions that follow from an edit, by its prompt
+FollowUps = Mapping[str, Sequence[Question]]  # more questions of an edit, by its prompt
 
 
 def draw_cases(dataset: str, model: TextModel, data: Path | None, count: int, seed: int) -> list[Case]:
@@ -54,11 +57,16 @@ def draw_cases(dataset: str, model: TextModel, data: Path | None, count: int, se
 
 
 def _zsre_follow_ups(data: Path) -> FollowUps:
-    """The reasoning questions of KnowEdit's zsRE, one hop from the edit."""
-    return {case.prompt: case.of(PORTABILITY) for case in zsre.edits(data / "zsre").found}
+    """The reasoning questions of KnowEdit's zsRE, one hop from the edit, and an open question of MEND's beside each."""
+    cases = zsre.edits(data / "zsre").found
+    beside = [
+        replace(one, metric=LOCALITY, accepted=(), truth=one.accepted) for one in zsre.open_questions(data / "zsre")
+    ]
+    opened = cycle([(one,) for one in beside] or [()])
+    return {case.prompt: (*case.of(PORTABILITY), *next(opened)) for case in cases}
 
 
-# Sets whose rows hold questions that follow from their edits.
+# Sets whose rows hold questions that follow from their edits, or have nothing to do with them.
 _FOLLOW_UPS: Mapping[str, Callable[[Path], FollowUps]] = {"zsre": _zsre_follow_ups}
 
 
@@ -87,46 +95,50 @@ def set_cases(one: ScopeSet, count: int, seed: int, follow_ups: FollowUps) -> li
 
 def _set_case(edit: ScopeEdit, cases: Iterable[ScopeCase], follow_ups: Iterable[Question]) -> Case:
     request = EditRequest(prompt=edit.prompt, target=edit.target, subject=edit.subject, aliases=edit.aliases)
-    probes = [own_question(request, (edit.target,))]
+    probes = [own_question(request, (edit.target,), edit.truth)]
     for case in cases:
         # The router takes a question as one line, so a dialogue's turns follow each other.
         line = " ".join(case.question.split())
         if case.covered:
             kind = ALL if case.kind == REPHRASING else case.kind
-            probes.append(Question(text=line, metric=GENERALIZATION, kind=kind, accepted=(edit.target,), covered=True))
+            probes.append(replace(probes[0], text=line, metric=GENERALIZATION, kind=kind))
         else:
-            probes.append(Question(text=line, metric=LOCALITY, kind=case.kind))
+            probes.append(Question(text=line, metric=LOCALITY, kind=case.kind, truth=case.answers))
     probes += follow_ups
     return Case(edit=request, questions=tuple(probes), held_out=edit.part == TEST)
 
 
-def world_cases(world: World, model: TextModel, count: int, seed: int) -> list[Case]:
-    """Cases of the world, no two about one subject.
+def world_cases(world: World, model: TextModel, count: int, seed: int, *, reported: bool = True) -> list[Case]:
+    """Cases of the world, no two about one subject; those not `reported` are of relations that reports come to last.
+
+    A model that knows little of the world would be asked all of it in vain, so that the search ends after `_TRIED`
+    facts for each case.
 
     Raises:
-        InvalidInputError: the model has an idea of fewer facts.
+        InvalidInputError: the model has an idea of fewer facts among those that it was asked.
     """
     rng = random.Random(f"compare:world:{seed}")  # noqa: S311 - a sample, no secret
     found: list[tuple[Fact, str]] = []
-    candidates = _candidates(world, rng)
+    most = max(_LEAST_TRIED, _TRIED * count)
+    candidates = islice(_candidates(world, rng, reported=reported), most)
     while len(found) < count and (facts := list(islice(candidates, _AT_ONCE))):
         found += _half_known(world, model, facts, rng)
     if len(found) < count:
         raise InvalidInputError(
-            f"{model.name} has an idea of {len(found):,} facts of the world that can be edited, and {count:,} were "
-            "asked for; give smaller --edits, or another --dataset"
+            f"{model.name} has an idea of {len(found):,} facts of the world that can be edited, of {most:,} at most "
+            f"that it was asked, and {count:,} were asked for; give smaller --edits, or another --dataset"
         )
     found = found[:count]
     maker = _Maker(world, rng, frozenset(fact.subject for fact, _ in found))
     return [maker.case(fact, prompt) for fact, prompt in found]
 
 
-def _candidates(world: World, rng: random.Random) -> Iterator[Fact]:
-    """Facts in the order in which they are tried: held-out relations first, one fact of a subject."""
+def _candidates(world: World, rng: random.Random, *, reported: bool) -> Iterator[Fact]:
+    """Facts in the order in which they are tried, one of a subject: held-out relations first, or none of these."""
     facts = [fact for fact in world.facts if fact.relation not in _UNUSED and len(world.objects[fact.relation]) > 2]
     subjects: set[str] = set()
     for fact in sorted(rng.sample(facts, len(facts)), key=lambda fact: part_of(fact.relation) != TEST):
-        if fact.subject not in subjects:
+        if fact.subject not in subjects and (reported or part_of(fact.relation) != TEST):
             subjects.add(fact.subject)
             yield fact
 
@@ -146,7 +158,9 @@ def _half_known(
     texts = iter(model.answer_many([Prompt(question=text) for _, wordings in asked for text in wordings]))
     for fact, wordings in asked:
         said = list(islice(texts, len(wordings)))
-        if any(is_answer(text, _names(world, fact.object)) for text in said):
+        # In any form, since a model may know what it does not say in short.
+        known = Question(text=wordings[0], accepted=_names(world, fact.object))
+        if any(contains(text, known) for text in said):
             yield fact, wordings[0]
 
 
@@ -169,14 +183,13 @@ class _Maker:
 
     def case(self, fact: Fact, prompt: str) -> Case:
         """The case that answers `prompt` about a fact with another object of the relation."""
-        old = set(_names(self.world, fact.object))
-        target = self.rng.choice([name for name in self.world.objects[fact.relation] if name not in old])
+        before = _names(self.world, fact.object)
+        target = self.rng.choice([name for name in self.world.objects[fact.relation] if name not in before])
         accepted = _names(self.world, target)
         aliases = self.world.entities[fact.subject].aliases if fact.subject in self.world.entities else ()
         request = EditRequest(prompt=prompt, target=target, subject=fact.subject, aliases=aliases)
-        probes = [own_question(request, accepted)]
-        probes += self._covered(fact, prompt, accepted)
-        probes += self._following(fact, prompt, target, accepted)
+        own = own_question(request, accepted, before)
+        probes = [own, *self._covered(fact, own), *self._following(fact, own, target)]
         probes += self._outside(fact, prompt, target)
         return Case(edit=request, questions=tuple(probes), held_out=part_of(fact.relation) == TEST)
 
@@ -184,19 +197,19 @@ class _Maker:
         relation = self.world.relations[fact.relation]
         return [self.world.fill(wording, fact.subject) for wording in relation.questions + relation.clozes]
 
-    def _covered(self, fact: Fact, prompt: str, accepted: tuple[str, ...]) -> Iterator[Question]:
-        others = [text for text in self._wordings(fact) if text != prompt]
+    def _covered(self, fact: Fact, own: Question) -> Iterator[Question]:
+        others = [text for text in self._wordings(fact) if text != own.text]
         for text in self.rng.sample(others, min(_REPHRASINGS, len(others))):
-            yield Question(text=text, metric=GENERALIZATION, accepted=accepted, covered=True)
-        text = negatives.in_passing(prompt, fact.subject, self.rng)
-        yield Question(text=text, metric=GENERALIZATION, kind=DIALOGUE, accepted=accepted, covered=True)
+            yield replace(own, text=text, metric=GENERALIZATION)
+        text = negatives.in_passing(own.text, fact.subject, self.rng)
+        yield replace(own, text=text, metric=GENERALIZATION, kind=DIALOGUE)
 
-    def _following(self, fact: Fact, prompt: str, target: str, accepted: tuple[str, ...]) -> Iterator[Question]:
+    def _following(self, fact: Fact, own: Question, target: str) -> Iterator[Question]:
         if turned := self._reversed(fact, target):
             yield Question(text=turned, metric=PORTABILITY, kind=REVERSED, accepted=_names(self.world, fact.subject))
         if aliases := [name for name in _names(self.world, fact.subject)[1:] if name not in self.edited]:
-            text = prompt.replace(fact.subject, self.rng.choice(aliases))
-            yield Question(text=text, metric=PORTABILITY, kind=ALIAS, accepted=accepted, covered=True)
+            text = own.text.replace(fact.subject, self.rng.choice(aliases))
+            yield replace(own, text=text, metric=PORTABILITY, kind=ALIAS)
         yield from self._hop(fact, target)
 
     def _reversed(self, fact: Fact, target: str) -> str | None:
@@ -234,24 +247,28 @@ class _Maker:
 
     def _outside(self, fact: Fact, prompt: str, target: str) -> Iterator[Question]:
         """A question of each kind that the edit must leave alone."""
-        for kind, text in self._negatives(fact, prompt, target):
+        fellows = self.by_relation.get(fact.relation, ())
+        if fellows:
+            yield from self._about("same_relation", self.rng.choice(fellows), prompt)
+        own = [one for one in self.world.by_subject[fact.subject] if one.relation != fact.relation]
+        if own := [one for one in own if one.relation not in _UNUSED]:
+            yield from self._about("same_subject", self.rng.choice(own), prompt)
+        for kind, text in self._made(fact, prompt, target):
             if text and text != prompt:
                 yield Question(text=" ".join(text.split()), metric=LOCALITY, kind=kind)
+        yield from self._about("unrelated", self.rng.choice(self.others), prompt)
 
-    def _negatives(self, fact: Fact, prompt: str, target: str) -> Iterator[tuple[str, str | None]]:
-        fellows = self.by_relation.get(fact.relation, ())
-        yield "same_relation", self._ask(self.rng.choice(fellows)) if fellows else None
-        own = [one for one in self.world.by_subject[fact.subject] if one.relation != fact.relation]
-        own = [one for one in own if one.relation not in _UNUSED]
-        yield "same_subject", self._ask(self.rng.choice(own)) if own else None
+    def _made(self, fact: Fact, prompt: str, target: str) -> Iterator[tuple[str, str | None]]:
         like = negatives.similar_name(fact.subject, self.names, self.rng)
         yield "similar_name", None if like in self.edited else prompt.replace(fact.subject, like)
         turned = None if target in self.edited else negatives.swapped(prompt, fact.subject, target)
         yield "swapped", turned
         yield "negation", negatives.negated(prompt, self.rng)
         yield "mention", negatives.mention(fact.subject, self.rng)
-        yield "unrelated", self._ask(self.rng.choice(self.others))
         yield "prefix", negatives.dropped(prompt, self.rng)
 
-    def _ask(self, fact: Fact) -> str:
-        return self.rng.choice(self._wordings(fact))
+    def _about(self, kind: str, fact: Fact, prompt: str) -> Iterator[Question]:
+        """A question about another fact, with its answers: what the model knew of it before can then be told."""
+        text = " ".join(self.rng.choice(self._wordings(fact)).split())
+        if text != prompt:
+            yield Question(text=text, metric=LOCALITY, kind=kind, truth=_names(self.world, fact.object))

@@ -20,9 +20,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kedit_memory.errors import EditorError
-from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY, Case, Question
+from kedit_memory.evaluation.case import (
+    ALL,
+    GENERALIZATION,
+    HARD_NEGATIVE,
+    LOCALITY,
+    PORTABILITY,
+    RELIABILITY,
+    Case,
+    Question,
+)
 from kedit_memory.evaluation.intervals import interval, wilson
-from kedit_memory.evaluation.measures import digest, is_answer, mean_of, ngram_entropy, perplexity_of
+from kedit_memory.evaluation.judges import SAME, Judge, is_answer, same
+from kedit_memory.evaluation.locality import kept_as, taken_over
+from kedit_memory.evaluation.measures import digest, mean_of, ngram_entropy, perplexity_of
 from kedit_memory.evaluation.method import Bench, Method, Said
 from kedit_memory.evaluation.rows import Row, Run
 from kedit_memory.evaluation.tasks.compare.model import WatchedBench, negative_log_likelihoods
@@ -34,9 +45,11 @@ from kedit_memory.records import EditRequest
 TEACHER_FORCED, LOGITS, BEFORE = "teacher_forced", "logits", "before"
 FLUENCY, PERPLEXITY, SECONDS, RATIO, BYTES = "fluency", "perplexity", "seconds", "ratio", "bytes"
 EDIT, FIRST_EDIT, ANSWER, PLAIN_ANSWER, PEAK = "edit", "first_edit", "answer", "unedited_answer", "peak_per_edit"
+RATE, TAKEN_OVER = "rate", "taken_over"
 OF_MEMORY, ANSWER_TIME = "edit_time_of_memory", "answer_time"
 
-SHARES = (RELIABILITY, GENERALIZATION, LOCALITY, PORTABILITY)
+SHARES = (RELIABILITY, GENERALIZATION, LOCALITY, HARD_NEGATIVE, PORTABILITY)
+KEPT = frozenset({LOCALITY, HARD_NEGATIVE})  # shares of answers that are the unedited model's
 _FORCED = (RELIABILITY, GENERALIZATION)  # measured by teacher forcing as well
 _POOLED = (LOCALITY, PORTABILITY)  # whose kinds are also counted together, beside each of them
 _UNITS = {FLUENCY: "bits", PERPLEXITY: "perplexity", SECONDS: "s", RATIO: "times", BYTES: "bytes"}
@@ -95,17 +108,24 @@ def remember_unedited(bench: WatchedBench, cases: Iterable[Case]) -> None:
 
 
 def observe(
-    method: Method, cases: Sequence[Case], questions: Sequence[Question], texts: Sequence[str]
+    method: Method, cases: Sequence[Case], questions: Sequence[Question], texts: Sequence[str], judge: Judge
 ) -> list[Observation]:
     """All that is asked of a method with edits in force; `texts` are those whose perplexity is taken."""
     place = {id(case.edit): number for number, case in enumerate(cases)}
+    targets = tuple(dict.fromkeys(case.target for case in cases))
     found = []
     for question, said in zip(questions, method.ask(questions), strict=True):
-        for metric, kind, total in _judged(method, question, said):
+        before = ""
+        if question.metric == LOCALITY:
+            before = cast(WatchedBench, method.bench).answers([question.text])[0]
+            total = float(taken_over(said.text, before, question, targets))
+            found.append(Observation(metric=RATE, kind=TAKEN_OVER, case=place[id(question.edit)], total=total))
+        for number, (metric, kind, total) in enumerate(_judged(method, question, said, judge)):
             case = place[id(question.edit)]
             one = Observation(metric=metric, kind=kind, case=case, total=total, question=question.place)
-            if kind == question.kind:
-                one = replace(one, asked=question.text, accepted=_counted(method, question), said=said.text)
+            if not number:  # the answer itself; what else is seen of it comes after
+                counted = [before] if question.metric == LOCALITY else question.accepted
+                one = replace(one, asked=question.text, accepted=counted, said=said.text)
             found.append(one)
     written = method.bench.model.generate(
         [case.edit.subject or case.prompt for case in cases[-_WRITTEN:]], max_new_tokens=_LONGEST_TEXT
@@ -117,29 +137,20 @@ def observe(
     return found + list(perplexities(method.bench.model, texts, ALL))
 
 
-def _judged(method: Method, question: Question, said: Said) -> Iterator[tuple[str, str, float]]:
+def _judged(method: Method, question: Question, said: Said, judge: Judge) -> Iterator[tuple[str, str, float]]:
     """The figures that an answer counts to: (metric, kind, value)."""
     bench = cast(WatchedBench, method.bench)
     if question.metric == LOCALITY:
-        kinds = ((question.kind, _same_text), (f"{LOGITS}/{question.kind}", _same_logits))
-        for kind, same in kinds:
-            yield question.metric, kind, float(same(bench, question, said))
+        before = bench.answers([question.text])[0]
+        metric, kind = kept_as(question, before, judge)
+        yield metric, kind, float(same(said.text, before))
+        yield metric, f"{LOGITS}/{kind}", float(_same_logits(bench, question, said))
         return
-    yield question.metric, question.kind, float(is_answer(said.text, question.accepted))
+    yield question.metric, question.kind, float(judge(said.text, question))
     if question.metric in _FORCED and question.kind == ALL:
         right = tokens_right(method, question, said)
         if right is not None:
             yield question.metric, TEACHER_FORCED, right
-
-
-def _counted(method: Method, question: Question) -> Sequence[str]:
-    """The answers that count: of what has to stay as it was, the unedited model's."""
-    bench = cast(WatchedBench, method.bench)
-    return bench.answers([question.text]) if question.metric == LOCALITY else question.accepted
-
-
-def _same_text(bench: WatchedBench, question: Question, said: Said) -> bool:
-    return said.text == bench.answers([question.text])[0]
 
 
 def _same_logits(bench: WatchedBench, question: Question, said: Said) -> bool:
@@ -235,6 +246,8 @@ class Summary:
     edits: int
     seed: int
     memory_seconds: float
+    judge: str
+    preset: str | None = None
 
     def rows(self, observations: Sequence[Observation]) -> list[Row]:
         """A row for each figure, and the ratios of those that stand beside each other."""
@@ -285,7 +298,14 @@ class Summary:
         return Row(
             run=self.run, method=self.method, metric=metric, kind=kind, value=value, low=low, high=high, n=n,
             unit=_UNITS.get(metric, "share"), edits=self.edits, seed=self.seed,
+            judge=self._judge(metric, kind), preset=self.preset,
         )  # fmt: skip
+
+    def _judge(self, metric: str, kind: str) -> str | None:
+        """By what answers counted; scores are compared bit for bit, and tokens one by one."""
+        if metric not in SHARES or kind == TEACHER_FORCED or kind.split("/")[0] == LOGITS:
+            return None
+        return SAME if metric in KEPT else self.judge
 
 
 def _median(drawn: Drawn) -> Drawn:

@@ -5,20 +5,22 @@ was edited first is asked again at the end; in `batch` all come at once. After e
 for bit what it was; a method that leaves a trace is reported, and the model is taken anew.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from kedit_memory.editors.presets import check_kind
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation.case import Case
 from kedit_memory.evaluation.datasets.public import background_of, sources_of
+from kedit_memory.evaluation.judges import DEFAULT, judge_of
 from kedit_memory.evaluation.log import FAILED, Log, Part, PartKey
 from kedit_memory.evaluation.methods import method_of
 from kedit_memory.evaluation.rows import describe_run
 from kedit_memory.evaluation.run import Pace, Progress, quiet
+from kedit_memory.evaluation.running_text import running_text, spaced
 from kedit_memory.evaluation.tasks.compare import measures
 from kedit_memory.evaluation.tasks.compare.against import REFERENCES
 from kedit_memory.evaluation.tasks.compare.attempt import BATCH, SEQUENTIAL, SINGLE, Attempt, Setting
@@ -28,13 +30,11 @@ from kedit_memory.evaluation.tasks.compare.score import scored
 from kedit_memory.evaluation.tasks.scope.sets import FACTS
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model
-from kedit_memory.world import passages_file
 
 TASK = "compare"
 LOG = "log.jsonl"  # within the folder of a comparison
 MODES = (SINGLE, SEQUENTIAL, BATCH)
-_TEXTS = 32  # passages that the perplexity is taken of
-_SHORTEST = 100  # characters of one
+_TEXTS = 32  # whose perplexity is taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,8 @@ class ComparePlan:
         questions: the most that are asked of one kind in a measurement; every edit's own prompt is asked.
         limit: the most seconds that the edits of a measurement may take, without what is asked about them; a slow
             method then makes fewer of them, but one at least. None sets no limit.
+        judge: a name in `judges.JUDGES`, which says what answers count.
+        preset: the kind of settings that editors take where they have it, of `editors.presets.KINDS`; else their own.
         against: the methods that others are tested against; None takes those of `against.REFERENCES` that are measured.
         model: the name of the model.
         encoder: of the memories, None for the default one.
@@ -66,6 +68,8 @@ class ComparePlan:
     seeds: tuple[int, ...] = (1,)
     questions: int = 100
     limit: float | None = None
+    judge: str = DEFAULT
+    preset: str | None = None
     against: tuple[str, ...] | None = None
     model: str = "kedit-mini"
     encoder: str | None = None
@@ -77,6 +81,8 @@ class ComparePlan:
             raise InvalidInputError("nothing to compare: give methods, numbers of edits, modes and seeds")
         for name in self.methods:
             method_of(name)
+        judge_of(self.judge)
+        check_kind(self.preset)
         for what, given, known in (("dataset", (self.dataset,), FACTS), ("mode", self.modes, MODES)):
             for name in given:
                 if name not in known:
@@ -173,7 +179,9 @@ def run_compare(
         if load is None:
             load = partial(_loaded, plan)
         cache = None if output is None else output / "statistics"
-        bench = WatchedBench(load, encoder=plan.encoder, cache=cache, background=background_of(plan.dataset))
+        bench = WatchedBench(
+            load, encoder=plan.encoder, cache=cache, background=background_of(plan.dataset), preset=plan.preset
+        )
         _Runner(plan, bench, log, data, progress).run(left)
     found, asked = scored(log, plan.methods, plan.references), set(plan.parts())
     parts = tuple(part for part in log.parts if part.key in asked)
@@ -236,19 +244,21 @@ class _Runner:
 
     def _setting(self, cases: Sequence[Case]) -> Setting:
         """What all measurements share."""
-        texts = running_text(self.bench.model)
+        texts, file = running_text(self._data)
+        texts = spaced([text for text in texts if self.bench.model.fits(text)], _TEXTS)
         return Setting(
             run=describe_run(
                 TASK,
                 self.plan.dataset,
                 config=self.plan.kept,
-                data=sources_of(self.plan.dataset, self._data),
+                data=[*sources_of(self.plan.dataset, self._data), file],
                 model=self.bench.model.fingerprint,
             ),
             limit=self.plan.limit,
             questions=self.plan.questions,
             texts=texts,
             before=tuple(measures.perplexities(self.bench.model, texts, measures.BEFORE)),
+            judge=judge_of(self.plan.judge),
             memory_seconds=measures.memory_edit_seconds(self.bench, cases),
         )
 
@@ -259,11 +269,3 @@ def _told(part: Part) -> str:
     if not part.edits:
         return f"no time for {part.key.planned:,} edits"
     return f"{part.edits:,} edits{f' of {part.key.planned:,}' if part.edits < part.key.planned else ''}"
-
-
-def running_text(model: WhiteBoxModel) -> tuple[str, ...]:
-    """Passages that ship, evenly spaced over the file, of which the model can read all."""
-    lines = passages_file().read_text("utf-8").splitlines()
-    texts = [text for text in (json.loads(line)["text"] for line in lines) if len(text) >= _SHORTEST]
-    spaced = texts[:: max(1, len(texts) // _TEXTS)][:_TEXTS]
-    return tuple(text for text in spaced if model.fits(text))

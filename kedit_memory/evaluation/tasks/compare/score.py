@@ -48,7 +48,7 @@ def _rows(part: Part, found: Sequence[Observation]) -> list[dict[str, Any]]:
     assert part.run is not None  # noqa: S101 - what has samples has rows
     summary = Summary(
         run=part.run, method=key.method, edits=part.facts["in_force"], seed=key.seed,
-        memory_seconds=part.facts["memory_seconds"],
+        memory_seconds=part.facts["memory_seconds"], judge=part.facts["judge"], preset=part.facts["preset"],
     )  # fmt: skip
     return [row.flat() | {"mode": key.mode, "planned": key.planned} for row in summary.rows(found)]
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.case import Question
-from kedit_memory.evaluation.measures import begins_with_answer
+from kedit_memory.evaluation.judges import Judge, same
+from kedit_memory.evaluation.locality import kept_as, kept_rows
 from kedit_memory.evaluation.rows import Row
 from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
@@ -32,7 +33,7 @@ class Limits:
 
     Attributes:
         reliability: The least share of edits whose prompt gives the target.
-        locality: The least share of other questions that are answered as before.
+        locality: The least share of all other questions, known or guessed, that are answered as before.
         perplexity_ratio: The most that perplexity on running text may become, over what it was.
     """
 
@@ -65,12 +66,16 @@ class Examination:
         edits: that are written.
         questions: whose answers should stay.
         texts: running text for perplexity.
+        judge: says which answers count.
     """
 
-    def __init__(self, edits: Sequence[Edit], questions: Sequence[Question], texts: Sequence[str]) -> None:
+    def __init__(
+        self, edits: Sequence[Edit], questions: Sequence[Question], texts: Sequence[str], judge: Judge
+    ) -> None:
         self.edits = tuple(edits)
         self.questions = tuple(questions)
         self.texts = tuple(texts)
+        self._judge = judge
         self._rephrased = [(text, edit) for edit in edits for text in edit.paraphrases]
 
     def read(self, model: WhiteBoxModel) -> Reading:
@@ -88,21 +93,20 @@ class Examination:
     def rows(self, before: Reading, after: Reading, row: Row) -> Iterator[Row]:
         """The figures; `row` has what they share, with the edits of it for those that were taken after."""
         for reading, edits in ((before, 0), (after, row.edits)):
-            at = replace(row, edits=edits)
+            at = replace(row, edits=edits, judge=self._judge.name)
             yield _share(replace(at, metric="reliability"), self._learned(reading))
             if self._rephrased:
                 yield _share(replace(at, metric="generalization"), self._generalized(reading))
             yield from self._accuracy(reading, replace(at, metric="accuracy"))
-            yield _perplexity(replace(at, metric="perplexity", kind="running_text", unit="perplexity"), reading)
-        same = self.unchanged(before, after)
-        yield _share(replace(row, metric="locality"), same)
-        for kind, places in self._kinds().items():
-            yield _share(replace(row, metric="locality", kind=kind), [same[place] for place in places])
+            text = replace(at, metric="perplexity", kind="running_text", unit="perplexity", judge=None)
+            yield _perplexity(text, reading)
+        figures = [kept_as(one, said, self._judge) for one, said in zip(self.questions, before.others, strict=True)]
+        yield from kept_rows(row, figures, self.unchanged(before, after))
         yield _ratio(replace(row, metric="ratio", kind="perplexity", unit="ratio"), before, after)
 
     def unchanged(self, before: Reading, after: Reading) -> list[bool]:
         """Whether each of the other questions is answered as before."""
-        return [was == now for was, now in zip(before.others, after.others, strict=True)]
+        return [same(now, was) for was, now in zip(before.others, after.others, strict=True)]
 
     def known(self, reading: Reading) -> list[Edit]:
         """The edits that the model says to their prompt and to every paraphrase that they have."""
@@ -114,15 +118,17 @@ class Examination:
 
     def verdict(self, before: Reading, after: Reading, limits: Limits) -> list[str]:
         """Each limit that does not hold, with the figure; none where the change can be kept."""
-        learned, same = self._learned(after), self.unchanged(before, after)
+        learned, kept = self._learned(after), self.unchanged(before, after)
         ratio = perplexity(after) / perplexity(before)
         failed = []
         if sum(learned) < limits.reliability * len(learned):
             failed.append(
                 f"reliability is {sum(learned)} of {len(learned)}, {limits.reliability:g} or more is asked for"
             )
-        if sum(same) < limits.locality * len(same):
-            failed.append(f"locality is {sum(same)} of {len(same)}, {limits.locality:g} or more is asked for")
+        if sum(kept) < limits.locality * len(kept):
+            failed.append(
+                f"of the other answers {sum(kept)} of {len(kept)} stay, a share of {limits.locality:g} is asked for"
+            )
         if not self.known(after):
             failed.append("no edit is said in all its wordings, so the memory has to answer them all")
         if not ratio <= limits.perplexity_ratio:  # a ratio that is no number fails, too
@@ -131,20 +137,20 @@ class Examination:
 
     def _learned(self, reading: Reading) -> list[bool]:
         return [
-            begins_with_answer(said, [edit.target or ""]) for edit, said in zip(self.edits, reading.own, strict=True)
+            self._judge(said, _question(edit, edit.prompt)) for edit, said in zip(self.edits, reading.own, strict=True)
         ]
 
     def _generalized(self, reading: Reading) -> list[bool]:
         return [
-            begins_with_answer(said, [edit.target or ""])
-            for (_, edit), said in zip(self._rephrased, reading.rephrased, strict=True)
+            self._judge(said, _question(edit, text))
+            for (text, edit), said in zip(self._rephrased, reading.rephrased, strict=True)
         ]
 
     def _accuracy(self, reading: Reading, row: Row) -> Iterator[Row]:
         """The share of questions with known answers that are answered right, by kind."""
         for kind, places in self._kinds().items():
             right = [
-                begins_with_answer(reading.others[place], self.questions[place].accepted)
+                self._judge(reading.others[place], self.questions[place])
                 for place in places
                 if self.questions[place].accepted
             ]
@@ -246,6 +252,10 @@ def _asked(world: World, fact: Fact, kind: str, rng: random.Random) -> Question:
     text = world.fill(rng.choice(world.relations[fact.relation].questions), fact.subject)
     entity = world.entities.get(fact.object)
     return Question(text=text, kind=kind, accepted=(fact.object, *(entity.aliases if entity else ())))
+
+
+def _question(edit: Edit, text: str) -> Question:
+    return Question(text=text, accepted=(edit.target or "",))
 
 
 def _share(row: Row, right: Sequence[bool]) -> Row:

@@ -18,10 +18,13 @@ from kedit_memory.editors import Editor, load_editor
 from kedit_memory.editors._moments import read_paragraphs
 from kedit_memory.editors._progress import in_lines
 from kedit_memory.editors._weights import WeightChange
+from kedit_memory.editors.presets import check_kind, preset_of
 from kedit_memory.errors import EditorError, InvalidInputError, NotFoundError
 from kedit_memory.evaluation.case import Question
+from kedit_memory.evaluation.judges import STRICT, judge_of
 from kedit_memory.evaluation.methods import informed
 from kedit_memory.evaluation.rows import Row, describe_run
+from kedit_memory.evaluation.running_text import running_text, spaced
 from kedit_memory.evaluation.tasks.consolidate.choice import Choice, Wanted, choose
 from kedit_memory.evaluation.tasks.consolidate.folder import (
     Record,
@@ -44,7 +47,7 @@ from kedit_memory.evaluation.tasks.consolidate.measures import (
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.records import Checkpoint, Consolidation, Edit
-from kedit_memory.world import load_world, passages_file
+from kedit_memory.world import load_world
 
 Say = Callable[[str], None]
 
@@ -55,18 +58,23 @@ class Plan:
 
     Attributes:
         method: The editor's name, with its `options`.
+        preset: The kind of settings that the options stand before, of `editors.presets.KINDS`; else the editor's own.
         wanted: Which edits.
         limits: What has to hold.
         batch: How many edits the editor is given at once, one lot after the other; None gives it all.
         questions: How many questions of the shipped world are asked.
         canary: A JSONL file with questions to ask instead.
-        text: A file of running text for perplexity, .jsonl with `text` or plain lines; the shipped passages if None.
+        text: A file of running text for perplexity, .jsonl with `text` or plain lines; if None, shipped passages to
+            which no editor is fitted.
         texts: How many of its texts are read.
         seed: Of the choice of questions.
+        judge: A name in `judges.JUDGES`, which says what answers count. A strict one by default, since the memory no
+            longer answers what the model was found to say.
     """
 
     method: str = "rome"
     options: dict[str, Any] = field(default_factory=dict)
+    preset: str | None = None
     wanted: Wanted = field(default_factory=Wanted)
     limits: Limits = field(default_factory=Limits)
     batch: int | None = None
@@ -75,11 +83,14 @@ class Plan:
     text: Path | None = None
     texts: int = 64
     seed: int = 0
+    judge: str = STRICT
 
     def __post_init__(self) -> None:
         for name, value in (("batch", self.batch), ("questions", self.questions), ("texts", self.texts)):
             if value is not None and value < 1:
                 raise InvalidInputError(f"{name} is {value}; give 1 or more")
+        judge_of(self.judge)
+        check_kind(self.preset)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,23 +129,26 @@ def consolidate(memory: EditMemory, model: WhiteBoxModel, plan: Plan, folder: Pa
     Raises:
         InvalidInputError: no edit qualifies, or the canary file or text cannot be used.
         EditorError: the folder holds something else, the editor writes no weights, or a checkpoint cannot be saved.
+        NotFoundError: the editor has no such preset for the model.
         ConflictError: an edit was changed meanwhile; nothing is kept.
     """
     started = time.perf_counter()
+    chosen = preset_of(plan.method, plan.preset, model.name)
+    plan = replace(plan, options={**chosen.options, **plan.options})
     editor = load_editor(plan.method, **plan.options).with_progress(in_lines(say))
     base = model.fingerprint
     unfinished = _record_in(memory, folder) if folder else None
     choice = choose(memory, base, editor, plan.wanted)
     if folder and unfinished:
         return _finish(memory, plan, choice, folder, unfinished, base)
-    examination = Examination(choice.edits, _questions(plan, choice), _texts(plan))
+    examination = Examination(choice.edits, _questions(plan, choice), _texts(plan), judge_of(plan.judge))
     say(f"measuring {model.name} on {len(examination.questions):,} questions and {len(examination.texts):,} texts")
     before = examination.read(model)
     say(f"writing {len(choice.edits):,} edits by {plan.method}")
     with _writing(model, editor, choice, plan.batch) as act:
         say("measuring again")
         after = examination.read(model)
-        row = _row(plan, base, len(choice.edits))
+        row = replace(_row(plan, base, len(choice.edits)), preset=chosen.kind)
         seconds = replace(row, metric="seconds", kind="per_edit", unit="s/edit", value=act.seconds / row.edits)
         rows = [*examination.rows(before, after, row), replace(seconds, n=row.edits)]
         failed = examination.verdict(before, after, plan.limits)
@@ -285,12 +299,13 @@ def _questions(plan: Plan, choice: Choice) -> list[Question]:
 
 
 def _texts(plan: Plan) -> list[str]:
-    return read_paragraphs(plan.text or passages_file())[: plan.texts]
+    return read_paragraphs(plan.text)[: plan.texts] if plan.text else spaced(running_text(None)[0], plan.texts)
 
 
 def _row(plan: Plan, base: str, edits: int) -> Row:
     """What all figures of a run share; value and count are given with each."""
     config = {"method": plan.method, "options": plan.options, "batch": plan.batch, "questions": plan.questions}
+    config["judge"] = plan.judge
     run = describe_run("consolidate", "store", config=config, data=plan.canary, model=base)
     return Row(run=run, method=plan.method, metric="ratio", value=0.0, n=0, unit="", edits=edits, seed=plan.seed)
 

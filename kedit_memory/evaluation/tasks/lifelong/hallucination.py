@@ -37,7 +37,7 @@ def hallucination_stream(model: Editable, wanted: Wanted, data: Path | None) -> 
     rows = corrections(folder)
     edits = [edit for row in rng.sample(rows, len(rows)) if (edit := _correction(row, model))]
     longest = max((_length(model, edit.prompt, edit.target) for edit in edits), default=0) + 1
-    chosen = wrong_before(model, iter(edits), wanted.edits, longest)
+    chosen = wrong_before(model, iter(edits), wanted, longest)
     made_up = {row["prompt"].strip() for row in hallucinations(folder)}  # what follows these is false
     kept = [pair for pair in passage_pairs(folder) if pair[0] not in made_up]
     right = _given_itself(model, rng.sample(kept, len(kept)), wanted.questions)

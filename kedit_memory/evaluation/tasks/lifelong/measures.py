@@ -15,11 +15,13 @@ import numpy as np
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.case import GENERALIZATION, Case, Question
-from kedit_memory.evaluation.measures import digest, is_answer
+from kedit_memory.evaluation.judges import same
+from kedit_memory.evaluation.locality import kept_as, kept_rows
+from kedit_memory.evaluation.measures import digest
 from kedit_memory.evaluation.method import Bench, Method, Text
 from kedit_memory.evaluation.methods import Unedited
 from kedit_memory.evaluation.rows import Row, Run
-from kedit_memory.evaluation.tasks.lifelong.streams import Stream
+from kedit_memory.evaluation.tasks.lifelong.streams import Stream, Wanted
 from kedit_memory.models.classifier import Editable
 
 EARLY = "early"  # the edits before the first measurement, tested again at each later one
@@ -32,10 +34,11 @@ _Loss = tuple[float, int]  # of one text: the sum of negative log-probabilities,
 class Measures:
     """Asks one method after the other the same questions; the unedited model's answers are asked once."""
 
-    def __init__(self, stream: Stream, plain: Editable, run: Run, *, questions: int, early: int, seed: int) -> None:
+    def __init__(self, stream: Stream, plain: Editable, run: Run, wanted: Wanted, *, early: int) -> None:
         self.stream = stream
-        self.row = Row(run=run, method="", metric="rate", value=0.0, n=0, unit="share", seed=seed)
-        self._questions = questions
+        self._judge = wanted.judge
+        self.row = Row(run=run, method="", metric="rate", value=0.0, n=0, unit="share", seed=wanted.seed)
+        self._questions = wanted.questions
         self._early = early
         unedited = Unedited(Bench(plain, max_new_tokens=stream.max_new_tokens))
         self._known = self._right(unedited, stream.tests)
@@ -45,17 +48,21 @@ class Measures:
                 "nothing could be lost; give another --model or more --questions"
             )
         self._answers = self._said(unedited, stream.outside)
+        self._figures = [
+            kept_as(probe, said, self._judge) for said, probe in zip(self._answers, stream.outside, strict=True)
+        ]
         self._digests = [_digest(unedited, probe.text) for probe in stream.outside]
         self._losses = self._read(unedited, stream.texts)
 
     def at(self, method: Method, name: str, done: int, *, final: bool) -> list[Row]:
         """The rows of a method that has been given the first `done` edits; `final` where there are no more."""
         past = self.stream.edits[:done]
-        row = replace(self.row, method=name, edits=done)
+        row = replace(self.row, method=name, edits=done, preset=method.preset)
+        judged = replace(row, judge=self._judge.name)
         return [
-            *self._retention(method, row),
-            *self._edits(method, row, past, final=final),
-            *self._rephrasings(method, row, past, final=final),
+            *self._retention(method, judged),
+            *self._edits(method, judged, past, final=final),
+            *self._rephrasings(method, judged, past, final=final),
             *self._locality(method, row, final=final),
             *self._texts(method, row, past),
             *_keys(method, row),
@@ -97,18 +104,18 @@ class Measures:
             yield from _by_kind(row, [probe.kind for probe in probes], right)
 
     def _locality(self, method: Method, row: Row, *, final: bool) -> Iterator[Row]:
-        """Out-of-scope prompts with the unedited model's answer, by kind; at the end its scores too, bit for bit."""
+        """Answers that are the unedited model's, hard negatives by kind; at the end its scores too, bit for bit."""
         if not self.stream.outside:
             return
-        row = replace(row, metric="locality")
         given = self._said(method, self.stream.outside)
-        same = [have == before for have, before in zip(given, self._answers, strict=True)]
-        yield row.share(same)
-        yield from _by_kind(row, [probe.kind for probe in self.stream.outside], same)
+        kept = [same(have, before) for have, before in zip(given, self._answers, strict=True)]
+        yield from kept_rows(row, self._figures, kept)
         digests = [_digest(method, probe.text) for probe in self.stream.outside] if final else [None]
         if None not in digests:
             exact = [have == before for have, before in zip(digests, self._digests, strict=True)]
-            yield replace(row, kind=LOGITS).share(exact)
+            for metric in dict.fromkeys(metric for metric, _ in self._figures):
+                alike = [one for (of, _), one in zip(self._figures, exact, strict=True) if of == metric]
+                yield replace(row, metric=metric, kind=LOGITS).share(alike)
 
     def _texts(self, method: Method, row: Row, past: Sequence[Case]) -> Iterator[Row]:
         """Perplexities, where the stream is judged by running text."""
@@ -131,7 +138,7 @@ class Measures:
 
     def _right(self, method: Method, probes: Sequence[Question]) -> list[bool]:
         said = self._said(method, probes)
-        return [is_answer(text, probe.accepted) for text, probe in zip(said, probes, strict=True)]
+        return [self._judge(text, probe) for text, probe in zip(said, probes, strict=True)]
 
     def _read(self, method: Method, texts: Sequence[Text]) -> list[_Loss] | None:
         found = []

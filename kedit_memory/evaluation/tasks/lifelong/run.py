@@ -10,8 +10,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from kedit_memory.editors.presets import check_kind
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation.datasets.public import background_of
+from kedit_memory.evaluation.judges import DEFAULT, judge_of
 from kedit_memory.evaluation.log import DONE, FAILED, Log, Part, PartKey
 from kedit_memory.evaluation.method import Bench, Method
 from kedit_memory.evaluation.methods import STREAMED, UNEDITED, method_of, opened
@@ -41,6 +43,8 @@ class LifelongPlan:
         questions: the most questions on original data, of each kind of out-of-scope prompt, and of rephrasings before
             the end.
         phrasings: how many other wordings an edit is given, where the stream has some; they are not asked.
+        judge: a name in `judges.JUDGES`, which says what answers count.
+        preset: the kind of settings that editors take where they have it, of `editors.presets.KINDS`; else their own.
         timed: how many edits, and answers on hits and on misses, are timed against a peer; 0 for none.
         seeds: of the choice and order of edits, and of all samples.
     """
@@ -53,6 +57,8 @@ class LifelongPlan:
     questions: int = 300
     phrasings: int = 0
     timed: int = 20
+    judge: str = DEFAULT
+    preset: str | None = None
     seeds: tuple[int, ...] = (1, 2, 3)
 
     def __post_init__(self) -> None:
@@ -60,6 +66,8 @@ class LifelongPlan:
             raise UnknownNameError("stream", self.stream, STREAMS)
         for name in self.methods:
             method_of(name, STREAMED)
+        judge_of(self.judge)
+        check_kind(self.preset)
         object.__setattr__(self, "methods", tuple(dict.fromkeys((UNEDITED, *self.methods))))
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise InvalidInputError(f"seeds are {self.seeds or 'none'}; give one or more, each once")
@@ -151,14 +159,21 @@ class _Seed:
         cls, plan: LifelongPlan, load: LoadModel, data: Path | None, *, encoder: str | None, seed: int
     ) -> "_Seed":
         plain = load()
-        wanted = Wanted(edits=plan.edits, questions=plan.questions, phrasings=plan.phrasings, seed=seed)
+        wanted = Wanted(
+            edits=plan.edits, questions=plan.questions, phrasings=plan.phrasings, seed=seed, judge=judge_of(plan.judge)
+        )
         stream = load_stream(plan.stream)(plain, wanted, data)
         run = _run(plan, encoder, data=stream.data, model=plain.fingerprint)
-        measures = Measures(stream, plain, run, questions=plan.questions, early=plan.every, seed=seed)
+        measures = Measures(stream, plain, run, wanted, early=plan.every)
 
         def bench() -> Bench:
-            background = background_of(plan.stream)
-            return Bench(load(), encoder=encoder, background=background, max_new_tokens=stream.max_new_tokens)
+            return Bench(
+                load(),
+                encoder=encoder,
+                background=background_of(plan.stream),
+                max_new_tokens=stream.max_new_tokens,
+                preset=plan.preset,
+            )
 
         return cls(plan=plan, stream=stream, plain=plain, bench=bench, measures=measures)
 
@@ -178,7 +193,7 @@ class _Seed:
                     yield self._measured(method, name, at_once, final=False)
             rows = self._measured(method, name, at_once, final=True)
             progress.say(f"{name}, seed {self.measures.row.seed}: timing answers")
-            row = replace(self.measures.row, method=name, edits=len(edits))
+            row = replace(self.measures.row, method=name, edits=len(edits), preset=method.preset)
             rows += [*self._timed(method, row, clock, at_once), *_stored(method, row)]
             spent = perf_counter() - began
             yield [*rows, replace(row, metric="seconds", kind="stream", value=spent, n=len(edits), unit="s")]
@@ -187,8 +202,8 @@ class _Seed:
         done = len(at_once) or len(self.stream.edits)  # the unedited model is asked about edits that it never got
         rows = self.measures.at(method, name, done, final=final)
         if at_once:
-            row = replace(self.measures.row, method=name, edits=done, metric="reliability", kind=AT_ONCE)
-            rows.append(row.share(at_once))
+            row = replace(self.measures.row, method=name, edits=done, judge=self.plan.judge, preset=method.preset)
+            rows.append(replace(row, metric="reliability", kind=AT_ONCE).share(at_once))
         return rows
 
     def _timed(self, method: Method, row: Row, clock: EditClock, at_once: list[bool]) -> Iterator[Row]:

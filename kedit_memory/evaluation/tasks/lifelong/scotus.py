@@ -40,7 +40,7 @@ def scotus_stream(model: Editable, wanted: Wanted, data: Path | None) -> Stream:
         model.class_of(label)
     rng = random.Random(f"scotus:{wanted.seed}")  # noqa: S311 - a sample, no secret
     later = rng.sample(split.later, len(split.later))
-    edits = wrong_before(model, (_edit(case) for case in later), wanted.edits, MAX_NEW_TOKENS)
+    edits = wrong_before(model, (_edit(case) for case in later), wanted, MAX_NEW_TOKENS)
     right = _right(model, reversed(later), wanted.questions)
     outside = [*_drawn(right, "right_before", wanted, rng), *_drawn(split.training, "trained", wanted, rng)]
     return Stream(

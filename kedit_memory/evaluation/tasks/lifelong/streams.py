@@ -11,7 +11,7 @@ from pathlib import Path
 from kedit_memory import registry
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.case import Case, Question
-from kedit_memory.evaluation.measures import is_answer
+from kedit_memory.evaluation.judges import DEFAULT, JUDGES, Judge
 from kedit_memory.evaluation.method import Text
 from kedit_memory.models.classifier import Editable
 from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
@@ -57,12 +57,16 @@ class Stream:
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """How much of a stream: edits, the most questions of each kind, phrasings that each edit is given, the seed."""
+    """How much of a stream, and who judges what the model gets wrong before.
+
+    `questions` is the most of each kind, `phrasings` what each edit is given.
+    """
 
     edits: int
     questions: int
     phrasings: int = 0
     seed: int = 1
+    judge: Judge = JUDGES[DEFAULT]
 
 
 # What draws a stream, for a model and from the folder of the public sets where it is of one of these.
@@ -79,13 +83,14 @@ def load_stream(name: str) -> MakeStream:
     return make
 
 
-def wrong_before(model: Editable, candidates: Iterator[Case], count: int, max_new_tokens: int) -> tuple[Case, ...]:
-    """The first `count` edits whose answer the model does not give, one for each question.
+def wrong_before(model: Editable, candidates: Iterator[Case], wanted: Wanted, max_new_tokens: int) -> tuple[Case, ...]:
+    """The first edits, as many as are wanted, whose answer the model does not give, one for each question.
 
     Raises:
         InvalidInputError: there are fewer.
     """
     kept: dict[str, Case] = {}
+    count = wanted.edits
     while len(kept) < count:
         batch = [one for one, _ in zip(candidates, range(int(_SPARE * (count - len(kept))) + 1), strict=False)]
         if not batch:
@@ -94,6 +99,6 @@ def wrong_before(model: Editable, candidates: Iterator[Case], count: int, max_ne
             )
         answers = model.answer_many([Prompt(question=one.prompt) for one in batch], max_new_tokens=max_new_tokens)
         for edit, answer in zip(batch, answers, strict=True):
-            if not is_answer(answer, edit.own.accepted):
+            if not wanted.judge(answer, edit.own):
                 kept.setdefault(edit.prompt, edit)
     return tuple(kept.values())[:count]

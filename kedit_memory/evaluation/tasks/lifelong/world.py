@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kedit_memory.evaluation.case import Case, Question, own_question, rephrased
-from kedit_memory.evaluation.measures import is_answer
+from kedit_memory.evaluation.judges import is_answer
 from kedit_memory.evaluation.negatives import mention
 from kedit_memory.evaluation.tasks.lifelong.streams import (
     HELD_OUT,
@@ -28,7 +28,7 @@ def world_stream(model: Editable, wanted: Wanted, data: Path | None = None) -> S
     """Counterfactual edits of the shipped world, as many of each tier, with objects of the same relation."""
     model = white_box(model, "the stream world")
     maker = _WorldMaker(load_world(), wanted)
-    edits = wrong_before(model, maker.candidates(), wanted.edits, MAX_NEW_TOKENS)
+    edits = wrong_before(model, maker.candidates(), wanted, MAX_NEW_TOKENS)
     edited = {(edit.edit.subject, edit.edit.relation) for edit in edits}
     return Stream(name="world", edits=edits, tests=maker.tests(edited), outside=maker.outside(edits, edited))
 
@@ -101,8 +101,9 @@ class _WorldMaker:
         edit = EditRequest(
             prompt=first, target=target, subject=fact.subject, relation=fact.relation, paraphrases=tuple(given)
         )
-        rephrasings = (rephrased(text, kind, accepted) for text, kind in asked)
-        return Case(edit=edit, questions=(own_question(edit, accepted), *rephrasings), kind=f"tier_{fact.tier}")
+        truth = self._accepted(fact.object)
+        rephrasings = (rephrased(text, kind, accepted, truth) for text, kind in asked)
+        return Case(edit=edit, questions=(own_question(edit, accepted, truth), *rephrasings), kind=f"tier_{fact.tier}")
 
     def _question(self, fact: Fact, kind: str) -> Question:
         phrasings = self.world.relations[fact.relation].phrasings(held_out=False)

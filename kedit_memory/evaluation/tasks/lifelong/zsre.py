@@ -25,7 +25,7 @@ def zsre_stream(model: Editable, wanted: Wanted, data: Path | None) -> Stream:
     rng = random.Random(f"zsre:{wanted.seed}")  # noqa: S311 - a sample, no secret
     read = zsre.edits(folder)
     cases = sorted(read.found, key=lambda case: case.prompt)
-    edits = wrong_before(model, iter(rng.sample(cases, len(cases))), wanted.edits, MAX_NEW_TOKENS)
+    edits = wrong_before(model, iter(rng.sample(cases, len(cases))), wanted, MAX_NEW_TOKENS)
     beside = [probe for edit in edits for probe in edit.of(LOCALITY)]
     return Stream(
         name="zsre",

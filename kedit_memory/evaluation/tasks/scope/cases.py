@@ -75,7 +75,8 @@ class OpenQuestion:
 class ScopeCase:
     """A question, what kind it is, and which edit covers it: `covered` false where `edit` is only the nearest one.
 
-    `turns` are what was said before it, the user's turns and the answers, oldest first.
+    `turns` are what was said before it, the user's turns and the answers, oldest first. `answers` are those that are
+    right where no edit covers it and its set tells them.
     """
 
     question: str
@@ -84,6 +85,7 @@ class ScopeCase:
     covered: bool
     part: str
     turns: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
 
     @property
     def held_out(self) -> bool:
@@ -129,7 +131,7 @@ class SetBuilder:
         self.case("prompt", len(self.edits) - 1, edit.prompt, covered=True)
         return len(self.edits) - 1
 
-    def case(
+    def case(  # noqa: PLR0913 - a case's own fields
         self,
         kind: str,
         edit: int,
@@ -138,6 +140,7 @@ class SetBuilder:
         covered: bool,
         asked: Iterable[str] = (),
         turns: tuple[str, ...] = (),
+        answers: tuple[str, ...] = (),
     ) -> None:
         """A question of an edit, in the edit's part, after the turns of its dialogue; None is passed over.
 
@@ -151,6 +154,7 @@ class SetBuilder:
                 covered=covered,
                 part=self.edits[edit].part,
                 turns=turns,
+                answers=answers,
             )
             self.cases.append(one)
             self._asked.append(frozenset(asked))

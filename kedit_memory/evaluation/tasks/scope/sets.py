@@ -318,7 +318,8 @@ def counterfact_set(data: Path, *, seed: int = 1) -> ScopeSet:
         else:
             builder.case("rephrasing", place, row["rephrase_prompt"], covered=True)
         other = (prefix or "") + row["locality_prompt"]
-        builder.case("same_relation", place, other, covered=False, asked=with_overlapping(relation))
+        told = tuple(filter(None, [row.get("locality_ground_truth")]))
+        builder.case("same_relation", place, other, covered=False, asked=with_overlapping(relation), answers=told)
         if not relation:
             continue
         if builder.rng.random() < _MADE_SHARE:
