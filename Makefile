@@ -8,7 +8,7 @@ EXTRAS := offline,dev,wikipedia
 NEWEST := .venv-newest
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test real engines newest lock check slow soak bench bench-check evaluate compare clean
+.PHONY: demo test real engines newest lock check slow soak bench bench-check evaluate evaluate-full compare clean
 
 demo: $(STAMP)
 	$(BIN)/kedit demo
@@ -62,8 +62,13 @@ bench: $(STAMP)
 bench-check: $(STAMP)
 	$(BIN)/python scripts/bench.py --check $(if $(PEERS),--peers $(PEERS))
 
+# The main tasks in a small setting, with one report over all: build/evaluate/report.html. A run that was stopped goes on.
 evaluate: $(STAMP)
-	$(BIN)/python scripts/evaluate_embedded_model.py --json
+	$(BIN)/python scripts/evaluate_all.py --output build/evaluate
+
+# The same in the setting of published figures.
+evaluate-full: $(STAMP)
+	$(BIN)/python scripts/evaluate_all.py --setting full --output build/evaluate-full
 
 # At most fifteen minutes on two cores; a run that was stopped goes on. What it keeps is in build/compare.
 compare: $(STAMP)
@@ -78,4 +83,4 @@ $(STAMP): pyproject.toml lock.txt
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) $(NEWEST) build/compare
+	rm -rf $(VENV) $(NEWEST) build/compare build/evaluate build/evaluate-full

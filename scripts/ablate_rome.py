@@ -34,8 +34,9 @@ from kedit_memory.evaluation.case import GENERALIZATION
 from kedit_memory.evaluation.case import Case as Stored
 from kedit_memory.evaluation.intervals import interval, widened, wilson
 from kedit_memory.evaluation.judges import is_answer
-from kedit_memory.evaluation.log import RowLog
+from kedit_memory.evaluation.log import Log, Part, PartKey
 from kedit_memory.evaluation.rows import Row, Run, describe_run
+from kedit_memory.evaluation.score import rows_of
 from kedit_memory.evaluation.tasks.lifelong.streams import HELD_OUT, REPHRASING, Wanted
 from kedit_memory.evaluation.tasks.lifelong.world import world_stream
 from kedit_memory.evaluation.tasks.trace.run import KINDS, Trace, trace
@@ -44,12 +45,12 @@ from kedit_memory.models.named import load_model
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.world import Fact, World, load_world, world_folder
 
+TASK = "ablation"
 OTHERS = 4  # questions of each kind to an edit whose answers should stay
 KNOWN_TIERS = (1, 2)  # what the embedded model was taught well
 MOST_TOKENS = 4  # targets of so many or more are one stratum
 SAYINGS = 8  # the most facts that are asked to see whether the model ever says a target
 NOISES = 3  # of each trace
-LAST = ("seconds", "all")  # a unit's last row
 # No bound on the value, its own loss alone, and twice the editor's steps: some targets are found after a hundred.
 FREE = Rome(prefixes=0, kl=0.0, decay=0.0, clamp=1000.0, steps=2 * Rome.steps, enough=0.05)
 MADE = "made"  # edits that are said in their own wording
@@ -131,34 +132,41 @@ def at_least_one(text: str) -> int:
 
 
 def measure(path: Path, name: str, plan: Plan, chosen: Sequence[int] | None = None) -> None:
-    """Measure what is missing, edits in the chosen layers or in all; errors as of the editor, the stream and `RowLog`.
+    """Measure what is missing, edits in the chosen layers or in all; errors as of the editor, the stream and `Log`.
 
     Raises:
         InvalidInputError: the model has no such layer.
     """
-    log = RowLog(path, LAST)
+    log = Log.open(path, TASK, asdict(plan))
     model = white_box(load_model(name, device="cpu"), "an ablation of rome")
     family = decoder_family(model, "rome")
     layers = range(family.count)
     in_layers = layers if chosen is None else layer_indices(family, chosen)
-    run = describe_run("ablation", "world", config=asdict(plan), data=world_folder(), model=model.fingerprint)
+    run = describe_run(TASK, "world", config=asdict(plan), data=world_folder(), model=model.fingerprint)
     log.check(run)
     world = load_world()
     bench = Bench(model=model, world=world, cases=draw(model, world, plan), run=run, seed=plan.seed)
     editor = Rome()
     units: dict[str, Callable[[], Iterable[Row]]] = {f"search:{i}": _later(search, bench, i) for i in layers}
-    units["search"] = lambda: reachable_rows(bench, reachable(log.rows))
+    units["search"] = lambda: reachable_rows(bench, reachable(rows_in(log)))
     units |= {f"rome:{i}": _later(edited, bench, i, editor, log) for i in in_layers}
     units["rome"] = lambda: [bench.figure("rome", "rate", "default_layer", default_layer(len(layers)), "layer")]
     units["unedited"] = lambda: carried(bench)
     units["trace"] = lambda: traces(bench, plan.facts)
     for place, (method, rows) in enumerate(units.items(), start=1):
-        if not log.finished(method, plan.seed):
+        key = PartKey(method=method, seed=plan.seed)
+        if not log.finished(key):
             started = time.perf_counter()
             found = list(rows())
             seconds = time.perf_counter() - started
-            log.add([*found, bench.figure(method, *LAST, seconds, "s")])
+            found.append(bench.figure(method, "seconds", "all", seconds, "s"))
+            log.record(Part(key=key, run=run, samples=[row.sample() for row in found]))
             print(f"{method} took {seconds:.0f} s; {place} of {len(units)} measured", file=sys.stderr, flush=True)
+
+
+def rows_in(log: Log) -> list[Row]:
+    """What was measured so far."""
+    return [row for part in log.parts for row in rows_of(part)]
 
 
 def _later(function: Callable[..., Iterable[Row]], *given: object) -> Callable[[], Iterable[Row]]:
@@ -281,13 +289,13 @@ def reachable_rows(bench: Bench, reached: Sequence[bool]) -> Iterator[Row]:
 # The edits
 
 
-def edited(bench: Bench, layer: int, editor: Rome, log: RowLog) -> Iterator[Row]:
+def edited(bench: Bench, layer: int, editor: Rome, log: Log) -> Iterator[Row]:
     """Each edit made in one layer, asked and undone: shares of each stratum."""
     method = f"rome:{layer}"
     one = Rome(layer=layer, memory=editor.memory)
     hits = [_asked(bench.model, one, case) for case in bench.cases]
     made = [place for place, hit in enumerate(hits) if all(hit["reliability", "all"])]
-    for kind, places in (strata(bench.cases, reachable(log.rows)) | ({MADE: made} if made else {})).items():
+    for kind, places in (strata(bench.cases, reachable(rows_in(log))) | ({MADE: made} if made else {})).items():
         for (metric, own), found in _tally(hits[place] for place in places).items():
             yield bench.row(method, metric, within(own, kind), found)
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from kedit_memory.errors import KeditError
+from kedit_memory.evaluation.report.definitions import save_picture
 from kedit_memory.evaluation.report.saved import Row, by_figure, origin, read_document
 from kedit_memory.evaluation.report.tables import table_lines
-from kedit_memory.evaluation.tasks.definitions.figures import save_picture
 
 TASKS = ("entity-inferences", "ecbd")
 HEAD = """# New entities from their definitions

@@ -1,16 +1,15 @@
 """Write the report on streams of edits from saved rows, with a picture of each stream: no figure is typed.
 
-    kedit evaluate lifelong --stream world --editors grace,grace-fast,router:grace --resume world.jsonl
-    kedit evaluate lifelong --stream scotus --model /tmp/scotus --editors grace,grace-fast --resume scotus.jsonl
+    kedit evaluate lifelong --stream world --editors grace,grace-fast,router:grace --log world.jsonl
+    kedit evaluate lifelong --stream scotus --model /tmp/scotus --editors grace,grace-fast --log scotus.jsonl
     python scripts/lifelong_report.py --output docs/results/lifelong.md \
         --rows world.jsonl "a BERT classifier=scotus.jsonl"
 
-A file holds rows, one a line, as --resume writes them, or a document of --json; what stands before a "=" names the
+A file is a log that --log wrote, a document of --json, or rows, one a line; what stands before a "=" names the
 model in the heading, since rows know it by its fingerprint alone. Pictures go beside the report.
 """
 
 import argparse
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,9 +17,9 @@ from statistics import mean
 from typing import Any
 
 from kedit_memory.errors import KeditError
-from kedit_memory.evaluation.report.saved import Row, origin
+from kedit_memory.evaluation.report.lifelong import save_picture
+from kedit_memory.evaluation.report.saved import Row, origin, read_saved
 from kedit_memory.evaluation.report.tables import table_lines
-from kedit_memory.evaluation.tasks.lifelong.figures import save_picture
 
 Key = tuple[str, str]  # metric and kind
 RunKey = tuple[Any, ...]  # stream, configuration, data and model
@@ -115,7 +114,7 @@ def main() -> None:
         titles |= {run_key(row): title.strip() for row in rows if title.strip()}
     runs = by_run(found)
     if not runs:
-        raise SystemExit("no row of a stream of edits in these files; measure with `kedit evaluate lifelong --resume`")
+        raise SystemExit("no row of a stream of edits in these files; measure with `kedit evaluate lifelong --log`")
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     parts = [HEAD]
     seen: list[str] = []
@@ -134,15 +133,7 @@ def main() -> None:
 
 def read(path: Path) -> list[Row]:
     """The rows of a file that are of streams."""
-    found: list[Row] = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-        if line.strip():
-            try:
-                given = json.loads(line)
-            except ValueError as error:
-                raise SystemExit(f"{path}, line {number}: no JSON ({error}); give rows, one a line") from None
-            found += given.get("rows", [given])
-    return [row for row in found if row["task"] == "lifelong"]
+    return [row for row in read_saved(path).rows if row["task"] == "lifelong"]
 
 
 def run_key(row: Row) -> RunKey:

@@ -5,7 +5,6 @@ python scripts/rome_report.py --rows rome.jsonl --output docs/results/rome.md
 """
 
 import argparse
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,7 +13,7 @@ from ablate_rome import MADE, MOST_TOKENS, ONE_TOKEN, POSITIONS, SAYINGS, SEVERA
 
 from kedit_memory.errors import KeditError
 from kedit_memory.evaluation.report.pictures import save_figure
-from kedit_memory.evaluation.report.saved import by_figure
+from kedit_memory.evaluation.report.saved import by_figure, read_saved
 from kedit_memory.evaluation.report.tables import table_lines
 from kedit_memory.evaluation.tasks.trace.run import KINDS
 
@@ -108,10 +107,9 @@ def read(path: Path) -> list[Row]:
         SystemExit: the file holds something else, rows of several runs, or of one that was stopped.
     """
     try:
-        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"{path} holds no rows ({error}); give those of scripts/ablate_rome.py") from None
-    rows = [row for row in rows if isinstance(row, dict) and row.get("task") == "ablation"]
+        rows = [row for row in read_saved(path).rows if row["task"] == "ablation"]
+    except KeditError as error:
+        raise SystemExit(f"{error}: give what scripts/ablate_rome.py wrote") from None
     methods = {row["method"] for row in rows}
     chosen = [f"rome:{int(row['value'])}" for row in rows if row["kind"] == "default_layer"]
     missing = {"search", "rome", "unedited", "trace", *chosen} - methods

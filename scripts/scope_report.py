@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedit_memory.evaluation.report.pictures import save_figure
+from kedit_memory.evaluation.report.scope import draw_curve, frame_curves
 from kedit_memory.evaluation.report.tables import table_lines
-from kedit_memory.evaluation.tasks.scope.figures import draw_curve, frame_curves
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -16,6 +16,7 @@ from kedit_memory.editors.base import facts
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.case import Case, own_question
 from kedit_memory.evaluation.intervals import wilson
+from kedit_memory.evaluation.score import score
 from kedit_memory.models.hooks import replace
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.named import load_model
@@ -151,7 +152,11 @@ def measured(runs):
 
 
 def rows_of(path):
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    return score(path)
+
+
+def write_rows(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
 
 
 def test_a_run_measures_every_layer_and_stratum(measured, tiny_folder):
@@ -182,10 +187,11 @@ def test_more_layers_are_added_to_a_file(runs):
 
 def test_a_run_that_was_stopped_goes_on(measured, tiny_folder, tmp_path, monkeypatch):
     rows = rows_of(measured)
-    kept = [row for row in rows if row["method"] not in {"rome:1", "rome", "trace"}]
-    half = [row for row in rows if row["method"] == "rome:1"][:2]
+    head, *parts = measured.read_text("utf-8").splitlines(keepends=True)
+    kept = [one for one in parts if json.loads(one)["key"]["method"] not in {"rome:1", "rome", "trace"}]
+    half = next(one for one in parts if json.loads(one)["key"]["method"] == "rome:1")[:200]
     path = tmp_path / "rows.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in [*kept, *half]), "utf-8")
+    path.write_text("".join([head, *kept, half]), "utf-8")
     monkeypatch.setattr(ablation, "search", pytest.fail)
     monkeypatch.setattr(ablation, "traces", lambda *_: [])
     monkeypatch.setattr(ablation, "is_answer", lambda text, accepted: bool(text) and bool(accepted))
@@ -195,7 +201,7 @@ def test_a_run_that_was_stopped_goes_on(measured, tiny_folder, tmp_path, monkeyp
         return {(r["method"], r["metric"], r["kind"]): r["value"] for r in found if r["unit"] == "share"}
 
     assert shares(rows_of(path)) == shares(rows)
-    with pytest.raises(InvalidInputError, match="holds rows of config"):
+    with pytest.raises(InvalidInputError, match="holds a run with edits 2, and now it is 3"):
         ablation.measure(path, str(tiny_folder("gpt2")), replaced(PLAN, edits=3))
     with pytest.raises(InvalidInputError, match="no layer 7"):
         ablation.measure(tmp_path / "new.jsonl", str(tiny_folder("gpt2")), PLAN, [7])
@@ -206,7 +212,7 @@ def test_the_page_is_written_from_rows(measured, tmp_path, monkeypatch):
     changed = next(r for r in rows if (r["method"], r["metric"], r["kind"]) == ("rome:0", "reliability", "all"))
     changed.update(value=0.512, low=0.498, high=0.523)
     path, output = tmp_path / "rows.jsonl", tmp_path / "pages" / "rome.md"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    write_rows(path, rows)
     monkeypatch.setattr("sys.argv", ["rome_report.py", "--rows", str(path), "--output", str(output)])
     report.main()
     text = output.read_text("utf-8")
@@ -226,7 +232,7 @@ def test_the_page_is_written_from_rows(measured, tmp_path, monkeypatch):
 )
 def test_rows_that_are_no_whole_run_are_refused(measured, tmp_path, keep, message):
     path = tmp_path / "rows.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in keep(rows_of(measured))), "utf-8")
+    write_rows(path, keep(rows_of(measured)))
     with pytest.raises(SystemExit, match=message):
         report.read(path)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kedit_memory.cli import options as o
+from kedit_memory.cli.measuring import prepared
 from kedit_memory.cli.output import emit_rows, print_notes, print_table, with_bounds
 from kedit_memory.cli.progress import say
 from kedit_memory.cli.public_sets import public_sets
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kedit_memory.evaluation.rows import Row
+    from kedit_memory.evaluation.tasks.adaptive.llama8b import AnswersPlan
     from kedit_memory.evaluation.tasks.adaptive.run import AdaptiveReport
 
 ANSWERS = "llama8b"
@@ -44,6 +46,7 @@ def adaptive_retrieval(
     encoder: o.Encoder = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the sample and of the splits.")] = 1,
     picture: o.Picture = None,
+    log: o.LogFile = None,
     worst: o.Worst = 0,
     as_json: o.Json = False,
 ) -> None:
@@ -51,26 +54,30 @@ def adaptive_retrieval(
 
     llama8b holds answers of Llama-3.1-8B-Instruct: no model is run, and gates go by the question alone.
     """
+    from kedit_memory.evaluation.score import keep
+
     if dataset == ANSWERS:
+        from kedit_memory.evaluation.tasks.adaptive.llama8b import AnswersPlan
+
         if picture or worst or even or model != o.MODEL:
             raise InvalidInputError("llama8b brings its answers: leave out --model, --even, --picture and --worst")
-        _answers(public_sets(path, needed=True), encoder, resplits=resplits, budget=budget, seed=seed, as_json=as_json)
+        given = AnswersPlan(resplits=resplits, budget=budget, seed=seed)
+        _answers(public_sets(path, needed=True), encoder, given, log, as_json=as_json)
         return
-    from kedit_memory.evaluation.report.pictures import check_picture
-    from kedit_memory.evaluation.tasks.adaptive.figures import save_picture
+    from kedit_memory.evaluation.report.adaptive import save_picture
     from kedit_memory.evaluation.tasks.adaptive.run import AdaptivePlan, run_adaptive
 
     plan = AdaptivePlan(
         dataset=dataset, questions=questions, passages=passages, resplits=resplits, budget=budget, even=even,
         dense=dense, seed=seed,
     )  # fmt: skip
-    if picture:
-        check_picture(picture)
+    kept = prepared("adaptive-retrieval", plan, picture, log)
     data = public_sets(path, needed=True) if dataset != "world" else None
     asked = load_model(model, device, dtype)
     report = run_adaptive(plan, data, asked, encoder=encoder, progress=say)
     if picture:
-        save_picture(report, picture)
+        save_picture([row.flat() for row in report.rows], picture)
+    keep(kept, report.rows)
     for line in _hurt(report, worst):
         say(line)
     if as_json:
@@ -79,13 +86,15 @@ def adaptive_retrieval(
         _print_tables(report)
 
 
-def _answers(data: Path | None, encoder: str | None, *, resplits: int, budget: float, seed: int, as_json: bool) -> None:
+def _answers(data: Path | None, encoder: str | None, plan: "AnswersPlan", log: Path | None, *, as_json: bool) -> None:
     """The gates that need no model, on answers that were got before."""
-    from kedit_memory.evaluation.tasks.adaptive.llama8b import AnswersPlan, run_answers
+    from kedit_memory.evaluation.score import keep
+    from kedit_memory.evaluation.tasks.adaptive.llama8b import run_answers
     from kedit_memory.models.encoder import load_encoder
 
-    plan = AnswersPlan(resplits=resplits, budget=budget, seed=seed)
+    kept = prepared("adaptive-retrieval", plan, None, log)
     rows = run_answers(plan, data, load_encoder(encoder), progress=say)
+    keep(kept, rows)
     if as_json:
         emit_rows(rows, plan=asdict(plan))
     else:

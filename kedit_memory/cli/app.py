@@ -23,7 +23,7 @@ _OPTIONS = {
     "store": "--store", "namespace": "--namespace", "model": "--model", "engine": "--engine", "as_json": "--json",
 }  # fmt: skip
 # What these show or measure does not depend on where they run: no setting counts.
-_ALIKE_EVERYWHERE = {"demo", "evaluate", "compare"}
+_ALIKE_EVERYWHERE = {"demo", "evaluate", "compare", "score", "report", "compare-reports"}
 
 
 @dataclass(frozen=True, kw_only=True)

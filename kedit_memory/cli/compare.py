@@ -74,11 +74,11 @@ def compare(
     """Make the same edits with every method, ask the same questions, and print what was reached and what it cost."""
     from kedit_memory.evaluation.judges import DEFAULT
     from kedit_memory.evaluation.methods import chosen_methods
+    from kedit_memory.evaluation.report.compare import PAGE, REPORT, write_page, write_report
+    from kedit_memory.evaluation.report.compare_tables import tables
     from kedit_memory.evaluation.report.pictures import check_drawing
     from kedit_memory.evaluation.report.tables import markdown
-    from kedit_memory.evaluation.tasks.compare.html import PAGE, REPORT, write_page, write_report
     from kedit_memory.evaluation.tasks.compare.run import ComparePlan, run_compare
-    from kedit_memory.evaluation.tasks.compare.tables import tables
 
     plan = ComparePlan(
         methods=chosen_methods(methods), dataset=dataset, edits=o.numbers_of("--edits", edits, "1,10"),
@@ -98,12 +98,11 @@ def compare(
         write_report(comparison, output / REPORT, command=command)
     if page:
         write_page(comparison, page, command=command)
-    cells = [asdict(cell) for cell in comparison.cells]
     emit(
         as_json=as_json,
         document={
             "rows": [*comparison.rows, *comparison.compared],
-            "meta": {"command": command, "plan": asdict(plan), "cells": cells},
+            "meta": {"command": command, "plan": asdict(plan), "parts": [part.told() for part in comparison.parts]},
         },
         lines=(markdown(table) for table in tables(comparison)),
     )

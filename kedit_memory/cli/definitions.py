@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kedit_memory.cli import options as o
+from kedit_memory.cli.measuring import prepared
 from kedit_memory.cli.output import emit_rows, plain_number, print_notes, print_table
 from kedit_memory.cli.progress import say
 from kedit_memory.cli.public_sets import public_sets
@@ -58,6 +59,7 @@ def entity_inferences(
     encoder: o.Encoder = None,
     seed: o.Seed = 1,
     picture: o.Picture = None,
+    log: o.LogFile = None,
     worst: o.Worst = 0,
     as_json: o.Json = False,
 ) -> None:
@@ -67,7 +69,7 @@ def entity_inferences(
     plan = DefinitionPlan(
         dataset=ENTITY_INFERENCES, limit=limit, others=others, taught=teach, seed=seed, **_chosen(methods)
     )
-    report = _measured(plan, path, (model, device, dtype), encoder, picture)
+    report = _measured(plan, path, (model, device, dtype), encoder, picture, log)
     _tell(report, plan, worst=worst, as_json=as_json)
 
 
@@ -84,6 +86,7 @@ def ecbd(
     encoder: o.Encoder = None,
     seed: o.Seed = 1,
     picture: o.Picture = None,
+    log: o.LogFile = None,
     worst: o.Worst = 0,
     as_json: o.Json = False,
 ) -> None:
@@ -93,7 +96,7 @@ def ecbd(
     plan = DefinitionPlan(
         dataset=ECBD, part=part, limit=limit, others=others, taught=teach, seed=seed, **_chosen(methods)
     )
-    report = _measured(plan, path, (model, device, dtype), encoder, picture)
+    report = _measured(plan, path, (model, device, dtype), encoder, picture, log)
     _tell(report, plan, worst=worst, as_json=as_json)
 
 
@@ -109,19 +112,20 @@ def _measured(
     model: tuple[str, str | None, str | None],
     encoder: str | None,
     picture: Path | None,
+    log: Path | None,
 ) -> "DefinitionReport":
-    from kedit_memory.evaluation.report.pictures import check_picture
-    from kedit_memory.evaluation.tasks.definitions.figures import save_picture
+    from kedit_memory.evaluation.report.definitions import save_picture
+    from kedit_memory.evaluation.score import keep
     from kedit_memory.evaluation.tasks.definitions.run import run_definitions
 
-    if picture:
-        check_picture(picture)
+    kept = prepared(plan.dataset, plan, picture, log)
     data = public_sets(path, needed=False)  # what is missing is told by name when the set is read
     name, device, dtype = model
     loaded = load_model(name, device, dtype)
     report = run_definitions(plan, data, loaded, encoder=encoder, progress=say)
     if picture:
         save_picture([row.flat() for row in report.rows], picture)
+    keep(kept, report.rows)
     return report
 
 

@@ -1,15 +1,19 @@
 """`kedit evaluate`: the tasks of the table, measured by anyone again, printed as rows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from inspect import getdoc
+from typing import Annotated, Any
 
 import typer
 
+from kedit_memory.cli import options as o
 from kedit_memory.cli.adaptive import adaptive_retrieval
 from kedit_memory.cli.definitions import ecbd, entity_inferences
 from kedit_memory.cli.lifelong import lifelong
+from kedit_memory.cli.output import emit
 from kedit_memory.cli.scope import scope
-from kedit_memory.evaluation.task import TASKS
+from kedit_memory.errors import InvalidInputError
+from kedit_memory.evaluation.task import TASKS, Task
 
 _COMMANDS: Mapping[str, Callable[..., None]] = {
     "scope": scope,
@@ -22,9 +26,39 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
-@app.callback()
-def evaluate() -> None:
+@app.callback(invoke_without_command=True)
+def evaluate(
+    context: typer.Context,
+    listed: Annotated[
+        bool, typer.Option("--list", help="List tasks with versions, data sets, methods, measures.")
+    ] = False,
+    as_json: o.Json = False,
+) -> None:
     """Measure on public sets and the shipped world, and print the rows."""
+    if listed:
+        found = [_entry(task) for task in TASKS.values()]
+        emit(as_json=as_json, document={"tasks": found}, lines=(line for one in found for line in _lines(one)))
+    elif context.invoked_subcommand is None:
+        raise InvalidInputError(f"no task is named; choose one of {', '.join(_COMMANDS)}, or see them with --list")
+
+
+def _entry(task: Task) -> dict[str, Any]:
+    return {
+        "task": task.name,
+        "version": task.version,
+        "about": task.about,
+        "command": f"kedit evaluate {task.name}" if task.name in _COMMANDS else f"kedit {task.name}",
+        "datasets": task.names("datasets"),
+        "methods": task.names("methods"),
+        "measures": task.measures,
+    }
+
+
+def _lines(entry: dict[str, Any]) -> Iterator[str]:
+    yield f"{entry['task']}, version {entry['version']} (`{entry['command']}`): {entry['about']}"
+    for what in ("datasets", "methods", "measures"):
+        if entry[what]:
+            yield f"  {what + ':':<10} {', '.join(entry[what])}"
 
 
 for _name, _command in _COMMANDS.items():

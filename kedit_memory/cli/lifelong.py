@@ -70,13 +70,7 @@ def lifelong(
     judge: o.Judge = None,
     preset: o.Preset = None,
     path: o.PublicSets = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            "--resume", parser=o.path_of, metavar="<path>",
-            help="File of rows, one a line: written as they are measured, and gone on with where it is there.",
-        ),
-    ] = None,
+    log: o.LogFile = None,
     picture: o.Picture = None,
     model: o.Model = o.MODEL,
     device: o.Device = None,
@@ -86,8 +80,8 @@ def lifelong(
 ) -> None:  # fmt: skip
     """Methods get the same edits in the same order; the status is 1 where one failed."""
     from kedit_memory.evaluation.judges import DEFAULT
+    from kedit_memory.evaluation.report.lifelong import save_picture
     from kedit_memory.evaluation.report.pictures import check_picture
-    from kedit_memory.evaluation.tasks.lifelong.figures import save_picture
     from kedit_memory.evaluation.tasks.lifelong.run import LifelongPlan, run_lifelong
 
     plan = LifelongPlan(
@@ -98,7 +92,7 @@ def lifelong(
     if picture:
         check_picture(picture)
     report = run_lifelong(
-        plan, _loader(model, device, dtype), _data(path, plan), encoder=encoder, resume=resume, progress=say
+        plan, _loader(model, device, dtype), _data(path, plan), encoder=encoder, log=log, progress=say
     )
     if picture:
         save_picture([row.flat() for row in report.rows], picture)

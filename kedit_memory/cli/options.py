@@ -336,6 +336,15 @@ Picture = Annotated[
     Path | None,
     typer.Option("--picture", parser=path_of, metavar="<path>", help="Draw the figures here; needs the extra report."),
 ]
+LogFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--log",
+        parser=path_of,
+        metavar="<path>",
+        help="Keep what was seen in this file, for `kedit score`; streams and comparisons go on with it.",
+    ),
+]
 Worst = Annotated[
     int, typer.Option("--worst", min=0, help="Show so many of the worst cases of a kind, or a method, on stderr.")
 ]

@@ -3,18 +3,19 @@
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kedit_memory.cli import options as o
+from kedit_memory.cli.measuring import prepared
 from kedit_memory.cli.output import emit_rows, print_notes, print_table
 from kedit_memory.cli.progress import say
 from kedit_memory.cli.public_sets import public_sets
 
 if TYPE_CHECKING:
     from kedit_memory.evaluation.rows import Row
-    from kedit_memory.evaluation.tasks.scope.run import ScopeReport, Wrong
+    from kedit_memory.evaluation.tasks.scope.run import Wrong
 
 _PRINTED_WIDTH = 120  # characters, where the output is no terminal
 _TRIVIAL = {"oracle", "unedited", "question_only"}  # ones and zeros, and what has a column of its own
@@ -51,43 +52,35 @@ def scope(
     encoder: o.Encoder = None,
     seed: o.Seed = 1,
     picture: o.Picture = None,
+    log: o.LogFile = None,
     worst: o.Worst = 0,
     as_json: o.Json = False,
 ) -> None:
     """Questions are those of relations, intents and articles that neither training nor thresholds have seen."""
     from kedit_memory.evaluation.datasets.public import OWN
-    from kedit_memory.evaluation.report.pictures import check_picture
-    from kedit_memory.evaluation.tasks.scope.figures import save_picture
+    from kedit_memory.evaluation.report.scope import save_picture
+    from kedit_memory.evaluation.score import keep
     from kedit_memory.evaluation.tasks.scope.run import ScopePlan, run_scope
 
     plan = ScopePlan(
         dataset=dataset, edits=edits, questions=questions, open_questions=open_questions, part=part, scope=decider,
         ablations=ablations, seed=seed,
     )  # fmt: skip
-    if picture:
-        check_picture(picture)
+    kept = prepared("scope", plan, picture, log)
     data = public_sets(path, needed=dataset not in OWN)
     note = "no open questions were asked: the public sets were not found" if data is None and open_questions else None
     report = run_scope(plan, data, encoder=encoder, verifier=verifier, progress=say)
     if picture:
-        save_picture(report, picture)
+        save_picture([row.flat() for row in report.rows], report.seen, picture)
+    keep(kept, report.rows, **report.seen)
     wrong = _by_kind(report.wrong)
     for line in _worst(wrong, worst):
         say(line)
     if as_json:
         shown = [asdict(one) for found in wrong.values() for one in found[:worst]]
-        emit_rows(report.rows, plan=asdict(plan), note=note, worst=shown, **_meta(report))
+        emit_rows(report.rows, plan=asdict(plan), note=note, worst=shown, **report.seen)
     else:
         _print_tables(report.rows, note)
-
-
-def _meta(report: "ScopeReport") -> dict[str, Any]:
-    """What a report holds beside its rows."""
-    return {
-        "operating": asdict(report.operating),
-        "curves": {name: [[p.false, p.coverage] for p in points] for name, points in report.curves.items()},
-        "reliability": [asdict(one) for one in report.bins],
-    }
 
 
 def _by_kind(wrong: "tuple[Wrong, ...]") -> "dict[str, list[Wrong]]":

@@ -37,7 +37,7 @@ def trace(
 ) -> None:
     """Hide the subject by noise, restore one place after the other, and show what brings the answer back."""
     from kedit_memory.evaluation.report.pictures import check_picture
-    from kedit_memory.evaluation.tasks.trace.figures import save_trace
+    from kedit_memory.evaluation.report.trace import save_trace
     from kedit_memory.evaluation.tasks.trace.run import trace as run_trace
 
     if picture:

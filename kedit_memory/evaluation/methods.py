@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_ch
 
 import numpy as np
 
+from kedit_memory import registry
 from kedit_memory.editors import EDITORS, Applied, Editor, Outcome, named_editor
 from kedit_memory.editors._weights import WeightChange
 from kedit_memory.editors.base import Wanted
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
     import torch
 
 UNEDITED = "unedited"
-MEMORY = "memory:"  # before the path by which an edit in scope answers
+# Before the path by which an edit in scope answers; a router is also asked for each edit as it comes, which counts as
+# taken in once it has answered its own question.
+MEMORY, ROUTER = "memory:", "router:"
 _LEARN_LATER = frozenset({Route.GRACE})  # paths that learn an edit when it is first asked for
 
 
@@ -300,26 +303,69 @@ CONTROLS: Mapping[str, Make] = {
 }
 
 
-def methods() -> dict[str, Make]:
-    """All that there is, by name: controls, the memory's paths, editors."""
-    paths = {f"{MEMORY}{path}": partial(Remembered, path) for path in PATHS}
-    return {**CONTROLS, **paths, **{name: partial(Edited, name) for name in EDITORS}}
+SIDE_BY_SIDE = (*CONTROLS, *(f"{MEMORY}{path}" for path in PATHS), *EDITORS)  # asked with the edit at hand
+STREAMED = (UNEDITED, *(f"{ROUTER}{path}" for path in PATHS), *SIDE_BY_SIDE[len(CONTROLS) :])
+
+_TELLING = "kedit_memory.evaluation.tasks.definitions"
+# Ways to tell a model a definition, which lie with their task, as what is asked has a gap; editors are further ones.
+_DEFINITIONS: Mapping[str, str] = {
+    "base": f"{_TELLING}.method:Unedited",
+    "definition": f"{_TELLING}.before:DefinitionBefore",
+    "definition-as-fact": f"{_TELLING}.before:DefinitionAsFact",
+    "random-definition": f"{_TELLING}.before:StrangerBefore",
+    "retrieved-definition": f"{_TELLING}.before:Retrieved",
+    "memory:context": f"{_TELLING}.remembered:RememberedEdits",
+    "memory:passage": f"{_TELLING}.remembered:RememberedPassages",
+    "memory:direct": f"{_TELLING}.remembered:says_the_text",
+    "memory:grace": f"{_TELLING}.remembered:learns_the_answer",
+    "memory:serac": f"{_TELLING}.remembered:lets_another_answer",
+}
+TOLD = (*_DEFINITIONS, *EDITORS)
 
 
-def method_of(name: str) -> Make:
+def method_of(name: str, among: Sequence[str] = SIDE_BY_SIDE) -> Make:
     """What makes the method of a name; an editor's options may follow it, as in `memit:rounds=1`.
 
     Raises:
-        UnknownNameError: nothing has such a name.
+        UnknownNameError: nothing among these has such a name.
         InvalidInputError: the editor has no such option, or refuses the value.
     """
-    known = methods()
-    if name in known:
-        return known[name]
-    if name.partition(":")[0] not in EDITORS:
-        raise UnknownNameError("method", name, ["all", *known])
+    kind, _, path = name.partition(":")
+    if name not in among and kind not in EDITORS:
+        raise UnknownNameError("method", name, among)
+    if name in CONTROLS:
+        return CONTROLS[name]
+    if path and name in among:
+        return partial(Remembered, path, asks=name.startswith(ROUTER))
     named_editor(name)  # refuses what cannot be made
     return partial(Edited, name)
+
+
+def telling(name: str) -> Callable[[Any], Any]:
+    """What makes a way to tell definitions, from a `DefinitionBench`.
+
+    Raises:
+        UnknownNameError: there is none of this name.
+    """
+    if name in EDITORS:
+        from kedit_memory.evaluation.tasks.definitions.edited import Edited as DefinitionEdited
+
+        return partial(DefinitionEdited, name)
+    if name not in _DEFINITIONS:
+        raise UnknownNameError("method", name, TOLD)
+    made: Callable[[Any], Any] = registry.load("method", name, _DEFINITIONS)
+    return made
+
+
+@contextmanager
+def opened(name: str, bench: Bench) -> Iterator[Method]:
+    """The method of a name of `STREAMED`, ready to be given edits within the block."""
+    method = method_of(name, STREAMED)(bench)
+    try:
+        method.prepare()
+        yield method
+    finally:
+        method.close()
 
 
 def chosen_methods(given: str) -> tuple[str, ...]:
@@ -328,9 +374,9 @@ def chosen_methods(given: str) -> tuple[str, ...]:
     Errors as in `method_of`.
     """
     names = dict.fromkeys(word.strip() for word in given.split(",") if word.strip())
-    chosen = {one: None for name in names for one in (methods() if name == "all" else (name,))}
+    chosen = {one: None for name in names for one in (SIDE_BY_SIDE if name == "all" else (name,))}
     for name in chosen:
-        method_of(name)
+        method_of(name, ("all", *SIDE_BY_SIDE))
     return tuple(chosen)
 
 

@@ -5,13 +5,15 @@ import json
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from kedit_memory.evaluation.intervals import Statistic, drawn_again, share, wilson
+from kedit_memory.evaluation.figures import FIGURES
+from kedit_memory.evaluation.intervals import drawn_again, share, wilson
 from kedit_memory.evaluation.task import FIRST_VERSION, version_of
 
 METRICS = frozenset((
@@ -34,12 +36,25 @@ class Run:
     machine: str
 
 
+_SHARE, _COUNTED, _SPLITS = "share", "counted", "splits"  # ways beside those of `FIGURES`
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cases:
+    """What a figure was made of: the cases, how, and the seed by which they were drawn again."""
+
+    way: str
+    values: list[Any]
+    seed: int = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One figure.
 
     `low` and `high` bound its 95% interval, or are None; `kind` is the stratum or variant. `judge` says by what answers
-    counted, `preset` where the method's options come from; both are None where there is no such thing.
+    counted, `preset` where the method's options come from; both are None where there is no such thing. `cases` are what
+    it is of, where they are known; they stand in logs and not in rows.
     """
 
     run: Run
@@ -55,6 +70,7 @@ class Row:
     seed: int | None = None
     judge: str | None = None
     preset: str | None = None
+    cases: Cases | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
@@ -62,24 +78,54 @@ class Row:
 
     def flat(self) -> dict[str, Any]:
         """The row as its JSON object."""
-        found = asdict(self)
-        run: dict[str, Any] = found.pop("run")
-        return run | found
+        return asdict(self.run) | self._figure()
 
-    def counted(self, right: int, cases: int) -> "Row":
-        """The row with a share of cases, and Wilson's interval."""
-        low, high = wilson(right, cases)
-        return replace(self, value=right / cases, low=low, high=high, n=cases)
+    def sample(self) -> dict[str, Any]:
+        """The row as a log keeps it: beside its cases, from which `again` makes it, and without what a run shares."""
+        return self._figure() | ({"cases": asdict(self.cases)} if self.cases else {})
+
+    def again(self) -> "Row":
+        """The row, counted anew from its cases where it has some; how many values these are is told as before."""
+        if self.cases is None:
+            return self
+        values = self.cases.values
+        match self.cases.way:
+            case way if way == _SHARE:
+                found = self.share(values)
+            case way if way == _COUNTED:
+                found = self.counted(values)
+            case way if way == _SPLITS:
+                found = self.over_splits(values, self.n)
+            case way:
+                found = self.drawn(values, way, seed=self.cases.seed)
+        return replace(found, n=self.n)
+
+    def _figure(self) -> dict[str, Any]:
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name not in {"run", "cases"}}
+
+    def counted(self, right: Sequence[bool]) -> "Row":
+        """The row with the share of cases that are right, and Wilson's interval."""
+        low, high = wilson(sum(right), len(right))
+        return self._of(right, _COUNTED, value=sum(right) / len(right), low=low, high=high, n=len(right))
 
     def share(self, right: Sequence[bool]) -> "Row":
         """The row with the share of cases that are right, and its interval by drawing them again."""
         low, high = share(right)
-        return replace(self, value=sum(right) / len(right), low=low, high=high, n=len(right))
+        return self._of(right, _SHARE, value=sum(right) / len(right), low=low, high=high, n=len(right))
 
-    def drawn(self, cases: ArrayLike, statistic: Statistic, *, seed: int = 0) -> "Row":
-        """The row with a statistic of cases, a row of the table each, and its interval by drawing them again."""
-        value, low, high, n = drawn_again(cases, statistic, seed=seed)
-        return replace(self, value=value, low=low, high=high, n=n)
+    def drawn(self, cases: ArrayLike, way: str, *, seed: int = 0) -> "Row":
+        """The row with a figure of `FIGURES` of cases, a row of the table each; its interval by drawing them again."""
+        value, low, high, n = drawn_again(cases, FIGURES[way], seed=seed)
+        return self._of(cases, way, seed=seed, value=value, low=low, high=high, n=n)
+
+    def over_splits(self, values: ArrayLike, n: int) -> "Row":
+        """The row with the mean over splits of `n` questions, and the interval that holds 95% of the splits."""
+        splits = np.asarray(values, np.float64)
+        low, high = np.percentile(splits, [2.5, 97.5])
+        return self._of(splits, _SPLITS, value=float(splits.mean()), low=float(low), high=float(high), n=n)
+
+    def _of(self, cases: ArrayLike, way: str, *, seed: int = 0, **figures: Any) -> "Row":
+        return replace(self, **figures, cases=Cases(way=way, values=np.asarray(cases).tolist(), seed=seed))
 
 
 def row_of(flat: Mapping[str, Any]) -> Row:
@@ -89,9 +135,19 @@ def row_of(flat: Mapping[str, Any]) -> Row:
         KeyError: it lacks a field.
         ValueError: its metric is unknown.
     """
-    told = {"task_version": FIRST_VERSION, "judge": None, "preset": None, **flat}
-    run = Run(**{one.name: told[one.name] for one in fields(Run)})
-    return Row(run=run, **{one.name: told[one.name] for one in fields(Row) if one.name != "run"})
+    told = {"task_version": FIRST_VERSION, **flat}
+    return row_of_sample(Run(**{one.name: told[one.name] for one in fields(Run)}), flat)
+
+
+def row_of_sample(run: Run, sample: Mapping[str, Any]) -> Row:
+    """The row that `Row.sample` gave.
+
+    Errors as of `row_of`.
+    """
+    told = {"judge": None, "preset": None, **sample}
+    cases = told.get("cases")
+    figures = {one.name: told[one.name] for one in fields(Row) if one.name not in {"run", "cases"}}
+    return Row(run=run, **figures, cases=Cases(**cases) if cases else None)
 
 
 def describe_run(

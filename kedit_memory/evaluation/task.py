@@ -1,12 +1,15 @@
-"""What can be measured, by name. Each task has a version, which stands in every row of it and is printed with them.
+"""What can be measured, by name: cases, methods and measures. Adding a task is a folder in `tasks` and a line here.
 
-A version goes up when the same answers would give another figure, or other questions are asked: figures of two versions
-are not set beside each other.
+Each task has a version, which stands in every row of it and is printed with them. A version goes up when the same
+answers would give another figure, or other questions are asked: figures of two versions are not set beside each other.
 """
 
 from dataclasses import dataclass
 
+from kedit_memory import registry
+
 FIRST_VERSION = 1  # of a task, and of rows that were written before they told one
+_TASKS, _METHODS = "kedit_memory.evaluation.tasks", "kedit_memory.evaluation.methods"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,16 +20,29 @@ class Task:
         name: by which it is asked for, and which its rows tell.
         version: of its questions and figures.
         about: what it measures, in a sentence.
+        datasets: where the names of its sets are, as `module:names`.
+        methods: where the names of what is measured are.
+        measures: the metrics of its rows.
+        score: where the rows are made from the samples of a log.
     """
 
     name: str
     version: int
     about: str
+    datasets: str = ""
+    methods: str = ""
+    measures: tuple[str, ...] = ()
+    score: str = "kedit_memory.evaluation.score:of_cases"
 
     @property
     def told(self) -> str:
         """Name and version, as they are printed."""
         return f"{self.name}, version {self.version}"
+
+    def names(self, what: str) -> tuple[str, ...]:
+        """The names of its `datasets` or `methods`; its module is imported now."""
+        place: str = getattr(self, what)
+        return tuple(registry.load(what, self.name, {self.name: place})) if place else ()
 
 
 _ALL = (
@@ -34,30 +50,56 @@ _ALL = (
         name="scope",
         version=1,
         about="which questions an edit answers: held-out ones, by kind, with all edits of a set in one store",
+        datasets=f"{_TASKS}.scope.sets:SETS",
+        methods=f"{_TASKS}.scope.run:MEASURED",
+        measures=("reliability", "generalization", "false_fire", "fire", "rate", "seconds"),
     ),
     Task(
         name="lifelong",
         version=2,
         about="edits one after the other: what is kept, answered and touched, and how long it takes",
+        datasets=f"{_TASKS}.lifelong.streams:STREAMS",
+        methods=f"{_METHODS}:STREAMED",
+        measures=("trr", "err", "arr", "generalization", "locality", "perplexity", "seconds", "ratio", "bytes"),
     ),
     Task(
         name="adaptive-retrieval",
         version=1,
         about="when retrieval pays: accuracy and calls of each gate policy on questions that it was not fitted on",
+        datasets=f"{_TASKS}.adaptive.sets:SETS",
+        methods="kedit_memory.routing.gate.policies:POLICIES",
+        measures=("accuracy", "calls", "recall", "ratio", "seconds"),
     ),
     Task(
         name="entity-inferences",
         version=1,
         about="what a model infers of new entities from their definitions: which of several words fits a sentence",
+        datasets=f"{_TASKS}.definitions.run:INFERENCE_SETS",
+        methods=f"{_METHODS}:TOLD",
+        measures=("accuracy", "perplexity", "ratio", "locality", "reliability", "fire", "false_fire", "recall"),
     ),
     Task(
         name="ecbd",
         version=1,
         about="how well a model that was told of new entities foresees the words of sentences about them",
+        datasets="kedit_memory.evaluation.datasets.onoe:PARTS",
+        methods=f"{_METHODS}:TOLD",
+        measures=("perplexity", "ratio", "reliability", "fire", "false_fire", "recall"),
     ),
-    Task(name="compare", version=2, about="every editing method side by side on the same edits and questions"),
+    Task(
+        name="compare",
+        version=2,
+        about="every editing method side by side on the same edits and questions",
+        datasets=f"{_TASKS}.scope.sets:FACTS",
+        methods=f"{_METHODS}:SIDE_BY_SIDE",
+        measures=(
+            "reliability", "generalization", "locality", "portability", "fluency", "perplexity", "seconds", "bytes",
+            "ratio", "rate",
+        ),
+        score=f"{_TASKS}.compare.score:score",
+    ),
     Task(name="consolidate", version=2, about="what a model says before and after edits are written into it for good"),
-)
+)  # fmt: skip
 TASKS: dict[str, Task] = {one.name: one for one in _ALL}
 
 

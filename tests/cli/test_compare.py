@@ -54,8 +54,7 @@ def test_people_get_tables_pictures_and_a_report_that_needs_nothing(
     assert "## 2 sequential edits" in outcome.out
     assert "s left" in outcome.err
     assert {path.name for path in out.iterdir() if path.is_file()} == {
-        "plan.json", "rows.jsonl", "outcomes.jsonl", "compared.jsonl", "cells.jsonl", "compare.md",
-        "report.html", "compare-radar.png", "compare-edits.png", "compare-collapse.png",
+        "log.jsonl", "compare.md", "report.html", "compare-radar.png", "compare-edits.png", "compare-collapse.png",
     }  # fmt: skip
     report = (out / "report.html").read_text("utf-8")
     assert report.count("<svg") == 3
@@ -85,7 +84,7 @@ def test_machines_get_rows(kedit: Kedit, tiny_gpt2_folder: Path) -> None:
     assert {row["seed"] for row in document["rows"]} == {1, 2, None}, "none of what is of all seeds"
     assert {row["method"] for row in document["rows"]} == {"oracle-scope"}
     assert document["meta"]["plan"]["modes"] == ["batch"]
-    assert {cell["status"] for cell in document["meta"]["cells"]} == {"done"}
+    assert {part["status"] for part in document["meta"]["parts"]} == {"done"}
 
 
 def test_a_method_that_fails_is_told_and_ends_with_1(

@@ -29,11 +29,11 @@ def evaluate(kedit: Kedit, *words: object) -> Outcome:
     return kedit("evaluate", "lifelong", *words, store=False)
 
 
-def test_a_machine_reads_rows_that_a_file_keeps_too(kedit: Kedit, tmp_path: Path) -> None:
+def test_a_machine_reads_rows_that_a_log_gives_again(kedit: Kedit, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    picture, file = tmp_path / "curves.png", tmp_path / "rows.jsonl"
+    picture, file = tmp_path / "curves.png", tmp_path / "log.jsonl"
     words = ("--stream", "world", "--editors", "grace-fast,ft", *FEW)
-    outcome = evaluate(kedit, *words, "--resume", file, "--picture", picture, "--json")
+    outcome = evaluate(kedit, *words, "--log", file, "--picture", picture, "--json")
     assert outcome.status == 0
     assert "choosing 2 edits" in outcome.err
     document = json.loads(outcome.out)
@@ -42,12 +42,12 @@ def test_a_machine_reads_rows_that_a_file_keeps_too(kedit: Kedit, tmp_path: Path
     assert document["meta"]["command"].startswith("kedit evaluate lifelong --stream world")
     rows = document["rows"]
     assert {(row["task"], row["dataset"]) for row in rows} == {("lifelong", "world")}
-    assert [json.loads(line) for line in file.read_text("utf-8").splitlines()] == rows
+    assert json.loads(kedit("score", file, "--json", store=False).out)["rows"] == rows
     errs = [row["value"] for row in rows if (row["method"], row["metric"], row["kind"]) == ("grace-fast", "err", "all")]
     assert errs == [1.0, 1.0]
     assert picture.stat().st_size > 5000
-    again = evaluate(kedit, *words, "--resume", file)
-    assert "all rows are in" in again.err
+    again = evaluate(kedit, *words, "--log", file)
+    assert "all is in" in again.err
     assert "choosing" not in again.err
     assert "grace-fast" in again.out
     assert "TRR" in again.out
@@ -73,8 +73,8 @@ def test_a_method_that_fails_is_told_and_gives_status_1(kedit: Kedit, monkeypatc
     ("words", "message"),
     [
         (("--stream", "word", "--editors", "ft"), "no stream named 'word'; did you mean 'world'?"),
-        (("--stream", "world", "--editors", "grase"), "no editor named 'grase'; did you mean 'grace'?"),
-        (("--stream", "world", "--editors", "router:magic"), "no path 'magic'"),
+        (("--stream", "world", "--editors", "grase"), "no method named 'grase'; did you mean 'grace'?"),
+        (("--stream", "world", "--editors", "router:magic"), "no method named 'router:magic'"),
         (("--stream", "world", "--editors", ","), "--editors is empty"),
         (("--stream", "world", "--editors", "ft", "--seeds", "1,b"), "--seeds is '1,b'; give whole numbers"),
         (("--stream", "world", "--editors", "ft", "--seeds", ","), "seeds are none"),
@@ -104,7 +104,7 @@ def test_a_classifier_is_found_by_its_folder(kedit: Kedit, tiny_classifier_folde
 def test_a_file_of_something_else_is_not_written_over(kedit: Kedit, tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("dear diary\n", "utf-8")
-    outcome = evaluate(kedit, "--stream", "world", "--editors", "ft", *FEW, "--resume", file)
+    outcome = evaluate(kedit, "--stream", "world", "--editors", "ft", *FEW, "--log", file)
     assert outcome.status == 2
     assert "is no JSON object" in outcome.err
     assert file.read_text("utf-8") == "dear diary\n"

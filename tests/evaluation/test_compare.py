@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import pytest
 import torch
+from kedit_memory.evaluation.tasks.compare.tables import tables
 
 from kedit_memory.editors import EDITORS
 from kedit_memory.editors.base import Outcome, facts
@@ -21,16 +22,17 @@ from kedit_memory.evaluation.case import (
     Question,
 )
 from kedit_memory.evaluation.judges import DEFAULT
+from kedit_memory.evaluation.log import Log
 from kedit_memory.evaluation.method import Said
-from kedit_memory.evaluation.methods import Edited, chosen_methods, methods
+from kedit_memory.evaluation.methods import SIDE_BY_SIDE, Edited, chosen_methods
 from kedit_memory.evaluation.rows import Run
+from kedit_memory.evaluation.score import score
 from kedit_memory.evaluation.tasks.compare import attempt as compare_attempt
 from kedit_memory.evaluation.tasks.compare import measures as compare_measures
 from kedit_memory.evaluation.tasks.compare import run as compare
 from kedit_memory.evaluation.tasks.compare.measures import Observation, Summary, chosen_questions, tokens_right
 from kedit_memory.evaluation.tasks.compare.model import WatchedBench, peak_memory
 from kedit_memory.evaluation.tasks.compare.run import ComparePlan, run_compare
-from kedit_memory.evaluation.tasks.compare.tables import tables
 from kedit_memory.models.caches import cache_of, reading_on
 from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.named import load_model
@@ -202,7 +204,7 @@ def test_controls_and_methods_stand_where_they_must(load):
     found = run_compare(plan(*names, edits=(2,)), load=load)
     assert not found.failed
     assert not found.traced
-    assert len(found.cells) == len(names) * 3
+    assert len(found.parts) == len(names) * 3
     for mode, size in (("single", 2), ("sequential", 2), ("batch", 2)):
         unedited = values(found, "unedited", mode, size)
         assert unedited[RELIABILITY, ALL]["value"] == 0
@@ -411,7 +413,7 @@ def test_a_crash_costs_its_own_rows(load):
 
 def test_scores_that_are_no_numbers_are_a_failure(load):
     found = run_compare(plan("collapses", edits=(1,), modes=("batch",)), load=load)
-    assert [cell.error for cell in found.failed] == [
+    assert [part.error for part in found.failed] == [
         f"EditorError: the scores of {load.loaded[0].name} are no numbers any more"
     ]
     assert not found.traced
@@ -436,7 +438,7 @@ def test_a_slow_method_makes_fewer_edits(load, monkeypatch):
     alone = values(found, "sleeps", "single", 6)
     assert (alone[RELIABILITY, ALL]["edits"], alone[RELIABILITY, ALL]["n"]) == (1, 3)
     assert (alone["seconds", "edit"]["value"], alone["seconds", "first_edit"]["value"]) == (2, 2)
-    assert [cell.status for cell in found.cells] == ["done", "shortened", "done", "shortened", "shortened"]
+    assert [part.status for part in found.parts] == ["done", "shortened", "done", "shortened", "shortened"]
 
 
 def test_a_method_is_warmed_up_once(load):
@@ -461,25 +463,26 @@ def test_what_is_asked_does_not_count_to_the_limit(load, monkeypatch):
     monkeypatch.setattr(compare_measures, "observe", asked)
     monkeypatch.setattr(compare_attempt, "perf_counter", lambda: Sleeps.now[0])
     found = run_compare(plan("sleeps", edits=(2, 4), singles=3, limit=7, modes=("single", "sequential")), load=load)
-    assert [cell.edits for cell in found.cells] == [3, 2, 4]
+    assert [part.edits for part in found.parts] == [3, 2, 4]
 
 
 def test_a_batch_that_cannot_grow_is_not_measured_again(load, monkeypatch):
     monkeypatch.setattr(compare_attempt, "perf_counter", lambda: Sleeps.now[0])
     found = run_compare(plan("sleeps", edits=(3, 6), limit=5, modes=("batch",)), load=load)
-    assert [(cell.status, cell.edits) for cell in found.cells] == [("shortened", 2), ("shortened", 0)]
+    assert [(part.status, part.edits) for part in found.parts] == [("shortened", 2), ("shortened", 0)]
     assert {row["planned"] for row in found.rows} == {3}
 
 
 # A run that was stopped
 
 
-def test_a_finished_cell_is_not_run_again(load, tmp_path):
+def test_a_finished_part_is_not_run_again(load, tmp_path):
     one = plan("told", "unedited", edits=(1, 2), modes=("sequential", "batch"))
     whole = run_compare(one, output=tmp_path / "out", load=load)
-    files = {path.name: path.read_text() for path in (tmp_path / "out").glob("*.json*")}
-    assert set(files) == {"plan.json", "rows.jsonl", "outcomes.jsonl", "cells.jsonl", "compared.jsonl"}
-    assert [json.loads(line) for line in files["compared.jsonl"].splitlines()] == list(whole.compared)
+    file = tmp_path / "out" / "log.jsonl"
+    head, *lines = file.read_text().splitlines(keepends=True)
+    assert json.loads(head)["plan"]["edits"] == [1, 2]
+    assert score(file) == [*whole.rows, *whole.compared]
     Told.log.clear()
 
     def never():
@@ -489,19 +492,29 @@ def test_a_finished_cell_is_not_run_again(load, tmp_path):
     assert (again.rows, again.compared) == (whole.rows, whole.compared)
     assert Told.log == []
 
-    lines = files["cells.jsonl"].splitlines(keepends=True)
-    (tmp_path / "out" / "cells.jsonl").write_text("".join(lines[:3]) + lines[3][:20])
-    (tmp_path / "out" / "rows.jsonl").write_text(files["rows.jsonl"][:-30])
+    file.write_text(head + "".join([*lines[:3], *lines[4:], lines[3][:20]]))
     lines_of = []
     resumed = run_compare(one, output=tmp_path / "out", load=load, progress=lines_of.append)
     assert {(r["method"], r["mode"], r["planned"]) for r in resumed.rows} == {
         (r["method"], r["mode"], r["planned"]) for r in whole.rows
     }
     assert len(_measured(resumed.rows)) == len(_measured(whole.rows))
-    assert [entry[1] for entry in Told.log if entry != "undo"] == [["France"], ["France", "Spain"]], "one cell of it"
+    assert [entry[1] for entry in Told.log if entry != "undo"] == [["France"], ["France", "Spain"]], "one part of it"
     assert any("measurements" in line for line in lines_of)
-    written = [json.loads(line) for line in (tmp_path / "out" / "rows.jsonl").read_text().splitlines()]
-    assert written == list(resumed.rows)
+    assert score(file)[: len(resumed.rows)] != [], "and it can be scored"
+
+
+def test_a_log_holds_what_was_asked_and_said(load, tmp_path):
+    """So that another judge can be asked of it without a model."""
+    run_compare(plan("oracle-scope", edits=(2,), modes=("batch",)), output=tmp_path / "out", load=load)
+    (part,) = Log.read(tmp_path / "out" / "log.jsonl").parts
+    told = [one for one in part.samples if "said" in one]
+    assert {"asked": "Who rules Spain?", "accepted": ["Bob"], "said": "Bob", "total": 1.0}.items() <= next(
+        one for one in told if one["metric"] == GENERALIZATION and one["case"] == 1
+    ).items()
+    kept = [one for one in told if one["metric"] == LOCALITY]
+    assert {one["kind"] for one in kept} == {"same_subject", "same_relation"}
+    assert all(one["accepted"] == [one["said"]] for one in kept), "the unedited model's own answer is what counts"
 
 
 def _measured(rows):
@@ -509,13 +522,13 @@ def _measured(rows):
     return [row for row in rows if row["kind"] != "first_edit"]
 
 
-def test_a_failed_cell_is_tried_again(load, tmp_path):
+def test_a_failed_part_is_tried_again(load, tmp_path):
     one = plan("breaks", edits=(3,), modes=("batch",))
     assert run_compare(one, output=tmp_path / "out", load=load).failed
     count = len(Breaks.made)
     again = run_compare(one, output=tmp_path / "out", load=load)
     assert len(Breaks.made) > count
-    assert len(again.cells) == 1
+    assert len(again.parts) == 1
 
 
 def test_methods_may_be_added_and_nothing_else_changed(load, tmp_path):
@@ -523,15 +536,15 @@ def test_methods_may_be_added_and_nothing_else_changed(load, tmp_path):
     run_compare(plan("unedited", edits=(1,), modes=("batch",)), output=out, load=load)
     more = run_compare(plan("oracle-scope", "unedited", edits=(1,), modes=("batch",)), output=out, load=load)
     assert list(dict.fromkeys(row["method"] for row in more.rows)) == ["oracle-scope", "unedited"]
-    before = (out / "rows.jsonl").read_text()
+    before = (out / "log.jsonl").read_text()
     with pytest.raises(InvalidInputError, match=r"holds a run with edits \[1\], and now it is \[2\]: go on with"):
         run_compare(plan("unedited", edits=(2,), modes=("batch",)), output=out, load=load)
-    assert (out / "rows.jsonl").read_text() == before
+    assert (out / "log.jsonl").read_text() == before
 
 
 def test_a_folder_of_something_else(load, tmp_path):
     (tmp_path / "letter.txt").write_text("Dear Ann")
-    with pytest.raises(InvalidInputError, match=r"holds 'letter.txt' and no plan.json"):
+    with pytest.raises(InvalidInputError, match=r"holds 'letter.txt' and no log.jsonl"):
         run_compare(plan("unedited"), output=tmp_path, load=load)
     with pytest.raises(InvalidInputError, match="cannot be used for --output"):
         run_compare(plan("unedited"), output=tmp_path / "letter.txt", load=load)
@@ -543,7 +556,7 @@ def test_a_folder_of_something_else(load, tmp_path):
 
 def test_all_stands_for_every_method():
     names = chosen_methods("all")
-    assert set(names) == set(methods())
+    assert names == SIDE_BY_SIDE
     assert set(EDITORS) <= set(names)
     assert {"unedited", "retrieve-edits", "oracle-edit", "oracle-scope", "memory:direct", "memory:grace"} <= set(names)
     assert chosen_methods("rome, ft,rome") == ("rome", "ft")

@@ -1,7 +1,6 @@
 """Figures read against others: worked out by hand, on outcomes small enough to count."""
 
 import itertools
-import json
 import random
 
 import pytest
@@ -9,14 +8,14 @@ import pytest
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
 from kedit_memory.evaluation.intervals import holm, randomisation_p, widened, wilson
+from kedit_memory.evaluation.log import DONE, SHORTENED, Part, PartKey
+from kedit_memory.evaluation.report.compare_tables import setups, tables
 from kedit_memory.evaluation.report.tables import Entry, Table, markdown
 from kedit_memory.evaluation.rows import Row, Run
 from kedit_memory.evaluation.tasks.compare.against import ENOUGH, Standing, compared_rows
-from kedit_memory.evaluation.tasks.compare.ledger import DONE, FAILED, SHORTENED, Cell, CellKey, Ledger
 from kedit_memory.evaluation.tasks.compare.measures import Observation
-from kedit_memory.evaluation.tasks.compare.outcomes import Asked, Outcomes, as_json, from_json, outcomes_of
+from kedit_memory.evaluation.tasks.compare.outcomes import Asked, Outcomes, outcomes_of
 from kedit_memory.evaluation.tasks.compare.run import ComparePlan, Comparison
-from kedit_memory.evaluation.tasks.compare.tables import setups, tables
 
 RUN = Run(task="compare", dataset="world", commit=None, config=None, data=None, model=None, machine="m")
 
@@ -231,52 +230,10 @@ def test_which_observations_are_answers():
     ]
     found = outcomes_of(observed, seed=7)
     assert found.answers == {(RELIABILITY, ALL): {(7, 3, 0): True}, (LOCALITY, "swapped"): {(7, 3, 5): False}}
-    assert from_json(json.loads(json.dumps(as_json(found))), 7) == found
 
 
 def key(method, planned=2):
-    return CellKey(method=method, mode="batch", planned=planned, seed=1)
-
-
-def row(method):
-    return {"method": method, "mode": "batch", "planned": 2, "seed": 1, "metric": RELIABILITY, "kind": ALL, "n": 2}
-
-
-def test_a_ledger_gives_back_the_answers_of_finished_cells(tmp_path):
-    held = Outcomes(answers={(RELIABILITY, ALL): answers("10")})
-    ledger = Ledger.open(tmp_path / "out", {"edits": [2]})
-    ledger.record(Cell(key=key("ft"), status=DONE, edits=2), [row("ft")], held)
-    ledger.record(Cell(key=key("kn"), status=FAILED, error="no"))
-    file = tmp_path / "out" / "outcomes.jsonl"
-    whole = file.read_text()
-    stopped = whole.replace('"ft"', '"rome"')  # of a cell that the run did not come to the end of
-    file.write_text(whole + stopped + stopped[:30])
-    again = Ledger.open(tmp_path / "out", {"edits": [2]})
-    assert again.outcomes == {key("ft"): held}
-    assert file.read_text() == whole
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("outcomes.jsonl", '{"seed": 1}\n', r"outcomes.jsonl, line 1, holds no answers; take another --output"),
-        ("outcomes.jsonl", '{"seed": 1, "answers": [{"metric": "locality", "kind": "all", "case": [1], "question": [1],'
-         ' "right": "2"}]}\n', "line 1, holds no answers"),
-        ("outcomes.jsonl", "[]\n", "outcomes.jsonl, line 1, is no JSON object; name another place for the run"),
-        ("outcomes.jsonl", "", "outcomes.jsonl lacks the answers of ft, batch; take another --output"),
-        ("plan.json", '{"edits": [2]}', r"a run in format 1, and this version reads format 2: remove the folder, or"),
-        ("plan.json", '{"edits": [2], "format": 9}', "a run in format 9"),
-        ("plan.json", "[]", "plan.json holds no plan; take another --output"),
-    ],
-)  # fmt: skip
-def test_a_folder_that_cannot_be_read(tmp_path, name, text, message):
-    held = Outcomes(answers={(RELIABILITY, ALL): answers("10")})
-    Ledger.open(tmp_path / "out", {"edits": [2]}).record(Cell(key=key("ft"), status=DONE, edits=2), [row("ft")], held)
-    before = (tmp_path / "out" / "rows.jsonl").read_text()
-    (tmp_path / "out" / name).write_text(text)
-    with pytest.raises(InvalidInputError, match=message):
-        Ledger.open(tmp_path / "out", {"edits": [2]})
-    assert (tmp_path / "out" / "rows.jsonl").read_text() == before
+    return PartKey(method=method, mode="batch", planned=planned, seed=1)
 
 
 # Tables
@@ -298,12 +255,12 @@ def comparison(given, references=None):
         )
         rows += [measured(method, right), measured(method, right, metric=LOCALITY, kind="swapped")]
     plan = ComparePlan(methods=tuple(given), edits=(12,), modes=("batch",), against=references)
-    cells = (
-        Cell(key=key("rome", 12), status=DONE, edits=12),
-        Cell(key=key("kn", 12), status=SHORTENED, edits=0),
+    parts = (
+        Part(key=key("rome", 12), status=DONE, edits=12),
+        Part(key=key("kn", 12), status=SHORTENED, edits=0),
     )
     compared = tuple(compared_rows(held, plan.references))
-    return Comparison(plan=plan, rows=tuple(rows), compared=compared, cells=cells)
+    return Comparison(plan=plan, rows=tuple(rows), compared=compared, parts=parts)
 
 
 GIVEN = {

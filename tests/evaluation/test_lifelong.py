@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from kedit_memory.editors import load_editor
+from kedit_memory.editors import EDITORS, load_editor
 from kedit_memory.errors import InvalidInputError, NotFoundError, UnknownNameError
 from kedit_memory.evaluation import intervals
 from kedit_memory.evaluation.case import GENERALIZATION, Case, Question, own_question, rephrased
@@ -18,15 +18,15 @@ from kedit_memory.evaluation.datasets.selfcheck import passage_pairs
 from kedit_memory.evaluation.datasets.zsre import trained_questions
 from kedit_memory.evaluation.intervals import wilson
 from kedit_memory.evaluation.judges import is_answer
-from kedit_memory.evaluation.log import RowLog
+from kedit_memory.evaluation.log import Log, Part, PartKey
 from kedit_memory.evaluation.method import Bench
-from kedit_memory.evaluation.methods import Unedited
+from kedit_memory.evaluation.methods import STREAMED, Unedited, method_of, opened
 from kedit_memory.evaluation.rows import Row, describe_run
+from kedit_memory.evaluation.score import score
 from kedit_memory.evaluation.tasks.lifelong import run as lifelong
 from kedit_memory.evaluation.tasks.lifelong import timing as lifelong_timing
 from kedit_memory.evaluation.tasks.lifelong.hallucination import hallucination_stream
 from kedit_memory.evaluation.tasks.lifelong.measures import Measures
-from kedit_memory.evaluation.tasks.lifelong.methods import Setting, check_method, opened
 from kedit_memory.evaluation.tasks.lifelong.run import LifelongPlan, run_lifelong
 from kedit_memory.evaluation.tasks.lifelong.streams import (
     HELD_OUT,
@@ -286,9 +286,9 @@ def test_hallucinations_are_corrected_and_what_was_right_stays(tmp_path):
     assert {probe.kind for probe in stream.outside} == {"unrelated", "right_before"}
     assert stream.max_new_tokens > 5
     measures = Measures(stream, model, RUN, Wanted(edits=1, questions=2, seed=1), early=2)
-    setting = Setting(load=lambda: model, encoder="hashing", max_new_tokens=stream.max_new_tokens)
+    bench = Bench(model, encoder="hashing", max_new_tokens=stream.max_new_tokens)
     exact = "grace-fast:questions=0:radius=0.01"  # random weights tell no question from another
-    with opened(exact, setting) as method:
+    with opened(exact, bench) as method:
         before = values(measures.at(method, "grace-fast", 1, final=True))
         method.add([stream.edits[0].edit])
         after = values(measures.at(method, "grace-fast", 1, final=True))
@@ -303,9 +303,9 @@ def test_hallucinations_are_corrected_and_what_was_right_stays(tmp_path):
 
 @pytest.mark.parametrize("name", ["grace-fast", "grace-fast:layer=3", "ft", "router:direct", "router:grace"])
 def test_methods_take_edits_one_by_one_and_answer_them(name, mini):
-    setting = Setting(load=load, encoder="hashing", max_new_tokens=24)
+    bench = Bench(load(), encoder="hashing", max_new_tokens=24)
     question = "What is the capital of Japan?"
-    with opened(name, setting) as method:
+    with opened(name, bench) as method:
         assert method.answers([question]) == ["Tokyo"]
         method.add([EditRequest(prompt=question, target="Osaka", subject="Japan")])
         method.add([EditRequest(prompt="What is the capital of Peru?", target="Bern", subject="Peru")])
@@ -328,7 +328,9 @@ def test_an_editor_that_asks_for_past_edits_is_told(monkeypatch, mini):
             return SimpleNamespace(outcomes=())
 
     monkeypatch.setattr("kedit_memory.evaluation.method.named_editor", lambda *_: Asking())
-    with opened("asking", Setting(load=lambda: mini, encoder=None, max_new_tokens=24)) as method:
+    monkeypatch.setattr("kedit_memory.evaluation.methods.named_editor", lambda *_: Asking())
+    monkeypatch.setitem(EDITORS, "asking", "")
+    with opened("asking", Bench(mini, max_new_tokens=24)) as method:
         for number in range(3):
             method.add([EditRequest(prompt=f"q{number}", target="a")])
     assert told == [([], ["q0"]), (["q0"], ["q1"]), (["q0", "q1"], ["q2"])]
@@ -340,7 +342,7 @@ def test_an_encoder_decoder_is_edited_and_scored_as_well(tiny_t5_folder):
 
     text = ("Who is it?", "Ann Bee")
     plain = load_t5()
-    with opened("ft", Setting(load=load_t5, encoder=None, max_new_tokens=12)) as method:
+    with opened("ft", Bench(load_t5(), max_new_tokens=12)) as method:
         before = method.score(text)
         assert before == unedited(plain).score(text)
         method.add([EditRequest(prompt=text[0], target=text[1])])
@@ -351,15 +353,17 @@ def test_an_encoder_decoder_is_edited_and_scored_as_well(tiny_t5_folder):
 
 def test_names_are_refused_before_anything_is_loaded():
     with pytest.raises(UnknownNameError, match="did you mean 'grace'"):
-        check_method("grase")
-    with pytest.raises(InvalidInputError, match="no path 'magic'"):
-        check_method("router:magic")
+        method_of("grase", STREAMED)
+    with pytest.raises(UnknownNameError, match="no method named 'router:magic'"):
+        method_of("router:magic", STREAMED)
+    with pytest.raises(UnknownNameError, match="no method named 'oracle-edit'"):
+        method_of("oracle-edit", STREAMED)
     with pytest.raises(InvalidInputError, match="grace has no option 'depth'; it has layer"):
-        check_method("grace:depth=3")
+        method_of("grace:depth=3", STREAMED)
     with pytest.raises(InvalidInputError, match="the option 'deep' is no NAME=VALUE"):
-        check_method("grace:deep")
-    check_method("grace-fast:stack=encoder:radius=0.1")
-    check_method("unedited")
+        method_of("grace:deep", STREAMED)
+    method_of("grace-fast:stack=encoder:radius=0.1", STREAMED)
+    method_of("unedited", STREAMED)
 
 
 @pytest.mark.parametrize(
@@ -433,7 +437,7 @@ def test_a_stream_is_measured_along_the_way_and_at_its_end():
     plan = LifelongPlan(**{**QUICK, "timed": 1}, methods=("grace-fast", "router:direct"))
     report = run_lifelong(plan, load, encoder="hashing", progress=lines.append)
     assert not report.failures
-    assert [row.method for row in report.rows if (row.metric, row.kind) == lifelong.LAST] == [
+    assert [row.method for row in report.rows if (row.metric, row.kind) == ("seconds", "stream")] == [
         "unedited", "grace-fast", "router:direct",
     ]  # fmt: skip
     found = {(row.method, row.edits, row.metric, row.kind): row for row in report.rows}
@@ -456,10 +460,10 @@ def test_a_stream_is_measured_along_the_way_and_at_its_end():
 def test_a_crash_costs_the_method_its_rows_only(monkeypatch):
     whole = lifelong.opened
 
-    def failing(name, setting):
+    def failing(name, bench):
         if name == "ft":
             raise RuntimeError("out of luck\nand more")
-        return whole(name, setting)
+        return whole(name, bench)
 
     monkeypatch.setattr(lifelong, "opened", failing)
     report = run_lifelong(LifelongPlan(**QUICK, methods=("ft", "grace-fast")), load, encoder="hashing")
@@ -467,55 +471,40 @@ def test_a_crash_costs_the_method_its_rows_only(monkeypatch):
     assert {row.method for row in report.rows} == {"unedited", "grace-fast"}
 
 
-def test_a_stopped_run_goes_on(tmp_path, monkeypatch):
-    file = tmp_path / "rows.jsonl"
+def test_a_stopped_run_goes_on_and_is_scored_again(tmp_path, monkeypatch):
+    file = tmp_path / "log.jsonl"
     plan = LifelongPlan(**QUICK, methods=("ft", "grace-fast"))
     made = []
     whole = lifelong.opened
 
-    def opened_and_noted(name, setting):
+    def opened_and_noted(name, bench):
         made.append(name)
         if made.count("grace-fast") == 1:
             raise KeyboardInterrupt
-        return whole(name, setting)
+        return whole(name, bench)
 
     monkeypatch.setattr(lifelong, "opened", opened_and_noted)
     with pytest.raises(KeyboardInterrupt):
-        run_lifelong(plan, load, encoder="hashing", resume=file)
+        run_lifelong(plan, load, encoder="hashing", log=file)
     kept = file.read_text("utf-8")
-    assert {json.loads(line)["method"] for line in kept.splitlines()} == {"unedited", "ft"}
-    file.write_text(kept + '{"task": "lifel', "utf-8")  # cut off in the middle of a line
-    report = run_lifelong(plan, load, encoder="hashing", resume=file)
+    assert [json.loads(line)["key"]["method"] for line in kept.splitlines()[1:]] == ["unedited", "ft"]
+    file.write_text(kept + '{"key": {"method": "gr', "utf-8")  # cut off in the middle of a line
+    report = run_lifelong(plan, load, encoder="hashing", log=file)
     assert made == ["unedited", "ft", "grace-fast", "grace-fast"]
     assert {row.method for row in report.rows} == {"unedited", "ft", "grace-fast"}
     assert file.read_text("utf-8").startswith(kept)
-    assert len(file.read_text("utf-8").splitlines()) == len(report.rows)
+    assert score(file) == [row.flat() for row in report.rows]
     for other in (replace(plan, questions=8), replace(plan, questions=8, seeds=(2,))):
-        with pytest.raises(InvalidInputError, match="holds rows of config"):
-            run_lifelong(other, load, encoder="hashing", resume=file)
+        with pytest.raises(InvalidInputError, match="holds a run with questions 6, and now it is 8"):
+            run_lifelong(other, load, encoder="hashing", log=file)
 
 
-def test_half_a_stream_begins_anew(tmp_path):
-    file = tmp_path / "rows.jsonl"
-    half = Row(run=RUN, method="ft", metric="err", value=1.0, n=1, unit="share", edits=2, seed=1)
-    end = replace(half, method="lora", metric="seconds", kind="stream", unit="s")
-    RowLog(file, lifelong.LAST).add([half, replace(half, method="lora"), end])
-    log = RowLog(file, lifelong.LAST)
-    assert [row.method for row in log.rows] == ["lora", "lora"]
-    assert log.finished("lora", 1)
-    assert not log.finished("lora", 2)
-    assert not log.finished("ft", 1)
-    assert log.rows[1] == end
-
-
-def test_a_file_of_something_else_is_left_as_it_is(tmp_path):
-    file = tmp_path / "notes.txt"
-    file.write_text("dear diary\n", "utf-8")
-    with pytest.raises(InvalidInputError, match=r"line 1, is no JSON object"):
-        RowLog(file, lifelong.LAST)
-    assert file.read_text("utf-8") == "dear diary\n"
-    with pytest.raises(InvalidInputError, match="cannot be used for rows"):
-        RowLog(tmp_path / "absent" / "rows.jsonl", lifelong.LAST)
+def test_other_data_are_another_run(tmp_path):
+    log = Log.open(tmp_path / "log.jsonl", "lifelong", {})
+    log.record(Part(key=PartKey(method="ft", seed=1), run=replace(RUN, data="one")))
+    log.check(replace(RUN, data=None))
+    with pytest.raises(InvalidInputError, match="holds parts with data one, and this run has two"):
+        log.check(replace(RUN, data="two"))
 
 
 # The report
@@ -594,7 +583,8 @@ def test_rows_of_one_run_in_two_files_are_one_section(tmp_path, monkeypatch):
 def test_the_report_refuses_what_is_no_row(tmp_path):
     file = tmp_path / "rows.jsonl"
     file.write_text('{"task": "scope"}\n{oops\n', "utf-8")
-    with pytest.raises(SystemExit, match="line 2: no JSON"):
+    with pytest.raises(InvalidInputError, match="line 2: no JSON"):
         lifelong_report.read(file)
-    file.write_text('{"task": "scope"}\n{"rows": [{"task": "lifelong"}]}\n', "utf-8")
-    assert lifelong_report.read(file) == [{"task": "lifelong"}]
+    held = [result("ft", "err", 1.0), {**result("ft", "err", 1.0), "task": "scope"}]
+    file.write_text(json.dumps({"rows": held}), "utf-8")
+    assert lifelong_report.read(file) == held[:1]

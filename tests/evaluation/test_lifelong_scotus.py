@@ -10,7 +10,8 @@ import train_stream_model
 from kedit_memory.editors import load_editor
 from kedit_memory.errors import CapabilityError, InvalidInputError
 from kedit_memory.evaluation.datasets.scotus import split_cases
-from kedit_memory.evaluation.tasks.lifelong.methods import Setting, opened
+from kedit_memory.evaluation.method import Bench
+from kedit_memory.evaluation.methods import opened
 from kedit_memory.evaluation.tasks.lifelong.run import LifelongPlan, run_lifelong
 from kedit_memory.evaluation.tasks.lifelong.scotus import scotus_stream
 from kedit_memory.evaluation.tasks.lifelong.streams import Wanted, load_stream
@@ -131,8 +132,8 @@ def test_a_target_that_is_no_label_is_refused_and_leaves_nothing(name, load):
 
 @pytest.mark.parametrize("name", ["rome", "memit", "ike", "mend", "kn", "lora", "serac", "ft-ewc", "router:grace"])
 def test_what_needs_generation_says_so(name, load):
-    setting = Setting(load=load, encoder="hashing", max_new_tokens=8)
-    with pytest.raises(CapabilityError, match="is a classifier"), opened(name, setting) as method:
+    bench = Bench(load(), encoder="hashing", max_new_tokens=8)
+    with pytest.raises(CapabilityError, match="is a classifier"), opened(name, bench) as method:
         method.add([EditRequest(prompt=EDIT.prompt, target="civil", subject="court")])
 
 
@@ -211,8 +212,7 @@ def test_an_encoder_decoder_learns_its_questions_and_then_the_stream(questions, 
     assert [model.answer(f"Who sang song {i}?") for i in range(3)] == ["Ann", "Berlin", "Paris"]
     stream = zsre_stream(model, Wanted(edits=2, questions=9), questions)
     assert len(stream.edits) == 2
-    setting = Setting(load=lambda: model, encoder=None, max_new_tokens=8)
-    with opened("ft", setting) as method:
+    with opened("ft", Bench(model, max_new_tokens=8)) as method:
         for edit in stream.edits:
             method.add([edit.edit])
         assert method.answers([edit.prompt for edit in stream.edits]) == ["Paris", "Paris"]

@@ -1,10 +1,11 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from kedit_memory.evaluation.intervals import wilson
-from kedit_memory.evaluation.rows import METRICS, Row, Run, describe_run, document, row_of
+from kedit_memory.evaluation.rows import METRICS, Row, Run, describe_run, document, row_of, row_of_sample
 from kedit_memory.evaluation.task import TASKS
 
 # The order of the fields in `evaluation.md`.
@@ -54,10 +55,30 @@ def test_rows_are_read_again_also_those_that_tell_no_version():
 
 
 def test_figures_by_hand():
-    assert row().counted(3, 4) == replace(row(), value=0.75, n=4, low=wilson(3, 4)[0], high=wilson(3, 4)[1])
-    assert row().share([True, True]) == row().counted(2, 2)
-    drawn = row().drawn([[1.0, 2.0], [1.0, 2.0]], lambda cases: cases[..., 0].sum(-1) / cases[..., 1].sum(-1))
+    three = row().counted([True, True, False, True])
+    assert three == replace(row(), value=0.75, n=4, low=wilson(3, 4)[0], high=wilson(3, 4)[1])
+    assert row().share([True, True]) == row().counted([True, True])
+    drawn = row().drawn([[1.0, 2.0], [1.0, 2.0]], "ratio")
     assert (drawn.value, drawn.low, drawn.high, drawn.n) == (0.5, 0.5, 0.5, 2)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda one: one.share([True, False, True]),
+        lambda one: one.counted([True, False, True]),
+        lambda one: one.drawn([[1.0, 2.0], [3.0, 4.0], [5.0, 1.0]], "ratio", seed=4),
+        lambda one: one.drawn(np.array([[0.5, 1.0, 2.0], [1.5, 1.0, 4.0]]), "perplexity_ratio"),
+        lambda one: one.over_splits(np.array([0.2, 0.4, 0.9]), 40),
+        lambda one: replace(one, value=3.5, n=7),
+    ],
+)
+def test_a_figure_is_made_again_from_its_cases(made):
+    given = made(row(method="ft", seed=2))
+    sample = json.loads(json.dumps(given.sample()))
+    stale = sample | ({"value": 9.0, "low": None} if "cases" in sample else {})
+    assert row_of_sample(given.run, stale).again() == given
+    assert "cases" not in given.flat()
 
 
 def test_the_metrics_are_those_of_the_plan():

@@ -13,6 +13,7 @@ import scope_report
 
 from kedit_memory.errors import InvalidInputError, MissingDependencyError, UnknownNameError
 from kedit_memory.evaluation.intervals import wilson
+from kedit_memory.evaluation.report.scope import save_picture
 from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.evaluation.tasks.scope import controls
 from kedit_memory.evaluation.tasks.scope.cases import (
@@ -25,7 +26,6 @@ from kedit_memory.evaluation.tasks.scope.cases import (
     ScopeSet,
 )
 from kedit_memory.evaluation.tasks.scope.controls import Point, Verdict
-from kedit_memory.evaluation.tasks.scope.figures import save_picture
 from kedit_memory.evaluation.tasks.scope.rows import Question
 from kedit_memory.evaluation.tasks.scope.run import (
     Drawn,
@@ -305,20 +305,19 @@ def test_the_real_router_by_radius() -> None:
 def test_a_picture_is_drawn(stored: Stored, tmp_path: Path, suffix: str) -> None:
     pytest.importorskip("matplotlib")
     path = tmp_path / f"scope{suffix}"
-    save_picture(measured(stored, Oracle(stored.drawn, stored.ids)), path)
+    report = measured(stored, Oracle(stored.drawn, stored.ids))
+    save_picture([row.flat() for row in report.rows], report.seen, path)
     assert path.stat().st_size > 5000
 
 
 def test_a_picture_that_cannot_be_drawn_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    point = Point(false=0.0, coverage=1.0)
-    report = ScopeReport(rows=(), curves={}, operating=point, top_one=point, bins=(), wrong=())
     with pytest.raises(InvalidInputError, match="let it end in one of"):
-        save_picture(report, tmp_path / "a.txt")
+        save_picture([], {}, tmp_path / "a.txt")
     with pytest.raises(InvalidInputError, match="make it first"):
-        save_picture(report, tmp_path / "none" / "a.png")
+        save_picture([], {}, tmp_path / "none" / "a.png")
     monkeypatch.setattr("kedit_memory.evaluation.report.pictures.find_spec", lambda _: None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'kedit-memory\[report\]'"):
-        save_picture(report, tmp_path / "a.png")
+        save_picture([], {}, tmp_path / "a.png")
 
 
 def test_an_invariance_is_held_against_the_plain_question() -> None:

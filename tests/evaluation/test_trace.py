@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from kedit_memory.errors import CapabilityError, InvalidInputError, MissingDependencyError, PromptTooLongError
-from kedit_memory.evaluation.tasks.trace.figures import save_trace
+from kedit_memory.evaluation.report.trace import save_trace
 from kedit_memory.evaluation.tasks.trace.run import KINDS, trace, windows
 from kedit_memory.models.families import family_of
 from kedit_memory.models.huggingface import HuggingFaceModel

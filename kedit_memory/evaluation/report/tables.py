@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from kedit_memory.evaluation.rows import Row
+
+Flat: TypeAlias = Mapping[str, Any]  # a row as its JSON object
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,27 @@ class Table:
     def heading(self) -> str:
         """The title as it stands above the table."""
         return self.title[:1].upper() + self.title[1:]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """A figure over all seeds: of one, with its interval; of several, their mean with the lowest and the highest."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    unit: str
+
+
+def over_seeds(rows: Sequence[Flat]) -> Value:
+    """A figure of several seeds as one."""
+    n, unit = sum(row["n"] for row in rows), rows[0]["unit"]
+    if len(rows) == 1:
+        return Value(value=rows[0]["value"], low=rows[0]["low"], high=rows[0]["high"], n=n, unit=unit)
+    values = [row["value"] for row in rows]
+    mean = sum(row["value"] * row["n"] for row in rows) / n if n else sum(values) / len(values)
+    return Value(value=mean, low=min(values), high=max(values), n=n, unit=unit)
 
 
 def table_lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

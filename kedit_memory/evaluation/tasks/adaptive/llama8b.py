@@ -205,7 +205,7 @@ def _kept(row: Row, splits: Sequence[Outcomes], budget: float) -> Iterator[Row]:
     """The share of splits in which a gate keeps the budget, over all questions."""
     for name in splits[0].called:
         kept = [one.called[name].sum() <= budget * one.judged.sum() for one in splits]
-        yield replace(row, method=name, metric="rate", kind="budget_kept").counted(int(sum(kept)), len(kept))
+        yield replace(row, method=name, metric="rate", kind="budget_kept").counted(list(map(bool, kept)))
 
 
 def _holds(text: str, answers: Sequence[str]) -> bool:

@@ -155,14 +155,13 @@ class Table:
 
 def _over_splits(row: Row, values: Numbers, n: int) -> Iterator[Row]:
     if values.size:
-        low, high = np.percentile(values, [2.5, 97.5])
-        yield replace(row, value=float(values.mean()), low=float(low), high=float(high), n=n)
+        yield row.over_splits(values, n)
 
 
 def _share(row: Row, found: Flags) -> Iterator[Row]:
     """The row with a share and Wilson's interval; none where nothing was asked."""
     if found.size:
-        yield row.counted(int(found.sum()), found.size)
+        yield row.counted(found.tolist())
 
 
 def _bins(values: Numbers, *, most: int = 10) -> Iterator[tuple[float, Flags]]:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, RELIABILITY
 from kedit_memory.evaluation.intervals import Statistic, holm, interval, randomisation_p, widened
+from kedit_memory.evaluation.log import PartKey
 from kedit_memory.evaluation.rows import Row, row_of
-from kedit_memory.evaluation.tasks.compare.ledger import CellKey
 from kedit_memory.evaluation.tasks.compare.measures import KEPT, RATE, RATIO
 from kedit_memory.evaluation.tasks.compare.outcomes import Answers, Figure, Outcomes, pooled
 from kedit_memory.evaluation.tasks.scope.rows import DIALOGUE
@@ -53,7 +53,7 @@ class Standing:
         return self.row.method
 
 
-def standings(rows: Sequence[Mapping[str, Any]], outcomes: Mapping[CellKey, Outcomes]) -> list[Standing]:
+def standings(rows: Sequence[Mapping[str, Any]], outcomes: Mapping[PartKey, Outcomes]) -> list[Standing]:
     """What there is to compare, in the order of the rows; `outcomes` may hold more methods than these."""
     parts: dict[tuple[str, str, int], list[Outcomes]] = {}
     for key, held in outcomes.items():

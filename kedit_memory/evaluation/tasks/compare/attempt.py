@@ -8,15 +8,14 @@ from time import perf_counter
 
 from kedit_memory.evaluation.case import Case
 from kedit_memory.evaluation.judges import Judge
+from kedit_memory.evaluation.log import DONE, FAILED, SHORTENED, Log, Part, PartKey, compact
 from kedit_memory.evaluation.method import Method
 from kedit_memory.evaluation.methods import method_of
 from kedit_memory.evaluation.rows import Run
 from kedit_memory.evaluation.run import Pace, Progress, quiet
 from kedit_memory.evaluation.tasks.compare import measures
-from kedit_memory.evaluation.tasks.compare.ledger import DONE, FAILED, SHORTENED, Cell, CellKey, Ledger
-from kedit_memory.evaluation.tasks.compare.measures import Observation, Summary, regrouped
+from kedit_memory.evaluation.tasks.compare.measures import Observation, regrouped
 from kedit_memory.evaluation.tasks.compare.model import WatchedBench, peak_memory
-from kedit_memory.evaluation.tasks.compare.outcomes import Outcomes, outcomes_of
 
 SINGLE, SEQUENTIAL, BATCH, BATCHES = "single", "sequential", "batch", "batches"
 
@@ -49,28 +48,28 @@ class Setting:
 
 
 class Attempt:
-    """One method in one mode, with cells that differ in the number of edits alone."""
+    """One method in one mode, with parts that differ in the number of edits alone."""
 
     def __init__(
-        self, setting: Setting, bench: WatchedBench, ledger: Ledger, keys: Sequence[CellKey], cases: Sequence[Case]
+        self, setting: Setting, bench: WatchedBench, log: Log, keys: Sequence[PartKey], cases: Sequence[Case]
     ) -> None:
         self._setting = setting
         self._bench = bench
-        self._ledger = ledger
+        self._log = log
         self._waiting = list(keys)  # fewest edits first
         self._cases = cases
         self._name = f"{keys[0].method}, {keys[0].mode}"
         self._way = _WAYS[keys[0].mode]
         self._method: Method = method_of(keys[0].method)(bench)
-        self._done: list[Cell] = []
-        self._first: list[Observation] = []  # of the edit before all others, which are told with the first cell
+        self._done: list[Part] = []
+        self._first: list[Observation] = []  # of the edit before all others, which are told with the first part
         self._pace = bench.pace(keys[0].method)
         self._spent = 0.0  # seconds, on edits alone
         self._tick: Progress = quiet
         self._started = perf_counter()
 
-    def run(self, pace: Pace) -> list[Cell]:
-        """Measure the cells; what a method does wrong costs those that it has not come to."""
+    def run(self, pace: Pace) -> list[Part]:
+        """Measure the parts; what a method does wrong costs those that it has not come to."""
         self._tick = pace.tick
         try:
             self._warm_up()
@@ -98,7 +97,7 @@ class Attempt:
         self._record(found, before, made, in_force=1)
 
     def sequential(self) -> None:
-        """One edit after the other; measured where a cell ends, and where time runs out."""
+        """One edit after the other; measured where a part ends, and where time runs out."""
         self._in_turn(1)
 
     def batches(self) -> None:
@@ -121,7 +120,7 @@ class Attempt:
             if late:
                 break
         while self._waiting:
-            self._keep(Cell(key=self._waiting.pop(0), status=SHORTENED))  # no more edits than before
+            self._keep(Part(key=self._waiting.pop(0), status=SHORTENED))  # no more edits than before
         self._method.clear()
 
     def batch(self) -> None:
@@ -130,7 +129,7 @@ class Attempt:
         while self._waiting:
             count = self._affordable(self._waiting[0].planned)
             if count == before:
-                self._keep(Cell(key=self._waiting.pop(0), status=SHORTENED))  # no more edits than before
+                self._keep(Part(key=self._waiting.pop(0), status=SHORTENED))  # no more edits than before
                 continue
             before = count
             cases = self._cases[:count]
@@ -194,29 +193,38 @@ class Attempt:
         return found + measures.timed_answers(self._method, cases)
 
     def _record(self, found: Sequence[Observation], before: Sequence[Observation], made: int, *, in_force: int) -> None:
-        """Keep the rows of the cell that waits first; `before` is what the unedited model makes of the same texts."""
+        """Keep the part that waits first; `before` is what the unedited model makes of the same texts."""
         key = self._waiting.pop(0)
-        summary = Summary(
-            run=self._setting.run, method=key.method, edits=in_force, seed=key.seed,
-            memory_seconds=self._setting.memory_seconds, judge=self._setting.judge.name, preset=self._method.preset,
-        )  # fmt: skip
-        rows = summary.rows([*self._first, *found, *before])
-        self._first = []
         status = DONE if made == key.planned else SHORTENED
-        cell = Cell(key=key, status=status, edits=made, seconds=round(perf_counter() - self._started, 2))
-        flat = [row.flat() | {"mode": key.mode, "planned": key.planned} for row in rows]
-        self._keep(cell, flat, outcomes_of(found, key.seed))
+        seen = [*self._first, *found, *before]
+        self._first = []
+        self._keep(
+            Part(
+                key=key,
+                status=status,
+                edits=made,
+                seconds=round(perf_counter() - self._started, 2),
+                run=self._setting.run,
+                facts={
+                    "in_force": in_force,
+                    "memory_seconds": self._setting.memory_seconds,
+                    "judge": self._setting.judge.name,
+                    "preset": self._method.preset,
+                },
+                samples=[compact(one) for one in seen],
+            )
+        )
 
-    def _keep(self, cell: Cell, rows: Sequence[Mapping[str, object]] = (), outcomes: Outcomes | None = None) -> None:
-        self._done.append(cell)
-        self._ledger.record(cell, rows, outcomes)
+    def _keep(self, part: Part) -> None:
+        self._done.append(part)
+        self._log.record(part)
 
     def _fail(self, error: Exception) -> None:
-        """All cells that wait have failed."""
+        """All parts that wait have failed."""
         line = " ".join(f"{type(error).__name__}: {error}".split())
         told = "".join(traceback.format_exception(error))
         while self._waiting:
-            self._keep(Cell(key=self._waiting.pop(0), status=FAILED, error=line, traceback=told))
+            self._keep(Part(key=self._waiting.pop(0), status=FAILED, error=line, traceback=told))
 
     def _tidy(self, say: Progress) -> None:
         """Take the edits out if they are still in, and look whether the model is what it was; else take it anew."""
@@ -230,9 +238,9 @@ class Attempt:
         if left:
             self._bench.reload()
             trace = f"left a trace in the model, which was taken anew: {'; '.join(left)}"
-            self._done = [replace(cell, trace=trace) for cell in self._done]
-            for cell in self._done:
-                self._ledger.record(cell)
+            self._done = [replace(part, trace=trace) for part in self._done]
+            for part in self._done:
+                self._log.record(part)
             say(f"{self._name}: {trace}")
 
 

@@ -66,7 +66,8 @@ Drawn = NDArray[np.float64]  # (draws, cases, 2): totals and counts
 class Observation:
     """What one case added to a figure: a total over so many values.
 
-    `question` is the place of the question among those of its case, None where the figure is no answer's.
+    `question` is the place of the question among those of its case, None where the figure is no answer's. Of an answer
+    that was judged it also holds what was asked and `said`, and what counted, so that it can be judged otherwise.
     """
 
     metric: str
@@ -75,6 +76,9 @@ class Observation:
     total: float
     count: float = 1.0
     question: int | None = None
+    asked: str = ""
+    accepted: Sequence[str] = ()
+    said: str | None = None
 
 
 def chosen_questions(cases: Sequence[Case], most: int, seed: int) -> list[Question]:
@@ -111,13 +115,18 @@ def observe(
     targets = tuple(dict.fromkeys(case.target for case in cases))
     found = []
     for question, said in zip(questions, method.ask(questions), strict=True):
+        before = ""
         if question.metric == LOCALITY:
             before = cast(WatchedBench, method.bench).answers([question.text])[0]
             total = float(taken_over(said.text, before, question, targets))
             found.append(Observation(metric=RATE, kind=TAKEN_OVER, case=place[id(question.edit)], total=total))
-        for metric, kind, total in _judged(method, question, said, judge):
+        for number, (metric, kind, total) in enumerate(_judged(method, question, said, judge)):
             case = place[id(question.edit)]
-            found.append(Observation(metric=metric, kind=kind, case=case, total=total, question=question.place))
+            one = Observation(metric=metric, kind=kind, case=case, total=total, question=question.place)
+            if not number:  # the answer itself; what else is seen of it comes after
+                counted = [before] if question.metric == LOCALITY else question.accepted
+                one = replace(one, asked=question.text, accepted=counted, said=said.text)
+            found.append(one)
     written = method.bench.model.generate(
         [case.edit.subject or case.prompt for case in cases[-_WRITTEN:]], max_new_tokens=_LONGEST_TEXT
     )

@@ -1,4 +1,4 @@
-"""What was answered case by case, which paired figures need: each question's outcome, kept beside the rows of a cell.
+"""What was answered case by case, which paired figures need: each question's outcome, as the samples of a part tell it.
 
 A question is told by the place of its edit in the order of a seed and its own place among those of the edit, so that
 two methods of one seed are compared on what both were asked.
@@ -6,7 +6,7 @@ two methods of one seed are compared on what both were asked.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from kedit_memory.evaluation.tasks.compare.measures import LOGITS, SHARES, TEACHER_FORCED, Observation
 
@@ -26,7 +26,7 @@ Answers: TypeAlias = Mapping[Asked, bool]  # which questions were answered as th
 
 @dataclass(frozen=True, kw_only=True)
 class Outcomes:
-    """The answers of one cell, or of the cells of several seeds, by metric and kind."""
+    """The answers of one part, or of the parts of several seeds, by metric and kind."""
 
     answers: Mapping[Figure, Answers]
 
@@ -48,37 +48,3 @@ def pooled(parts: Iterable[Outcomes]) -> Outcomes:
         for figure, held in part.answers.items():
             found.setdefault(figure, {}).update(held)
     return Outcomes(answers=found)
-
-
-def as_json(outcomes: Outcomes) -> list[dict[str, Any]]:
-    """The answers of a cell: of each figure three columns, the last one of zeros and ones."""
-    return [
-        {
-            "metric": metric,
-            "kind": kind,
-            "case": [asked.case for asked in held],
-            "question": [asked.question for asked in held],
-            "right": "".join(str(int(right)) for right in held.values()),
-        }
-        for (metric, kind), held in outcomes.answers.items()
-    ]
-
-
-def from_json(columns: Iterable[Mapping[str, Any]], seed: int) -> Outcomes:
-    """What `as_json` made of a cell of a seed.
-
-    Raises:
-        KeyError, TypeError, ValueError: it is something else.
-    """
-    return Outcomes(
-        answers={
-            (held["metric"], held["kind"]): {
-                Asked(seed, case, question): _RIGHT[right]
-                for case, question, right in zip(held["case"], held["question"], held["right"], strict=True)
-            }
-            for held in columns
-        }
-    )
-
-
-_RIGHT = {"0": False, "1": True}

@@ -19,22 +19,24 @@ from kedit_memory.evaluation.case import Case
 from kedit_memory.evaluation.datasets import wikitext
 from kedit_memory.evaluation.datasets.public import background_of, sources_of
 from kedit_memory.evaluation.judges import DEFAULT, judge_of
+from kedit_memory.evaluation.log import FAILED, Log, Part, PartKey
 from kedit_memory.evaluation.methods import method_of
 from kedit_memory.evaluation.rows import describe_run
 from kedit_memory.evaluation.run import Pace, Progress, quiet
 from kedit_memory.evaluation.running_text import running_text, spaced
 from kedit_memory.evaluation.tasks.compare import measures
-from kedit_memory.evaluation.tasks.compare.against import REFERENCES, compared_rows, standings
+from kedit_memory.evaluation.tasks.compare.against import REFERENCES
 from kedit_memory.evaluation.tasks.compare.attempt import BATCH, BATCHES, SEQUENTIAL, SINGLE, Attempt, Setting
 from kedit_memory.evaluation.tasks.compare.cases import draw_cases
-from kedit_memory.evaluation.tasks.compare.ledger import FAILED, Cell, CellKey, Ledger
 from kedit_memory.evaluation.tasks.compare.model import WatchedBench
+from kedit_memory.evaluation.tasks.compare.score import scored
 from kedit_memory.evaluation.tasks.scope.sets import FACTS
 from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model
 from kedit_memory.models.sources import EMBEDDED
 
 TASK = "compare"
+LOG = "log.jsonl"  # within the folder of a comparison
 MODES = (SINGLE, SEQUENTIAL, BATCH, BATCHES)
 _TEXTS = 32  # whose perplexity is taken
 
@@ -121,10 +123,10 @@ class ComparePlan:
         """What may not change when a run goes on; methods may be added to it, and any be tested against."""
         return {name: value for name, value in asdict(self).items() if name not in {"methods", "against"}}
 
-    def cells(self) -> list[CellKey]:
+    def parts(self) -> list[PartKey]:
         """All measurements, a method after the other."""
         return [
-            CellKey(method=method, mode=mode, planned=size, seed=seed)
+            PartKey(method=method, mode=mode, planned=size, seed=seed)
             for method in self.methods
             for seed in self.seeds
             for mode in self.modes
@@ -142,17 +144,17 @@ class Comparison:
     plan: ComparePlan
     rows: tuple[Mapping[str, Any], ...]
     compared: tuple[Mapping[str, Any], ...]
-    cells: tuple[Cell, ...]
+    parts: tuple[Part, ...]
 
     @property
-    def failed(self) -> tuple[Cell, ...]:
+    def failed(self) -> tuple[Part, ...]:
         """The measurements that gave no rows."""
-        return tuple(cell for cell in self.cells if cell.status == FAILED)
+        return tuple(part for part in self.parts if part.status == FAILED)
 
     @property
-    def traced(self) -> tuple[Cell, ...]:
+    def traced(self) -> tuple[Part, ...]:
         """The measurements of methods that did not leave the model as it was."""
-        return tuple(cell for cell in self.cells if cell.trace)
+        return tuple(part for part in self.parts if part.trace)
 
 
 def run_compare(
@@ -177,8 +179,8 @@ def run_compare(
         InvalidInputError: the set has not so many edits, or `output` is of another plan.
         NotFoundError: the set's folder is absent.
     """
-    ledger = Ledger.open(output, plan.kept)
-    left = [key for key in plan.cells() if not ledger.finished(key)]
+    log = Log.open(None if output is None else _place(output), TASK, plan.kept)
+    left = [key for key in plan.parts() if not log.finished(key)]
     if left:
         if load is None:
             load = partial(_loaded, plan)
@@ -189,14 +191,28 @@ def run_compare(
                 load, encoder=plan.encoder, cache=cache, text=text, background=background_of(plan.dataset),
                 preset=plan.preset,
             )  # fmt: skip
-            _Runner(plan, bench, ledger, data, progress).run(left)
-    asked = set(plan.cells())
-    # In the order of the methods, some of which may have been added to an older run.
-    rows = tuple(row for name in plan.methods for row in ledger.rows if row["method"] == name)
-    compared = compared_rows(standings(rows, ledger.outcomes), plan.references)
-    ledger.keep_compared(compared)
-    cells = tuple(cell for cell in ledger.cells if cell.key in asked)
-    return Comparison(plan=plan, rows=rows, compared=tuple(compared), cells=cells)
+            _Runner(plan, bench, log, data, progress).run(left)
+    found, asked = scored(log, plan.methods, plan.references), set(plan.parts())
+    parts = tuple(part for part in log.parts if part.key in asked)
+    return Comparison(plan=plan, rows=found.rows, compared=found.compared, parts=parts)
+
+
+def _place(folder: Path) -> Path:
+    """The log in a folder, which is made if absent.
+
+    Raises:
+        InvalidInputError: the folder holds something else, or cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        strangers = sorted({path.name for path in folder.iterdir()} - {f"{LOG}.new"})  # of a run that was stopped
+    except OSError as error:
+        raise InvalidInputError(f"{folder} cannot be used for --output ({error.strerror or error})") from error
+    if strangers and LOG not in strangers:
+        raise InvalidInputError(
+            f"{folder} holds {strangers[0]!r} and no {LOG}: it is no folder of a comparison; take a new one"
+        )
+    return folder / LOG
 
 
 def _real_text(plan: ComparePlan, data: Path | None, folder: Path) -> Path | None:
@@ -211,30 +227,28 @@ def _loaded(plan: ComparePlan) -> WhiteBoxModel:
 
 
 class _Runner:
-    """Goes through the cells of a plan."""
+    """Goes through the parts of a plan."""
 
-    def __init__(
-        self, plan: ComparePlan, bench: WatchedBench, ledger: Ledger, data: Path | None, progress: Progress
-    ) -> None:
+    def __init__(self, plan: ComparePlan, bench: WatchedBench, log: Log, data: Path | None, progress: Progress) -> None:
         self.plan = plan
         self.bench = bench
-        self.ledger = ledger
+        self.log = log
         self.progress = progress
         self._data = data
 
-    def run(self, left: Sequence[CellKey]) -> None:
-        """Measure the cells that are left, those of a method in one mode and order together."""
+    def run(self, left: Sequence[PartKey]) -> None:
+        """Measure the parts that are left, those of a method in one mode and order together."""
         cases = {seed: self._cases(seed) for seed in dict.fromkeys(key.seed for key in left)}
         setting = self._setting(cases[left[0].seed])
-        groups: dict[tuple[str, int, str], list[CellKey]] = {}
+        groups: dict[tuple[str, int, str], list[PartKey]] = {}
         for key in left:
             groups.setdefault((key.method, key.seed, key.mode), []).append(key)
         pace = Pace(self.progress, len(left), "measurements")
         for (name, seed, mode), keys in groups.items():
-            attempt = Attempt(setting, self.bench, self.ledger, keys, cases[seed])
-            cells = attempt.run(pace)
+            attempt = Attempt(setting, self.bench, self.log, keys, cases[seed])
+            parts = attempt.run(pace)
             pace.done += len(keys)
-            pace.say(f"{name}, {mode}: {', '.join(map(_told, cells))}; {pace.left()}")
+            pace.say(f"{name}, {mode}: {', '.join(map(_told, parts))}; {pace.left()}")
 
     def _cases(self, seed: int) -> list[Case]:
         """The edits of a seed; the unedited model is asked all that answers will be compared with."""
@@ -266,9 +280,9 @@ class _Runner:
         )
 
 
-def _told(cell: Cell) -> str:
-    if cell.status == FAILED:
-        return f"failed ({cell.error})"
-    if not cell.edits:
-        return f"no time for {cell.key.planned:,} edits"
-    return f"{cell.edits:,} edits{f' of {cell.key.planned:,}' if cell.edits < cell.key.planned else ''}"
+def _told(part: Part) -> str:
+    if part.status == FAILED:
+        return f"failed ({part.error})"
+    if not part.edits:
+        return f"no time for {part.key.planned:,} edits"
+    return f"{part.edits:,} edits{f' of {part.key.planned:,}' if part.edits < part.key.planned else ''}"

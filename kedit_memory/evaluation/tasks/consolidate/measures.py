@@ -13,7 +13,6 @@ from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.case import Question
 from kedit_memory.evaluation.judges import Judge, same
 from kedit_memory.evaluation.locality import kept_as, kept_rows
-from kedit_memory.evaluation.measures import perplexity_of
 from kedit_memory.evaluation.rows import Row
 from kedit_memory.models.language import WhiteBoxModel
 from kedit_memory.models.prompts import Prompt
@@ -260,14 +259,14 @@ def _question(edit: Edit, text: str) -> Question:
 
 
 def _share(row: Row, right: Sequence[bool]) -> Row:
-    return replace(row, unit="share").counted(sum(right), len(right))
+    return replace(row, unit="share").counted(right)
 
 
 def _perplexity(row: Row, reading: Reading) -> Row:
-    return replace(row.drawn(reading.losses, perplexity_of), value=perplexity(reading))
+    return replace(row.drawn(reading.losses, "perplexity"), value=perplexity(reading))
 
 
 def _ratio(row: Row, before: Reading, after: Reading) -> Row:
     """Perplexity after over before; both readings of a text are drawn together."""
     pairs = [(now - was, tokens) for (was, tokens), (now, _) in zip(before.losses, after.losses, strict=True)]
-    return replace(row.drawn(pairs, perplexity_of), value=perplexity(after) / perplexity(before))
+    return replace(row.drawn(pairs, "perplexity"), value=perplexity(after) / perplexity(before))

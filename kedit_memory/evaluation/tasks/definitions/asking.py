@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from kedit_memory.errors import CapabilityError, KeditError
 from kedit_memory.evaluation.datasets.onoe import Case, DefinitionSet, Probe, described
+from kedit_memory.evaluation.methods import telling
 from kedit_memory.evaluation.run import Pace
 from kedit_memory.evaluation.tasks.definitions.measures import Asked, Judged, fits, judge
 from kedit_memory.evaluation.tasks.definitions.method import DefinitionBench, Method
-from kedit_memory.evaluation.tasks.definitions.methods import METHODS
 from kedit_memory.evaluation.tasks.definitions.results import Answered, Outcome
 from kedit_memory.models.prompts import Prompt
 
@@ -45,7 +45,7 @@ class Asking:
         self._name = name
         outcome = Outcome(method=name, asked=len(self._set.cases))
         try:
-            method = METHODS[name](self._bench)
+            method: Method = telling(name)(self._bench)
         except CapabilityError as error:
             outcome.refused[_plainly(error)] += outcome.asked
             return outcome

@@ -39,13 +39,11 @@ def rows_of_the_set(run: Run, model: ScoringModel, chosen: DefinitionSet, kept: 
     probes = [probe for case in chosen.cases for probe in case.probes]
     asked = [probe for case in kept.cases for probe in case.probes]
     row = Row(run=run, method=OF_THE_SET, metric="rate", value=0.0, n=len(probes), unit="share")
-    rows = [replace(row, kind="too_long").counted(len(probes) - len(asked), row.n)]
+    rows = [replace(row, kind="too_long").counted([place >= len(asked) for place in range(len(probes))])]
     if isinstance(model, WhiteBoxModel):
         texts = [probe.text.filled(probe.span) for probe in probes]
         tokens = [model.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
-        rows.append(
-            replace(row, kind="not_representable").counted(sum(_has_unknown(model, ids) for ids in tokens), row.n)
-        )
+        rows.append(replace(row, kind="not_representable").counted([_has_unknown(model, ids) for ids in tokens]))
         per_word = sum(map(len, tokens)) / sum(len(text.split()) for text in texts)
         rows.append(replace(row, metric="ratio", kind="tokens_per_word", value=per_word, unit="ratio"))
     if all(len(probe.options) > 1 for probe in asked):

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
@@ -99,10 +100,15 @@ class RememberedPassages(Remembered):
             ingest_documents(corpus, [document])
 
 
-def gives_text(why: str, bench: DefinitionBench) -> Method:  # noqa: ARG001 - as every method is made
+def _gives_text(why: str, bench: DefinitionBench) -> Method:  # noqa: ARG001 - as every method is made
     """In place of a path of the memory that says a text.
 
     Raises:
         CapabilityError: always, with why there is nothing to measure.
     """
-    raise CapabilityError(why)
+    raise CapabilityError(f"this path {why}; it gives no probability of a text")
+
+
+says_the_text = partial(_gives_text, "says the stored text")
+learns_the_answer = partial(_gives_text, "learns the answer to one prompt")
+lets_another_answer = partial(_gives_text, "lets another model read the edit and answer")

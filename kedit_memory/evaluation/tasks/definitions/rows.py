@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kedit_memory.evaluation.intervals import wilson
 from kedit_memory.evaluation.rows import Row, Run
 from kedit_memory.evaluation.tasks.definitions.measures import PER_TOKEN, TOTAL, WITH_RIGHT, Judged
 from kedit_memory.evaluation.tasks.definitions.results import Answered, Outcome
@@ -67,13 +66,13 @@ def _perplexity(told: Sequence[Answered], row: Row, *, compared: bool) -> Iterat
     if followed:
         measured[RIGHT] = followed, _right_losses
     for kind, (cases, losses) in measured.items():
-        yield _figure(replace(row, kind=kind), cases, losses, lambda means: np.exp(means[..., 0]))
+        yield _figure(replace(row, kind=kind), cases, losses, "perplexity_of_groups")
     if not compared:
         return
-    yield _figure(replace(row, kind=OVER_BASE, unit="difference"), told, _losses, _increase)
+    yield _figure(replace(row, kind=OVER_BASE, unit="difference"), told, _losses, "perplexity_increase")
     for kind, (cases, losses) in measured.items():
         name = f"perplexity_{OVER_BASE}" if kind == "all" else f"perplexity_{OVER_BASE}/{kind}"
-        yield _figure(replace(row, metric="ratio", kind=name, unit="ratio"), cases, losses, _quotient)
+        yield _figure(replace(row, metric="ratio", kind=name, unit="ratio"), cases, losses, "perplexity_ratio")
 
 
 def _over_random(told: Sequence[Answered], control: Sequence[Answered], row: Row) -> Iterator[Row]:
@@ -83,7 +82,7 @@ def _over_random(told: Sequence[Answered], control: Sequence[Answered], row: Row
     if told[0].judged.chosen:
         yield _difference(replace(row, kind=OVER_RANDOM), against)
     kind = f"perplexity_{OVER_RANDOM}"
-    yield _figure(replace(row, metric="ratio", kind=kind, unit="ratio"), against, _losses, _quotient)
+    yield _figure(replace(row, metric="ratio", kind=kind, unit="ratio"), against, _losses, "perplexity_ratio")
 
 
 def _specificity(others: Sequence[Answered], row: Row, *, compared: bool) -> Iterator[Row]:
@@ -92,10 +91,10 @@ def _specificity(others: Sequence[Answered], row: Row, *, compared: bool) -> Ite
         return
     row, kind = replace(row, kind=SPECIFICITY), f"{SPECIFICITY}_{OVER_BASE}"
     per_token = replace(row, metric="perplexity", unit="per token")
-    yield _figure(per_token, others, _losses, lambda means: np.exp(means[..., 0]))
+    yield _figure(per_token, others, _losses, "perplexity_of_groups")
     if compared:
-        yield _figure(replace(per_token, kind=kind, unit="difference"), others, _losses, _increase)
-        yield _figure(replace(per_token, metric="ratio", kind=kind, unit="ratio"), others, _losses, _quotient)
+        yield _figure(replace(per_token, kind=kind, unit="difference"), others, _losses, "perplexity_increase")
+        yield _figure(replace(per_token, metric="ratio", kind=kind, unit="ratio"), others, _losses, "perplexity_ratio")
     if others[0].judged.chosen:
         yield _share(row, others, _right)
     if others[0].judged.chosen and compared:
@@ -107,8 +106,8 @@ def _taken(outcome: Outcome, row: Row) -> Iterator[Row]:
     """What became of the definitions: not taken, learned, put before which probes."""
     refused = outcome.refused.total()
     if outcome.learned:
-        yield replace(row, metric="reliability").counted(sum(outcome.learned), len(outcome.learned))
-        yield replace(row, metric="rate", kind="not_taken").counted(refused, outcome.asked)
+        yield replace(row, metric="reliability").counted(outcome.learned)
+        yield replace(row, metric="rate", kind="not_taken").counted(_marks(refused, outcome.asked))
     if outcome.at_once:
         yield _share(replace(row, metric="fire"), outcome.told, lambda one: one.context)
         yield _share(replace(row, metric="recall", kind="own_definition"), outcome.told, lambda one: one.own)
@@ -116,14 +115,17 @@ def _taken(outcome: Outcome, row: Row) -> Iterator[Row]:
         yield _share(replace(row, metric="false_fire", kind=SPECIFICITY), outcome.others, lambda one: one.context)
 
 
+def _marks(count: int, of: int) -> list[bool]:
+    return [place < count for place in range(of)]
+
+
 def _share(row: Row, cases: Sequence[Answered], counts: Callable[[Answered], bool]) -> Row:
     """A share of probes; where all are alike Wilson's interval over entities, since drawing again would show none."""
-    found = _figure(row, cases, lambda one: (float(counts(one)),), lambda means: means[..., 0])
+    found = _figure(row, cases, lambda one: (float(counts(one)),), "mean_of_groups")
     if found.value not in (0.0, 1.0):
         return found
     groups = len({one.group for one in cases})
-    low, high = wilson(round(found.value) * groups, groups)
-    return replace(found, low=low, high=high)
+    return replace(found.counted([bool(found.value)] * groups), n=found.n)
 
 
 def _difference(row: Row, cases: Sequence[Answered]) -> Row:
@@ -132,17 +134,12 @@ def _difference(row: Row, cases: Sequence[Answered]) -> Row:
     def right(one: Answered) -> tuple[float, ...]:
         return float(_right(one)), float(_pick(one.base) == one.probe.gold)
 
-    return _figure(replace(row, unit="difference"), cases, right, lambda means: means[..., 0] - means[..., 1])
+    return _figure(replace(row, unit="difference"), cases, right, "difference_of_groups")
 
 
-def _figure(row: Row, cases: Sequence[Answered], columns: Columns, statistic: Callable[[Numbers], Numbers]) -> Row:
-    """A figure of means over probes, given as (draws, columns); its interval is from drawing entities again."""
-
-    def of_draws(drawn: Numbers) -> Numbers:  # (draws, groups, columns + 1)
-        sums = drawn.sum(-2)
-        return statistic(sums[..., :-1] / sums[..., -1:])
-
-    return replace(row.drawn(_sums(cases, columns), of_draws, seed=row.seed or 0), n=len(cases))
+def _figure(row: Row, cases: Sequence[Answered], columns: Columns, way: str) -> Row:
+    """A figure of means over probes; its interval is from drawing entities again."""
+    return replace(row.drawn(_sums(cases, columns), way, seed=row.seed or 0), n=len(cases))
 
 
 def _sums(cases: Sequence[Answered], columns: Columns) -> Numbers:
@@ -172,12 +169,3 @@ def _losses(one: Answered) -> tuple[float, ...]:
 
 def _right_losses(one: Answered) -> tuple[float, ...]:
     return one.judged.right_loss or 0.0, one.base.right_loss or 0.0
-
-
-# Of the method's mean loss and the unedited model's.
-def _increase(means: Numbers) -> Numbers:
-    return np.exp(means[..., 0]) - np.exp(means[..., 1])
-
-
-def _quotient(means: Numbers) -> Numbers:
-    return np.exp(means[..., 0] - means[..., 1])

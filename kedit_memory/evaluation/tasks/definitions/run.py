@@ -5,20 +5,25 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from kedit_memory.editors import EDITORS
 from kedit_memory.errors import CapabilityError, InvalidInputError, UnknownNameError
 from kedit_memory.evaluation.datasets.onoe import PARTS, DefinitionSet, ecbd_set, entity_inferences_set, sample
+from kedit_memory.evaluation.methods import TOLD, telling
 from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.evaluation.run import Pace, Progress, quiet
 from kedit_memory.evaluation.tasks.definitions.asking import Asking
 from kedit_memory.evaluation.tasks.definitions.edited import SPAN, TAUGHT
 from kedit_memory.evaluation.tasks.definitions.method import DefinitionBench
-from kedit_memory.evaluation.tasks.definitions.methods import BASE, DEFAULT, RANDOM, check_method
 from kedit_memory.evaluation.tasks.definitions.readable import readable, rows_of_the_set
 from kedit_memory.evaluation.tasks.definitions.results import Outcome
 from kedit_memory.evaluation.tasks.definitions.rows import rows_of
 from kedit_memory.models.language import ScoringModel, TextModel, WhiteBoxModel, requires
 
 ENTITY_INFERENCES, ECBD = "entity-inferences", "ecbd"
+INFERENCE_SETS = (ENTITY_INFERENCES,)
+BASE, RANDOM = "base", "random-definition"  # what others are compared with
+# What is measured unless somebody says otherwise: the methods of the paper, and the memory's paths.
+DEFAULT = (*(name for name in TOLD if name not in EDITORS), "ft", "ft-last", "mend", "rome")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +33,7 @@ class DefinitionPlan:
     Attributes:
         dataset: `entity-inferences` or `ecbd`.
         part: of ECBD, a name in `datasets.onoe.PARTS`; None for the other set.
-        methods: names in `methods.METHODS`; `base` is always measured, and first.
+        methods: names in `methods.TOLD`; `base` is always measured, and first.
         limit: the most cases, drawn by chance; None takes all.
         others: how many entities that a method was not told of are asked about, after each edit.
         taught: what editors are given of a definition as their target: `span` or `rest`.
@@ -51,7 +56,7 @@ class DefinitionPlan:
         if self.part is not None and self.part not in PARTS:
             raise UnknownNameError("part of ECBD", self.part, PARTS)
         for name in self.methods:
-            check_method(name)
+            telling(name)
         object.__setattr__(self, "methods", tuple(dict.fromkeys((BASE, *self.methods))))
         if self.limit is not None and self.limit < 2:
             raise InvalidInputError(f"limit is {self.limit}; give 2 cases or more, since one is the other's control")

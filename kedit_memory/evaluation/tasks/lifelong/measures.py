@@ -17,7 +17,7 @@ from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.case import GENERALIZATION, Case, Question
 from kedit_memory.evaluation.judges import same
 from kedit_memory.evaluation.locality import kept_as, kept_rows
-from kedit_memory.evaluation.measures import digest, perplexity_of
+from kedit_memory.evaluation.measures import digest
 from kedit_memory.evaluation.method import Bench, Method, Text
 from kedit_memory.evaluation.methods import Unedited
 from kedit_memory.evaluation.rows import Row, Run
@@ -79,7 +79,7 @@ class Measures:
         right = self._right(method, self.stream.tests)
         yield replace(row, metric="accuracy", kind="test_data").share(right)
         pairs = np.array([right, self._known], float).T  # (questions, 2)
-        yield replace(row, metric="trr", unit="share of unedited").drawn(pairs, _ratio)
+        yield replace(row, metric="trr", unit="share of unedited").drawn(pairs, "ratio")
 
     def _edits(self, method: Method, row: Row, past: Sequence[Case], *, final: bool) -> Iterator[Row]:
         """ERR over all edits so far, over the earliest, and at the end by kind."""
@@ -127,11 +127,11 @@ class Measures:
         own = self._read(method, [(edit.prompt, edit.target) for edit in past])
         if losses is None or right is None or own is None or self._losses is None:
             return
-        yield replace(row, kind="test_data").drawn(losses, perplexity_of)
-        yield replace(row, kind="edits").drawn(own, perplexity_of)
-        yield replace(row, metric="arr").drawn(right, perplexity_of)
+        yield replace(row, kind="test_data").drawn(losses, "perplexity")
+        yield replace(row, kind="edits").drawn(own, "perplexity")
+        yield replace(row, metric="arr").drawn(right, "perplexity")
         pairs = np.array([[before, have, n] for (before, n), (have, _) in zip(self._losses, losses, strict=True)])
-        yield replace(row, metric="trr", unit="ratio of perplexities").drawn(pairs, _kept)
+        yield replace(row, metric="trr", unit="ratio of perplexities").drawn(pairs, "perplexity_kept")
 
     def _said(self, method: Method, probes: Sequence[Question]) -> list[str]:
         return method.answers([probe.text for probe in probes]) if probes else []
@@ -158,19 +158,6 @@ def _by_kind(row: Row, kinds: Sequence[str], right: Sequence[bool]) -> Iterator[
     if len(grouped) > 1:
         for kind, found in sorted(grouped.items()):
             yield replace(row, kind=kind).share(found)
-
-
-def _ratio(pairs: np.ndarray) -> np.ndarray:
-    """Of samples (draws, questions, 2): right answers over those of the unedited model."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio: np.ndarray = pairs[..., 0].sum(-1) / pairs[..., 1].sum(-1)
-    return ratio
-
-
-def _kept(losses: np.ndarray) -> np.ndarray:
-    """Of samples (draws, texts, 3) of losses before and now, and tokens: perplexity before over perplexity now."""
-    kept: np.ndarray = np.exp((losses[..., 0] - losses[..., 1]).sum(-1) / losses[..., 2].sum(-1))
-    return kept
 
 
 def _digest(method: Method, question: str) -> str | None:

@@ -4,27 +4,29 @@ Every method gets the same edits in the same order, in a model of its own, and i
 many edits and after the last. Answers are the model's own greedy ones.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from kedit_memory.editors.presets import check_kind
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation.datasets.public import background_of
 from kedit_memory.evaluation.judges import DEFAULT, judge_of
-from kedit_memory.evaluation.log import RowLog
-from kedit_memory.evaluation.method import Method
-from kedit_memory.evaluation.methods import UNEDITED
+from kedit_memory.evaluation.log import DONE, FAILED, Log, Part, PartKey
+from kedit_memory.evaluation.method import Bench, Method
+from kedit_memory.evaluation.methods import STREAMED, UNEDITED, method_of, opened
 from kedit_memory.evaluation.rows import Row, Run, describe_run
 from kedit_memory.evaluation.run import Pace, Progress, guarded, quiet
+from kedit_memory.evaluation.score import rows_of
 from kedit_memory.evaluation.tasks.lifelong.measures import AT_ONCE, Measures
-from kedit_memory.evaluation.tasks.lifelong.methods import LoadModel, Setting, check_method, opened
 from kedit_memory.evaluation.tasks.lifelong.streams import STREAMS, Stream, Wanted, load_stream
 from kedit_memory.evaluation.tasks.lifelong.timing import EditClock, answer_times, time_row
 from kedit_memory.models.classifier import Editable
 
-LAST = ("seconds", "stream")  # metric and kind of the row that closes the rows of a method and seed
+TASK = "lifelong"
+LoadModel = Callable[[], Editable]
 _TRIED = 10  # times as many of the newest edits are asked again as are timed
 
 
@@ -34,8 +36,7 @@ class LifelongPlan:
 
     Attributes:
         stream: a name in `lifelong.streams.STREAMS`.
-        methods: editors by name, with options as in `grace:stack=encoder`; `router:PATH` for a path of the router;
-            `unedited`, which is always measured.
+        methods: of `methods.STREAMED`, editors with options as in `grace:stack=encoder`; `unedited` is always measured.
         edits: how many are streamed.
         every: after how many edits everything is measured.
         batch: how many edits are handed over at once; one is the protocol of the paper.
@@ -64,7 +65,7 @@ class LifelongPlan:
         if self.stream not in STREAMS:
             raise UnknownNameError("stream", self.stream, STREAMS)
         for name in self.methods:
-            check_method(name)
+            method_of(name, STREAMED)
         judge_of(self.judge)
         check_kind(self.preset)
         object.__setattr__(self, "methods", tuple(dict.fromkeys((UNEDITED, *self.methods))))
@@ -79,6 +80,11 @@ class LifelongPlan:
                 f"{self.batch} edits are handed over at once, and every {self.every} are measured: "
                 "let the second be a multiple of the first"
             )
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What may not change when a run goes on; methods and seeds may be added to it."""
+        return {name: value for name, value in asdict(self).items() if name not in {"methods", "seeds"}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,35 +101,47 @@ def run_lifelong(
     data: Path | None = None,
     *,
     encoder: str | None = None,
-    resume: Path | None = None,
+    log: Path | None = None,
     progress: Progress = quiet,
 ) -> LifelongReport:
-    """Measure a plan; `load` gives a fresh model each time, `resume` is a file of rows to go on with.
+    """Measure a plan; `load` gives a fresh model each time, `log` is a file to go on with where it is there.
 
     Raises:
-        InvalidInputError: the stream has too few edits, the model nothing to lose, or the file other rows.
+        InvalidInputError: the stream has too few edits, the model nothing to lose, or the log is of another run.
         NotFoundError: a public set is absent.
         ModelError: the model cannot be loaded, or does not show its weights.
     """
-    log = RowLog(resume, LAST)
-    log.check(_run(plan, encoder))  # before anything is loaded; all may be there already
+    kept = Log.open(log, TASK, plan.kept | {"encoder": encoder})
+    kept.check(_run(plan, encoder))  # before anything is loaded; all may be there already
     failures: dict[str, str] = {}
-    left = {seed: [name for name in plan.methods if not log.finished(name, seed)] for seed in plan.seeds}
+    rows: dict[PartKey, list[Row]] = {}  # of what is measured now
+    left = {seed: [n for n in plan.methods if not kept.finished(PartKey(method=n, seed=seed))] for seed in plan.seeds}
     told = Pace(progress, plan.edits * sum(name != UNEDITED for names in left.values() for name in names), "edits")
     for seed, names in left.items():
         if not names:
-            progress(f"seed {seed}: all rows are in {resume}")
+            progress(f"seed {seed}: all is in {log}")
             continue
         told.say(f"seed {seed}: choosing {plan.edits} edits that the model gets wrong")
         one = _Seed.prepared(plan, load, data, encoder=encoder, seed=seed)
         if one.stream.note:
             told.say(f"seed {seed}: {one.stream.note}")
-        log.check(one.measures.row.run)
+        kept.check(one.measures.row.run)
         for name in names:
-            for rows in guarded(one.streamed(name, told), f"{name}, seed {seed}", failures):
-                log.add(rows)
+            who = f"{name}, seed {seed}"
+            key = PartKey(method=name, seed=seed)
+            rows[key] = [row for found in guarded(one.streamed(name, told), who, failures) for row in found]
+            kept.record(
+                Part(
+                    key=key,
+                    status=FAILED if who in failures else DONE,
+                    error=failures.get(who, ""),
+                    run=one.measures.row.run,
+                    samples=[row.sample() for row in rows[key]],
+                )
+            )
             told.done += 0 if name == UNEDITED else plan.edits
-    return LifelongReport(rows=tuple(log.rows), failures=failures)
+    found = (row for part in kept.parts for row in (rows[part.key] if part.key in rows else rows_of(part)))
+    return LifelongReport(rows=tuple(found), failures=failures)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +151,7 @@ class _Seed:
     plan: LifelongPlan
     stream: Stream
     plain: Editable
-    setting: Setting
+    bench: Callable[[], Bench]  # with a fresh model
     measures: Measures
 
     @classmethod
@@ -147,14 +165,17 @@ class _Seed:
         stream = load_stream(plan.stream)(plain, wanted, data)
         run = _run(plan, encoder, data=stream.data, model=plain.fingerprint)
         measures = Measures(stream, plain, run, wanted, early=plan.every)
-        setting = Setting(
-            load=load,
-            encoder=encoder,
-            max_new_tokens=stream.max_new_tokens,
-            background=background_of(plan.stream),
-            preset=plan.preset,
-        )
-        return cls(plan=plan, stream=stream, plain=plain, setting=setting, measures=measures)
+
+        def bench() -> Bench:
+            return Bench(
+                load(),
+                encoder=encoder,
+                background=background_of(plan.stream),
+                max_new_tokens=stream.max_new_tokens,
+                preset=plan.preset,
+            )
+
+        return cls(plan=plan, stream=stream, plain=plain, bench=bench, measures=measures)
 
     def streamed(self, name: str, progress: Pace) -> Iterator[list[Row]]:
         """The rows of one method, measurement after measurement."""
@@ -162,7 +183,7 @@ class _Seed:
         edits = self.stream.edits
         clock = EditClock(plain=self.plain, edits=len(edits), timed=self.plan.timed)
         at_once: list[bool] = []
-        with opened(name, self.setting) as method:
+        with opened(name, self.bench()) as method:
             for start in range(0, 0 if name == UNEDITED else len(edits), self.plan.batch):
                 batch = edits[start : start + self.plan.batch]
                 clock.put(method, [one.edit for one in batch])
@@ -175,7 +196,7 @@ class _Seed:
             row = replace(self.measures.row, method=name, edits=len(edits), preset=method.preset)
             rows += [*self._timed(method, row, clock, at_once), *_stored(method, row)]
             spent = perf_counter() - began
-            yield [*rows, replace(row, metric=LAST[0], kind=LAST[1], value=spent, n=len(edits), unit="s")]
+            yield [*rows, replace(row, metric="seconds", kind="stream", value=spent, n=len(edits), unit="s")]
 
     def _measured(self, method: Method, name: str, at_once: list[bool], *, final: bool) -> list[Row]:
         done = len(at_once) or len(self.stream.edits)  # the unedited model is asked about edits that it never got
@@ -211,6 +232,5 @@ def _stored(method: Method, row: Row) -> Iterator[Row]:
 
 
 def _run(plan: LifelongPlan, encoder: str | None, *, data: Path | None = None, model: str | None = None) -> Run:
-    """What the rows share. Which methods and seeds are in the plan is no part of it: a file may get more of them."""
-    config = {name: value for name, value in asdict(plan).items() if name not in {"methods", "seeds"}}
-    return describe_run("lifelong", plan.stream, config=config | {"encoder": encoder}, data=data, model=model)
+    """What the rows share."""
+    return describe_run(TASK, plan.stream, config=plan.kept | {"encoder": encoder}, data=data, model=model)

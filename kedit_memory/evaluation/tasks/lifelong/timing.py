@@ -57,7 +57,7 @@ class EditClock:
         counted = self.seconds[1:] or self.seconds
         n = len(counted)
         row = replace(row, metric="seconds", kind="per_edit", unit="s/edit")
-        yield row.drawn(np.array(counted)[:, None], lambda drawn: drawn[..., 0].mean(-1))
+        yield row.drawn(np.array(counted)[:, None], "mean")
         if self.peer_seconds:
             low, high = intervals.ratio_of_means(self.peer_seconds, counted)
             value = mean(self.peer_seconds) / mean(counted)
@@ -101,7 +101,7 @@ def time_row(row: Row, kind: str, ratios: Sequence[float]) -> Iterator[Row]:
     """The median of these ratios; none where nothing was timed."""
     if ratios:
         row = replace(row, metric="ratio", kind=kind, unit="times unedited")
-        yield row.drawn(np.array(ratios)[:, None], lambda drawn: np.median(drawn[..., 0], -1))
+        yield row.drawn(np.array(ratios)[:, None], "median")
 
 
 def _steps(plain: Editable, question: str, answer: str) -> int:

@@ -145,4 +145,4 @@ class Table:
 def _share(row: Row, found: Sequence[bool]) -> Iterator[Row]:
     """The row with a share and Wilson's interval; none where nothing was asked."""
     if found:
-        yield row.counted(sum(found), len(found))
+        yield row.counted(found)

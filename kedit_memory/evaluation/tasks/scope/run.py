@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation.datasets.public import background_of, sources_of
@@ -31,6 +32,7 @@ from kedit_memory.routing.stack import Stack
 from kedit_memory.routing.verify import ScopeVerifier
 
 METHOD = "router"
+MEASURED = (METHOD, "cosine", "bm25", "own_radius", "cross_encoder", "oracle", "unedited", "question_only")
 PARTS = (TEST, CALIBRATING)  # what may be asked; the training part is what the verifier has seen
 _FITTING = 60  # questions of a kind that simple methods get their threshold on, at most
 _BATCH = 1000  # edits stored, and questions asked, between two lines of progress
@@ -139,6 +141,16 @@ class ScopeReport:
     top_one: Point
     bins: tuple[ReliabilityBin, ...]
     wrong: tuple[Wrong, ...]
+
+    @property
+    def seen(self) -> dict[str, Any]:
+        """What there is to draw beside the rows, as JSON has it."""
+        return {
+            "operating": asdict(self.operating),
+            "top_one": asdict(self.top_one),
+            "curves": {name: [[p.false, p.coverage] for p in points] for name, points in self.curves.items()},
+            "reliability": [asdict(one) for one in self.bins],
+        }
 
 
 def run_scope(

@@ -6,11 +6,11 @@ from typing import Any, TypeAlias
 
 from kedit_memory.evaluation.case import ALL, GENERALIZATION, HARD_NEGATIVE, LOCALITY, PORTABILITY, RELIABILITY
 from kedit_memory.evaluation.datasets.kinds import ALIAS
+from kedit_memory.evaluation.log import SHORTENED
 from kedit_memory.evaluation.methods import CONTROLS
-from kedit_memory.evaluation.report.tables import Entry, Table
+from kedit_memory.evaluation.report.tables import Entry, Table, Value, over_seeds
 from kedit_memory.evaluation.tasks.compare.against import ENOUGH, FIRST, LAST, OVER, SCORE, TESTED, WAY
 from kedit_memory.evaluation.tasks.compare.attempt import BATCHES, SEQUENTIAL, SINGLE
-from kedit_memory.evaluation.tasks.compare.ledger import SHORTENED
 from kedit_memory.evaluation.tasks.compare.measures import (
     ANSWER_TIME,
     BYTES,
@@ -67,17 +67,6 @@ _LEAST, _ROUGH = 0.001, 0.1  # p-values below and from which fewer digits are to
 
 
 @dataclass(frozen=True, kw_only=True)
-class Value:
-    """A figure over all seeds: of one, with its interval; of several, their mean with the lowest and the highest."""
-
-    value: float
-    low: float | None
-    high: float | None
-    n: int
-    unit: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Setup:
     """The figures of a method in a mode with so many edits planned.
 
@@ -118,7 +107,7 @@ def _setup(method: str, mode: str, planned: int, held: Sequence[JsonRow]) -> Set
         edits=min(row["edits"] for row in held),
         made=min(asked, default=0),
         cases=sum(asked),
-        figures={figure: _over_seeds(same) for figure, same in _by_figure(held).items()},
+        figures={figure: over_seeds(same) for figure, same in _by_figure(held).items()},
     )
 
 
@@ -161,15 +150,6 @@ def _by_figure(rows: Iterable[JsonRow]) -> dict[Figure, list[JsonRow]]:
     for row in rows:
         found.setdefault((row["metric"], row["kind"]), []).append(row)
     return found
-
-
-def _over_seeds(rows: Sequence[JsonRow]) -> Value:
-    n, unit = sum(row["n"] for row in rows), rows[0]["unit"]
-    if len(rows) == 1:
-        return Value(value=rows[0]["value"], low=rows[0]["low"], high=rows[0]["high"], n=n, unit=unit)
-    values = [row["value"] for row in rows]
-    mean = sum(row["value"] * row["n"] for row in rows) / n
-    return Value(value=mean, low=min(values), high=max(values), n=n, unit=unit)
 
 
 def _table(title: str, note: str, held: Sequence[Setup], columns: Mapping[str, Figure], *, only: bool = False) -> Table:
@@ -266,17 +246,17 @@ def _difference(row: JsonRow | None) -> Entry:
 def _missing(comparison: Comparison, mode: str, planned: int) -> str:
     """Which methods made no more edits than with a smaller number planned, where their figures stand."""
     gone = [
-        f"`{cell.key.method}`"
-        for cell in comparison.cells
-        if (cell.key.mode, cell.key.planned, cell.status, cell.edits) == (mode, planned, SHORTENED, 0)
+        f"`{part.key.method}`"
+        for part in comparison.parts
+        if (part.key.mode, part.key.planned, part.status, part.edits) == (mode, planned, SHORTENED, 0)
     ]
     return f"No time for more edits than in the table of fewer: {', '.join(dict.fromkeys(gone))}." if gone else ""
 
 
 def _troubles(comparison: Comparison) -> Iterator[Table]:
     """What failed, and what left a trace."""
-    failed = [(cell.key, f"failed: {cell.error}") for cell in comparison.failed]
-    traced = [(cell.key, cell.trace) for cell in comparison.traced]
+    failed = [(part.key, f"failed: {part.error}") for part in comparison.failed]
+    traced = [(part.key, part.trace) for part in comparison.traced]
     rows = [
         (Entry(text=key.method), Entry(text=key.mode), Entry(text=f"{key.planned:,}"), Entry(text=text))
         for key, text in failed + traced

@@ -1,28 +1,17 @@
 """A comparison as files: a page of Markdown with its pictures beside it, and one HTML file that needs nothing else."""
 
-import html
-import io
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.report.tables import Entry, Table, markdown
+from kedit_memory.evaluation.report.compare_pictures import CAPTIONS, pictures
+from kedit_memory.evaluation.report.compare_tables import tables
+from kedit_memory.evaluation.report.html import links, paragraph, picture, section, write_document
+from kedit_memory.evaluation.report.tables import markdown
 from kedit_memory.evaluation.task import FIRST_VERSION
 from kedit_memory.evaluation.tasks.compare.against import ENOUGH, FIRST, LAST
-from kedit_memory.evaluation.tasks.compare.figures import pictures
 from kedit_memory.evaluation.tasks.compare.run import Comparison
-from kedit_memory.evaluation.tasks.compare.tables import tables
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 PAGE, REPORT = "compare.md", "report.html"
-_CAPTIONS = {
-    "radar": "Each method with the most edits that it made, where these are enough; portability is that of all kinds.",
-    "edits": "Measured after the last edit, over all edits so far. Controls are grey; portability is of all kinds.",
-    "collapse": "Perplexity of running text; above the dotted line a model reads running text 10% worse.",
-}
 _HOW = (
     "Success is the target, or another name of it, in the model's own greedy answer, as the judge has it that is named "
     "above: `equal` takes nothing else, `begins` what goes on after it, `contains` a sentence that has it, "
@@ -90,7 +79,7 @@ def write_page(comparison: Comparison, path: Path, *, command: str) -> None:
         for name, draw in pictures(comparison.rows).items():
             picture = path.with_name(f"{path.stem}-{name}.png")
             draw().savefig(picture, dpi=110)
-            parts.append(f"![{_CAPTIONS[name]}]({picture.name})\n\n{_CAPTIONS[name]}\n")
+            parts.append(f"![{CAPTIONS[name]}]({picture.name})\n\n{CAPTIONS[name]}\n")
         parts += [markdown(table) for table in tables(comparison)]
         path.write_text("\n".join(parts), "utf-8")
     except OSError as error:
@@ -103,17 +92,12 @@ def write_report(comparison: Comparison, path: Path, *, command: str) -> None:
     Raises:
         InvalidInputError: it cannot be written.
     """
-    body = [f"<p>{_marked(text)}</p>" for text in _preface(comparison, command)]
-    for name, draw in pictures(comparison.rows).items():
-        body.append(f"<figure>{_svg(draw)}<figcaption>{html.escape(_CAPTIONS[name])}</figcaption></figure>")
-    found = tables(comparison)
-    links = "".join(f'<li><a href="#t{n}">{_marked(table.heading)}</a></li>' for n, table in enumerate(found))
-    body.append(f"<nav><ul>{links}</ul></nav>")
-    body += [_table(table, f"t{number}") for number, table in enumerate(found)]
-    try:
-        path.write_text(_DOCUMENT.replace("{body}", "\n".join(body)), "utf-8")
-    except OSError as error:
-        raise InvalidInputError(f"{path} cannot be written ({error.strerror or error}); choose another name") from error
+    body = [paragraph(text) for text in _preface(comparison, command)]
+    body += [picture(draw, CAPTIONS[name], name) for name, draw in pictures(comparison.rows).items()]
+    found = {f"t{number}": table for number, table in enumerate(tables(comparison))}
+    body += [links({anchor: table.heading for anchor, table in found.items()})]
+    body += [section(table, anchor) for anchor, table in found.items()]
+    write_document(path, "Editing methods side by side", body)
 
 
 def _preface(comparison: Comparison, command: str) -> list[str]:
@@ -133,68 +117,3 @@ def _preface(comparison: Comparison, command: str) -> list[str]:
     if absent:
         made.append(f"No share of the way is told: `{'` and `'.join(absent)}` were not among the methods.")
     return [" ".join(made), _HOW, _CONTROLS, _READ_AGAINST, _FEW, _PORTABILITY, *([_SEEDS] if plan.seeds[1:] else [])]
-
-
-def _svg(draw: "Callable[[], Figure]") -> str:
-    """The picture as an element of a page."""
-    buffer = io.StringIO()
-    draw().savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
-
-
-def _table(table: Table, anchor: str) -> str:
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in table.head)
-    rows = "".join(f"<tr>{''.join(_cell(cell, place) for place, cell in enumerate(row))}</tr>" for row in table.rows)
-    note = f"<p>{_marked(table.note)}</p>" if table.note else ""
-    return (
-        f'<section id="{anchor}"><h2>{_marked(table.heading)}</h2>{note}'
-        f"<div><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>"
-    )
-
-
-def _cell(cell: Entry, place: int) -> str:
-    kind = ' class="faint"' if cell.faint else ""
-    shade = "" if cell.share is None else f' style="--s:{round(100 * cell.share)}"'
-    text = f"<b>{html.escape(cell.text)}</b>" if cell.strong else html.escape(cell.text)
-    detail = f" <small>{html.escape(cell.detail)}</small>" if cell.detail else ""
-    tag = "td" if place else "th"
-    return f"<{tag}{kind}{shade}>{text}{detail}</{tag}>"
-
-
-def _marked(text: str) -> str:
-    """Text with `code` between backticks, as HTML."""
-    parts = html.escape(text).split("`")
-    return "".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts))
-
-
-_DOCUMENT = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Editing methods side by side</title>
-<style>
-:root { color-scheme: light; --ink: #1c2826; --line: #d9e0dd; --good: 11, 110, 79; }
-body { font: 15px/1.55 system-ui, sans-serif; color: var(--ink); margin: 2rem auto; max-width: 84rem; padding: 0 1rem; }
-h1 { font-size: 1.7rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .4rem; }
-p { max-width: 62rem; } code { background: #eef2f0; padding: 0 .25em; border-radius: 3px; font-size: .92em; }
-figure { margin: 1.6rem 0; } figure svg { max-width: 100%; height: auto; }
-figcaption { color: #56635f; font-size: .9em; }
-nav ul { columns: 3 18rem; font-size: .9em; padding-left: 1.2em; } a { color: rgb(var(--good)); }
-section div { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .88em; font-variant-numeric: tabular-nums; }
-th, td { padding: .28rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-thead th { vertical-align: bottom; border-bottom: 2px solid var(--ink); white-space: normal; }
-tbody th, thead th:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
-td[style] { background: rgba(var(--good), calc(var(--s) * .0045)); }
-td small { color: #56635f; } tbody .faint { color: #7d8984; font-weight: normal; font-style: italic; }
-tbody tr:hover th, tbody tr:hover td { outline: 1px solid var(--line); }
-</style>
-</head>
-<body>
-<h1>Editing methods side by side</h1>
-{body}
-</body>
-</html>
-"""

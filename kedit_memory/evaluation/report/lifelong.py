@@ -30,7 +30,7 @@ def save_picture(rows: Sequence[Flat], path: Path) -> None:
         InvalidInputError: see `check_picture`; or the file cannot be written.
         MissingDependencyError: matplotlib is not installed.
     """
-    save_figure(lambda: _figure(rows), path)
+    save_figure(lambda: drawn(rows), path)
 
 
 def curves(rows: Sequence[Flat], metric: str) -> dict[str, dict[int, list[float]]]:
@@ -42,7 +42,8 @@ def curves(rows: Sequence[Flat], metric: str) -> dict[str, dict[int, list[float]
     return {method: dict(sorted(points.items())) for method, points in found.items()}
 
 
-def _figure(rows: Sequence[Flat]) -> "Figure":
+def drawn(rows: Sequence[Flat]) -> "Figure":
+    """The figure of the rows of one run."""
     from matplotlib.figure import Figure
 
     seeds = len({row["seed"] for row in rows})

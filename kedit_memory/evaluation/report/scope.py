@@ -1,38 +1,40 @@
 """The picture of a scope report: coverage against false fires, and how far a score can be believed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedit_memory.evaluation.report.pictures import save_figure
-from kedit_memory.evaluation.tasks.scope.run import METHOD, ScopeReport
+from kedit_memory.evaluation.tasks.scope.run import METHOD
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+Flat = Mapping[str, Any]  # a row as its JSON object
 
 _COLOURS = {METHOD: "#0b6e4f", "cosine": "#c05746", "bm25": "#5a7684"}
 _LEFT = 1e-4  # where no false fire is drawn on an axis that has no zero
 
 
-def save_picture(report: ScopeReport, path: Path) -> None:
-    """Draw the report into a file; its ending says the format.
+def save_picture(rows: Sequence[Flat], seen: Mapping[str, Any], path: Path) -> None:
+    """Draw a run into a file, whose ending says the format; `seen` is `ScopeReport.seen`.
 
     Raises:
         InvalidInputError: see `check_picture`; or the file cannot be written.
         MissingDependencyError: matplotlib is not installed.
     """
-    save_figure(lambda: _figure(report), path)
+    save_figure(lambda: drawn(rows, seen), path)
 
 
-def _figure(report: ScopeReport) -> "Figure":
+def drawn(rows: Sequence[Flat], seen: Mapping[str, Any]) -> "Figure":
+    """The figure of a run."""
     from matplotlib.figure import Figure
 
-    first = report.rows[0]
     figure = Figure(figsize=(11, 4.6), layout="constrained")
-    figure.suptitle(f"{first.run.dataset}, {first.edits:,} edits in one store")
+    figure.suptitle(f"{rows[0]['dataset']}, {rows[0]['edits']:,} edits in one store")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    _draw_curves(left, report)
-    _draw_bins(right, report)
+    _draw_curves(left, seen)
+    _draw_bins(right, seen["reliability"])
     return figure
 
 
@@ -54,23 +56,24 @@ def frame_curves(axes: Any) -> None:
     axes.grid(alpha=0.3)
 
 
-def _draw_curves(axes: Any, report: ScopeReport) -> None:
-    for name, points in report.curves.items():
-        draw_curve(axes, [(point.false, point.coverage) for point in points], color=_COLOURS.get(name), label=name)
-    at = report.operating
-    axes.plot([max(at.false, _LEFT)], [at.coverage], "o", color=_COLOURS[METHOD], label=f"{METHOD}, as it is set")
-    top = report.top_one
-    axes.plot([max(top.false, _LEFT)], [top.coverage], "s", color=_COLOURS["cosine"], label="nearest key, own radius")
+def _draw_curves(axes: Any, seen: Mapping[str, Any]) -> None:
+    for name, points in seen["curves"].items():
+        draw_curve(axes, points, color=_COLOURS.get(name), label=name)
+    at, top = seen["operating"], seen["top_one"]
+    axes.plot([max(at["false"], _LEFT)], [at["coverage"]], "o", color=_COLOURS[METHOD], label=f"{METHOD}, as it is set")
+    axes.plot(
+        [max(top["false"], _LEFT)], [top["coverage"]], "s", color=_COLOURS["cosine"], label="nearest key, own radius"
+    )
     axes.plot([_LEFT], [1.0], "*", color="#333333", markersize=11, label="oracle", clip_on=False)
     frame_curves(axes)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, frameon=False)  # a curve may lie anywhere
 
 
-def _draw_bins(axes: Any, report: ScopeReport) -> None:
-    most = max((one.n for one in report.bins), default=1)
+def _draw_bins(axes: Any, bins: Sequence[Mapping[str, Any]]) -> None:
+    most = max((one["n"] for one in bins), default=1)
+    scores, shares = [one["score"] for one in bins], [one["share"] for one in bins]
     axes.plot([0, 1], [0, 1], color="#999999", linewidth=1)
-    axes.plot([one.score for one in report.bins], [one.share for one in report.bins], color=_COLOURS[METHOD])
-    sizes = [20 + 160 * one.n / most for one in report.bins]
-    axes.scatter([o.score for o in report.bins], [o.share for o in report.bins], s=sizes, color=_COLOURS[METHOD])
+    axes.plot(scores, shares, color=_COLOURS[METHOD])
+    axes.scatter(scores, shares, s=[20 + 160 * one["n"] / most for one in bins], color=_COLOURS[METHOD])
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="score of the best candidate", ylabel="share that is right")
     axes.grid(alpha=0.3)

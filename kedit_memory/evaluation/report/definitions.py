@@ -28,10 +28,11 @@ def save_picture(rows: Sequence[Row], path: Path) -> None:
         InvalidInputError: see `check_picture`; or the file cannot be written.
         MissingDependencyError: matplotlib is not installed.
     """
-    save_figure(lambda: _figure(rows), path)
+    save_figure(lambda: drawn(rows), path)
 
 
-def _figure(rows: Sequence[Row]) -> "Figure":
+def drawn(rows: Sequence[Row]) -> "Figure":
+    """The figure of the rows of one run."""
     from matplotlib.figure import Figure
 
     values = {(row["method"], row["metric"], row["kind"]): row for row in rows}

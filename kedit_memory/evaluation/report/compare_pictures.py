@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
 from kedit_memory.evaluation.methods import CONTROLS
+from kedit_memory.evaluation.report.compare_tables import JsonRow, Setup, setups
 from kedit_memory.evaluation.tasks.compare.attempt import SEQUENTIAL
 from kedit_memory.evaluation.tasks.compare.measures import PERPLEXITY, RATIO
 from kedit_memory.evaluation.tasks.compare.outcomes import Figure
-from kedit_memory.evaluation.tasks.compare.tables import JsonRow, Setup, setups
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
 
+CAPTIONS = {
+    "radar": "Each method with the most edits that it made, where these are enough; portability is that of all kinds.",
+    "edits": "Measured after the last edit, over all edits so far. Controls are grey; portability is of all kinds.",
+    "collapse": "Perplexity of running text; above the dotted line a model reads running text 10% worse.",
+}
 _SHOWN: Mapping[str, Figure] = {
     "reliability": (RELIABILITY, ALL),
     "generalization": (GENERALIZATION, ALL),
