@@ -21,7 +21,8 @@ def wilson(successes: int, cases: int) -> tuple[float, float]:
     centre = share + z * z / (2 * cases)
     half = z * math.sqrt(share * (1 - share) / cases + z * z / (4 * cases * cases))
     scale = 1 + z * z / cases
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+    low, high = (centre - half) / scale, (centre + half) / scale
+    return low if successes else 0.0, high if successes < cases else 1.0  # which they are but for rounding
 
 
 def share(right: Sequence[bool]) -> tuple[float, float]:

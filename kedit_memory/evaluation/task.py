@@ -93,8 +93,8 @@ _ALL = (
         datasets=f"{_TASKS}.scope.sets:FACTS",
         methods=f"{_METHODS}:SIDE_BY_SIDE",
         measures=(
-            "reliability", "generalization", "locality", "portability", "fluency", "perplexity", "seconds", "bytes",
-            "ratio", "rate",
+            "reliability", "generalization", "locality", "hard_negative", "portability", "fluency", "perplexity",
+            "seconds", "bytes", "ratio", "rate",
         ),
         score=f"{_TASKS}.compare.score:score",
     ),
