@@ -78,7 +78,7 @@ def store(kedit: Kedit) -> Path:
 def test_long_work_shows_its_step_and_leaves_the_line_clear(store: Path) -> None:
     status, shown = typed(program("search", "x", "--store", store, before=slow(1.0)))
     assert status == 0
-    assert "searching far and wide … 0 s" in shown
+    assert re.search(r"searching far and wide … \d+ s", shown)
     assert shown.endswith("\r\033[Kno edits\r\n")
 
 

@@ -55,7 +55,7 @@ def test_observations_of_a_comparison_are_paired_as_well(tmp_path):
             Part(
                 key=PartKey(method="ft", mode="batch", planned=10, seed=1),
                 run=replace(RUN, task="compare"),
-                facts={"in_force": 10, "memory_seconds": 1.0},
+                facts={"in_force": 10, "memory_seconds": 1.0, "judge": None, "preset": None},
                 samples=samples,
             )
         )

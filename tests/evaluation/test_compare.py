@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import pytest
 import torch
-from kedit_memory.evaluation.tasks.compare.tables import tables
 
 from kedit_memory.editors import EDITORS
 from kedit_memory.editors.base import Outcome, facts
@@ -25,6 +24,7 @@ from kedit_memory.evaluation.judges import DEFAULT
 from kedit_memory.evaluation.log import Log
 from kedit_memory.evaluation.method import Said
 from kedit_memory.evaluation.methods import SIDE_BY_SIDE, Edited, chosen_methods
+from kedit_memory.evaluation.report.compare_tables import tables
 from kedit_memory.evaluation.rows import Run
 from kedit_memory.evaluation.score import score
 from kedit_memory.evaluation.tasks.compare import attempt as compare_attempt

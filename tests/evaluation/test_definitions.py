@@ -430,7 +430,7 @@ def test_a_definition_that_an_editor_cannot_take_is_counted(
     data: Path, tiny_gpt2_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick = load_editor("rome", steps=2, tokens=50, prefixes=1)
-    monkeypatch.setattr(method, "named_editor", lambda _: quick)
+    monkeypatch.setattr(method, "named_editor", lambda *_: quick)
     rows = [cloze("Ava", "song", "a song"), cloze("Bo", "bridge", "old"), cloze("Cy", "film", "liked")]
     rows[1]["definition"] = f"This is a {MASK} called Bo."
     write(data / "ecbd" / f"{PARTS['np']}.jsonl", rows)
@@ -463,7 +463,7 @@ def test_an_edit_that_leaves_no_room_for_the_probe_is_counted_and_taken_back(
     data: Path, tiny_gpt2_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, editor = HuggingFaceModel.load(tiny_gpt2_folder, device="cpu"), Crowding()
-    monkeypatch.setattr(method, "named_editor", lambda _: editor)
+    monkeypatch.setattr(method, "named_editor", lambda *_: editor)
     report = run_definitions(DefinitionPlan(dataset="ecbd", part="np", methods=("ike",)), data, model)
     assert editor.count == 1
     assert report.outcomes[1].refused.total() == 3

@@ -495,7 +495,7 @@ def test_a_stopped_run_goes_on_and_is_scored_again(tmp_path, monkeypatch):
     assert file.read_text("utf-8").startswith(kept)
     assert score(file) == [row.flat() for row in report.rows]
     for other in (replace(plan, questions=8), replace(plan, questions=8, seeds=(2,))):
-        with pytest.raises(InvalidInputError, match="holds a run with questions 6, and now it is 8"):
+        with pytest.raises(InvalidInputError, match="holds a run with questions 4, and now it is 8"):
             run_lifelong(other, load, encoder="hashing", log=file)
 
 

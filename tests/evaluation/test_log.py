@@ -39,7 +39,10 @@ def test_parts_are_given_back_and_a_failed_one_is_tried_again(tmp_path):
     [
         (lambda head: head | {"log": 9}, "has log 9, and this version of kedit has 1: measure anew"),
         (lambda head: head | {"task_version": 9}, "has task_version 9, and this version of kedit has 1"),
-        (lambda head: head | {"task": "lifelong"}, "a run with task 'lifelong', and now it is 'scope': go on with"),
+        (
+            lambda head: head | {"task": "lifelong", "task_version": 2},
+            "a run with task 'lifelong', and now it is 'scope': go on with",
+        ),
         (lambda head: head | {"plan": {"edits": [3]}}, r"with edits \[3\], and now it is \[2\]"),
         (lambda _: {"edits": [2]}, "line 1, is not how a log begins"),
         (lambda _: [2], "line 1, is no JSON object"),

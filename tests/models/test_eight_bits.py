@@ -46,7 +46,7 @@ def test_scores_are_near_the_exact_ones(quick: ScopeReader, exact: ScopeReader) 
 def test_a_score_does_not_depend_on_what_else_is_read(quick: ScopeReader) -> None:
     together = quick.scores(PAIRS)
     alone = [float(quick.scores([pair])[0]) for pair in PAIRS]
-    assert together.tolist() == pytest.approx(alone, abs=1e-5)
+    assert together.tolist() == pytest.approx(alone, abs=5e-5)
 
 
 @pytest.mark.parametrize(
