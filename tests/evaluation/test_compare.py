@@ -513,7 +513,7 @@ def test_a_log_holds_what_was_asked_and_said(load, tmp_path):
         one for one in told if one["metric"] == GENERALIZATION and one["case"] == 1
     ).items()
     kept = [one for one in told if one["metric"] in {LOCALITY, HARD_NEGATIVE}]
-    assert {one["kind"] for one in kept} == {"same_subject", "same_relation"}
+    assert {one["kind"] for one in kept} == {"same_subject", "same_relation", "unrelated_guessed"}
     assert all(one["accepted"] == [one["said"]] for one in kept), "the unedited model's own answer is what counts"
 
 
