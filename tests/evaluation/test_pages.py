@@ -76,7 +76,7 @@ def test_what_holds_no_rows_is_refused(tmp_path, text, message):
         read_saved(tmp_path / "absent.json")
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), pytest.param(1280, "dark", marks=pytest.mark.slow)])
 def test_a_page_is_for_everybody_on_a_phone_and_on_a_desk(files, tmp_path, width, scheme):
     sync_api = pytest.importorskip("playwright.sync_api")
     axe = pytest.importorskip("axe_core_python.sync_playwright")
