@@ -13,7 +13,7 @@ from kedit_memory.routing.guard.names import units
 from kedit_memory.routing.guard.plain import SHORT_WORDS
 from kedit_memory.routing.guard.reading import any_of, word_set
 
-_REMEMBERED = 8192  # texts
+_REMEMBERED = 512  # texts, some 10 kB each
 _STEMMER = Stemmer.Stemmer("english")
 
 # What stands before an office, with other words for it.
