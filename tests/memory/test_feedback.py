@@ -408,7 +408,7 @@ def check(memory: EditMemory, verb: str, edit_id: str, question: str) -> None:
         }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(steps=STEPS, subjects=SUBJECTS, radii=RADII)
 def test_what_was_said_holds_and_is_undone(
     tmp_path_factory: pytest.TempPathFactory, steps: list[Any], subjects: Any, radii: Any

@@ -171,7 +171,7 @@ def test_learned_values_that_stay_are_told(open_memory: OpenMemory, monkeypatch:
     assert not values.exists()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_no_page_keeps_an_old_copy(seed: int, open_memory: OpenMemory) -> None:
     """Rows move between pages as a store grows; what moved leaves copies that deleting does not overwrite."""
     chance = random.Random(seed)

@@ -168,7 +168,7 @@ class Life:
         self._before.append((state(self.memory), targets(self.memory)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(steps=STEPS)
 def test_covered_days_stay_covered_and_none_has_two_answers(
     tmp_path_factory: pytest.TempPathFactory, steps: list[Any]
