@@ -103,7 +103,7 @@ def test_what_another_process_writes_is_seen_at_once(serve, store: Path, transpo
     serve(transport).talk(work)
 
 
-@pytest.mark.parametrize(("transport", "mode"), zip(["stdio", "http"], PROTOCOLS, strict=True))
+@pytest.mark.parametrize(("transport", "mode"), [*zip(["stdio", "http"], PROTOCOLS, strict=True)])
 def test_a_cancelled_call_harms_no_other(serve, transport: str, mode: str) -> None:
     async def work(client: Any) -> None:
         with anyio.move_on_after(0.3) as scope:
