@@ -58,9 +58,9 @@ def slots_of(folded: str) -> Iterator[tuple[str, str, str]]:
     for pattern in _OF_ANOTHER:
         for found in pattern.finditer(folded):
             thing, person = found.groups() if pattern is _OF_ANOTHER[1] else found.groups()[::-1]
-            yield f"owner {_stem(thing)}", person, found[0]
+            yield f"owner {stem(thing)}", person, found[0]
     for found in _OF_ONES_OWN.finditer(folded):
-        yield f"owner {_stem(found[1])}", "", found[0]
+        yield f"owner {stem(found[1])}", "", found[0]
     for found in _COUNTED.finditer(folded):
         if known := units().get(found[1]):
             kind, size = known
@@ -88,7 +88,7 @@ class _Words:
 
     def __init__(self, words: tuple[str, ...]) -> None:
         self.words = words
-        self.stems = {_stem(word): word for word in words}
+        self.stems = {stem(word): word for word in words}
         self.negates = not _NEGATIONS.isdisjoint(words) or any(word.endswith("n't") for word in words)
         self.ranked: dict[str, str] = {}  # rank, by the stem of the office
         self.bare: dict[str, str] = {}
@@ -98,7 +98,7 @@ class _Words:
                 rank = word
                 continue
             if word not in SHORT_WORDS and len(word) > 2:
-                (self.ranked if rank else self.bare)[_stem(word)] = f"{rank} {word}".strip()
+                (self.ranked if rank else self.bare)[stem(word)] = f"{rank} {word}".strip()
             rank = ""
 
 
@@ -119,7 +119,7 @@ def _rank(one: _Words, other: _Words) -> tuple[str, str] | None:
     """An office that has a rank in one text, and none in the other."""
     for office, said in one.ranked.items():
         rank = said.split()[0]
-        known = {_stem(word) for word in (rank, *_RANKS[rank].split())}
+        known = {stem(word) for word in (rank, *_RANKS[rank].split())}
         if office in other.bare and office not in {*one.bare, *other.ranked} and known.isdisjoint(other.stems):
             return said, other.bare[office]
     return None
@@ -132,12 +132,13 @@ def _prefix(one: _Words, other: _Words) -> tuple[str, str] | None:
         base = word[len(prefix) :] if prefix else ""
         if len(base) < _SHORTEST or any(map(word.startswith, _NO_PREFIX)):
             continue
-        stem = _stem(base)
-        if stem in other.stems and stem not in one.stems and _stem(word) not in other.stems:
-            return word, other.stems[stem]
+        bare = stem(base)
+        if bare in other.stems and bare not in one.stems and stem(word) not in other.stems:
+            return word, other.stems[bare]
     return None
 
 
 @lru_cache(1 << 16)
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
+    """What the forms of an English word share."""
     return str(_STEMMER.stemWord(word))

@@ -8,9 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 
-import Stemmer
-
-from kedit_memory.routing.guard.narrowing import narrowed, slots_of
+from kedit_memory.routing.guard.narrowing import narrowed, slots_of, stem
 from kedit_memory.routing.guard.plain import NAME, hidden_names, language_of
 from kedit_memory.routing.guard.reading import any_of
 
@@ -137,7 +135,6 @@ _IRREGULAR = {
 }  # fmt: skip
 _WORD = re.compile(r"[^\W_]+(?:'(?!s\b)\w+)?")
 _REMEMBERED = 8192  # texts
-_STEMMER = Stemmer.Stemmer("english")
 _FRAME = "frame"  # begins the slots of frames
 Side = tuple[str, str]  # which side of a slot a text is on, and in which words
 
@@ -172,7 +169,7 @@ def against(
 def _sides(text: str, names: tuple[str, ...]) -> Mapping[str, Side]:
     """The slots of which a text has one side alone."""
     words = _words(text, names)
-    folded, stemmed = " ".join(words), " ".join(map(_stem, words))
+    folded, stemmed = " ".join(words), " ".join(map(stem, words))
     found: dict[str, list[Side]] = {}
     for match in _members().finditer(stemmed):
         slot, side = _slots()[match[0]]
@@ -185,18 +182,13 @@ def _sides(text: str, names: tuple[str, ...]) -> Mapping[str, Side]:
         found.setdefault(slot, []).append((side, said))
     for role, pattern in _ROLES if NAME.casefold() in words else ():
         for match in pattern.finditer(folded):
-            verb = _stem(_IRREGULAR.get(match[1], match[1]))
+            verb = stem(_IRREGULAR.get(match[1], match[1]))
             found.setdefault(f"role {verb}", []).append((role, match[0].replace(NAME.casefold(), names[0])))
     return {slot: sides[0] for slot, sides in found.items() if len({side for side, _ in sides}) == 1}
 
 
 def _words(text: str, names: tuple[str, ...]) -> list[str]:
     return _WORD.findall(hidden_names(text, names).casefold().replace("non-", "non"))
-
-
-@lru_cache(1 << 16)
-def _stem(word: str) -> str:
-    return str(_STEMMER.stemWord(word))
 
 
 @lru_cache(_REMEMBERED)
@@ -211,7 +203,7 @@ def _ways(text: str) -> frozenset[tuple[str, ...]]:
 def _slots() -> dict[str, Side]:
     """The slot and the side of each word or phrase, by its stems."""
     return {
-        " ".join(map(_stem, phrase.split())): (slot, side.strip())
+        " ".join(map(stem, phrase.split())): (slot, side.strip())
         for slot in (_PAIRS + _TOLD_BY_THE_OTHER).split("\n")
         for side in slot.split("|")
         for phrase in side.split(",")
