@@ -18,8 +18,7 @@ _SHORTEST, _LONGEST = 100, 500  # characters of a text
 
 def running_text(data: Path | None) -> tuple[list[str], Path]:
     """Texts of some sentences each, and the file that they are from; `data` is the folder of the public sets."""
-    file = data and next((data / wikitext.FOLDER / name for name in wikitext.TEST), None)
-    if file is not None and file.is_file():
+    if data and (file := wikitext.file_of(data, wikitext.TEST)):
         begun = map(_beginning, wikitext.paragraphs(file.parent).found)
         return [text for text in begun if len(text) >= _SHORTEST], file
     fitted = set(sample_texts().read_text("utf-8").splitlines())

@@ -33,9 +33,9 @@ def paragraphs(folder: Path, names: tuple[str, ...] = TEST) -> Loaded[str]:
     return loaded(({"line": line} for line in lines if line), _paragraph, key=lambda one: one, files=(path.name,))
 
 
-def has_training(data: Path) -> bool:
-    """Whether the folder of the public sets has the training part."""
-    return any((data / FOLDER / name).is_file() for name in TRAINING)
+def file_of(data: Path, names: tuple[str, ...]) -> Path | None:
+    """The file of a part in the folder of the public sets; None where it is not there."""
+    return next((file for name in names if (file := data / FOLDER / name).is_file()), None)
 
 
 def training_file(data: Path, to: Path) -> Path:

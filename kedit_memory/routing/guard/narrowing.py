@@ -31,7 +31,10 @@ _PERSONS = any_of(
         girlfriend boyfriend flatmate roommate tenant landlord client employee
     """)
 )
-_OF_ANOTHER = (re.compile(rf"\b{_OWN} ({_PERSONS}) s (\w+)"), re.compile(rf"\b(\w+) of {_OWN} ({_PERSONS})\b"))
+_OF_ANOTHER = (
+    re.compile(rf"\b{_OWN} (?P<person>{_PERSONS}) s (?P<thing>\w+)"),
+    re.compile(rf"\b(?P<thing>\w+) of {_OWN} (?P<person>{_PERSONS})\b"),
+)
 _OF_ONES_OWN = re.compile(rf"\b{_OWN} (?!(?:{_PERSONS})\b)(\w+)")
 _COUNTED = re.compile(r"\b(?:how many|number of|in|into) ([a-z]{3,}s|feet)\b")
 _MONTH_SECONDS = 30 * 86_400
@@ -57,29 +60,25 @@ def slots_of(folded: str) -> Iterator[tuple[str, str, str]]:
     """What the slots of a text are narrowed to, in which words: whose a thing is, its unit, its span, to come or go."""
     for pattern in _OF_ANOTHER:
         for found in pattern.finditer(folded):
-            thing, person = found.groups() if pattern is _OF_ANOTHER[1] else found.groups()[::-1]
-            yield f"owner {stem(thing)}", person, found[0]
+            yield f"owner {stem(found['thing'])}", found["person"], found[0]
     for found in _OF_ONES_OWN.finditer(folded):
         yield f"owner {stem(found[1])}", "", found[0]
     for found in _COUNTED.finditer(folded):
         if known := units().get(found[1]):
             kind, size = known
-            in_months = kind == "months"
-            yield (
-                f"unit {'duration' if in_months else kind}",
-                str(size * _MONTH_SECONDS if in_months else size),
-                found[1],
-            )
+            if kind == "months":
+                kind, size = "duration", size * _MONTH_SECONDS
+            yield f"unit {kind}", str(size), found[1]
     for found in _RATE.finditer(folded):
         yield "rate", found[1] or _ADVERBS[found[2]], found[0]
     for found in _JOINING.finditer(folded):
         yield "joining", found[1][0], found[1]
 
 
-def narrowed(question: Sequence[str], wordings: Sequence[Sequence[str]]) -> tuple[str, str] | None:
+def narrowed(question: tuple[str, ...], wordings: Sequence[tuple[str, ...]]) -> tuple[str, str] | None:
     """How a question and all wordings of an edit differ in an office's rank or in a prefix; words in small letters."""
-    asked, stored = _read(tuple(question)), [_read(tuple(one)) for one in wordings]
-    found = [_apart(asked, one) for one in stored]
+    asked = _Words.of(question)
+    found = [_apart(asked, _Words.of(one)) for one in wordings]
     return found[0] if found and all(found) else None
 
 
@@ -101,10 +100,11 @@ class _Words:
                 (self.ranked if rank else self.bare)[stem(word)] = f"{rank} {word}".strip()
             rank = ""
 
-
-@lru_cache(_REMEMBERED)
-def _read(words: tuple[str, ...]) -> _Words:
-    return _Words(words)
+    @staticmethod
+    @lru_cache(_REMEMBERED)
+    def of(words: tuple[str, ...]) -> "_Words":
+        """Those of a text that may have been looked at before."""
+        return _Words(words)
 
 
 def _apart(asked: _Words, stored: _Words) -> tuple[str, str] | None:

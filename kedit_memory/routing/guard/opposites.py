@@ -135,6 +135,7 @@ _IRREGULAR = {
 }  # fmt: skip
 _WORD = re.compile(r"[^\W_]+(?:'(?!s\b)\w+)?")
 _REMEMBERED = 8192  # texts
+_AT_HAND = 512  # texts whose words are looked at more than once
 _FRAME = "frame"  # begins the slots of frames
 Side = tuple[str, str]  # which side of a slot a text is on, and in which words
 
@@ -187,8 +188,9 @@ def _sides(text: str, names: tuple[str, ...]) -> Mapping[str, Side]:
     return {slot: sides[0] for slot, sides in found.items() if len({side for side, _ in sides}) == 1}
 
 
-def _words(text: str, names: tuple[str, ...]) -> list[str]:
-    return _WORD.findall(hidden_names(text, names).casefold().replace("non-", "non"))
+@lru_cache(_AT_HAND)
+def _words(text: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_WORD.findall(hidden_names(text, names).casefold().replace("non-", "non")))
 
 
 @lru_cache(_REMEMBERED)

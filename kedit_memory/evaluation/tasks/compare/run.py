@@ -217,7 +217,7 @@ def _place(folder: Path) -> Path:
 
 def _real_text(plan: ComparePlan, data: Path | None, folder: Path) -> Path | None:
     """Text for second moments of a model that did not learn our world's; None leaves editors the text that ships."""
-    if plan.model in EMBEDDED or data is None or not wikitext.has_training(data):
+    if plan.model in EMBEDDED or data is None or not wikitext.file_of(data, wikitext.TRAINING):
         return None
     return wikitext.training_file(data, folder / "wikitext.jsonl")
 
