@@ -10,11 +10,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.case import PORTABILITY, Case, Question, own_question, rephrased
 from kedit_memory.evaluation.datasets.kinds import ONE_HOP
 from kedit_memory.evaluation.datasets.loaded import Loaded, Row, loaded, text, texts
-from kedit_memory.evaluation.datasets.public import present, read_rows
+from kedit_memory.evaluation.datasets.public import in_step, present, read_rows
 from kedit_memory.records import EditRequest
 
 ENGLISH = "en"
@@ -49,11 +48,7 @@ def single_hop(folder: Path, languages: Iterable[str]) -> Iterator[dict[str, Row
     Raises:
         InvalidInputError: the files have not equally many rows.
     """
-    files = {name: read_rows(present(folder, (_single(name),))[0]) for name in languages}
-    if len({len(found) for found in files.values()}) > 1:
-        raise InvalidInputError(f"the files of {folder} have not equally many rows; fetch the set anew")
-    for found in zip(*files.values(), strict=True):
-        yield dict(zip(files, found, strict=True))
+    return in_step(folder, {name: _single(name) for name in languages})
 
 
 def _single(language: str) -> str:

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.case import LOCALITY, PORTABILITY, Case, Question, rephrased
 from kedit_memory.evaluation.datasets.kinds import ONE_HOP
 from kedit_memory.evaluation.datasets.loaded import Loaded, Row, loaded, text
-from kedit_memory.evaluation.datasets.public import present, read_rows
+from kedit_memory.evaluation.datasets.public import in_step, present
 from kedit_memory.evaluation.datasets.zsre import mend_case
 
 ENGLISH = "en"
@@ -34,12 +33,9 @@ def rows(folder: Path, languages: Iterable[str]) -> Iterator[dict[str, Row]]:
     Raises:
         InvalidInputError: the files have not equally many rows.
     """
-    files = {name: read_rows(present(folder, (_name(name),))[0]) for name in languages}
-    if len({len(found) for found in files.values()}) > 1:
-        raise InvalidInputError(f"the files of {folder} have not equally many rows; fetch the set anew")
-    for found in zip(*files.values(), strict=True):
-        asked = {name: row.get(name, {}) for name, row in zip(files, found, strict=True)}
-        yield {ENGLISH: found[0].get(ENGLISH, {})} | asked
+    for found in in_step(folder, {name: _name(name) for name in languages}):
+        first = next(iter(found.values()))
+        yield {ENGLISH: first.get(ENGLISH, {})} | {name: row.get(name, {}) for name, row in found.items()}
 
 
 def _name(language: str) -> str:

@@ -1,7 +1,7 @@
 """The folder of public sets: found, read, and named as the data of a run."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,20 @@ def present(folder: Path, names: Iterable[str]) -> list[Path]:
             f"{folder} holds none of {', '.join(wanted)}; scripts/fetch_data.py fetches the public sets"
         )
     return found
+
+
+def in_step(folder: Path, files: Mapping[str, str]) -> Iterator[dict[str, Mapping[str, Any]]]:
+    """The rows of files that go together, such as translations, row by row; `files` are by what each row is called.
+
+    Raises:
+        NotFoundError: one of them is not there.
+        InvalidInputError: they have not equally many rows.
+    """
+    read = {name: read_rows(present(folder, (file,))[0]) for name, file in files.items()}
+    if len({len(rows) for rows in read.values()}) > 1:
+        raise InvalidInputError(f"the files of {folder} have not equally many rows; fetch the set anew")
+    for found in zip(*read.values(), strict=True):
+        yield dict(zip(read, found, strict=True))
 
 
 def background_of(dataset: str) -> Background | None:
