@@ -324,7 +324,8 @@ class Decision:
     route: Route
     reason: str
     turns: tuple[Message, ...] = ()  # of the dialogue before the question
-    edits: tuple[Match, ...] = ()  # the edit that answers
+    edits: tuple[Match, ...] = ()  # the edit that answers, then those that lead to it, in their order
+    left: str = ""  # what is asked in the question's place once the edits are told, where none of them answers
     considered: tuple[Match, ...] = ()  # others near the question
     passages: tuple[RetrievedPassage, ...] = ()
     outdated: tuple[OutdatedPassage, ...] = ()  # found, and left out

@@ -23,10 +23,11 @@ from kedit_memory.evaluation.case import Question
 from kedit_memory.evaluation.method import Bench, Method, Reading, Said, Text, has_field
 from kedit_memory.evaluation.question_only import looks_covered
 from kedit_memory.memory import EditMemory
-from kedit_memory.memory.requests import fact_of, statement_of
+from kedit_memory.memory.requests import statement_of
 from kedit_memory.models.language import white_box
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Answer, EditRequest, Route
+from kedit_memory.routing.asking import prompt_of
 from kedit_memory.routing.router import PATHS, Router, RouterConfig
 
 if TYPE_CHECKING:
@@ -388,7 +389,7 @@ def _reading(answer: Answer) -> Reading:
         case Route.PARAMETRIC:
             return Prompt(question=answer.question)
         case Route.CONTEXT:
-            return Prompt(question=answer.question, facts=(fact_of(answer.edits[0].edit),))
+            return prompt_of(answer)
         case _:
             return None
 

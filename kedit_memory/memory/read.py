@@ -40,6 +40,11 @@ _ABOUT = (
     "FROM json_each(?3) subject CROSS JOIN edits e ON e.subject_key = subject.value "
     f"CROSS JOIN keys k ON k.edit_id = e.id WHERE {SEARCHED} AND {HOLDS}"
 )
+# No index leads from answers to their edits: few questions ask so.
+_SELECT_TOLD = (
+    "SELECT k.id, k.kind, k.text, k.edit_id, k.radius, k.vector FROM edits e CROSS JOIN keys k ON k.edit_id = e.id "
+    f"WHERE {SEARCHED} AND {HOLDS} AND e.target IN (SELECT value FROM json_each(?3)) LIMIT ?4"
+)
 # And from a namespace to its edits.
 _OF_NAMESPACE = f"FROM edits e CROSS JOIN keys k ON k.edit_id = e.id WHERE {SEARCHED} AND {HOLDS}"
 _COUNT_OF_NAMESPACE = f"SELECT count(*) FROM (SELECT 1 {_OF_NAMESPACE} LIMIT ?3) few"
@@ -191,11 +196,12 @@ class Reader:
         rows = self._rows.query(_SELECT_ABOUT, *self._bound(subjects), most)
         if limit is not None and len(rows) > HUB:
             return self._nearest_in_index(query, limit, self._wanted(subjects))
-        nearest = _nearest(self._rows, query, rows)
-        rejected = self._rejecting(query, {row["edit_id"] for row, _ in nearest})
-        found = [(row, gap) for row, gap in nearest if row["edit_id"] not in rejected][:limit]
-        edits = self._edits(row["edit_id"] for row, _ in found)
-        return [_match(edits[row["edit_id"]], row, gap, row["radius"]) for row, gap in found]
+        return self._all_nearest(query, rows, limit)
+
+    def telling(self, query: Vectors, targets: Collection[str]) -> list[Match]:
+        """One match for each edit whose answer is one of these, to the letter, as in `about`; none where many are."""
+        rows = self._rows.query(_SELECT_TOLD, *self._bound(None)[:2], to_json(sorted(targets)), HUB + 1)
+        return self._all_nearest(query, rows) if len(rows) <= HUB else []
 
     def has_about(self, subjects: Collection[str]) -> bool:
         """Whether an edit that holds on some day is about one of these subjects."""
@@ -314,6 +320,14 @@ class Reader:
             for row, gap in [nearest[number]]
         ]
         return [match for match in matches if match.in_scope or not match.edit.radius_fixed]
+
+    def _all_nearest(self, query: Vectors, keys: Sequence[Row], limit: int | None = None) -> list[Match]:
+        """The edits of keys, each by the nearest of them, nearest first; rejected ones never."""
+        nearest = _nearest(self._rows, query, keys) if keys else []
+        rejected = self._rejecting(query, {row["edit_id"] for row, _ in nearest})
+        found = [(row, gap) for row, gap in nearest if row["edit_id"] not in rejected][:limit]
+        edits = self._edits(row["edit_id"] for row, _ in found)
+        return [_match(edits[row["edit_id"]], row, gap, row["radius"]) for row, gap in found]
 
     def _keys(self, ids: Sequence[int], wanted: _Wanted) -> dict[int, Row]:
         return {row["id"]: row for row in self._rows.query(_SELECT_KEYS, *wanted, to_json(ids))}

@@ -114,7 +114,7 @@ def _checked(
     found, said = list(decisions), list(replies)
     silent = []
     for place, one in enumerate(decisions):
-        if one.route not in (Route.CONTEXT, Route.SERAC):
+        if one.route not in (Route.CONTEXT, Route.SERAC) or one.left:
             continue
         if not asks_for(one.question, one.edits[0].edit):
             found[place] = _because(one, "it does not ask for the fact itself, so the model's answer is not compared")

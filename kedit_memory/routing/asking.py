@@ -17,9 +17,10 @@ Fits = Callable[[Decision], bool]
 
 def prompt_of(decision: Decision) -> Prompt:
     """What the model is asked on a route that generates."""
-    facts = (fact_of(decision.edits[0].edit),) if decision.route is Route.CONTEXT else ()
+    told = (*decision.edits[1:], *decision.edits[:1]) if decision.route is Route.CONTEXT else ()
+    facts = tuple(fact_of(match.edit) for match in told)
     passages = tuple(found.passage.text for found in decision.passages)
-    return Prompt(question=decision.question, facts=facts, passages=passages, turns=decision.turns)
+    return Prompt(question=decision.left or decision.question, facts=facts, passages=passages, turns=decision.turns)
 
 
 def fitted(decisions: Sequence[Decision], model: Callable[[], TextModel], max_new_tokens: int | None) -> list[Decision]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kedit_memory.records import KeyKind
+from kedit_memory.routing.consequences import other_side
 from kedit_memory.routing.question import EXACT, Question, Weighed
 
 
@@ -31,4 +32,4 @@ def _difference(question: Question, one: Weighed) -> str | None:
         names=one.candidate.called,
         turns=question.turns,
     )
-    return str(found) if found else None
+    return str(found) if found else other_side(question.text, edit, one.candidate.called)

@@ -25,6 +25,7 @@ class Candidate:
     match: Match
     found: str
     names: tuple[str, ...] = ()
+    follows: bool = False  # the edit is not stored as it stands here: it follows from the one of its id
 
     @property
     def wording(self) -> str:
@@ -60,8 +61,16 @@ class Weighed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hop:
+    """A phrase of a question, and the edit that says what it stands for."""
+
+    phrase: str
+    by: Weighed
+
+
+@dataclass(frozen=True, kw_only=True)
 class Judged:
-    """The best candidate of a question, before any threshold; `fires` says whether it reaches its own."""
+    """The best candidate of a question, before any threshold; `fires` says whether it answers, or leads there."""
 
     question: str
     edit_id: str | None
@@ -90,6 +99,8 @@ class Question:
         stratum: of the question and its best candidate, see `strata.stratum_of`; says which threshold counts.
         fires: whether the best one answers.
         model_says: whether it does by the model, which was asked where its score did not tell; None where it was not.
+        hops: the phrases that other edits stand for, the innermost first; `weighed` then answers what is left of it.
+        left: what is left to ask once these are told, where no edit answers that; else "".
         timings: seconds by step.
     """
 
@@ -109,6 +120,8 @@ class Question:
     stratum: str = NONE
     fires: bool = False
     model_says: bool | None = None
+    hops: tuple[Hop, ...] = ()
+    left: str = ""
     timings: Mapping[str, float] = field(default_factory=dict)
 
     def timed(self, step: str, seconds: float) -> Self:
@@ -126,6 +139,11 @@ class Question:
         return self.weighed[0]
 
     @property
+    def stored(self) -> bool:
+        """Whether an edit answers it by itself, as it is stored."""
+        return self.fires and not self.hops and not self.best.candidate.follows
+
+    @property
     def near(self) -> tuple[Match, ...]:
         """Edits that were weighed and do not answer, then those that are about another name."""
         near = [one.match for one in self.weighed[:NEAR_SHOWN]]
@@ -135,12 +153,14 @@ class Question:
     def judged(self) -> Judged:
         """The best candidate with its score."""
         best = self.weighed[0] if self.weighed else None
+        if self.left:
+            best = self.hops[-1].by
         return Judged(
             question=self.text,
             edit_id=best.edit.id if best else None,
             score=best.score if best and not best.differs else 0.0,
             stratum=self.stratum,
-            fires=self.fires,
+            fires=self.fires or bool(self.left),
             timings=self.timings,
         )
 

@@ -34,7 +34,7 @@ from kedit_memory.routing.gate.calibration import NOTE as GATE
 from kedit_memory.routing.gate.calibration import GateCalibration
 from kedit_memory.routing.gate.choice import calibration_for, choose_gate
 from kedit_memory.routing.gate.gate import Gate
-from kedit_memory.routing.hit import consolidated, hit
+from kedit_memory.routing.hit import consolidated, hit, unfinished
 from kedit_memory.routing.miss import Misses
 from kedit_memory.routing.once import Once
 from kedit_memory.routing.passages import Passages
@@ -304,9 +304,11 @@ class Router:
     def _route(self, questions: Sequence[Question]) -> list[Decision]:
         """Where verified questions go."""
         held = self._held(questions)
-        return [self._routed(one, held=one.fires and one.best.edit.id in held) for one in questions]
+        return [self._routed(one, held=one.stored and one.best.edit.id in held) for one in questions]
 
     def _routed(self, question: Question, *, held: bool) -> Decision:
+        if question.left:
+            return unfinished(question)
         if not question.fires:
             missed = self._misses.decide(question)
             if question.model_says is None:
@@ -342,7 +344,7 @@ class Router:
 
     def _held(self, questions: Sequence[Question]) -> frozenset[str]:
         """The edits in scope that the model holds in its weights; which model it is, is asked only where some does."""
-        firing = {one.best.edit.id for one in questions if one.fires}
+        firing = {one.best.edit.id for one in questions if one.stored}
         if not firing or not self.memory.any_consolidated():
             return frozenset()
         return self.memory.held_by(self.model.fingerprint, firing)
@@ -398,7 +400,7 @@ def _loaded(model: str | TextModel | Callable[[], TextModel], device: str | None
 
 def _without_erased(answer: Answer, erasures: Erasures) -> Answer:
     """The answer, or a refusal where a model told what was erased; what an edit says was meant to be said."""
-    if answer.route not in (Route.PARAMETRIC, Route.RETRIEVAL):
+    if answer.route not in (Route.PARAMETRIC, Route.RETRIEVAL) and not answer.left:
         return answer
     told = erasures.told_by(answer.question, answer.text)
     return refused(answer, f"the answer told what edit {told.id} has erased, so it is not given") if told else answer

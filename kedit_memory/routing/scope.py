@@ -13,11 +13,13 @@ from kedit_memory.records import Match
 from kedit_memory.routing.asked import called_for
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.calibration import NOTE, Calibration
+from kedit_memory.routing.consequences import names_in, turned
 from kedit_memory.routing.dialogue import readings
 from kedit_memory.routing.guarded import guarded
+from kedit_memory.routing.hops import led
 from kedit_memory.routing.link import GivenNames, Linker, surfaces_of
 from kedit_memory.routing.once import Once
-from kedit_memory.routing.question import EXACT, Question, Weighed, preferred
+from kedit_memory.routing.question import EXACT, LINKED, Candidate, Question, Weighed, preferred
 from kedit_memory.routing.recall import link, own_words, recall
 from kedit_memory.routing.strata import may_answer, stratum_of
 from kedit_memory.routing.unsure import Unsure
@@ -113,12 +115,51 @@ class Scope:
         The reading counts that an edit answers; see `readings`. `near` as in `recall`.
         """
         read = self._readings(messages)
-        linked = self.link([one for group in read for one in group])
-        verified = iter(self.verify(self.recall(linked, near=near)))
+        verified = iter(self.alone([one for group in read for one in group], near=near))
         judged = [preferred([next(verified) for _ in group]) for group in read]
+        if self.verifies:
+            judged = [self._led(one) for one in judged]
         if self.unsure is None or self.how != MODEL:
             return judged
         return [self._said_by(self.unsure, one) for one in judged]
+
+    def alone(self, questions: Sequence[Question], *, near: bool = False) -> list[Question]:
+        """Questions as they stand, linked, recalled and verified; what follows from edits answers where none does."""
+        verified = self.verify(self.recall(self.link(questions), near=near))
+        for place, one in enumerate(self.verify([self.following(one) for one in verified])):
+            if one.fires and self._agrees(one):
+                verified[place] = one
+        return verified
+
+    def following(self, question: Question) -> Question:
+        """The question that no edit answers, with what follows from the edits that say one of its names to choose from.
+
+        Nothing, where it does not ask for what can be turned.
+        """
+        names = names_in(question.text) if self.verifies and not question.fires else ()
+        if not names:
+            return replace(question, candidates=(), weighed=(), fires=False)
+        (encoded,) = self._encoded([replace(question, candidates=())], near=True)
+        assert encoded.vector is not None  # noqa: S101 - encoded just now
+        with self.memory.reader(as_of=question.as_of, namespace=question.namespace) as reader:
+            found = tuple(
+                Candidate(
+                    match=replace(match, edit=edit, key=edit.prompt), found=LINKED, names=edit.names, follows=True
+                )
+                for match in reader.telling(encoded.vector, names)
+                for edit in turned(question.text, match.edit)
+            )
+        return replace(encoded, candidates=found, weighed=(), fires=False)
+
+    def _agrees(self, question: Question) -> bool:
+        """Whether all that answers a question says the same."""
+        firing = [one for one in question.weighed if self.verifier.fires(one, question.stratum)]
+        return len({one.edit.target for one in firing}) == 1
+
+    def _led(self, question: Question) -> Question:
+        started = perf_counter()
+        found = led(self, question)
+        return found if found is question else found.timed("hops", perf_counter() - started)
 
     def _said_by(self, unsure: Unsure, question: Question) -> Question:
         """The question, which fires where the model says so of a best candidate that nearly does."""
@@ -194,7 +235,7 @@ class Scope:
 
     def _encoded(self, questions: Sequence[Question], *, near: bool) -> list[Question]:
         """The questions with the vectors that are needed, encoded together; each bears its share of the time."""
-        needing = [one for one in questions if not one.candidates and (near or one.reaches)]
+        needing = [one for one in questions if one.vector is None and not one.candidates and (near or one.reaches)]
         if not needing:
             return list(questions)
         started = perf_counter()

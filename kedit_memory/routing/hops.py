@@ -1,0 +1,129 @@
+"""A question over several stored facts: phrases in it that facts stand behind give way to what these say.
+
+"Who is the mayor of the capital of Norway?" asks for the mayor of Bergen once "the capital of Norway" is found to ask
+for an edit that says Bergen. Each phrase is judged as a question of its own, by the same reader, thresholds and guard,
+and so is what is left in the end; a phrase that is not certain leaves the question as it is.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from kedit_memory.questions import Wanted, wanted
+from kedit_memory.retrieval.splitting import sentences
+from kedit_memory.routing.asked import Act, act_of
+from kedit_memory.routing.phrases import Span, phrases, put
+from kedit_memory.routing.question import EXACT, LINKED, Candidate, Hop, Question, Weighed
+from kedit_memory.text import fold
+
+MOST = 4  # edits that one question is led through, besides the one that answers
+_LIKELIEST = 3  # of the ends that a phrase may have, tried with what is then left
+_ALIKE = 0.01  # scores by which no end is told from a later one
+
+
+class Judging(Protocol):
+    """What judges questions; see `Scope`."""
+
+    def verify(self, questions: Sequence[Question]) -> list[Question]:
+        """Recalled questions with their candidates weighed."""
+        ...
+
+    def alone(self, questions: Sequence[Question]) -> list[Question]:
+        """Questions linked, recalled and verified."""
+        ...
+
+    def following(self, question: Question) -> Question:
+        """The question with what follows from edits as its candidates."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Step:
+    hop: Hop
+    left: Question  # judged
+
+
+def led(scope: Judging, question: Question) -> Question:
+    """The question, with the edits that lead to what it asks for, and the one that answers that, if one does.
+
+    One that an edit answers as it stands is only led where the whole way is found, or where a phrase of it asks for
+    that edit more surely than the question does.
+    """
+    hops: list[Hop] = []
+    left = question
+    while len(hops) < MOST and (step := _step(scope, left)):
+        hops.append(step.hop)
+        left = step.left
+    if not hops:
+        return question
+    if _goes_on(left, hops[-1]):
+        return replace(
+            question, hops=tuple(hops), weighed=left.weighed, stratum=left.stratum, fires=True, model_says=None
+        )
+    if question.fires and not _surer(hops, question.best):
+        return question
+    return replace(question, hops=tuple(hops), left=left.text, fires=False)
+
+
+def _step(scope: Judging, question: Question) -> _Step | None:
+    """The first phrase that certainly asks for an edit, and what is left with the edit's answer in its place."""
+    for candidates, spans in _phrases(scope, question):
+        person = any(wanted(one.match.edit.prompt) is Wanted.PERSON for one in candidates)
+        asking = [
+            replace(question, text=f"{'Who' if person else 'What'} is {question.text[slice(*span)]}?", weighed=(),
+                    candidates=candidates, fires=False)
+            for span in spans
+        ]  # fmt: skip
+        found = [(span, one.best) for span, one in zip(spans, scope.verify(asking), strict=True) if one.fires]
+        if not found:
+            continue
+        surest = max(best.score for _, best in found)
+        found.sort(key=lambda one: (one[1].score < surest - _ALIKE, one[0][1]))
+        texts = [put(question.text, span, best.edit.target or "") for span, best in found[:_LIKELIEST]]
+        left = scope.alone([_asking(question, text) for text in texts])
+        steps = [
+            _Step(hop=Hop(phrase=question.text[slice(*span)], by=best), left=one)
+            for (span, best), one in zip(found, left, strict=False)
+        ]
+        return next((one for one in steps if _goes_on(one.left, one.hop)), steps[0])
+    return None
+
+
+def _phrases(scope: Judging, question: Question) -> Iterator[tuple[tuple[Candidate, ...], list[Span]]]:
+    """Phrases of a question with the edits that they may ask for; none where it leans on turns, or asks for no fact."""
+    if question.turns or question.stratum == EXACT or wanted(question.text) in (Wanted.YES_NO, Wanted.TASK):
+        return
+    if act_of(question.text) is not Act.ASKS or len(list(sentences(question.text))) > 1:
+        return
+    named = [one for one in question.candidates if one.found == LINKED and _says_what(one)]
+    for mention in question.mentions if named else ():
+        about = tuple(one for one in named if not mention.fuzzy and mention.surface in one.names)
+        for spans in phrases(question.text, mention.start, mention.end) if about else ():
+            yield about, spans
+    for one in scope.following(question).candidates:
+        place = question.text.find(one.names[0])
+        for spans in phrases(question.text, place, place + len(one.names[0])):
+            yield (one,), spans
+
+
+def _says_what(candidate: Candidate) -> bool:
+    """Whether an edit says a thing that can stand in the place of a phrase."""
+    edit = candidate.match.edit
+    return bool(edit.target) and edit.prompt != edit.target
+
+
+def _asking(question: Question, text: str) -> Question:
+    return Question(text=text, as_of=question.as_of, namespace=question.namespace)
+
+
+def _goes_on(left: Question, hop: Hop) -> bool:
+    """Whether an edit answers what is left, about what the one before it says."""
+    if not left.fires:
+        return False
+    best, told = left.best, fold(hop.by.edit.target or "")
+    return best.candidate.found == EXACT or told in {fold(name) for name in best.candidate.called}
+
+
+def _surer(hops: Sequence[Hop], best: Weighed) -> bool:
+    """Whether a phrase asks for the edit that seemed to answer, more surely than the whole question does."""
+    return any(hop.by.edit.id == best.edit.id and hop.by.score > best.score for hop in hops)

@@ -1,0 +1,71 @@
+"""Phrases of a question that stand for something by a fact about a name: "the capital of Norway", "Ann Berg's wife"."""
+
+import re
+from collections.abc import Iterator
+
+from kedit_memory.words import words
+
+_LONGEST = 6  # words behind a name that a phrase may go on with
+_POSSESSED = 3  # and behind its possessive
+_STARTS = 2  # articles before a name with which a phrase may begin
+_ARTICLE = re.compile(r"\b(?:the|an?) ", re.IGNORECASE)
+_POSSESSIVE = re.compile(r"(?:['’]s|(?<=s)['’]) ")
+_WORD = re.compile(r" ?[\w$€£%&+.'’-]*\w")
+_CLAUSE = re.compile(r"\b(?:that|which|who|whom|whose|where|when)\b", re.IGNORECASE)
+_BEFORE_NAMES = re.compile(
+    r"\b(?:of|in|at|on|by|for|from|to|with|behind|under|over|near|around|about|after|before|named|called|is|was)"
+    r"(?: the)? $",
+    re.IGNORECASE,
+)
+_PREPOSITION = re.compile(r" (?:of|in|at|on|by|for|from|to|with)\b", re.IGNORECASE)
+_SAYING = frozenset(words("name called currently current exactly please know full"))  # how something is said
+
+Span = tuple[int, int]  # characters [start, end)
+
+
+def phrases(text: str, start: int, end: int) -> Iterator[list[Span]]:
+    """Where a phrase around the name at [start, end) may lie, the innermost first; each with the ends that it may have.
+
+    A phrase is smaller than the question: besides it something is left that is asked.
+    """
+    found = []
+    owning = _POSSESSIVE.match(text, end)
+    if owning:
+        found.append([(_with_article(text, start), last) for last in _ends(text, owning.end(), _POSSESSED)])
+    opening = [at for at in _ARTICLE.finditer(text, 0, start) if words(text[at.end() : start])]
+    for article in opening[: -_STARTS - 1 : -1]:
+        before = text[article.start() : start]
+        within = bool(_CLAUSE.search(before)) or not _BEFORE_NAMES.search(before)
+        ends = [] if owning else [end]
+        found.append([(article.start(), last) for last in (*ends, *(_ends(text, end, _LONGEST) if within else ()))])
+    for group in found:
+        if kept := [span for span in group if _left(text, span)]:
+            yield kept
+
+
+def put(text: str, span: Span, name: str) -> str:
+    """The text with a name in the place of a phrase."""
+    start, end = span
+    return f"{text[:start]}{name}{text[end:]}"
+
+
+def _with_article(text: str, start: int) -> int:
+    """Where a name begins, with the article that stands before it."""
+    return start - 4 if text[:start].casefold().endswith("the ") else start
+
+
+def _ends(text: str, start: int, most: int) -> Iterator[int]:
+    """The ends of the words from a place on, as long as nothing but blanks stands between them."""
+    for _ in range(most):
+        found = _WORD.match(text, start)
+        if found is None:
+            return
+        start = found.end()
+        if not _PREPOSITION.match(text, start):  # it belongs to what stands before it: "is a citizen of"
+            yield start
+
+
+def _left(text: str, span: Span) -> bool:
+    """Whether something is asked beside a phrase."""
+    start, end = span
+    return bool(set(words(f"{text[:start]} {text[end:]}")) - _SAYING)
