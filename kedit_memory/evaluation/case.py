@@ -23,6 +23,7 @@ class Question:
         covered: whether the edit that it belongs to answers it.
         group: those of a case that share one are wordings of one test, which is passed by any of them.
         given: what the model must answer before, since the edit alone does not lead to the answer.
+        needs: what its answer follows from, edits that are made and facts that may be stored beside them.
         owner: that edit, which only controls that are told it may look at.
         beside: the edits that are made with it.
         place: its place among those of its case.
@@ -37,6 +38,7 @@ class Question:
     covered: bool = False
     group: str = ""
     given: tuple["Question", ...] = ()
+    needs: tuple[EditRequest, ...] = ()
     owner: EditRequest | None = None
     beside: tuple[EditRequest, ...] = ()
     place: int = 0

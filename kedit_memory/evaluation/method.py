@@ -86,10 +86,11 @@ class Bench:
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """A free answer and what it was given by."""
+    """A free answer and what it was given by; `prompts` are of the edits that it rests on, None where not told."""
 
     text: str
     reading: Reading
+    prompts: frozenset[str] | None = None
 
 
 class Method(ABC):

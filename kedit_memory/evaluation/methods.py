@@ -26,7 +26,7 @@ from kedit_memory.memory import EditMemory
 from kedit_memory.memory.requests import statement_of
 from kedit_memory.models.language import white_box
 from kedit_memory.models.prompts import Prompt
-from kedit_memory.records import Answer, EditRequest, Route
+from kedit_memory.records import Answer, EditRequest, Match, Route
 from kedit_memory.routing.asking import prompt_of
 from kedit_memory.routing.router import PATHS, Router, RouterConfig
 
@@ -251,7 +251,14 @@ class Remembered(Method):
     def ask(self, questions: Sequence[Question]) -> list[Said]:
         """What the router answers; it takes a question as one line."""
         answers = self._router.query_many([" ".join(question.text.split()) for question in questions])
-        return [Said(text=answer.text, reading=_reading(answer)) for answer in answers]
+        return [
+            Said(text=one.text, reading=_reading(one), prompts=frozenset(self._prompt(match) for match in one.edits))
+            for one in answers
+        ]
+
+    def _prompt(self, match: Match) -> str:
+        """The prompt of an edit as it is stored, whatever follows from it."""
+        return self._memory.get(match.edit.id).prompt
 
     def score(self, text: Text) -> list[float] | None:  # noqa: ARG002 - there is none
         """None: a router gives texts."""

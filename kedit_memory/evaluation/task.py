@@ -129,6 +129,19 @@ _ALL = (
         dataset="unke",
         judge="token_f1",
     ),
+    _asked(
+        "multihop",
+        "questions over several stored facts: whether all are found, and what is answered, by any and all wordings",
+        measures=("reliability", "generalization", "portability", "locality", "recall"),
+        dataset="world",
+        together=True,
+    ),
+    _asked(
+        "ripple",
+        "what else changes with an edit, and what does not, by the six criteria of RippleEdits",
+        measures=("reliability", "portability", "locality", "recall"),
+        dataset="world",
+    ),
     Task(name="consolidate", version=2, about="what a model says before and after edits are written into it for good"),
 )  # fmt: skip
 TASKS: dict[str, Task] = {one.name: one for one in _ALL}

@@ -7,7 +7,7 @@ together, are edits of one case that change a fact on which another case relies.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ def _case(row: Row) -> Case:
     also = [Question(text=own.text, metric=RELIABILITY, kind=ALSO, accepted=own.accepted, truth=own.truth, covered=True)
             for own, *_ in others]  # fmt: skip
     given = tuple(Question(text=text(hop, "question"), accepted=_answers(hop, "answer")) for hop in hops)
+    needs = tuple(_needs(row, changes, edits))
     through = [
         Question(
             text=asked.strip(),
@@ -60,6 +61,7 @@ def _case(row: Row) -> Case:
             truth=_answers(row, "answer"),
             group=MULTI_HOP,
             given=given,
+            needs=needs,
         )
         for asked in row["questions"]
     ]
@@ -88,6 +90,16 @@ def _chain(row: Row) -> list[Any]:
     """The facts after the edits, by their names in Wikidata; of the flat form of the remastered set, too."""
     found: list[Any] = row["orig"]["new_triples"] if "orig" in row else row["new_triples"]
     return found
+
+
+def _needs(row: Row, changes: Sequence[Row], edits: Sequence[EditRequest]) -> Iterator[EditRequest]:
+    """The facts that lead to a case's answer: its edits, and as facts those that they leave as they are."""
+    made = {change["question"]: edit for change, edit in zip(changes, edits, strict=True)}
+    labels = row.get("orig", row).get("new_triples_labeled", ())
+    for hop, label in zip_longest(row["new_single_hops"], labels):
+        asked = text(hop, "question")
+        subject = str(label[0]) if label else None
+        yield made.get(asked) or EditRequest(prompt=asked, target=text(hop, "answer"), subject=subject)
 
 
 def _edit(change: Row, case: int) -> EditRequest:

@@ -20,7 +20,7 @@ from kedit_memory.evaluation.datasets import OWN_FORM
 from kedit_memory.evaluation.datasets.public import background_of, sources_of
 from kedit_memory.evaluation.judges import DEFAULT, Judge, judge_of
 from kedit_memory.evaluation.log import DONE, FAILED, Log, Part, PartKey, compact
-from kedit_memory.evaluation.method import Method
+from kedit_memory.evaluation.method import Method, Said
 from kedit_memory.evaluation.methods import SIDE_BY_SIDE, UNEDITED, Unedited, method_of, opened
 from kedit_memory.evaluation.rows import Run, describe_run
 from kedit_memory.evaluation.run import Pace, Progress, guarded, quiet
@@ -103,7 +103,7 @@ class AskedPlan:
             InvalidInputError: it holds none that can be asked about.
         """
         read = public(self.dataset) if self._own else self._sets[self.dataset]
-        return read(Chosen(cases=self.cases, seed=self.seed, model=model, data=data))
+        return read(Chosen(cases=self.cases, seed=self.seed, model=model, data=data, together=self.together))
 
     def sources(self, data: Path | None) -> tuple[Path, ...]:
         """The files whose bytes name the data of a run."""
@@ -224,8 +224,11 @@ class _Asking:
         """What the questions of some cases came to."""
         asked = [(first + at, one) for at, case in enumerate(cases) for one in case.questions if self._known(one)]
         questions = [question for _, question in asked]
-        said = self._plain(questions) if type(method) is Unedited else [one.text for one in method.ask(questions)]
-        return [self._answered(place, question, text) for (place, question), text in zip(asked, said, strict=True)]
+        if type(method) is Unedited:
+            said = [Said(text=text, reading=None) for text in self._plain(questions)]
+        else:
+            said = method.ask(questions)
+        return [self._answered(place, question, one) for (place, question), one in zip(asked, said, strict=True)]
 
     def _plain(self, questions: Sequence[Question]) -> list[str]:
         """What the unedited model says, which is asked each text once."""
@@ -234,17 +237,25 @@ class _Asking:
         self._before.update((one.text, answer.text) for one, answer in zip(new, said, strict=True))
         return [self._before[one.text] for one in questions]
 
-    def _answered(self, case: int, question: Question, said: str) -> Answered:
+    def _answered(self, case: int, question: Question, said: Said) -> Answered:
         before = self._before[question.text]
         return Answered(
             case=case, place=question.place, metric=question.metric, kind=question.kind, group=question.group,
-            right=counts(question, said, before, self._judge), said=said, before=before,
+            right=counts(question, said.text, before, self._judge), said=said.text, before=before,
             asked=question.text, accepted=list(question.accepted), rejected=list(question.rejected),
+            hops=_found(question, said.prompts),
         )  # fmt: skip
 
     def _known(self, question: Question) -> bool:
         """Whether the unedited model meets the conditions of a question."""
         return all(self._judge(self._before[given.text], given) for given in question.given)
+
+
+def _found(question: Question, prompts: frozenset[str] | None) -> float | None:
+    """Which share of the facts that a question needs were found."""
+    if prompts is None or not question.needs:
+        return None
+    return sum((one.prompt or "") in prompts for one in question.needs) / len(question.needs)
 
 
 def _loaded(plan: AskedPlan) -> WhiteBoxModel:

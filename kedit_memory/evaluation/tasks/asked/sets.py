@@ -23,12 +23,14 @@ class Chosen:
         seed: of their choice.
         model: the unedited model, for sets that ask what it knows.
         data: the folder of the public sets, None where there is none.
+        together: whether the edits of all cases are in force at once.
     """
 
     cases: int
     seed: int
     model: WhiteBoxModel
     data: Path | None = None
+    together: bool = False
 
     def of(self, found: Sequence[Case]) -> list[Case]:
         """So many of the cases, drawn by the seed."""
