@@ -60,18 +60,22 @@ class Turned:
 _TURNED = (
     Turned(noun=r"capital(?: city)?", value="{} is the capital of which country?", owner="What is the capital of {}?"),
     Turned(
-        noun=r"(?:(?:internet|top-level|web) )*domain(?: name)?|tld",
+        noun=r"(?:(?:internet|top-level|web) )*domain(?: name)?|tld|addresses ending in",
         value="Which country has the internet domain {}?",
         owner="What is the internet domain of {}?",
     ),
-    Turned(noun="demonym", value="Which country has the demonym {}?", owner="What is the demonym of {}?"),
     Turned(
-        noun="(?:chemical )?symbol",
+        noun="demonym|(?:someone|people|person|those) (?:called|described as)",
+        value="Which country has the demonym {}?",
+        owner="What is the demonym of {}?",
+    ),
+    Turned(
+        noun="(?:chemical )?symbol|written as",
         value="Which chemical element has the symbol {}?",
         owner="What is the chemical symbol of {}?",
     ),
     Turned(
-        noun="atomic number|element number",
+        noun="(?:atomic|element|at) number",
         value="Which chemical element has the atomic number {}?",
         owner="What is the atomic number of {}?",
     ),
@@ -87,9 +91,10 @@ def names_in(text: str) -> set[str]:
     """Every run of words of a question that may be an answer which it names, if it asks for what can be turned."""
     if wanted(text) in (Wanted.YES_NO, Wanted.TASK) or not any(one.said.search(text) for one in _TURNED):
         return set()
-    told = [re.sub(r"['’]s?$", "", word.strip(_EDGES).removesuffix(".")) for word in text.split()]
+    told = [word.strip(_EDGES) for word in text.rstrip(".").split()]
     places = range(len(told))
-    return {" ".join(told[at:end]) for at in places for end in range(at + 1, min(at + _LONGEST, len(told)) + 1)}
+    found = {" ".join(told[at:end]) for at in places for end in range(at + 1, min(at + _LONGEST, len(told)) + 1)}
+    return found | {re.sub(r"['’]s?$", "", one) for one in found}
 
 
 def other_side(text: str, edit: Edit, names: Iterable[str]) -> str | None:

@@ -5,20 +5,37 @@ for an edit that says Bergen. Each phrase is judged as a question of its own, by
 and so is what is left in the end; a phrase that is not certain leaves the question as it is.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from kedit_memory.questions import Wanted, wanted
+from kedit_memory.questions import Wanted, is_question, wanted
 from kedit_memory.retrieval.splitting import sentences
-from kedit_memory.routing.asked import Act, act_of
-from kedit_memory.routing.phrases import Span, phrases, put
+from kedit_memory.routing.phrases import Span, head, phrases, put
 from kedit_memory.routing.question import EXACT, LINKED, Candidate, Hop, Question, Weighed
 from kedit_memory.text import fold
+from kedit_memory.words import words
 
 MOST = 4  # edits that one question is led through, besides the one that answers
 _LIKELIEST = 3  # of the ends that a phrase may have, tried with what is then left
+_SURER = 0.1  # scores by which a phrase asks for an edit rather than the question that it stands in
 _ALIKE = 0.01  # scores by which no end is told from a later one
+
+# A question that asks for all but what is told, or that is broken off.
+_ELSEWHERE = re.compile(r"\b(?:not|never|no longer|except|besides|other than|without)\b|n['’]t\b|[;:]", re.IGNORECASE)
+_BROKEN = re.compile(r"[,–—]")
+# What a phrase is that needs no word in common with the fact behind it.
+_KIND = re.compile(
+    r"country|nation|state|city|town|place|person|man|woman|company|firm|team|club|school|university|language|continent|"
+    r"year|thing|one|river|sport|genre|birthplace|nationality|homeland|citizenship|position|job|profession",
+    re.IGNORECASE,
+)
+_WHO = re.compile(
+    r"\w{3,}(?:er|or|ist|ian|ect|ant|ent)|wife|husband|spouse|king|queen|head|chief|boss|ceo|captain|coach|monarch|"
+    r"mother|father|brother|sister|son|daughter|child|sibling",
+    re.IGNORECASE,
+)
 
 
 class Judging(Protocol):
@@ -46,23 +63,21 @@ class _Step:
 def led(scope: Judging, question: Question) -> Question:
     """The question, with the edits that lead to what it asks for, and the one that answers that, if one does.
 
-    One that an edit answers as it stands is only led where the whole way is found, or where a phrase of it asks for
-    that edit more surely than the question does.
+    What an edit answers as it stands is only led further where the whole way is found, or where a phrase of it asks for
+    that very edit much more surely: "Who is the mayor of the capital of Norway?" seems to ask for the capital.
     """
     hops: list[Hop] = []
-    left = question
+    found = left = question
     while len(hops) < MOST and (step := _step(scope, left)):
         hops.append(step.hop)
         left = step.left
-    if not hops:
-        return question
-    if _goes_on(left, hops[-1]):
-        return replace(
-            question, hops=tuple(hops), weighed=left.weighed, stratum=left.stratum, fires=True, model_says=None
-        )
-    if question.fires and not _surer(hops, question.best):
-        return question
-    return replace(question, hops=tuple(hops), left=left.text, fires=False)
+        if _goes_on(left, step.hop):
+            found = replace(
+                question, hops=tuple(hops), weighed=left.weighed, stratum=left.stratum, fires=True, model_says=None
+            )
+        elif _tells(question, step.hop) and (not found.fires or _surer(step.hop, found.best)):
+            found = replace(question, hops=tuple(hops), left=left.text, fires=False)
+    return found
 
 
 def _step(scope: Judging, question: Question) -> _Step | None:
@@ -93,7 +108,7 @@ def _phrases(scope: Judging, question: Question) -> Iterator[tuple[tuple[Candida
     """Phrases of a question with the edits that they may ask for; none where it leans on turns, or asks for no fact."""
     if question.turns or question.stratum == EXACT or wanted(question.text) in (Wanted.YES_NO, Wanted.TASK):
         return
-    if act_of(question.text) is not Act.ASKS or len(list(sentences(question.text))) > 1:
+    if not is_question(question.text) or _ELSEWHERE.search(question.text) or len(list(sentences(question.text))) > 1:
         return
     named = [one for one in question.candidates if one.found == LINKED and _says_what(one)]
     for mention in question.mentions if named else ():
@@ -124,6 +139,16 @@ def _goes_on(left: Question, hop: Hop) -> bool:
     return best.candidate.found == EXACT or told in {fold(name) for name in best.candidate.called}
 
 
-def _surer(hops: Sequence[Hop], best: Weighed) -> bool:
-    """Whether a phrase asks for the edit that seemed to answer, more surely than the whole question does."""
-    return any(hop.by.edit.id == best.edit.id and hop.by.score > best.score for hop in hops)
+def _tells(question: Question, hop: Hop) -> bool:
+    """Whether a phrase is what its edit says, so that a model may be told so: not "the discovery of" its discoverer."""
+    told, edit = head(hop.phrase), hop.by.edit
+    if _BROKEN.search(question.text):
+        return False
+    wording = set(words(" ".join((edit.relation or "", hop.by.candidate.wording, edit.prompt, *edit.paraphrases))))
+    person = wanted(edit.prompt) is Wanted.PERSON and _WHO.fullmatch(told)
+    return bool(person or _KIND.fullmatch(told) or wording & set(words(told)))
+
+
+def _surer(hop: Hop, best: Weighed) -> bool:
+    """Whether a phrase asks for the edit that seemed to answer, much more surely than the question did."""
+    return hop.by.edit.id == best.edit.id and hop.by.score > best.score + _SURER

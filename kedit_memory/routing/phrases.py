@@ -12,11 +12,13 @@ _ARTICLE = re.compile(r"\b(?:the|an?) ", re.IGNORECASE)
 _POSSESSIVE = re.compile(r"(?:['’]s|(?<=s)['’]) ")
 _WORD = re.compile(r" ?[\w$€£%&+.'’-]*\w")
 _CLAUSE = re.compile(r"\b(?:that|which|who|whom|whose|where|when)\b", re.IGNORECASE)
+_OPEN_CLAUSE = re.compile(rf"{_CLAUSE.pattern}(?: the)? $", re.IGNORECASE)  # what a name begins, it does not end
 _BEFORE_NAMES = re.compile(
     r"\b(?:of|in|at|on|by|for|from|to|with|behind|under|over|near|around|about|after|before|named|called|is|was)"
     r"(?: the)? $",
     re.IGNORECASE,
 )
+_NAME_GOES_ON = re.compile(r" [A-Z]")  # "the band of Liverpool FC Juniors" is not about the club
 _PREPOSITION = re.compile(r" (?:of|in|at|on|by|for|from|to|with)\b", re.IGNORECASE)
 _SAYING = frozenset(words("name called currently current exactly please know full"))  # how something is said
 
@@ -35,12 +37,25 @@ def phrases(text: str, start: int, end: int) -> Iterator[list[Span]]:
     opening = [at for at in _ARTICLE.finditer(text, 0, start) if words(text[at.end() : start])]
     for article in opening[: -_STARTS - 1 : -1]:
         before = text[article.start() : start]
-        within = bool(_CLAUSE.search(before)) or not _BEFORE_NAMES.search(before)
-        ends = [] if owning else [end]
-        found.append([(article.start(), last) for last in (*ends, *(_ends(text, end, _LONGEST) if within else ()))])
+        clause, joined = bool(_CLAUSE.search(before)), bool(_BEFORE_NAMES.search(before))
+        closed = not owning and (joined or clause) and not _OPEN_CLAUSE.search(before)  # else "the film Up" is one
+        ends = [*([end] if closed else ()), *(_ends(text, end, _LONGEST) if clause or not joined else ())]
+        found.append([(article.start(), last) for last in ends])
     for group in found:
-        if kept := [span for span in group if _left(text, span)]:
+        if kept := [span for span in group if _left(text, span) and not _NAME_GOES_ON.match(text, span[1])]:
             yield kept
+
+
+def head(phrase: str) -> str:
+    """The word that tells what a phrase is: "country" of "the home country of Ann Berg" and "Ann Berg's country"."""
+    owned = _POSSESSIVE.search(phrase)
+    told = (
+        phrase[owned.end() :]
+        if owned
+        else re.split(rf" (?:of|in|at|by|for|from|to|with) |{_CLAUSE.pattern}", phrase)[0]
+    )
+    found = _WORD.findall(told)
+    return found[-1].strip().casefold() if found else ""
 
 
 def put(text: str, span: Span, name: str) -> str:

@@ -17,7 +17,7 @@ from kedit_memory.records import Encoder, Match, Vectors
 from kedit_memory.routing.bare import bare, with_numbers_of
 from kedit_memory.routing.calibration import Calibration
 from kedit_memory.routing.once import Once
-from kedit_memory.routing.question import EXACT, UNLINKED, Candidate, Question, Weighed
+from kedit_memory.routing.question import EXACT, LINKED, UNLINKED, Candidate, Question, Weighed
 from kedit_memory.routing.stack import Stack
 from kedit_memory.shipped import scope_verifier
 from kedit_memory.text import fold
@@ -234,6 +234,17 @@ def own_wording(question: str, match: Match) -> bool:
     return text in {fold(one).rstrip("?!. ") for one in (match.edit.prompt, *match.edit.paraphrases)}
 
 
+def _as_called(text: str, candidate: Candidate) -> str:
+    """A question with the name that the edit's wording has of its subject, where it calls it by another certain one."""
+    edit, wording = candidate.match.edit, candidate.wording
+    told = next((name for name in edit.names if name in wording), None)
+    if told is None or candidate.found != LINKED or fold(told) in fold(text):
+        return text
+    known = {fold(name) for name in edit.names}
+    other = next((name for name in candidate.names if fold(name) in known), None)
+    return text if other is None else text.replace(other, told)
+
+
 def _pair(question: Question, candidate: Candidate) -> "Pair":
     """What is read: the wording of the edit that is nearest to the question, with the edit's answer."""
     from kedit_memory.models.reader import Pair
@@ -241,5 +252,5 @@ def _pair(question: Question, candidate: Candidate) -> "Pair":
     edit, wording = candidate.match.edit, candidate.wording
     answer = "" if edit.target in (None, wording) else edit.target
     names = candidate.called
-    asked, told = bare(question.text, names), bare(wording, names)
+    asked, told = bare(_as_called(question.text, candidate), names), bare(wording, names)
     return Pair(with_numbers_of(asked, told), with_numbers_of(told, asked), answer, names, question.turns)

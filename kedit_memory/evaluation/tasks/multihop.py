@@ -50,7 +50,11 @@ def _chains(
         target = _other(world, first, rng)
         kind = world.relations[first.relation].object_type  # a name may stand for things of several types
         onward = [one for one in world.by_subject.get(target, ()) if world.relations[one.relation].subject_type == kind]
-        onward = [one for one in onward if (one.subject, one.relation) not in taken and one.object != first.subject]
+        onward = [
+            one
+            for one in onward
+            if one.relation not in _TURNED and (one.subject, one.relation) not in taken and one.object != first.subject
+        ]
         if (first.subject, first.relation) in taken or not onward or target in middles or target == first.subject:
             continue
         second = rng.choice(onward)
