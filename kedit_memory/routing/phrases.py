@@ -8,6 +8,7 @@ from kedit_memory.words import words
 _LONGEST = 6  # words behind a name that a phrase may go on with
 _POSSESSED = 3  # and behind its possessive
 _STARTS = 2  # articles before a name with which a phrase may begin
+_QUOTES = "\"'“”‘’«»„"
 _ARTICLE = re.compile(r"\b(?:the|an?) ", re.IGNORECASE)
 _POSSESSIVE = re.compile(r"(?:['’]s|(?<=s)['’]) ")
 _WORD = re.compile(r" ?[\w$€£%&+.'’-]*\w")
@@ -30,6 +31,8 @@ def phrases(text: str, start: int, end: int) -> Iterator[list[Span]]:
 
     A phrase is smaller than the question: besides it something is left that is asked.
     """
+    if start and text[start - 1] in _QUOTES and text[end : end + 1] in tuple(_QUOTES):
+        start, end = start - 1, end + 1
     found = []
     owning = _POSSESSIVE.match(text, end)
     if owning:

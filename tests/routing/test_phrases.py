@@ -2,7 +2,7 @@
 
 import pytest
 
-from kedit_memory.routing.phrases import phrases, put
+from kedit_memory.routing.phrases import head, phrases, put
 
 
 def found(text: str, name: str) -> list[list[str]]:
@@ -21,6 +21,7 @@ def found(text: str, name: str) -> list[list[str]]:
             "the country that Ann Berg is a citizen of",
         ),
         ("Which river flows through Norway's capital?", "Norway", "Norway's capital"),
+        ('In which year did the author of "The Long Way" die?', "The Long Way", 'the author of "The Long Way"'),
         ("Where was the Netherlands' king born?", "Netherlands", "the Netherlands' king"),
     ],
 )
@@ -39,6 +40,30 @@ def test_the_innermost_phrase_comes_first(text: str, name: str, innermost: str) 
 )
 def test_a_question_that_is_its_own_phrase_has_none(text: str, name: str) -> None:
     assert not found(text, name)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Where does the film Up come from?", "Up"),  # the film is the name's own, it is not what a fact says of it
+        ("Where do the members of Harrow Town Band live?", "Harrow Town"),
+    ],
+)
+def test_a_name_with_its_kind_or_the_beginning_of_a_longer_one_is_no_phrase(text: str, name: str) -> None:
+    assert not any(one.endswith(name) for group in found(text, name) for one in group)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "told"),
+    [
+        ("the home country of Ann Berg", "country"),
+        ("Ann Berg's home country", "country"),
+        ("the person who wrote Hamlet", "person"),
+        ("the city in which Hamlet was first played", "city"),
+    ],
+)
+def test_a_phrase_is_what_its_last_noun_before_the_name_says(phrase: str, told: str) -> None:
+    assert head(phrase) == told
 
 
 def test_a_phrase_does_not_end_before_its_preposition_nor_behind_a_mark() -> None:
