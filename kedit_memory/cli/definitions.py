@@ -53,6 +53,7 @@ def entity_inferences(
     limit: Limit = None,
     others: Others = 10,
     teach: Taught = "span",
+    preset: o.Preset = None,
     model: o.Model = o.MODEL,
     device: o.Device = None,
     dtype: o.Dtype = None,
@@ -67,7 +68,13 @@ def entity_inferences(
     from kedit_memory.evaluation.tasks.definitions.run import ENTITY_INFERENCES, DefinitionPlan
 
     plan = DefinitionPlan(
-        dataset=ENTITY_INFERENCES, limit=limit, others=others, taught=teach, seed=seed, **_chosen(methods)
+        dataset=ENTITY_INFERENCES,
+        limit=limit,
+        others=others,
+        taught=teach,
+        seed=seed,
+        preset=preset,
+        **_chosen(methods),
     )
     report = _measured(plan, path, (model, device, dtype), encoder, picture, log)
     _tell(report, plan, worst=worst, as_json=as_json)
@@ -80,6 +87,7 @@ def ecbd(
     limit: Limit = None,
     others: Others = 10,
     teach: Taught = "span",
+    preset: o.Preset = None,
     model: o.Model = o.MODEL,
     device: o.Device = None,
     dtype: o.Dtype = None,
@@ -94,7 +102,14 @@ def ecbd(
     from kedit_memory.evaluation.tasks.definitions.run import ECBD, DefinitionPlan
 
     plan = DefinitionPlan(
-        dataset=ECBD, part=part, limit=limit, others=others, taught=teach, seed=seed, **_chosen(methods)
+        dataset=ECBD,
+        part=part,
+        limit=limit,
+        others=others,
+        taught=teach,
+        seed=seed,
+        preset=preset,
+        **_chosen(methods),
     )
     report = _measured(plan, path, (model, device, dtype), encoder, picture, log)
     _tell(report, plan, worst=worst, as_json=as_json)

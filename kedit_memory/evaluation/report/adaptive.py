@@ -47,20 +47,15 @@ def page(runs: Sequence[Measured]) -> Page:
     for run in runs:
         dataset = run.first["dataset"]
         parts += [f"## {dataset}", f"`{run.command}`; {origin(run.rows)}."]
-        parts += [Picture(name=dataset, caption=one.caption, draw=one.draw) for one in pictures(run)]
-        parts += _tables(run)
-        parts.append(f"{run.note}." if run.note else "")
+        parts += [picture(run, dataset), *_tables(run), f"{run.note}." if run.note else ""]
     return Page(title="When retrieval pays", parts=parts, runs=runs)
 
 
-def pictures(measured: Measured) -> list[Picture]:
-    """Accuracy by popularity, and by calls."""
-    return [
-        Picture(
-            name="policies", caption="Accuracy by popularity, and by how often is searched.",
-            draw=lambda: drawn(measured.rows),
-        )
-    ]  # fmt: skip
+def picture(run: Measured, name: str) -> Picture:
+    """The picture of a run, by a name among those of its page."""
+    return Picture(
+        name=name, caption="Accuracy by popularity, and by how often is searched.", draw=lambda: drawn(run.rows)
+    )
 
 
 def _tables(run: Measured) -> Iterator[Table]:

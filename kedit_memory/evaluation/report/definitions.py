@@ -67,20 +67,18 @@ def page(runs: Sequence[Measured]) -> Page:
         seen.append(label)
         again = f"-{seen.count(label)}" if seen.count(label) > 1 else ""
         parts += [f"## {name}{f', {run.name}' if run.name else ''}", f"`{run.command}`; {origin(run.rows)}."]
-        parts += [_of_the_set(values), _said(run.rows, values)]
-        parts += [Picture(name=f"{label}{again}", caption=one.caption, draw=one.draw) for one in pictures(run)]
+        parts += [_of_the_set(values), _said(run.rows, values), picture(run, f"{label}{again}")]
         parts += [_table(run.rows, values), f"{run.note}." if run.note else ""]
     return Page(title="New entities from their definitions", parts=parts, runs=runs)
 
 
-def pictures(measured: Measured) -> list[Picture]:
-    """What definitions do to spans."""
-    return [
-        Picture(
-            name="spans", caption="How surprised the model is by the spans, and which it chooses.",
-            draw=lambda: drawn(measured.rows),
-        )
-    ]  # fmt: skip
+def picture(run: Measured, name: str) -> Picture:
+    """The picture of a run, by a name among those of its page."""
+    return Picture(
+        name=name,
+        caption="How surprised the model is by the spans, and which it chooses.",
+        draw=lambda: drawn(run.rows),
+    )
 
 
 def _of_the_set(values: Values) -> str:

@@ -101,28 +101,24 @@ def page(runs: Sequence[Measured]) -> Page:
     seen: list[str] = []
     for run in runs:
         stream = run.first["dataset"]
-        (drawn_of,) = pictures(run)
         name = f"{stream}-{seen.count(stream)}" if stream in seen else stream
         seen.append(stream)
         edits = max(row["edits"] for row in run.rows)
         parts += [
             f"## {stream}{f' on {run.name}' if run.name else ''}: {edits:,} edits",
             " ".join(filter(None, [_STREAMS.get(stream), f"`{run.command}`; {origin(run.rows)}."])),
-            Picture(name=name, caption=drawn_of.caption, draw=drawn_of.draw),
+            picture(run, name),
             *_tables(run, edits),
             f"{run.note}." if run.note else "",
         ]
     return Page(title="Edits one after the other", parts=parts, runs=runs)
 
 
-def pictures(measured: Measured) -> list[Picture]:
-    """What is kept, and what is answered."""
-    return [
-        Picture(
-            name="stream", caption="What is kept, and what is answered, edit after edit.",
-            draw=lambda: drawn(measured.rows),
-        )
-    ]  # fmt: skip
+def picture(run: Measured, name: str) -> Picture:
+    """The picture of a run, by a name among those of its page."""
+    return Picture(
+        name=name, caption="What is kept, and what is answered, edit after edit.", draw=lambda: drawn(run.rows)
+    )
 
 
 def _tables(run: Measured, edits: int) -> Iterator[Table]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.report import adaptive, compare, definitions, lifelong, scope, scope_page
+from kedit_memory.evaluation.report import adaptive, asked, compare, definitions, lifelong, scope, scope_page
 from kedit_memory.evaluation.report.compare_pictures import pictures as compare_pictures
 from kedit_memory.evaluation.report.compare_tables import tables as compare_tables
 from kedit_memory.evaluation.report.html import heading, links, paragraph, picture, section, write_document
@@ -12,7 +12,7 @@ from kedit_memory.evaluation.report.page import Page, write_page
 from kedit_memory.evaluation.report.pictures import Picture
 from kedit_memory.evaluation.report.saved import Measured, Row, origin
 from kedit_memory.evaluation.report.tables import Entry, Table, over_seeds
-from kedit_memory.evaluation.task import TASKS
+from kedit_memory.evaluation.task import ASKED, TASKS
 
 _COMPARE = "compare"
 FORMS = (".html", ".md")
@@ -27,10 +27,10 @@ _HOW = (
 # What is drawn of a run, and the page of the runs of a task.
 _PICTURES: Mapping[str, Callable[[Measured], list[Picture]]] = {
     "scope": scope.pictures,
-    "lifelong": lifelong.pictures,
-    "adaptive-retrieval": adaptive.pictures,
-    "entity-inferences": definitions.pictures,
-    "ecbd": definitions.pictures,
+    "lifelong": lambda run: [lifelong.picture(run, "run")],
+    "adaptive-retrieval": lambda run: [adaptive.picture(run, "run")],
+    "entity-inferences": lambda run: [definitions.picture(run, "run")],
+    "ecbd": lambda run: [definitions.picture(run, "run")],
     _COMPARE: compare_pictures,
 }
 _PAGES: Mapping[str, Callable[[Sequence[Measured]], Page]] = {
@@ -40,6 +40,7 @@ _PAGES: Mapping[str, Callable[[Sequence[Measured]], Page]] = {
     "entity-inferences": definitions.page,
     "ecbd": definitions.page,
     _COMPARE: compare.page,
+    **dict.fromkeys(ASKED, asked.page),
 }
 
 

@@ -90,7 +90,8 @@ def read_saved(path: Path) -> Saved:
     for number, one in _table(path, text) if path.suffix == ".csv" else _objects(path, text):
         try:
             held = one.get("rows", [one])
-            rows = [{"task_version": FIRST_VERSION} | row for row in held if all(name in row for name in _TOLD)]
+            told = [row for row in held if all(name in row for name in _TOLD)]
+            rows = [{**row, "task_version": row.get("task_version") or FIRST_VERSION} for row in told]
         except (TypeError, ValueError) as error:
             raise InvalidInputError(f"{path}, line {number}: no rows of results ({error})") from error
         found.append((rows, one.get("meta", {})))
