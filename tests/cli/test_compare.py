@@ -73,7 +73,7 @@ def test_people_get_tables_pictures_and_a_report_that_needs_nothing(
     assert "harmonic mean" in report
     assert "harmonic mean" in text
     assert text.count("\n") <= LONGEST
-    assert "| ft | 2 |" in text
+    assert "| *ft* | *2* |" in text, "of too few to be weighed"
     assert "(rows/side.csv)" in text
     assert {row["method"] for row in read_saved(page.parent / "rows" / "side.csv").rows} >= {"ft", "unedited"}
     later = kedit("report", out / "log.jsonl", "--output", tmp_path / "later.md", store=False)
