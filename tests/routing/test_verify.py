@@ -244,3 +244,12 @@ def test_a_question_that_is_a_key_has_its_stored_vector(tmp_path: Path) -> None:
         vectors = memory.encode(["Who runs Acme?", "Is it raining?"], by=by)
         assert calls == [["Is it raining?"]]
         assert memory.search(vectors[0], 1)[0].distance == pytest.approx(0, abs=1e-3)
+
+
+def test_another_name_of_a_subject_is_read_as_the_wording_has_it(
+    memory: EditMemory, router: Router, words: WordModel
+) -> None:
+    memory.add("Who leads Acme Tools?", "Ann Berg", subject="Acme Tools", aliases=["Zenith Works"])
+    router.explain("Who runs Zenith Works today?")
+    assert words.asked[-1].question == "Who runs Acme Tools today?"
+    assert "Zenith Works" in words.asked[-1].names
