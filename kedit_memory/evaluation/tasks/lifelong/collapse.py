@@ -1,8 +1,8 @@
 """The stream on which a model may collapse: edits of the world, running text, and general questions with choices.
 
 Edit after edit a model may still answer its edits and have forgotten how to read (Yang et al., Findings of ACL 2024,
-take perplexity for a first sign). So running text is read and questions of TruthfulQA are asked, each with answers to choose
-from, where the folder of the public sets has them; else questions about facts of the world that the model knew.
+take perplexity for a first sign). So running text is read and questions of TruthfulQA are asked, each with answers to
+choose from, where the folder of the public sets has them; else questions about facts of the world that the model knew.
 """
 
 import random
