@@ -81,7 +81,7 @@ def _of_world(world: World, maker: WorldMaker, fact: Fact, prompt: str) -> Case:
     if turned := maker.turned(fact, fact.object):
         questions.append(_probe(REVERSED, turned, subjects))
     if through := _through(world, fact, values, maker.rng):
-        text = maker.rng.choice(relation.questions).replace("{s}", through)
+        text = maker.rng.choice(relation.questions).replace("{s}", through).replace("the the ", "the ")
         questions.append(_probe(THROUGH, text[:1].upper() + text[1:], values))
     objects = [name for name in world.objects[fact.relation] if name not in values]
     questions.append(_chosen(prompt, fact.object, objects, maker.rng))
