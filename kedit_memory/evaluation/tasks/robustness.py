@@ -1,8 +1,8 @@
 """An edit's question in other clothes: after other words, misspelt, turned round, denied, confirmed, chosen from.
 
 What counts is said by each kind. After a prefix, in a dialogue, with a slip, from choices: the new answer. Of the
-question turned round: the subject. Of "is it so?": yes of the new answer, no of the old one. Of the question denied the
-new answer is the one that is wrong: its `rate` is how often it is said all the same.
+question turned round: the subject. Of "is it so?": yes of the new answer, no of the old one, or the new one said. Of
+the question denied the new answer is the one that is wrong: its `rate` is how often it is said all the same.
 """
 
 import random
@@ -50,7 +50,7 @@ def _confirmed(own: Question) -> Iterator[Question]:
     """Whether the new answer is so, and whether the old one is."""
     for kind, answer, right, wrong in (("true", own.accepted[0], YES, NO), ("false", own.truth[0], NO, YES)):
         text = f"Is it true that {own.text} {answer}?" if is_cloze(own.text) else f"{own.text} Is it {answer}?"
-        yield Question(text=text, kind=kind, metric=PORTABILITY, accepted=right, rejected=wrong)
+        yield Question(text=text, kind=kind, metric=PORTABILITY, accepted=(*right, *own.accepted), rejected=wrong)
 
 
 def _denied(own: Question, rng: random.Random) -> Question:
