@@ -88,6 +88,7 @@ def test_a_question_in_other_clothes_says_what_counts() -> None:
     assert not judge("No, it is Tokyo.", asked["true"])
     assert judge("No, it is Osaka.", asked["false"])
     assert not judge("Yes, that is right.", asked["false"])
+    assert judge("It is Osaka.", asked["false"])
     assert judge("The answer is Osaka.", asked["multiple_choice"])
     assert not judge("The answer is Tokyo.", asked["multiple_choice"])
     number = re.search(r"\((\d)\) Osaka", asked["multiple_choice"].text)
