@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from kedit_memory.evaluation.case import Question
 
-YES = ("yes", "true", "correct", "right", "that is so", "it is")
+YES = ("yes", "true", "correct", "right")
 NO = ("no", "false", "incorrect", "wrong", "not", "isn't")
 
 
