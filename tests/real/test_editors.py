@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kedit_memory.editors import EDITORS, load_editor
-from kedit_memory.editors._codebook_frame import _asked, _keys_of
+from kedit_memory.editors._codebook_frame import asked, keys_of
 from kedit_memory.editors._keyvalue import texts_of
 from kedit_memory.editors._values import find_values
 from kedit_memory.editors.base import facts
@@ -151,7 +151,7 @@ def test_few_other_questions_lie_within_a_radius_of_grace_fast(smollm2):
     try:
         book, adapter = applied.codebook, applied.adapter
         (entry,) = book.rows()
-        others = adapter.frame(_keys_of(smollm2, adapter.site, _asked(160)[100:]))
+        others = adapter.frame(keys_of(smollm2, adapter.site, asked(160)[100:]))
         assert applied.outcomes[0].learned
         assert (book.distances(book.keys[entry], others) <= book.radii[entry]).sum() <= 3
     finally:
