@@ -1,4 +1,4 @@
-"""What editors share that learn many values of a codebook at once; `GraceFast` says what these are."""
+"""What editors share that learn many values of a codebook at once; `GraceFast` and `Melo` say what these are."""
 
 import logging
 import time

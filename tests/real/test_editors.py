@@ -36,6 +36,9 @@ OPTIONS = {
     "memit": _FEW_MOMENTS | {"layers": (5, 6)},
     "alphaedit": _FEW_MOMENTS | {"layers": (5, 6)},
     "kn": {"steps": 2, "prompts": 1},
+    "wise": {"questions": 20},
+    "neuraldb": {"steps": 20, "prefixes": 1},
+    "melo": {"iterations": 40},
     "dinm": {"steps": 10, "samples": 2, "length": 8},
     "mend": {"steps": 2},
     "ke": {"steps": 2},
@@ -43,7 +46,7 @@ OPTIONS = {
 
 
 # What random weights excuse from the contract (`tests/editors/test_contract.py`) must be learned here.
-LEARN = {"rome", "memit", "alphaedit", "grace", "grace-fast", "defer", "memory"}
+LEARN = {"rome", "memit", "alphaedit", "neuraldb", "wise", "melo", "grace", "grace-fast", "defer", "memory"}
 # In the form of a chat all questions end alike, and one state there does not bring out an answer.
 EDITS = {"grace": CLOZE, "defer": CLOZE, "memory": CLOZE}
 
