@@ -7,6 +7,7 @@ from kedit_memory.editors import load_editor
 from kedit_memory.editors._codebook_applied import sample_of
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.models.hooks import capture
+from kedit_memory.models.huggingface import HuggingFaceModel
 from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest
 
@@ -81,10 +82,24 @@ def test_each_edit_has_its_own_block_which_goes_with_it(one):
     assert not torch.equal(kept, before[KING.prompt])
 
 
+@pytest.mark.parametrize("kind", ["t5", "qwen2"])
+def test_other_families(tiny_folder, kind):
+    model = HuggingFaceModel.load(tiny_folder(kind), device="cpu")
+    before = logits(model, OTHER)
+    editor = load_editor("melo", **QUICK | {"iterations": 10})
+    applied = editor.open(model)
+    sample = sample_of(model, Prompt(question=FRANCE.prompt), FRANCE.target)
+    editor.edit_tokens(applied.adapter, [[sample]], labels=["Rome"], owners=["one"])
+    with applied.query_tokens([Prompt(question=FRANCE.prompt)]):
+        inside = model.log_probability(Prompt(question=FRANCE.prompt), " Rome")
+    applied.undo()
+    assert sum(inside) > sum(model.log_probability(Prompt(question=FRANCE.prompt), " Rome"))
+    assert torch.equal(before, logits(model, OTHER))
+
+
 def test_layers_below_the_site_run_once_while_a_block_is_learned(one):
     editor = load_editor("melo", **QUICK | {"layer": 1, "iterations": 5})
     applied = editor.open(one)
-    applied.adapter.open()
     family = applied.adapter.site.family
     with capture(family.part(one.model, 0, "mlp_out")) as below, capture(family.part(one.model, 1, "mlp_out")) as above:
         sample = sample_of(one, Prompt(question=FRANCE.prompt), "Rome")
