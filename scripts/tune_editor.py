@@ -55,8 +55,8 @@ def main(words: Sequence[str] | None = None) -> None:
         print(f"nothing is better than the defaults of {arguments.method}: no preset is written")
         return
     command = shlex.join(["python", "scripts/tune_editor.py", *(sys.argv[1:] if words is None else words)])
-    reached = "{:.3f} against {:.3f} of the defaults".format(*(list(scores.values())[place] for place in (best, 0)))
-    about = f"{datetime.now(UTC).date()}: harmonic mean {reached}, n = {len(cases)} edits, each alone"
+    against = "{:.3f} against {:.3f} of the defaults".format(*(list(scores.values())[place] for place in (best, 0)))
+    about = f"{datetime.now(UTC).date()}: harmonic mean {against}, n = {len(cases)} edits, each alone"
     write(arguments.to / arguments.method / f"{Path(arguments.model).name}.toml", tried[best], command, about)
 
 

@@ -63,8 +63,8 @@ class Form:
     def pair(self, blocks: torch.Tensor, place: int) -> tuple[torch.Tensor, torch.Tensor]:
         """B, (rows, out, rank), and A, (rows, rank, in), of one projection, from blocks (rows, numbers)."""
         out, into = self.shapes[place]
-        held = blocks.split(self.sizes, 1)[place]
-        left, right = held.split([self.rank * out, self.rank * into], 1)
+        held = torch.split(blocks, self.sizes, 1)[place]
+        left, right = torch.split(held, [self.rank * out, self.rank * into], 1)
         return left.reshape(-1, out, self.rank), right.reshape(-1, self.rank, into)
 
     def start(self, seed: int) -> torch.Tensor:

@@ -68,7 +68,7 @@ class Database(nn.Module):
 
     def nearest(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The cosine to the nearest key, and its row, of states (tokens, in); both of shape (tokens,)."""
-        parts = [(normalize(part, dim=-1) @ self.keys.T).max(-1) for part in states.float().split(_CHUNK)]
+        parts = [(normalize(part, dim=-1) @ self.keys.T).max(-1) for part in torch.split(states.float(), _CHUNK)]
         return torch.cat([part.values for part in parts]), torch.cat([part.indices for part in parts])
 
 
