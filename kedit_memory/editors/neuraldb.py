@@ -6,7 +6,7 @@ projection, reads at a token, k_i the key of fact i at its subject's last token 
 
     W k + r_i  where i = argmax cos(k, k_i) and cos(k, k_i) > gate,    else W k
 
-so that a token that is near no key keeps every bit. Keys and values are found as in ROME (Meng et al. 2022, sections
+so that a token that is near no key keeps every bit. Keys and values are found as in ROME (Meng et al. 2022, section
 3.1 and equation 4), always on the unedited model, so that facts do not depend on each other or on their order; a later
 fact of the same prompt takes the place of the earlier one. As in all methods whose key is the subject's, other
 questions about the subject come near, too.
