@@ -11,9 +11,9 @@ which training keeps large on edits and small on other questions,
 
 beside the loss of the targets (equation 5). A prompt is read by W' where Δ(x) is above ε, the least that an edit has
 reached, and else by W (equation 4): then no bit changes. Edits are sharded: each share of them trains a subspace of W'
-of its own, a random part rho of its numbers (equation 6), and the subspaces are merged by Ties (Yadav et al. 2023): of
-the numbers that several moved, the sign with more weight wins, and those of that sign are averaged. This
-is WISE-Merge with a single side memory; after the last subspace the first takes more edits.
+of its own, a random part rho of its numbers, and the subspaces are merged by Ties (Yadav et al. 2023): of the numbers
+that several moved, the sign with more weight wins, and those of that sign are averaged. This is WISE-Merge with a
+single side memory; after the last subspace the first takes more edits.
 
 Where the words leave room: Δ is taken once, in the pass that reads the prompt, and what it decides holds for all tokens
 of the prompt and the answer. The authors' code averages Δ over all tokens, of which a chat form has many in common to
