@@ -29,8 +29,9 @@ from kedit_memory.text import fold
 from kedit_memory.words import words
 
 ANSWERS = 0.5  # the score from which a sentence answers an erased prompt
-# The same where the value and the subject are both there, the subject in the reply. Questions from the value back have
-# .02 to 1, others that lead from it to the subject .01 or less ("Paris is in which country?", the capital erased).
+# The same where the value and the subject are both there, the subject in the reply. It is low since most questions from
+# the value back score low; others that lead from it to the subject mostly score lower ("Paris is in which country?",
+# the capital erased), but for relations that are nearly the same, as demonym and language.
 _LEADS_BACK = 0.03
 _SAYING = 4  # words of a sentence that says something by itself
 _SENTENCES = 64  # of a passage that are read for one erasure
