@@ -181,7 +181,9 @@ class _Network:
         second = _positive(sums @ w["p1"] + first @ w["d1"])
         third = _positive(second @ w["d2"])
         vectors: _Array = np.tanh(second @ w["p3"] + third @ w["d3"])
-        return vectors / np.sqrt(np.maximum((vectors**2).sum(axis=1, keepdims=True), self._epsilon))
+        lengths = np.sqrt(np.maximum((vectors**2).sum(axis=1, keepdims=True), self._epsilon))
+        unit: _Array = vectors / lengths
+        return unit
 
     def _all_states(self, numbers: NDArray[np.intp], real: _Array) -> _Array:
         w, chunk = self._w, numbers % _CHUNKS
