@@ -58,3 +58,4 @@ def test_kinds_are_grouped_by_language():
         languages_report._place(kind) for kind in ("same_de", "from_en_ru", "statement_other_en_zh", "other_en", "x")
     ]
     assert groups == [("de", "same language"), ("ru", "across"), ("zh", "not covered"), None, None]
+    assert languages_report._place("statement_from_en_ru") == ("ru", "statements")
