@@ -83,7 +83,8 @@ nothing is read across languages.
 {promises}
 
 They hold for questions like those that they were measured on: questions of XQuAD, Mintaka, QALD-9-plus, ParaKQC, and
-our own about cities (`data/languages`), which are alike but for the name. Statements seldom fire across languages.
+our own about cities (`data/languages`), which are alike but for the name. What a stored statement answers
+stays silent in other languages (see the table).
 
 ## Measured
 
