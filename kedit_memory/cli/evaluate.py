@@ -8,12 +8,13 @@ import typer
 
 from kedit_memory.cli import options as o
 from kedit_memory.cli.adaptive import adaptive_retrieval
+from kedit_memory.cli.asked import asked
 from kedit_memory.cli.definitions import ecbd, entity_inferences
 from kedit_memory.cli.lifelong import lifelong
 from kedit_memory.cli.output import emit
 from kedit_memory.cli.scope import scope
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.task import TASKS, Task
+from kedit_memory.evaluation.task import ASKED, TASKS, Task
 
 _COMMANDS: Mapping[str, Callable[..., None]] = {
     "scope": scope,
@@ -21,6 +22,7 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "adaptive-retrieval": adaptive_retrieval,
     "entity-inferences": entity_inferences,
     "ecbd": ecbd,
+    **{name: asked(name) for name in ASKED},
 }
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)

@@ -24,6 +24,7 @@ class Question:
         group: those of a case that share one are wordings of one test, which is passed by any of them.
         given: what the model must answer before, since the edit alone does not lead to the answer.
         owner: that edit, which only controls that are told it may look at.
+        beside: the edits that are made with it.
         place: its place among those of its case.
     """
 
@@ -37,6 +38,7 @@ class Question:
     group: str = ""
     given: tuple["Question", ...] = ()
     owner: EditRequest | None = None
+    beside: tuple[EditRequest, ...] = ()
     place: int = 0
 
     @property
@@ -85,7 +87,9 @@ class Case:
 
     def asked(self) -> tuple[Question, ...]:
         """The questions, each with the edit and its place."""
-        return tuple(replace(one, owner=self.edit, place=place) for place, one in enumerate(self.questions))
+        return tuple(
+            replace(one, owner=self.edit, beside=self.also, place=place) for place, one in enumerate(self.questions)
+        )
 
 
 def rephrased(text: str, kind: str, accepted: tuple[str, ...], truth: tuple[str, ...] = ()) -> Question:

@@ -33,6 +33,14 @@ def _ratio(drawn: Numbers) -> Numbers:
     return found
 
 
+def _share_of_gain(drawn: Numbers) -> Numbers:
+    """Of sums now, without an edit, and at best: how much of the way from the second to the third was gone."""
+    now, plain, best = np.moveaxis(drawn.sum(-2), -1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Numbers = (now - plain) / (best - plain)
+    return found
+
+
 def _perplexity_kept(drawn: Numbers) -> Numbers:
     """Of losses before and now, and tokens: perplexity before over perplexity now."""
     found: Numbers = np.exp((drawn[..., 0] - drawn[..., 1]).sum(-1) / drawn[..., 2].sum(-1))
@@ -51,6 +59,7 @@ FIGURES: Mapping[str, Statistic] = {
     "mean": _mean,
     "median": _median,
     "ratio": _ratio,
+    "share_of_gain": _share_of_gain,
     "perplexity": perplexity_of,
     "perplexity_kept": _perplexity_kept,
     "mean_of_groups": lambda drawn: _means(drawn)[..., 0],

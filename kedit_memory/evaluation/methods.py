@@ -80,8 +80,8 @@ class OracleEdit(Unedited):
     """The control that has the right edit put before every question of its case, in scope or out of it."""
 
     def reading(self, question: Question) -> Prompt:
-        """The question after the edit."""
-        return Prompt(question=question.text, facts=(_statement(question.edit),))
+        """The question after the edit, and after those that are made with it."""
+        return Prompt(question=question.text, facts=tuple(map(_statement, (question.edit, *question.beside))))
 
 
 class OracleScope(Unedited):
@@ -358,9 +358,9 @@ def telling(name: str) -> Callable[[Any], Any]:
 
 
 @contextmanager
-def opened(name: str, bench: Bench) -> Iterator[Method]:
-    """The method of a name of `STREAMED`, ready to be given edits within the block."""
-    method = method_of(name, STREAMED)(bench)
+def opened(name: str, bench: Bench, among: Sequence[str] = STREAMED) -> Iterator[Method]:
+    """The method of a name, ready to be given edits within the block."""
+    method = method_of(name, among)(bench)
     try:
         method.prepare()
         yield method

@@ -5,6 +5,7 @@ answers would give another figure, or other questions are asked: figures of two 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from kedit_memory import registry
 
@@ -24,6 +25,9 @@ class Task:
         methods: where the names of what is measured are.
         measures: the metrics of its rows.
         score: where the rows are made from the samples of a log.
+        dataset: which set is asked about, and
+        judge: which answers count, where none is named.
+        together: whether the edits of all its cases are in force at once where that is not said.
     """
 
     name: str
@@ -33,6 +37,9 @@ class Task:
     methods: str = ""
     measures: tuple[str, ...] = ()
     score: str = "kedit_memory.evaluation.score:of_cases"
+    dataset: str = ""
+    judge: str = "alternatives"
+    together: bool = False
 
     @property
     def told(self) -> str:
@@ -43,6 +50,23 @@ class Task:
         """The names of its `datasets` or `methods`; its module is imported now."""
         place: str = getattr(self, what)
         return tuple(registry.load(what, self.name, {self.name: place})) if place else ()
+
+
+_ASKED = f"{_TASKS}.asked.answers:score"
+
+
+def _asked(name: str, about: str, *, measures: tuple[str, ...], version: int = 1, **told: Any) -> Task:
+    """A task of cases and what is asked about them, see `tasks.asked`."""
+    return Task(
+        name=name,
+        version=version,
+        about=about,
+        datasets=f"{_TASKS}.{name.replace('-', '_')}:SETS",
+        methods=f"{_METHODS}:SIDE_BY_SIDE",
+        measures=(*measures, "ratio", "seconds", "count"),
+        score=_ASKED,
+        **told,
+    )
 
 
 _ALL = (
@@ -98,9 +122,17 @@ _ALL = (
         ),
         score=f"{_TASKS}.compare.score:score",
     ),
+    _asked(
+        "unstructured",
+        "whole paragraphs as edits: their own question, its rephrasing, and questions about their parts",
+        measures=("reliability", "generalization", "portability"),
+        dataset="unke",
+        judge="token_f1",
+    ),
     Task(name="consolidate", version=2, about="what a model says before and after edits are written into it for good"),
 )  # fmt: skip
 TASKS: dict[str, Task] = {one.name: one for one in _ALL}
+ASKED: dict[str, Task] = {name: one for name, one in TASKS.items() if one.score == _ASKED}
 
 
 def version_of(name: str) -> int:

@@ -42,7 +42,8 @@ DATASETS: dict[str, str] = {
 # The same for running text, of which there are paragraphs in place of cases.
 TEXTS: dict[str, str] = {"wikitext": "kedit_memory.evaluation.datasets.wikitext:paragraphs"}
 
-_OWN_FORM = "kedit_memory.evaluation.datasets.jsonl:cases"
+OWN_FORM = ".jsonl"  # how the name of a file of one's own ends
+_READS_OWN = "kedit_memory.evaluation.datasets.jsonl:cases"
 
 
 def load_cases(name: str, data: Path | None) -> Loaded[Case]:
@@ -53,10 +54,10 @@ def load_cases(name: str, data: Path | None) -> Loaded[Case]:
         NotFoundError: the set or the file is not there.
         InvalidInputError: it is not of its form, or no row of it can be used.
     """
-    if name.endswith(".jsonl"):
+    if name.endswith(OWN_FORM):
         if not Path(name).is_file():
             raise NotFoundError(f"no file {name}; give the path of a JSONL file of cases, or a name of a set")
-        return _read("dataset", name, {name: _OWN_FORM}, Path(name))
+        return _read("dataset", name, {name: _READS_OWN}, Path(name))
     if name not in DATASETS:
         raise UnknownNameError("dataset", name, DATASETS)
     return _read("dataset", name, DATASETS, folder_of(data, sources()[name].folder))
@@ -76,4 +77,4 @@ def _read(kind: str, name: str, table: dict[str, str], where: Path) -> Loaded[An
     return read
 
 
-__all__ = ["DATASETS", "TEXTS", "load_cases", "load_texts"]
+__all__ = ["DATASETS", "OWN_FORM", "TEXTS", "load_cases", "load_texts"]
