@@ -25,7 +25,7 @@ from kedit_memory.records import Floats, Ids, Vectors
 
 _FIRST_LOOK = 64  # candidates; four times as many as long as the last one might still count
 _ROUNDING = 0.05  # of squared distances, by which eight bits a coordinate may be off
-_PAIRS, _SURE = 8192, 0.999  # pairs that tell by how much four bits for four coordinates are off, but for so few
+_PAIRS, _SURE = 8192, 0.999  # questions that tell by how much four bits for four coordinates are off, but for so few
 _MOST_DEAD = 0.5  # dead rows for each key
 _FEW = 1000  # dead rows that are not worth building anew
 _GROWTH = 4  # it is built anew when it has grown this many times
@@ -34,7 +34,7 @@ _ADDED = 65536  # rows handed to FAISS at once, which bounds what is copied
 _TRAINED = 40  # rows for each list, from which its centre is learned
 _SAMPLE = 65536  # rows from which FAISS learns
 _SPARE = 0.25  # how much further than those of the sample coordinates may reach, as a share of their range
-_LOOKED_AT = {"SQ8": (128, 16), "PQ": (256, 8)}  # lists: so many at least, and one of so many
+_LOOKED_AT = {"SQ8": (128, 16), "PQ": (512, 8)}  # lists: so many at least, and one of so many
 _BLOCK = 4  # coordinates that four bits stand for
 _LEAST = 64  # rows to learn from
 _LINKS, _BUILD_LOOK, _GRAPH_LOOK = 32, 100, 256  # of the graph
@@ -247,7 +247,8 @@ class PrefilteredIndex(Local):
             known = np.concatenate([known, known[:2]])  # and the ends that a radius may take
             known[-2:, self.dimension] = 0.0, np.sqrt(self._widest)
             self._faiss.train(np.resize(known, (max(len(known), _LEAST), self._width)))
-            self._off = _told_too_far(self._faiss.pq, known, chance) if self._kind == "pq" else _ROUNDING
+            reach = float(np.sqrt(self._widest))
+            self._off = _told_too_far(self._faiss.pq, known, reach, chance) if self._kind == "pq" else _ROUNDING
         self._hand_over(0)
 
     def _note_wide(self, start: int) -> None:
@@ -310,11 +311,13 @@ class PrefilteredIndex(Local):
         return ordered(self._ids[kept], found[inside], self._radii[kept])
 
 
-def _told_too_far(codes: Any, known: Vectors, chance: np.random.Generator) -> float:
-    """By how much more than it is nearly no squared distance is told by product codes, which as a rule tell less."""
-    asked, held = (known[chance.integers(len(known), size=_PAIRS)] for _ in range(2))
-    told = np.square(asked - codes.decode(codes.compute_codes(held))).sum(axis=1)
-    return float(np.quantile(told - np.square(asked - held).sum(axis=1), _SURE))
+def _told_too_far(codes: Any, known: Vectors, reach: float, chance: np.random.Generator) -> float:
+    """By how much more than it is nearly no squared distance is told by product codes, of a question `reach` away."""
+    held = known[chance.integers(len(known), size=_PAIRS)]
+    missed = held - codes.decode(codes.compute_codes(held))
+    way = chance.standard_normal(held.shape, np.float32)
+    way *= reach / np.linalg.norm(way, axis=1, keepdims=True)
+    return float(np.quantile(np.square(missed).sum(axis=1) + 2 * (way * missed).sum(axis=1), _SURE))
 
 
 def _with_room(values: Any, needed: int) -> Any:
