@@ -222,7 +222,9 @@ Verbose = Annotated[
 ]
 Encoder = Annotated[
     str | None,
-    typer.Option("--encoder", help="'minilm', 'hashing', a folder or a hub name; a store keeps the one it began with."),
+    typer.Option(
+        "--encoder", help="'minilm', 'use-multilingual', 'hashing', a folder or a hub name; a store keeps its first."
+    ),
 ]
 Ray = Annotated[
     str | None,

@@ -25,6 +25,7 @@ class Question:
         given: what the model must answer before, since the edit alone does not lead to the answer.
         owner: that edit, which only controls that are told it may look at.
         beside: the edits that are made with it.
+        bare: what it asks without the answers that it offers, where it has them to be chosen from; else its text is.
         place: its place among those of its case.
     """
 
@@ -39,6 +40,7 @@ class Question:
     given: tuple["Question", ...] = ()
     owner: EditRequest | None = None
     beside: tuple[EditRequest, ...] = ()
+    bare: str = ""
     place: int = 0
 
     @property
@@ -55,6 +57,7 @@ class Case:
     Attributes:
         edit: what a method is given.
         also: edits that are made with it, since some of its questions need them all.
+        before: edits that are in force when it is made, such as what it takes back.
         questions: its own, others that it covers, that follow from it, and that it must leave alone.
         kind: the stratum of the edit.
         held_out: whether nothing in this project was trained on its relation.
@@ -62,6 +65,7 @@ class Case:
 
     edit: EditRequest
     also: tuple[EditRequest, ...] = ()
+    before: tuple[EditRequest, ...] = ()
     questions: tuple[Question, ...]
     kind: str = ALL
     held_out: bool = True
