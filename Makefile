@@ -45,10 +45,10 @@ check: $(STAMP)
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
 
-# Faults of every kind, 1,000 kills among them, then long runs of verbs and of broken inputs: about an hour on two cores.
+# Faults of every kind, 1,000 kills and losses of power each among them, then long runs of verbs and of broken inputs: about an hour on two cores.
 soak: $(STAMP)
 	mkdir -p build
-	$(BIN)/python tests/faults/soak.py --kills 1000 --others 200 --json > build/soak.json; status=$$?; \
+	$(BIN)/python tests/faults/soak.py --kills 2000 --others 200 --json > build/soak.json; status=$$?; \
 		$(BIN)/python scripts/reliability_report.py --rows build/soak.json --output docs/results/reliability.md && exit $$status
 	$(BIN)/python -m pytest -m soak tests/faults
 

@@ -52,6 +52,11 @@ def scope_verifier() -> Path:
     return data_folder() / "models" / "kedit-scope"
 
 
+def languages_folder() -> Path:
+    """The thresholds of languages, a file for each multilingual encoder."""
+    return data_folder() / "languages"
+
+
 def serac_scope() -> Path:
     """The trained scope classifiers of SERAC, a folder each."""
     return data_folder() / "models" / "kedit-serac"

@@ -27,6 +27,8 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     ("disk is full", "nothing was changed, free some space and try again"),
     ("readonly", "make the folder writable, or name another store"),
     ("unable to open", "make the folder writable, or name another store"),
+    # What a log on a disk without writing cannot be locked by, and what many processes that open a store at once meet.
+    ("locking protocol", "make the folder writable, or try again when other processes have opened the store"),
     ("locked", "another process is writing, try again when it has finished"),
 )
 

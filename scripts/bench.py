@@ -48,7 +48,7 @@ PARTS = {
         full="--encoder given --short --sizes 10000,100000,300000,1000000 --project 10000000",
     ),
     "peers": Part(
-        script="bench_peers.py", task="peers", quick="--edits 2000", full="--edits 2000 20000 100000", peers=True
+        script="bench_peers.py", task="peers", quick="--edits 2000", full="--edits 2000 20000", peers=True
     ),
     "answers": Part(
         script="bench_answers.py", task="answers_speed", quick="--asked 15", full="--models kedit-mini smollm2"

@@ -1,6 +1,6 @@
 """Write the page on reliability from saved rows: every figure comes from the file, none is typed.
 
-python tests/faults/soak.py --kills 1000 --others 200 --json > build/soak.json
+python tests/faults/soak.py --kills 2000 --others 200 --json > build/soak.json
 python scripts/reliability_report.py --rows build/soak.json --output docs/results/reliability.md
 """
 
@@ -20,10 +20,12 @@ them, and {lost:,} lost something: an acknowledged change was missing, a refused
 
 A kill is SIGKILL before a call that changes a file (a write, a flush, a rename, a removal), or in the middle of a
 write; the calls are counted by the kernel, so that each is met. Kills take the process, not the machine: what was
-written but not flushed stays, as it does when a process dies. After each, `verify` passes, all that was acknowledged is
-there, nothing that was refused is, and the store takes a new edit. A flipped bit, or a file that is cut or ends in
-zeros, is told unless the tables are what they were; what is told of a cache was mended by a rebuild. A full disk and a
-read-only one are file systems of their own where that is allowed, else a limit on the size of files.
+written but not flushed stays, as it does when a process dies. A loss of power takes the machine: of the disk only that
+is kept which was flushed before, or all names and, of what was not flushed, some sectors of 512 bytes, drawn. After
+each, `verify` passes, all that was acknowledged is there, nothing that was refused is, and the store takes a new edit.
+A flipped bit, or a file that is cut or ends in zeros, is told unless the tables are what they were; what is told of a
+cache was mended by a rebuild. A full disk and a read-only one are file systems of their own where that is allowed, else
+a limit on the size of files.
 """
 _HEAD = ("fault", "tried", "survived", "told", "lost", "lost, 95% interval")
 OUTCOMES = ("survived", "told", "lost")

@@ -2,7 +2,8 @@
 
 Every combination of the options tried makes the same edits of the shipped world, each alone: of facts that the model
 knows and of relations that comparisons do not report while they have others. The one with the highest harmonic mean of
-reliability, generalization and locality is written to METHOD/MODEL.toml, with this command, for `--preset tuned`.
+reliability, generalization and locality is written to METHOD/MODEL.toml, with this command, for `--preset tuned`; the
+defaults are tried as well, and where nothing is better than they are, nothing is written.
 
 python scripts/tune_editor.py ft-l --model smollm2 --try rate=5e-4,2e-3 --try norm=5e-4,5e-2
 """
@@ -12,6 +13,7 @@ import json
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 from statistics import harmonic_mean
@@ -41,16 +43,21 @@ def main(words: Sequence[str] | None = None) -> None:
     remember_unedited(bench, (one for case in cases for one in case.questions))
     judge = judge_of(arguments.judge)
     scores: dict[str, float] = {}
-    tried = list(combinations(arguments.tried))
+    tried = [{}, *combinations(arguments.tried)]  # the defaults first: of equals the first is best
     for options in tried:
         name = ":".join([arguments.method, *(f"{key}={json.dumps(value)}" for key, value in options.items())])
         reached = shares(name, bench, cases, judge)
         scores[name] = harmonic_mean([reached.get(metric, 0.0) for metric in WEIGHED])
         told = ", ".join(f"{metric} {value:.2f}" for metric, value in reached.items())
         print(f"{name}: {scores[name]:.3f} ({told})", flush=True)
-    best = tried[max(range(len(tried)), key=lambda place: list(scores.values())[place])]
+    best = max(range(len(tried)), key=lambda place: list(scores.values())[place])
+    if not best:
+        print(f"nothing is better than the defaults of {arguments.method}: no preset is written")
+        return
     command = shlex.join(["python", "scripts/tune_editor.py", *(sys.argv[1:] if words is None else words)])
-    write(arguments.to / arguments.method / f"{Path(arguments.model).name}.toml", best, command)
+    against = "{:.3f} against {:.3f} of the defaults".format(*(list(scores.values())[place] for place in (best, 0)))
+    about = f"{datetime.now(UTC).date()}: harmonic mean {against}, n = {len(cases)} edits, each alone"
+    write(arguments.to / arguments.method / f"{Path(arguments.model).name}.toml", tried[best], command, about)
 
 
 def combinations(tried: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -73,11 +80,11 @@ def shares(name: str, bench: WatchedBench, cases: Sequence[Case], judge: Judge) 
     return {metric: sum(held) / len(held) for metric, held in found.items() if held}
 
 
-def write(path: Path, options: Mapping[str, Any], command: str) -> None:
+def write(path: Path, options: Mapping[str, Any], command: str, about: str) -> None:
     """Keep options as the preset that is tuned, in place of an earlier one; JSON's values are TOML's, too."""
     path.parent.mkdir(parents=True, exist_ok=True)
     held = ", ".join(f"{name} = {json.dumps(value)}" for name, value in options.items())
-    path.write_text(f"[{TUNED}]\nsource = {json.dumps(command)}\noptions = {{ {held} }}\n", "utf-8")
+    path.write_text(f"# {about}\n[{TUNED}]\nsource = {json.dumps(command)}\noptions = {{ {held} }}\n", "utf-8")
 
 
 def _arguments(words: Sequence[str] | None) -> argparse.Namespace:

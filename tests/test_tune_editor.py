@@ -25,7 +25,7 @@ def cases_of(*_, reported):
 def test_the_best_of_what_was_tried_is_kept(tiny_gpt2_folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(tune_editor, "world_cases", cases_of)
     monkeypatch.setattr(measures, "_LONGEST_TEXT", 2)
-    reached = {"ft:rate=1e-09": (0.0, 0.0, 1.0), "ft:rate=0.01": (1.0, 0.5, 0.5)}
+    reached = {"ft": (0.5, 0.5, 0.5), "ft:rate=1e-09": (0.0, 0.0, 1.0), "ft:rate=0.01": (1.0, 0.5, 0.5)}
 
     def shares(name, *_):
         return dict(zip(tune_editor.WEIGHED, reached[name], strict=True))
@@ -38,6 +38,17 @@ def test_the_best_of_what_was_tried_is_kept(tiny_gpt2_folder, tmp_path, monkeypa
     found = preset("ft", TUNED, str(tiny_gpt2_folder))
     assert found.options == {"rate": 0.01}
     assert found.source.startswith("python scripts/tune_editor.py ft --model")
+    written = (tmp_path / "ft" / f"{tiny_gpt2_folder.name}.toml").read_text("utf-8")
+    assert ": harmonic mean 0.600 against 0.500 of the defaults, n = 1 edits, each alone" in written.splitlines()[0]
+
+
+def test_nothing_is_written_where_the_defaults_are_as_good(tiny_gpt2_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(tune_editor, "world_cases", cases_of)
+    monkeypatch.setattr(measures, "_LONGEST_TEXT", 2)
+    monkeypatch.setattr(tune_editor, "shares", lambda *_: dict.fromkeys(tune_editor.WEIGHED, 0.5))
+    tune_editor.main(["ft", "--model", str(tiny_gpt2_folder), "--try", "rate=1e-2", "--to", str(tmp_path)])
+    assert "nothing is better than the defaults of ft" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
 
 
 def test_shares_are_of_answers_with_each_edit_alone(tiny_gpt2_folder, monkeypatch):

@@ -54,6 +54,7 @@ def asked(name: str) -> Callable[..., None]:
         as_json: o.Json = False,
     ) -> None:
         """Every method is asked the same questions; the status is 1 where one failed or left a trace."""
+        from kedit_memory.evaluation.datasets import OWN_FORM
         from kedit_memory.evaluation.datasets.public import OWN
         from kedit_memory.evaluation.tasks.asked.run import AskedPlan, run_asked
 
@@ -62,7 +63,8 @@ def asked(name: str) -> Callable[..., None]:
             together=together, seed=seed, judge=judge or task.judge, preset=preset, model=model, encoder=encoder,
             max_new_tokens=max_new_tokens, device=device, dtype=dtype,
         )  # fmt: skip
-        report = run_asked(plan, public_sets(path, needed=dataset not in OWN), log=log, progress=say)
+        needed = dataset not in OWN and not dataset.endswith(OWN_FORM)
+        report = run_asked(plan, public_sets(path, needed=needed), log=log, progress=say)
         _print(report, plan, as_json=as_json)
 
     return command

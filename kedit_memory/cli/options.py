@@ -170,8 +170,8 @@ MODEL_OPTION = typer.Option(
 _ENGINE: dict[str, Any] = {
     "callback": _engine,
     "metavar": "<str>",
-    "help": "What finds keys: faiss, exact, auto, faiss-sq8, faiss-hnsw, faiss-ivf, faiss-gpu, milvus://HOST:PORT, "
-    "milvus:FILE.db, or postgresql://USER@HOST/DATABASE.",
+    "help": "What finds keys: faiss, exact, auto, faiss-sq8, faiss-hnsw, faiss-ivf, faiss-pq, faiss-gpu, "
+    "milvus://HOST:PORT, milvus:FILE.db, or postgresql://USER@HOST/DATABASE.",
 }
 EngineBefore = Annotated[str | None, typer.Option("--engine", **_ENGINE)]
 Engine = Annotated[str, typer.Option("--engine", expose_value=False, **_ENGINE)]
@@ -222,7 +222,9 @@ Verbose = Annotated[
 ]
 Encoder = Annotated[
     str | None,
-    typer.Option("--encoder", help="'minilm', 'hashing', a folder or a hub name; a store keeps the one it began with."),
+    typer.Option(
+        "--encoder", help="'minilm', 'use-multilingual', 'hashing', a folder or a hub name; a store keeps its first."
+    ),
 ]
 Ray = Annotated[
     str | None,

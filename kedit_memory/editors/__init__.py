@@ -29,6 +29,9 @@ EDITORS: dict[str, str] = {
     "ke": "kedit_memory.editors.ke:KnowledgeEditor",
     "kn": "kedit_memory.editors.kn:KnowledgeNeurons",
     "dinm": "kedit_memory.editors.dinm:Dinm",
+    "wise": "kedit_memory.editors.wise:Wise",
+    "neuraldb": "kedit_memory.editors.neuraldb:NeuralDB",
+    "melo": "kedit_memory.editors.melo:Melo",
 }
 
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
@@ -26,14 +26,22 @@ Replacement = Literal["replace_last", "replace_prompt", "replace_all"]
 
 
 @dataclass(kw_only=True)
-class _Pass:
+class Pass:
     """What one forward pass knows about itself."""
 
     mask: Any = None
     cache: Any = None
     reads_prompt: bool = True
+    read: torch.Tensor | None = None  # (rows, columns, width): what goes into the module
     columns: torch.Tensor | None = None  # (rows, columns): where states are replaced
     values: torch.Tensor | None = None  # (rows, width)
+
+
+class Asked(NamedTuple):
+    """Of each prompt the state at its query token, (rows, width), and which states give way, (rows, columns)."""
+
+    states: torch.Tensor
+    columns: torch.Tensor
 
 
 class Adapter:
@@ -61,9 +69,7 @@ class Adapter:
         """Sets the hooks; a second call changes nothing."""
         if self._hooks is None:
             self._hooks = ExitStack()
-            self._hooks.enter_context(watch(self.site.stack_module, self._begin, self._end))
-            self._hooks.enter_context(replace(self.site.module, self._look, "input"))
-            self._hooks.enter_context(replace(self.site.module, self._put))
+            self._hook(self._hooks)
 
     def close(self) -> None:
         """Removes the hooks; a second call changes nothing."""
@@ -104,21 +110,25 @@ class Adapter:
         keys: Vectors = states.detach().float().cpu().numpy()
         return keys if self.frame is None else self.frame(keys)
 
+    def _hook(self, hooks: ExitStack) -> None:
+        hooks.enter_context(watch(self.site.stack_module, self._begin, self._end))
+        hooks.enter_context(replace(self.site.module, self._look, "input"))
+        hooks.enter_context(replace(self.site.module, self._put))
+
     def _begin(self, arguments: Mapping[str, Any]) -> None:
         cache = given_cache(arguments)
         empty = cache is None or cache.get_seq_length() == 0
-        self._local.now = _Pass(mask=arguments.get("attention_mask"), cache=cache, reads_prompt=empty)
+        self._local.now = Pass(mask=arguments.get("attention_mask"), cache=cache, reads_prompt=empty)
 
     def _look(self, hidden: torch.Tensor) -> torch.Tensor:
         if hidden.dim() != 3:
             raise CapabilityError("this model's MLP has all tokens in one row, where no codebook can sit: site='layer'")
-        now: _Pass = self._local.now
+        now: Pass = self._local.now
+        now.read = hidden
         if (forced := getattr(self._local, "forced", None)) is not None:
             now.columns, now.values = forced
         elif now.reads_prompt:
-            find = getattr(self._local, "find", self.find)
-            if len(self.codebook) and find is not None:
-                self._choose(now, hidden, find)
+            self._ask(now, hidden)
         elif (stays := self._staying.get(now.cache)) is not None:
             hit, now.values = stays
             if len(hit) != len(hidden):
@@ -129,28 +139,37 @@ class Adapter:
             now.columns = hit[:, None].expand(hidden.shape[:2])
         return hidden
 
-    def _choose(self, now: _Pass, hidden: torch.Tensor, find: Callable[[Vectors], Found]) -> None:
+    def _ask(self, now: Pass, hidden: torch.Tensor) -> None:
+        """Look up the prompts of a pass that reads them."""
+        find = getattr(self._local, "find", self.find)
+        if not len(self.codebook) or find is None:
+            return
+        asked = self._asked(now, hidden)
+        entries = find(self.key_of(asked.states)).entries
+        if (entries >= 0).any():
+            hit = torch.from_numpy(entries >= 0).to(hidden.device)
+            now.values = torch.from_numpy(self.codebook.values[entries.clip(0)]).to(hidden.device)
+            now.columns = asked.columns & hit[:, None]
+
+    def _asked(self, now: Pass, hidden: torch.Tensor) -> "Asked":
+        """The states at the query tokens of a pass, and where theirs would be replaced."""
         present = _present(now.mask, hidden)
         queries = getattr(self._local, "queries", None)
         if queries is None:
             queries = self.site.query_columns(present)
         queries = queries.to(hidden.device)
-        states = hidden.detach()[torch.arange(len(hidden), device=hidden.device), queries]  # (rows, width)
-        entries = find(self.key_of(states)).entries
-        if (entries >= 0).any():
-            hit = torch.from_numpy(entries >= 0).to(hidden.device)
-            now.values = torch.from_numpy(self.codebook.values[entries.clip(0)]).to(hidden.device)
-            now.columns = self._columns(queries, self.site.prompts(present, queries), present) & hit[:, None]
+        states = hidden.detach()[torch.arange(len(hidden), device=hidden.device), queries]
+        return Asked(states, self._columns(queries, self.site.prompts(present, queries), present))
 
     def _put(self, output: torch.Tensor) -> torch.Tensor:
-        now: _Pass = self._local.now
+        now: Pass = self._local.now
         if now.columns is None or now.values is None:
             return output
         columns = now.columns.to(output.device)[..., None]
         return torch.where(columns, now.values.to(output)[:, None], output)
 
     def _end(self, output: Any) -> None:
-        now: _Pass = self._local.now
+        now: Pass = self._local.now
         cache = cache_of(output)
         if self._replacement == "replace_all" and now.reads_prompt and cache is not None and now.values is not None:
             assert now.columns is not None  # noqa: S101 - set with the values

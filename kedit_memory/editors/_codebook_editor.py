@@ -96,11 +96,19 @@ class CodebookEditor(Options):
         site = self._site(model)
         if codebook is None:
             tolerance = site.tolerance if frame is None else site.tolerance * frame.stretch
-            codebook = Codebook(site.key_width, values=site.width, distance=self.distance, tolerance=tolerance)
+            values = self._value_width(site)
+            codebook = Codebook(site.key_width, values=values, distance=self.distance, tolerance=tolerance)
         elif codebook.width != site.key_width:
             raise EditorError(
                 f"the codebook has keys of {codebook.width} coordinates; this model's have {site.key_width}"
             )
+        return self._adapter(site, codebook, frame)
+
+    def _value_width(self, site: Site) -> int:
+        """The coordinates of a value."""
+        return site.width
+
+    def _adapter(self, site: Site, codebook: Codebook, frame: Frame | None) -> Adapter:
         return Adapter(site, codebook, self._finder(codebook), self._replaces(), frame)
 
     def _site(self, model: Any) -> Site:

@@ -79,21 +79,22 @@ def frame_of(model: Editable, site: Site, questions: int) -> Frame:
     known = _KNOWN.setdefault(model.model, {})
     place = (site.layer, site.stack, site.key_token, questions, model.fingerprint)
     if place not in known:
-        known[place] = Frame(_keys_of(model, site, _asked(questions)))
+        known[place] = Frame(keys_of(model, site, asked(questions)))
     return known[place]
 
 
-def _asked(questions: int) -> list[Prompt]:
+def asked(questions: int) -> list[Prompt]:
+    """So many of the questions of no particular matter that ship, always the same."""
     texts = [question for question, _ in shipped_questions()]
     order = torch.randperm(len(texts), generator=torch.Generator().manual_seed(_SHUFFLE)).tolist()
     return [Prompt(question=texts[place]) for place in order[:questions]]
 
 
 @torch.no_grad()
-def _keys_of(model: Editable, site: Site, prompts: Sequence[Prompt]) -> Vectors:
-    """What goes into the layer at the query token of each prompt, (prompts, width)."""
+def keys_of(model: Editable, site: Site, prompts: Sequence[Prompt]) -> Vectors:
+    """What goes into the site at the query token of each prompt, (prompts, width of a key)."""
     samples = [Sample(prompt=tuple(model.encode(prompt)), target=(0,)) for prompt in prompts]
-    keys = np.empty((len(samples), site.width), np.float32)
+    keys = np.empty((len(samples), site.key_width), np.float32)
     for rows in by_length([sample.prompt for sample in samples], _ROWS):
         batch = site.batch([samples[row] for row in rows])
         with capture(site.module, "input") as seen, no_further_than(site.module):

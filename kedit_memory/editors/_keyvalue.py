@@ -57,8 +57,8 @@ class Memory:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeyValueEditor(Options):
-    """The options that these editors share: how a value is found, and what the moments are taken from.
+class ValueEditor(Options):
+    """The options of editors that search for values.
 
     Attributes:
         rate: Of Adam, at each step of the search for a value.
@@ -72,11 +72,6 @@ class KeyValueEditor(Options):
         end: Whether the end of an answer is searched for with the target, where the model's form has one. The papers
             take the target alone, which needs a smaller change; a chat may then go on after it.
         seed: Of these texts.
-        text: What moments are taken from, a .jsonl file with `text` or plain lines; if None, sample
-            text that ships and questions with their answers, half and half.
-        tokens: How many tokens of it are read; twenty for each number that the projection reads if None.
-        cache: The folder that keeps moments; they are kept in memory alone if None.
-        memory: What was taken from unedited models; `dataclasses.replace` hands it on.
     """
 
     name: ClassVar[str]
@@ -91,12 +86,9 @@ class KeyValueEditor(Options):
     prefix_tokens: int = 6
     end: bool = False
     seed: int = 0
-    text: str | Path | None = None
-    tokens: int | None = None
-    cache: str | Path | None = None
-    memory: Memory | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        """Refuse options that mean nothing."""
         most = float("inf")
         check_options(
             self.name,
@@ -109,8 +101,34 @@ class KeyValueEditor(Options):
             prefixes=(self.prefixes, 0, most),
             prefix_tokens=(self.prefix_tokens, 1, most),
             seed=(self.seed, 0, most),
-            tokens=(1 if self.tokens is None else self.tokens, 1, most),
         )
+
+    def prefixes_of(self, model: WhiteBoxModel) -> list[str]:
+        """The texts that stand before a prompt."""
+        return sample(model, self.prefixes, self.prefix_tokens, torch.Generator().manual_seed(self.seed))
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyValueEditor(ValueEditor):
+    """The options that editors of weights share: how a value is found, and what the moments are taken from.
+
+    Attributes:
+        text: What moments are taken from, a .jsonl file with `text` or plain lines; if None, sample
+            text that ships and questions with their answers, half and half.
+        tokens: How many tokens of it are read; twenty for each number that the projection reads if None.
+        cache: The folder that keeps moments; they are kept in memory alone if None.
+        memory: What was taken from unedited models; `dataclasses.replace` hands it on.
+            See `ValueEditor` for the other options.
+    """
+
+    text: str | Path | None = None
+    tokens: int | None = None
+    cache: str | Path | None = None
+    memory: Memory | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_options(self.name, tokens=(1 if self.tokens is None else self.tokens, 1, float("inf")))
         for name, path in (("text", self.text), ("cache", self.cache)):
             if not isinstance(path, str | Path | None):
                 raise InvalidInputError(f"{name} of {self.name} is {path!r}; it takes a path")
@@ -133,7 +151,7 @@ class KeyValueEditor(Options):
         return self._memory.moments.made(model, moments, name, make)
 
     def prefixes_of(self, model: WhiteBoxModel) -> list[str]:
-        """The texts that stand before a prompt."""
+        """The texts that stand before a prompt, as the model said them when they were first asked for."""
         return self._memory.prefixes(model, self.prefixes, self.prefix_tokens, self.seed)
 
     @property
@@ -164,7 +182,7 @@ def layer_indices(family: Family, layers: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(layer % family.count for layer in names.values()))
 
 
-def texts_of(model: WhiteBoxModel, facts: Sequence[Fact], editor: KeyValueEditor) -> list[FactTexts]:
+def texts_of(model: WhiteBoxModel, facts: Sequence[Fact], editor: ValueEditor) -> list[FactTexts]:
     """The texts from which each fact is learned; all share their prefixes.
 
     Raises:

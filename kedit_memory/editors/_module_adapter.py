@@ -5,30 +5,24 @@ differs is what is learned: the input of the layer at the query token is read on
 and the layer's output there gives way. Where the module stays silent, tensors go through untouched.
 """
 
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import ClassVar, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import nn
 
-from kedit_memory.editors._codebook_adapter import Adapter, _Pass, _present
+from kedit_memory.editors._codebook_adapter import Adapter, Pass
 from kedit_memory.editors._codebook_applied import sample_of
 from kedit_memory.editors._codebook_site import KeyToken, Sample, Site, Stack, one_of, site_of
 from kedit_memory.editors._codebook_tail import Tail
-from kedit_memory.editors._module_files import load_module, save_module
-from kedit_memory.editors._progress import Options
-from kedit_memory.editors._teaching import check_options, judged
-from kedit_memory.editors._weights import outcome_from
-from kedit_memory.editors.base import Outcome, Wanted, facts, undone_on_failure
+from kedit_memory.editors._module_applied import ModuleChange, ModuleMethod
+from kedit_memory.editors._teaching import check_options
+from kedit_memory.editors.base import Fact
 from kedit_memory.editors.codebook import Codebook
 from kedit_memory.errors import EditorError
-from kedit_memory.models.classifier import Editable, editable
-from kedit_memory.models.prompts import Prompt
+from kedit_memory.models.classifier import Editable
 
 
 class Said(NamedTuple):
@@ -58,100 +52,17 @@ class ModuleAdapter(Adapter):
         nothing = Codebook(site.width)  # what an adapter looks into otherwise
         super().__init__(site, nothing, nothing.find_nearest, "replace_last")
 
-    def _look(self, hidden: torch.Tensor) -> torch.Tensor:
-        now: _Pass = self._local.now
-        if now.reads_prompt and getattr(self._local, "forced", None) is None:
-            self._ask(now, hidden)
-            return hidden
-        return super()._look(hidden)
-
     @torch.no_grad()
-    def _ask(self, now: _Pass, hidden: torch.Tensor) -> None:
-        present = _present(now.mask, hidden)
-        queries = getattr(self._local, "queries", None)
-        if queries is None:
-            queries = self.site.query_columns(present)
-        queries = queries.to(hidden.device)
-        keys = hidden[torch.arange(len(hidden), device=hidden.device), queries]  # (rows, width)
-        said = self.module.said(keys.float())
+    def _ask(self, now: Pass, hidden: torch.Tensor) -> None:
+        asked = self._asked(now, hidden)
+        said = self.module.said(asked.states.float())
         if bool(said.rows.any()):
             now.values = said.states
-            columns = self._columns(queries, self.site.prompts(present, queries), present)
-            now.columns = columns & said.rows[:, None]
-
-
-class ModuleApplied:
-    """Edits in force in a model through one module, which more edits can be taught to: an `Applied`.
-
-    What an edit changed in the module cannot be told from what others did: `undo` takes out all of them.
-    """
-
-    def __init__(
-        self, model: Editable, adapter: ModuleAdapter, editor: "ModuleEditor", outcomes: Sequence[Outcome]
-    ) -> None:
-        self.model = model
-        self.adapter = adapter
-        self.editor = editor
-        self.outcomes: tuple[Outcome, ...] = tuple(outcomes)
-        self._fingerprint = model.fingerprint
-        self._undone = False
-        if not self.outcomes:
-            adapter.close()  # one that was taught nothing says nothing
-
-    def add(self, edits: Sequence[Wanted]) -> Sequence[Outcome]:
-        """Teach the module these edits, all at once, from what it is now; their outcomes.
-
-        Earlier edits may be lost to later ones: outcomes tell what was so right after each call.
-
-        Raises:
-            InvalidInputError: an edit has no prompt, no target, or a target of no token.
-            PromptTooLongError: prompt and target do not fit the model's window.
-            EditorError: the change was undone, or its training ran into numbers that are none.
-        """
-        if self._undone:
-            raise EditorError(f"this {self.editor.name} change was undone: apply the edits anew")
-        wanted = facts(edits)
-        samples = [sample_of(self.model, fact.asked, fact.target) for fact in wanted]
-        before = {name: tensor.clone() for name, tensor in self.adapter.module.state_dict().items()}
-        started = time.perf_counter()
-        try:
-            self.editor.teach(self.adapter, samples)
-            self.adapter.open()
-            outcomes = judged(self.model, wanted, self.editor.iterations, started)
-        except BaseException:  # an interrupt, too, must not leave half an edit
-            self.adapter.module.load_state_dict(before)
-            if not self.outcomes:
-                self.adapter.close()
-            raise
-        self.outcomes += tuple(outcomes)
-        return outcomes
-
-    def undo(self) -> None:
-        """Take the module out; the model is bit for bit what it was. A second call changes nothing."""
-        self.adapter.close()
-        self._undone = True
-
-    def save(self, folder: Path) -> None:
-        """Write the module as safetensors and JSON into a new folder.
-
-        Raises:
-            EditorError: the folder holds something already, or cannot be written.
-        """
-        options = replace(self.editor, layer=self.adapter.site.layer, stack=self.adapter.site.stack).options
-        outcomes = [asdict(outcome) for outcome in self.outcomes]
-        record = {"method": self.editor.name, "fingerprint": self._fingerprint, "options": options}
-        save_module(self.adapter.module, folder, {**record, "outcomes": outcomes})
-
-    @contextmanager
-    def query_tokens(self, prompts: Sequence[Prompt | str]) -> Iterator[None]:
-        """Within the block, rows begin with these prompts, unpadded, and go on with a target."""
-        last = [0 if self.adapter.site.in_decoder else len(self.model.encode(prompt)) - 1 for prompt in prompts]
-        with self.adapter.query_tokens(torch.tensor(last)):
-            yield
+            now.columns = asked.columns & said.rows[:, None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModuleEditor(Options, ABC):
+class ModuleEditor(ModuleMethod):
     """An editor that trains a module at one layer; `Defer` and `MemoryNetwork` say which.
 
     Attributes:
@@ -188,42 +99,14 @@ class ModuleEditor(Options, ABC):
     def module(self, width: int, generator: torch.Generator) -> StateModule:
         """The module before it learned anything, for states of that width."""
 
-    def apply(self, model: Editable, edits: Sequence[Wanted]) -> ModuleApplied:
-        """Teach the edits, all at once; `add` of what comes back teaches the same module more.
+    def learn(self, change: ModuleChange, wanted: Sequence[Fact]) -> int:
+        """Teach the edits, all at once, from what the module is now."""
+        self.teach(change.adapter, [sample_of(change.model, fact.asked, fact.target) for fact in wanted])
+        return self.iterations
 
-        Errors as in `Editor.apply` and `ModuleApplied.add`.
-        """
-        applied = self.open(model)
-        with undone_on_failure(applied):
-            applied.add(edits)
-        return applied
-
-    def open(self, model: Editable) -> ModuleApplied:
-        """A module in the model that says nothing yet, to be added to.
-
-        Raises:
-            InvalidInputError: the model has no such layer.
-            CapabilityError: it does not show its states.
-        """
-        model = editable(model, self.name)
-        return ModuleApplied(model, self._adapter(model), self, ())
-
-    def load(self, model: Editable, folder: Path) -> ModuleApplied:
-        """Put a saved module back, under the options that it was made with; errors as in `Editor.load`."""
-        tensors, record = load_module(editable(model, self.name), folder, self.name)
-        damaged = f"the module saved in {folder} is damaged: make the edits again, or load another copy"
-        try:
-            editor = replace(self, **record["options"])
-            outcomes = [outcome_from(row) for row in record["outcomes"]]
-            adapter = editor._adapter(model)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise EditorError(damaged) from error
-        try:
-            adapter.module.load_state_dict(tensors)
-        except RuntimeError as error:
-            adapter.close()
-            raise EditorError(damaged) from error
-        return ModuleApplied(model, adapter, editor, outcomes)
+    def placed(self, adapter: ModuleAdapter) -> Self:
+        """The same editor, which names the adapter's place."""
+        return replace(self, layer=adapter.site.layer, stack=adapter.site.stack)
 
     def teach(self, adapter: ModuleAdapter, samples: Sequence[Sample]) -> None:
         """All steps of Adam on the mean loss of the samples' targets, in which only the module changes.
@@ -248,7 +131,8 @@ class ModuleEditor(Options, ABC):
         if not all(bool(torch.isfinite(weight).all()) for weight in weights):
             raise EditorError(f"training of {self.name} ran into numbers that are none: take a smaller learning_rate")
 
-    def _adapter(self, model: Editable) -> ModuleAdapter:
+    def attach(self, model: Editable) -> ModuleAdapter:
+        """A module at random numbers in the model."""
         site = site_of(model.model, layer=self.layer, stack=self.stack, key_token=self.key_token)
         generator = torch.Generator().manual_seed(self.seed)
         return ModuleAdapter(site, self.module(site.width, generator).to(site.device))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from kedit_memory.editors._keyvalue import FactTexts, KeyValueEditor, projection, read
+from kedit_memory.editors._keyvalue import FactTexts, ValueEditor, projection, read
 from kedit_memory.editors._locate import Site
 from kedit_memory.editors._onward import Onward
 from kedit_memory.errors import EditorError
@@ -30,7 +30,7 @@ def find_values(
     family: Family,
     layer: int,
     texts: Sequence[FactTexts],
-    editor: KeyValueEditor,
+    editor: ValueEditor,
     *,
     whole: bool = False,
 ) -> Values:
@@ -74,7 +74,7 @@ class _Search:
         model: WhiteBoxModel,
         texts: Sequence[FactTexts],
         unedited: torch.Tensor,
-        editor: KeyValueEditor,
+        editor: ValueEditor,
     ) -> None:
         self.model = model
         self.editor = editor

@@ -26,6 +26,7 @@ class Question:
         needs: what its answer follows from, edits that are made and facts that may be stored beside them.
         owner: that edit, which only controls that are told it may look at.
         beside: the edits that are made with it.
+        bare: what it asks without the answers that it offers, where it has them to be chosen from; else its text is.
         place: its place among those of its case.
     """
 
@@ -41,6 +42,7 @@ class Question:
     needs: tuple[EditRequest, ...] = ()
     owner: EditRequest | None = None
     beside: tuple[EditRequest, ...] = ()
+    bare: str = ""
     place: int = 0
 
     @property
@@ -57,6 +59,7 @@ class Case:
     Attributes:
         edit: what a method is given.
         also: edits that are made with it, since some of its questions need them all.
+        before: edits that are in force when it is made, such as what it takes back.
         questions: its own, others that it covers, that follow from it, and that it must leave alone.
         kind: the stratum of the edit.
         held_out: whether nothing in this project was trained on its relation.
@@ -64,6 +67,7 @@ class Case:
 
     edit: EditRequest
     also: tuple[EditRequest, ...] = ()
+    before: tuple[EditRequest, ...] = ()
     questions: tuple[Question, ...]
     kind: str = ALL
     held_out: bool = True

@@ -101,11 +101,12 @@ def begins(said: str, question: Question) -> bool:
 
 
 def contains(said: str, question: Question) -> bool:
-    """The answer somewhere; where the question holds it already, at the beginning.
+    """The answer somewhere; where the question holds it already, but for offering it, at the beginning.
 
     A name that was in the question is found in a sentence that takes its words up, whatever that says.
     """
-    return any(_names(said, answer) for answer in question.accepted if not _names(question.text, answer)) or begins(
+    asked = question.bare or question.text
+    return any(_names(said, answer) for answer in question.accepted if not _names(asked, answer)) or begins(
         said, question
     )
 

@@ -26,7 +26,8 @@ from kedit_memory.memory import EditMemory
 from kedit_memory.memory.requests import statement_of
 from kedit_memory.models.language import white_box
 from kedit_memory.models.prompts import Prompt
-from kedit_memory.records import Answer, EditRequest, Match, Route
+from kedit_memory.records import Answer, EditRequest, Kind, Match, Route
+from kedit_memory.routing.answer import REFUSAL
 from kedit_memory.routing.asking import prompt_of
 from kedit_memory.routing.router import PATHS, Router, RouterConfig
 
@@ -90,7 +91,7 @@ class OracleScope(Unedited):
 
     def reading(self, question: Question) -> Prompt | str:
         """The stored answer, or the question alone."""
-        return (question.edit.target or "") if question.covered else Prompt(question=question.text)
+        return (taught(question.edit).target or "") if question.covered else Prompt(question=question.text)
 
 
 class QuestionOnly(Unedited):
@@ -100,7 +101,7 @@ class QuestionOnly(Unedited):
         """The stored answer, or the question alone, by the question's form."""
         subject = question.edit.subject or ""
         (covered,) = looks_covered([question.text], [subject])
-        return (question.edit.target or "") if covered else Prompt(question=question.text)
+        return (taught(question.edit).target or "") if covered else Prompt(question=question.text)
 
 
 class RetrieveEdits(Method):
@@ -144,6 +145,7 @@ class Edited(Method):
 
     def add(self, edits: Sequence[EditRequest]) -> None:
         """Add the edits to those in force, or apply them on top."""
+        edits = list(map(taught, edits))
         if isinstance(self._last, Growing):
             self._last.add(edits)
         else:
@@ -292,6 +294,11 @@ class Remembered(Method):
         return self._opened
 
 
+def taught(edit: EditRequest) -> EditRequest:
+    """The edit as whoever can only be told answers learns it: of an erasure, that the question is refused."""
+    return replace(edit, kind=None, target=REFUSAL) if edit.kind is Kind.ERASURE else edit
+
+
 def informed(editor: Any, past: Sequence[Any]) -> Editor:
     """The editor, told of the edits that are in the model already, where it asks for them (see `RetrainedTuning`)."""
     if past and has_field(editor, "past"):
@@ -402,7 +409,7 @@ def _reading(answer: Answer) -> Reading:
 
 
 def _statement(edit: EditRequest) -> str:
-    return statement_of(edit.prompt or "", edit.target or "")
+    return statement_of(edit.prompt or "", taught(edit).target or "")
 
 
 def _size(folder: Path) -> int:

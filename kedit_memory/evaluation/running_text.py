@@ -6,6 +6,7 @@ test part, where the folder of the public sets has it, as it is not shipped; els
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from kedit_memory.editors._moments import read_paragraphs
 from kedit_memory.evaluation.datasets import wikitext
@@ -14,6 +15,7 @@ from kedit_memory.shipped import sample_texts
 from kedit_memory.world import passages_file
 
 _SHORTEST, _LONGEST = 100, 500  # characters of a text
+_Read = TypeVar("_Read")  # a text, or its parts
 
 
 def running_text(data: Path | None) -> tuple[list[str], Path]:
@@ -26,7 +28,7 @@ def running_text(data: Path | None) -> tuple[list[str], Path]:
     return own, passages_file()
 
 
-def spaced(texts: Sequence[str], count: int) -> list[str]:
+def spaced(texts: Sequence[_Read], count: int) -> list[_Read]:
     """So many of the texts, evenly spaced; all where there are no more."""
     return list(texts[:: max(1, len(texts) // count)][:count])
 

@@ -142,6 +142,31 @@ _ALL = (
         measures=("reliability", "portability", "locality", "recall"),
         dataset="world",
     ),
+    _asked(
+        "unlearning",
+        "erased facts, and what still obtains them: other words, detours, choices, attempts to extract",
+        measures=("rate", "reliability", "locality"),
+        dataset="world",
+    ),
+    _asked(
+        "robustness",
+        "an edit's question in other clothes: prefixed, in a dialogue, turned round, denied, to be confirmed or chosen",
+        measures=("reliability", "generalization", "portability", "rate"),
+        dataset="world",
+    ),
+    _asked(
+        "use",
+        "edits that are used rather than repeated: sums, limits, comparisons, times, units, steps, two facts together",
+        measures=("reliability", "portability", "hard_negative"),
+        dataset="invented",
+        together=True,
+    ),
+    _asked(
+        "multilingual",
+        "an edit told in one language and asked in others",
+        measures=("reliability", "generalization", "portability", "locality"),
+        dataset="mzsre",
+    ),
     Task(name="consolidate", version=2, about="what a model says before and after edits are written into it for good"),
 )  # fmt: skip
 TASKS: dict[str, Task] = {one.name: one for one in _ALL}

@@ -139,7 +139,7 @@ class Folder:
     def altered_tables(self, connection: Connection) -> Iterator[str]:
         """See `Database.altered_tables`."""
         with self.translated():
-            yield from altered_tables(cast(sqlite3.Connection, connection))
+            yield from altered_tables(connection)
 
     def size(self, connection: Connection) -> int:
         """See `Database.size`."""

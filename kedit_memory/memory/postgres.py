@@ -21,6 +21,7 @@ from platformdirs import user_cache_path, user_data_path
 from kedit_memory.errors import NotFoundError, StoreError
 from kedit_memory.memory import postgres_connection, word_tables
 from kedit_memory.memory.database import NUMBERED, Connection, Traces, insertion
+from kedit_memory.memory.derived import altered_tables
 from kedit_memory.memory.name_tables import name_of
 from kedit_memory.memory.postgres_connection import PostgresConnection, connected, driver, parsed
 from kedit_memory.memory.postgres_tables import FORMAT, MADE, SCRIPT, TABLES
@@ -210,9 +211,9 @@ class Postgres:
             yield "database: words of edits are not up to date, another program has written; restore a backup"
 
     def altered_tables(self, connection: Connection) -> Iterator[str]:
-        """See `Database.altered_tables`: words that await the next writer are told by `problems`, and no more is."""
-        del connection
-        return iter(())
+        """See `Database.altered_tables`; words that await the next writer are told by `problems`."""
+        with self.translated():
+            yield from altered_tables(connection, _cut)
 
     def size(self, connection: Connection) -> int:
         """See `Database.size`."""
@@ -340,7 +341,10 @@ class Postgres:
 def _name(surface: str) -> tuple[str, str, str, dict[str, list[str]], list[str]]:
     """What `set_names` is given of a name."""
     name, words, spelt, pairs = name_of(surface)
-    return surface, _cut(name), _cut(words), {_cut(word): of for word, of in spelt.items()}, pairs
+    found = defaultdict[str, list[str]](list)
+    for word, of in spelt.items():  # words that begin alike may be one here
+        found[_cut(word)] += of
+    return surface, _cut(name), _cut(words), found, pairs
 
 
 def _cut(text: str) -> str:

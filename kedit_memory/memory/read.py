@@ -163,12 +163,12 @@ class Reader:
             _match(edits[row["edit_id"]], row, gap, row["radius"], rejected=row["edit_id"] in out) for row, gap in found
         ]
 
-    def by_meaning(self, query: Vectors, limit: int) -> list[Match]:
+    def by_meaning(self, query: Vectors, limit: int, *, named: bool = False) -> list[Match]:
         """Of the edits that a question need not name, those with the nearest keys, nearest first; rejected ones never.
 
-        Radii do not matter, unless a caller gave one: then the question must lie within it.
+        With `named` of all edits. Radii do not matter, unless a caller gave one: then the question must lie within it.
         """
-        return self._nearest_in_index(query, limit, self._wanted(None), _Allowed(beyond=False), unnamed=True)
+        return self._nearest_in_index(query, limit, self._wanted(None), _Allowed(beyond=False), unnamed=not named)
 
     def by_words(self, text: str, query: Vectors, limit: int) -> list[Match]:
         """Of the edits that a question need not name, those with most of its words, by BM25; rejected ones never.
@@ -220,6 +220,10 @@ class Reader:
         """Whether an edit that holds on some day may be meant by a question that does not name its subject."""
         sql = "SELECT 1 FROM edits WHERE namespace = ? AND unnamed AND holds LIMIT 1"
         return bool(self._rows.once(sql, bool, self._namespace))
+
+    def has_any(self) -> bool:
+        """Whether an edit holds on some day."""
+        return bool(self._rows.once("SELECT 1 FROM edits WHERE namespace = ? AND holds LIMIT 1", bool, self._namespace))
 
     def any_erasing(self) -> bool:
         """Whether an erasure holds on some day."""

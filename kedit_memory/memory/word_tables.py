@@ -11,6 +11,7 @@ import json
 import sqlite3
 from collections.abc import Iterable
 
+from kedit_memory.memory.database import Connection
 from kedit_memory.memory.rows import to_json
 from kedit_memory.words import RULES, words
 
@@ -103,7 +104,7 @@ def weights(texts: Iterable[str], answer: str) -> dict[str, float]:
     return found
 
 
-def up_to_date(connection: sqlite3.Connection) -> bool:
+def up_to_date(connection: Connection) -> bool:
     """Whether the texts of all edits were cut into words by the rules of today."""
     row = connection.execute("SELECT value FROM meta WHERE name = ?", (NOTE,)).fetchone()
     return row is not None and row[0] == WORD_RULES

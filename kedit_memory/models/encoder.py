@@ -30,6 +30,7 @@ _LOG = logging.getLogger(__name__)
 ENCODERS = {
     "hashing": "kedit_memory.models.encoder:HashingEncoder",
     "minilm": "kedit_memory.models.encoder:minilm",
+    "use-multilingual": "kedit_memory.models.multilingual:use_multilingual",
 }
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -47,8 +48,8 @@ def load_encoder(name: str | None = None, *, device: str | None = None, fetch: b
     """The encoder that `name` stands for; its weights are read at the first `encode`.
 
     Args:
-        name: "minilm" (the package of the extra `offline`), "hashing" (no weights), a folder or a Hub
-            name of sentence-transformers; None takes "minilm".
+        name: "minilm" (the package of the extra `offline`), "use-multilingual" (that of the extra `languages`),
+            "hashing" (no weights), a folder or a Hub name of sentence-transformers; None takes "minilm".
         device: Where weights go; None takes an accelerator where there is one.
         fetch: Whether a Hub name may be asked of the Hub; else it must be on this machine already. A name that nobody
             but a file gave, such as a store, should not make the program use the network.

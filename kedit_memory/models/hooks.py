@@ -70,6 +70,16 @@ def replace(
 
 
 @contextmanager
+def revise(module: nn.Module, function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Iterator[None]:
+    """Within the block, a module that reads one tensor gives what `function` makes of that and of its own output."""
+    handle = module.register_forward_hook(lambda _, args, output: function(args[0], output))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
 def no_further_than(module: nn.Module) -> Iterator[None]:
     """A block that a forward pass within it ends where `module` would begin, so that what is above costs nothing.
 

@@ -163,12 +163,20 @@ class Calibration:
             if not isinstance(given, dict) or given.pop("version", None) != _VERSION:
                 raise InvalidInputError(f"its version is not {_VERSION}, the only one known")
             given["basis"] = _built(Basis, given.get("basis"))
-            held = given.get("thresholds")
-            if isinstance(held, dict):
-                given["thresholds"] = {stratum: _built(Threshold, one) for stratum, one in held.items()}
+            if isinstance(held := given.get("thresholds"), dict):
+                given["thresholds"] = thresholds_from(held)
             return _built(cls, given)
         except (ValueError, RecursionError) as error:  # of JSON, or an InvalidInputError
             raise InvalidInputError(f"the calibration cannot be used: {error}; {_AGAIN}") from None
+
+
+def thresholds_from(given: Mapping[str, object]) -> dict[str, Threshold]:
+    """Thresholds by name, from JSON objects.
+
+    Raises:
+        InvalidInputError: a missing, unknown or impossible value.
+    """
+    return {name: _built(Threshold, one) for name, one in given.items()}
 
 
 def check_share(name: str, given: float) -> None:

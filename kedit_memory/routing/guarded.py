@@ -22,14 +22,17 @@ def _difference(question: Question, one: Weighed) -> str | None:
     edit, match = one.edit, one.candidate.match
     if one.candidate.found == EXACT or one.score == 0 or edit.target is None:
         return None
-    from kedit_memory.routing.guard import disagreement  # loads Babel, which own wordings can do without
+    from kedit_memory.routing.guard import across, disagreement  # loads Babel, which own wordings can do without
 
     confirmed = (match.key,) if match.key_kind is KeyKind.CONFIRMED else ()
+    wordings = (edit.prompt, *edit.paraphrases, *confirmed)
     found = disagreement(
         question.text,
-        (edit.prompt, *edit.paraphrases, *confirmed),
+        wordings,
         statement=edit.prompt if edit.prompt == edit.target else None,
         names=one.candidate.called,
         turns=question.turns,
     )
+    if found is None and one.promise:
+        found = across(question.text, wordings)
     return str(found) if found else other_side(question.text, edit, one.candidate.called)

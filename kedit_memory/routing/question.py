@@ -39,15 +39,25 @@ class Candidate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Promise:
+    """From which estimate on an edit answers in a language, and what is promised of that, in one sentence."""
+
+    threshold: float
+    statement: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Weighed:
     """A candidate with the estimate, 0 to 1, that its edit answers the question.
 
-    One that `differs` from the question in a value does not answer it, whatever the estimate.
+    One that `differs` from the question in a value does not answer it, whatever the estimate. `promise` is that of the
+    language for which a multilingual encoder made the estimate; None where the reader did.
     """
 
     candidate: Candidate
     score: float
     differs: str | None = None
+    promise: Promise | None = None
 
     @property
     def match(self) -> Match:

@@ -24,10 +24,10 @@ _RANK = 60  # softens the first ranks where several are fused (Cormack et al. 20
 _NO_DISTANCE = 1e-6  # a distance below it is the key's own wording
 
 
-def link(reader: Reader, linker: Linker, question: Question) -> Question:
+def link(reader: Reader, linker: Linker, question: Question, *, across: bool = False) -> Question:
     """The question with its names, and whether any edit may answer it, so that it needs a vector.
 
-    A question in an edit's own words needs none, since nothing has to be weighed.
+    A question in an edit's own words needs none, since nothing has to be weighed. `across` as in `recall`.
     """
     if own := own_words(reader, question.text):
         return replace(question, candidates=own)
@@ -39,7 +39,7 @@ def link(reader: Reader, linker: Linker, question: Question) -> Question:
         return replace(question, linked=linked, pieces=pieces, reaches=True)
     before = _named_before(reader, linker, question)
     doubtful = linked.doubtful is not None and _leads(reader, linked.doubtful)
-    reaches = before.edited or doubtful or reader.has_unnamed()
+    reaches = before.edited or doubtful or (reader.has_any() if across else reader.has_unnamed())
     return replace(question, linked=linked, pieces=pieces, before=before, reaches=reaches)
 
 
@@ -52,17 +52,20 @@ def own_words(reader: Reader, text: str) -> tuple[Candidate, ...]:
     return tuple(Candidate(match=match, found=EXACT) for match in own)
 
 
-def recall(reader: Reader, linker: Linker, question: Question, *, near: bool = False, reads: bool = True) -> Question:
+def recall(
+    reader: Reader, linker: Linker, question: Question, *, near: bool = False, reads: bool = True, across: bool = False
+) -> Question:
     """The question, which has a vector, with the edits that may answer it: those that it names, then all others.
 
     Names of which it has only pieces are tried where the others lead to no edit, then those of turns before it.
     Where nothing `reads` the candidates, an edit without a subject must agree on names and its radius hold the
-    question. With `near` the edits in whose radius it lies are named where none of them may answer it.
+    question. With `near` the edits in whose radius it lies are named where none of them may answer it. With `across`
+    meaning finds every edit, since in another language its subject has another name.
     """
     if question.vector is None:
         return question
     named = _named(reader, linker, question, question.vector)
-    free = _free(reader, question) if reads else _agreeing(reader, linker, question, question.vector)
+    free = _free(reader, question, across=across) if reads else _agreeing(reader, linker, question, question.vector)
     taken = {one.match.edit.id for one in named}
     others = [one for one in free if one.match.edit.id not in taken]
     kept = named[: MOST - min(len(others), _KEPT_FREE)]
@@ -142,16 +145,16 @@ def _about(about: Iterable[Match], linked: Linked) -> Iterator[Candidate]:
         yield _candidate(match, FUZZY if guessed else LINKED, calls)
 
 
-def _free(reader: Reader, question: Question) -> list[Candidate]:
+def _free(reader: Reader, question: Question, *, across: bool) -> list[Candidate]:
     """The nearest, by words and by meaning, of the edits that a question need not name; to it, and after its turn."""
-    if not reader.has_unnamed():
+    if not across and not reader.has_unnamed():
         return []
     asked = [(question.text, question.vector), (" ".join((*question.turns[-1:], question.text)), question.after_turn)]
     rankings = [
         ranking
         for text, vector in asked
         if vector is not None
-        for ranking in (reader.by_meaning(vector, MOST), reader.by_words(text, vector, MOST))
+        for ranking in (reader.by_meaning(vector, MOST, named=across), reader.by_words(text, vector, MOST))
     ]
     return [_candidate(match, UNLINKED, ()) for match in fused(rankings)]
 

@@ -29,6 +29,7 @@ from kedit_memory.routing.asked import LONGEST_MESSAGE
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.config import GENERATED, PATHS, RETRIEVED, RouterConfig
 from kedit_memory.routing.dialogue import Dialogue, asked_of, turns_of, window
+from kedit_memory.routing.erased_values import ErasedValues
 from kedit_memory.routing.erasures import Erasures
 from kedit_memory.routing.gate.calibration import NOTE as GATE
 from kedit_memory.routing.gate.calibration import GateCalibration
@@ -54,6 +55,7 @@ __all__ = ["GENERATED", "PATHS", "RETRIEVED", "Router", "RouterConfig"]
 Asked: TypeAlias = tuple[str, tuple[Message, ...]]  # a question, and the turns before it
 
 UNREADABLE = "I cannot read that question."
+_OF_THE_MODEL = (Route.PARAMETRIC, Route.RETRIEVAL)  # where the model says what it likes
 
 
 class Router:
@@ -120,6 +122,7 @@ class Router:
             memory, self.scope, self.config, self._speakers, background=self.background,
             retriever=retriever, reranker=reranker,
         )  # fmt: skip
+        self._erased = ErasedValues(self._speakers)
         self._misses = Misses(passages=self.passages, gate=self._gate, speakers=self._speakers)
 
     @property
@@ -250,7 +253,7 @@ class Router:
         worded = [asked_of(one) for one in questions]
         judged = self.scope.judge(_questions(worded, as_of, namespace))
         return [
-            Ruling(decision=self._ruled(one, *given), erasures=self._erasures([one]), timings=one.timings)
+            Ruling(decision=self._ruled(one, *given), erasures=self._erasures([one], [one.text]), timings=one.timings)
             for one, given in zip(judged, worded, strict=True)
         ]
 
@@ -299,7 +302,7 @@ class Router:
         routed = self._route(self.scope.judge(questions))
         asked = [_as_asked(one, *given) for one, given in zip(routed, worded, strict=True)]
         limited = replace(self._speakers, max_new_tokens=max_new_tokens or self._speakers.max_new_tokens)
-        return self._answer(asked, self._erasures(questions), limited, on_text)
+        return self._answer(asked, questions, limited, on_text)
 
     def _route(self, questions: Sequence[Question]) -> list[Decision]:
         """Where verified questions go."""
@@ -319,28 +322,44 @@ class Router:
         return consolidated(question, why) if held else hit(question, why, self.config.path)
 
     def _answer(
-        self, decisions: Sequence[Decision], erasures: Erasures, speakers: Speakers, on_text: OnText | None = None
+        self,
+        decisions: Sequence[Decision],
+        questions: Sequence[Question],
+        speakers: Speakers,
+        on_text: OnText | None = None,
     ) -> list[Answer]:
-        """What is said; what a model says of an erased fact is not."""
+        """What is said; what a model says of an erased fact is not, whether it or the question names the subject."""
         started = perf_counter()
-        answers = answer_many(decisions, speakers, None if erasures.erased else on_text)
-        answers = [_without_erased(one, erasures) for one in answers]
-        if erasures.erased and on_text is not None:
-            on_text(answers[0].text)
+        erasing = self._erasing(questions)
+        answers = answer_many(decisions, speakers, None if erasing else on_text)
+        if erasing:
+            texts = [f"{one.question} {one.text}" for one in answers if _of_the_model(one)]
+            erasures = self._erasures(questions, texts, self._erased)
+            answers = [_without_erased(one, erasures) for one in answers]
+            if on_text is not None:
+                on_text(answers[0].text)
         share = (perf_counter() - started) / max(1, len(answers))
         return [replace(one, timings={**one.timings, "answer": share}) for one in answers]
 
-    def _erasures(self, questions: Sequence[Question]) -> Erasures:
-        """The erasures about a name of the questions, which are of one namespace and day."""
+    def _erasing(self, questions: Sequence[Question]) -> bool:
+        """Whether anything is erased in the namespace and on the day of the questions."""
         if not questions:
+            return False
+        with self.memory.reader(as_of=questions[0].as_of, namespace=questions[0].namespace) as reader:
+            return reader.any_erasing()
+
+    def _erasures(
+        self, questions: Sequence[Question], texts: Sequence[str], values: ErasedValues | None = None
+    ) -> Erasures:
+        """The erasures about a name of some texts; the questions are of one namespace and day."""
+        if not questions or not texts:
             return Erasures()
         first = questions[0]
         with self.memory.reader(as_of=first.as_of, namespace=first.namespace) as reader:
             if not reader.any_erasing():
                 return Erasures()
-            texts = [one.text for one in questions]
             linked = self.scope.linker(reader).read_many(texts)
-            return Erasures.about(reader, texts, linked, self.scope.pair_verifier)
+            return Erasures.about(reader, texts, linked, self.scope.pair_verifier, values)
 
     def _held(self, questions: Sequence[Question]) -> frozenset[str]:
         """The edits in scope that the model holds in its weights; which model it is, is asked only where some does."""
@@ -398,9 +417,14 @@ def _loaded(model: str | TextModel | Callable[[], TextModel], device: str | None
     return model if isinstance(model, TextModel) else model()
 
 
+def _of_the_model(answer: Answer) -> bool:
+    """Whether the model said what it likes: also where it was asked for what edits lead to and do not say."""
+    return answer.route in _OF_THE_MODEL or bool(answer.left)
+
+
 def _without_erased(answer: Answer, erasures: Erasures) -> Answer:
     """The answer, or a refusal where a model told what was erased; what an edit says was meant to be said."""
-    if answer.route not in (Route.PARAMETRIC, Route.RETRIEVAL) and not answer.left:
+    if not _of_the_model(answer):
         return answer
     told = erasures.told_by(answer.question, answer.text)
     return refused(answer, f"the answer told what edit {told.id} has erased, so it is not given") if told else answer

@@ -17,6 +17,7 @@ from kedit_memory.routing.consequences import names_in, turned
 from kedit_memory.routing.dialogue import readings
 from kedit_memory.routing.guarded import guarded
 from kedit_memory.routing.hops import led
+from kedit_memory.routing.languages import Languages
 from kedit_memory.routing.link import GivenNames, Linker, surfaces_of
 from kedit_memory.routing.once import Once
 from kedit_memory.routing.question import EXACT, LINKED, Candidate, Question, Weighed, preferred
@@ -92,6 +93,11 @@ class Scope:
         return self._given is not None or ScopeVerifier.serves(self.memory.encoder)
 
     @property
+    def _across(self) -> bool:
+        """Whether a multilingual encoder judges what is not English."""
+        return self.verifies and self.verifier.languages_of(self.memory.encoder) is not None
+
+    @property
     def pair_verifier(self) -> ScopeVerifier | None:
         """The verifier, where the reader decides."""
         return self.verifier if self.verifies else None
@@ -103,7 +109,9 @@ class Scope:
 
     def threshold(self, question: Question) -> float:
         """The score from which the best candidate of a question answers."""
-        return self.verifier.threshold(question.stratum) if self.verifies else 1.0
+        if not self.verifies:
+            return 1.0
+        return self.verifier.threshold(question.stratum, question.best.promise if question.weighed else None)
 
     def linker(self, reader: Reader) -> Linker:
         """Finds the names of the background, and those of the edits that a reader sees."""
@@ -186,12 +194,13 @@ class Scope:
 
     def link(self, questions: Sequence[Question]) -> list[Question]:
         """Questions of one namespace and day with the names in them."""
-        return self._each("link", link, questions)
+        return self._each("link", partial(link, across=self._across), questions)
 
     def recall(self, questions: Sequence[Question], *, near: bool = False) -> list[Question]:
         """Linked questions with the edits that may answer them; with `near`, with what they are near to, too."""
         encoded = self._encoded(questions, near=near)
-        return self._each("recall", partial(recall, near=near, reads=self.verifies), encoded, only=_has_vector)
+        step = partial(recall, near=near, reads=self.verifies, across=self._across)
+        return self._each("recall", step, encoded, only=_has_vector)
 
     def verify(self, questions: Sequence[Question]) -> list[Question]:
         """Recalled questions with their candidates weighed, and whether the best one answers.
@@ -199,7 +208,8 @@ class Scope:
         What a question that asks nothing does not call for is no candidate, nor what one in another language than the
         verifier's does not name.
         """
-        questions = [_calling(one) for one in questions]
+        languages = self.verifier.languages_of(self.memory.encoder) if self._across else None
+        questions = [_calling(one, languages) for one in questions]
         if not self.verifies:
             return [_by_radius(one) for one in questions]
         started = perf_counter()
@@ -215,8 +225,9 @@ class Scope:
         """The question whose candidates are weighed, with its stratum, and whether the best one answers."""
         if not question.weighed:
             return question
-        stratum = stratum_of(question, question.best.candidate)
-        return replace(question, stratum=stratum, fires=self.verifier.fires(question.best, stratum))
+        best = question.best
+        stratum = stratum_of(question, best.candidate, across=best.promise is not None)
+        return replace(question, stratum=stratum, fires=self.verifier.fires(best, stratum))
 
     def _each(
         self,
@@ -260,13 +271,18 @@ class Scope:
         if not self.verifies:
             return f"distance {match.distance:.3f} within radius {match.radius:.3f}"
         if question.model_says:
-            return f"score {best.score:.3f}, below {self.verifier.threshold(stratum):.3f}; the model, asked, says yes"
-        least, bound = self.verifier.threshold(stratum), self.verifier.statement(stratum)
+            return f"score {best.score:.3f}, below {self.threshold(question):.3f}; the model, asked, says yes"
+        least, bound = self.threshold(question), self.verifier.statement(stratum, best.promise)
         return f"score {best.score:.3f}, from {least:.3f} on it answers; {bound}"
 
 
-def _calling(question: Question) -> Question:
-    kept = tuple(one for one in question.candidates if called_for(question.text, one) and may_answer(question, one))
+def _calling(question: Question, languages: Languages | None) -> Question:
+    kept = tuple(
+        one
+        for one in question.candidates
+        if called_for(question.text, one)
+        and may_answer(question, one, across=bool(languages and languages.language(question, one)))
+    )
     return question if len(kept) == len(question.candidates) else replace(question, candidates=kept)
 
 

@@ -32,18 +32,21 @@ DESCRIPTIONS = {
 STRATA = tuple(DESCRIPTIONS)
 
 
-def stratum_of(question: Question, candidate: Candidate) -> str:
-    """The stratum of a question and an edit that may answer it: `EXACT`, or the first of `STRATA` that fits."""
-    return next(_fitting(question, candidate))
+def stratum_of(question: Question, candidate: Candidate, *, across: bool = False) -> str:
+    """The stratum of a question and an edit that may answer it: `EXACT`, or the first of `STRATA` that fits.
+
+    What a multilingual encoder weighed `across` languages is of that of other languages than English.
+    """
+    return FOREIGN if across and candidate.found != EXACT else next(_fitting(question, candidate))
 
 
-def may_answer(question: Question, candidate: Candidate) -> bool:
+def may_answer(question: Question, candidate: Candidate, *, across: bool = False) -> bool:
     """Whether a score counts at all.
 
-    What reads English judges no question in another language by its meaning alone. And where an edit is about what may
-    be a name, a question about it has a word of that.
+    What reads English judges no question in another language by its meaning alone, but where a multilingual encoder
+    weighs it `across` languages. And where an edit is about what may be a name, a question about it has a word of that.
     """
-    if candidate.found != UNLINKED:
+    if candidate.found != UNLINKED or across:
         return True
     edit = candidate.match.edit
     if edit.subject and may_be_name(edit.subject, edit.prompt) and not _calls(question, edit.names):

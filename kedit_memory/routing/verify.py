@@ -4,6 +4,7 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -16,8 +17,9 @@ from kedit_memory.models.sources import pair_fingerprint
 from kedit_memory.records import Encoder, Match, Vectors
 from kedit_memory.routing.bare import bare, with_numbers_of
 from kedit_memory.routing.calibration import Calibration
+from kedit_memory.routing.languages import Languages, Likeness, TellsPieces
 from kedit_memory.routing.once import Once
-from kedit_memory.routing.question import EXACT, LINKED, UNLINKED, Candidate, Question, Weighed
+from kedit_memory.routing.question import EXACT, LINKED, UNLINKED, Candidate, Promise, Question, Weighed
 from kedit_memory.routing.stack import Stack
 from kedit_memory.shipped import scope_verifier
 from kedit_memory.text import fold
@@ -64,6 +66,7 @@ class ScopeVerifier:
 
     Thresholds that a store was calibrated for take their place. `unfit` says why nothing is promised for a store, which
     then has the strictest of the thresholds for all strata. `stack` weighs a given reader's estimates with distances.
+    `languages` judges what is not English; None takes what ships for the store's encoder, if anything does.
     `device` is where the shipped reader runs; None takes an accelerator where there is one.
     """
 
@@ -74,11 +77,15 @@ class ScopeVerifier:
         *,
         unfit: str = "",
         stack: Stack | None = None,
+        languages: Languages | None = None,
         device: str | None = None,
     ) -> None:
         self._given = model
         self._unfit = unfit
         self._stack = Stack.of(scope_verifier()) if model is None else stack
+        self._languages = languages
+        self._shipped_languages = cache(Languages.of)
+        self._likeness: dict[int, Likeness] = {}  # by encoder, which it holds
         self._shipped = Once(lambda: _shipped_reader(device))
         self._reading = threading.RLock()  # a reader remembers texts, so one thread at a time asks it
         self.calibration = calibration or (_shipped_calibration() if model is None else None)
@@ -105,16 +112,29 @@ class ScopeVerifier:
         """What changes whenever a score may; the shipped model is not loaded for it."""
         return self._given.fingerprint if self._given else pair_fingerprint(scope_verifier())
 
-    def threshold(self, stratum: str) -> float:
-        """The score from which a candidate of a stratum answers."""
+    def languages_of(self, encoder: Encoder) -> Languages | None:
+        """What judges with the vectors of an encoder where a text is not English; None where the reader judges all."""
+        found = self._languages or self._shipped_languages(encoder.name)
+        return found if found and found.fits(encoder) else None
+
+    def threshold(self, stratum: str, promise: Promise | None = None) -> float:
+        """The score from which a candidate of a stratum answers, or one with the promise of its language."""
         if stratum == EXACT:
             return 0.0
+        if promise and not self._has_own(stratum):
+            return promise.threshold
         if self.calibration is None:
             return THRESHOLD
         return self.calibration.strictest if self._unfit else self.calibration.threshold(stratum)
 
-    def statement(self, stratum: str) -> str:
-        """What is promised for a stratum, or why nothing is."""
+    def _has_own(self, stratum: str) -> bool:
+        """Whether a store was calibrated for a stratum itself."""
+        return self.calibration is not None and not self._unfit and stratum in self.calibration.thresholds
+
+    def statement(self, stratum: str, promise: Promise | None = None) -> str:
+        """What is promised for a stratum, or a language there, or why nothing is."""
+        if promise and not self._has_own(stratum):
+            return promise.statement
         if self._unfit:
             return f"not certified: {self._unfit}"
         return self.calibration.statement(stratum) if self.calibration else "not calibrated"
@@ -125,19 +145,38 @@ class ScopeVerifier:
         `encoder` is whose distances they have; the reader alone decides where it is not the one that is known.
         """
         asked = [(one, each) for one in questions for each in one.candidates if each.found != EXACT]
-        with self._reading:
-            read = iter(self._scores(asked))
+        found = iter(self._estimates(asked, encoder))
         stack = self._stack if self._stack and encoder and self._stack.fits(encoder) else None
         result = []
         for question in questions:
-            scores = [1.0 if one.found == EXACT else next(read) for one in question.candidates]
+            told = [(1.0, None) if one.found == EXACT else next(found) for one in question.candidates]
+            scores = [score for score, _ in told]
             if stack:
                 scores = _stacked(stack, question.candidates, scores)
             weighed = [
-                Weighed(candidate=one, score=score) for one, score in zip(question.candidates, scores, strict=True)
+                Weighed(candidate=one, score=score, promise=promise)
+                for one, score, (_, promise) in zip(question.candidates, scores, told, strict=True)
             ]
             result.append(sorted(weighed, key=lambda one: -one.score))
         return result
+
+    def _estimates(
+        self, asked: Sequence[tuple[Question, Candidate]], encoder: Encoder | None
+    ) -> list[tuple[float, Promise | None]]:
+        """A score for each candidate of a question: what is not English by a multilingual encoder, all else read."""
+        languages = self.languages_of(encoder) if encoder else None
+        if languages is None or not isinstance(encoder, TellsPieces):
+            with self._reading:
+                return [(score, None) for score in self._scores(asked)]
+        of_pair = [languages.language(one, each) for one, each in asked]
+        across = [pair for pair, language in zip(asked, of_pair, strict=True) if language]
+        likeness = self._likeness.setdefault(id(encoder), Likeness(encoder))
+        compared = iter(languages.estimates(likeness, across))
+        with self._reading:
+            read = iter(self._scores([pair for pair, language in zip(asked, of_pair, strict=True) if not language]))
+        return [
+            (next(compared), languages.promise(language)) if language else (next(read), None) for language in of_pair
+        ]
 
     def encodes(self, encoder: Encoder) -> Encode | None:
         """What makes an encoder's vectors quicker than it does: the reader, of the one that it is built on."""
@@ -161,11 +200,11 @@ class ScopeVerifier:
 
     def fires(self, weighed: Weighed, stratum: str) -> bool:
         """Whether a candidate reaches the threshold of a stratum, and differs in no value."""
-        return not weighed.differs and weighed.score >= self.threshold(stratum)
+        return not weighed.differs and weighed.score >= self.threshold(stratum, weighed.promise)
 
     def unsure(self, weighed: Weighed, stratum: str) -> bool:
         """Whether a candidate does not reach the threshold of a stratum, but comes near, and differs in no value."""
-        threshold = self.threshold(stratum)
+        threshold = self.threshold(stratum, weighed.promise)
         return not weighed.differs and UNSURE * threshold <= weighed.score < threshold
 
     def _scores(self, asked: Sequence[tuple[Question, Candidate]]) -> list[float]:

@@ -33,6 +33,9 @@ SETTINGS = {
     "mend": {"steps": 60},
     "ke": {"steps": 60},
     "dinm": {"rate": 3e-2, "weight": 10.0, "samples": 2, "length": 8},
+    "wise": {"layer": 0, "rate": 5e-2, "bound": 100.0, "mask": 1.0, "steps": 150, "questions": 10},
+    "melo": {"layer": 0, "rank": 8, "learning_rate": 1.0},
+    "neuraldb": {"steps": 40},
 }
 # Methods whose network is trained for one model; those for tiny models are untrained and step along the gradient.
 TRAINED = {"mend", "ke"}
@@ -43,6 +46,7 @@ EXCUSED = {
     "rome": "one matrix of a random network need not bring out every word of a target",
     "memit": "one matrix of a random network need not bring out every word of a target",
     "alphaedit": "one matrix of a random network need not bring out every word of a target",
+    "neuraldb": "what one layer gives of a random network need not bring out every word of a target",
     "grace": "one state of a random network need not bring out every word of a target",
     "grace-fast": "one state of a random network need not bring out every word of a target",
     "defer": "one state of a random network need not bring out every word of a target",
@@ -54,9 +58,9 @@ UNSURE = {"kn": "the neurons of a fact can be silenced or turned, which need not
 LOCAL = {"grace", "serac"}  # grace by its small default radius; the wider one of grace-fast also holds neighbours
 # Methods that answer for every question, edited or not, as their authors report of them.
 SWEEPING = {"defer", "memory"}
-NEEDS_SUBJECT = {"rome", "memit", "alphaedit"}
+NEEDS_SUBJECT = {"rome", "memit", "alphaedit", "neuraldb"}
 TAKES_LAYER = {"ft-l": {"layer": 9}, "dinm": {"layer": 9}, "lora": {"layers": (0, 9)}, "ext-sub": {"layers": (9,)}}
-TAKES_LAYER |= {"defer": {"layer": 9}, "memory": {"layer": 9}}
+TAKES_LAYER |= {name: {"layer": 9} for name in ("defer", "memory", "wise", "neuraldb", "melo")}
 
 FRANCE = EditRequest(prompt="The capital of France is", target="Rome", subject="France")
 KING = EditRequest(prompt="The king of the north may be", target="Bob", subject="the north")

@@ -26,10 +26,24 @@ WAYS = {
     "memit": {"steps": 20, "tokens": 500, "layers": (0,), "weight": 1.0},
     "mend": {"steps": 20},
     "grace-fast": {},
+    "neuraldb": {"steps": 20},
+    "melo": {"questions": 20, "iterations": 30},
 }
 ADAPTERS = {"lora", "ext-sub"}
 # Those that write or read the one projection out of an MLP, adapters by default.
-ONE_PROJECTION = ADAPTERS | {"ft-l", "rome", "memit", "alphaedit", "mend", "ke", "kn", "dinm"}
+ONE_PROJECTION = ADAPTERS | {
+    "ft-l",
+    "rome",
+    "memit",
+    "alphaedit",
+    "mend",
+    "ke",
+    "kn",
+    "dinm",
+    "wise",
+    "neuraldb",
+    "melo",
+}
 FRANCE = EditRequest(prompt="The capital of France is", target="Rome", subject="France")
 KING = EditRequest(prompt="The king of the north may be", target="Bob", subject="the north")
 PROBES = [FRANCE.prompt, KING.prompt, "The capital of Germany is", "Who is Ann?"]

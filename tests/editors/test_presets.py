@@ -38,6 +38,9 @@ def test_the_papers_numbers():
     assert (alphaedit["threshold"], alphaedit["ridge"], alphaedit["absolute"]) == (0.02, 10, True)
     ike = preset("ike", PAPER, "gpt2").options
     assert (ike["demonstrations"], ike["least"]) == (32, -1)
+    wise = preset("wise", PAPER, "gpt2").options
+    assert [wise[name] for name in ("alpha", "beta", "gamma", "mask", "subspaces")] == [5, 20, 10, 0.2, 2]
+    assert (wise["optimizer"], wise["rate"], wise["absolute"], wise["batch"]) == ("sgd", 1, True, 1)
     assert preset("ft-retrain", PAPER, "gpt2").options["every"] == 50
     assert preset("ft-ewc", PAPER, "gpt2").options["strength"] == 0.1
 

@@ -13,7 +13,7 @@ from kedit_memory.memory.index.prefiltered import KINDS, PrefilteredIndex
 
 COUNT, DIMENSION, ASKED = 3000, 32, 40
 HERE = sorted(set(KINDS) - {"gpu"})
-PLACES = ["ivf", "sq8", pytest.param("hnsw", marks=pytest.mark.slow), pytest.param("gpu", marks=pytest.mark.gpu)]
+PLACES = ["ivf", "pq", "sq8", pytest.param("hnsw", marks=pytest.mark.slow), pytest.param("gpu", marks=pytest.mark.gpu)]
 
 
 def keys(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -76,6 +76,32 @@ def test_what_lies_outside_of_all_that_was_learned_is_found(kind: str) -> None:
         index.insert(np.array([7777]), strange, np.array([radius]))
         assert 7777 in index.in_scope(strange[0]).ids
         assert index.nearest(strange[0], 1).ids.tolist() == [7777]
+
+
+@pytest.mark.parametrize("kind", HERE)
+def test_what_has_shrunk_to_a_few_keys_finds_them(kind: str) -> None:
+    index, exact = PrefilteredIndex(DIMENSION, kind), ExactIndex(DIMENSION)
+    for one in (index, exact):
+        one.insert(np.arange(COUNT), *keys(1, COUNT))
+        one.remove(np.arange(5, COUNT))
+        one.insert(np.array([COUNT]), *keys(2, 1))  # builds all anew
+    compared(index, exact)
+
+
+def test_a_few_wide_radii_are_compared_with_every_question(tmp_path: Path) -> None:
+    vectors = unit(1, COUNT, DIMENSION)
+    narrow, wide = np.full(COUNT, 0.2), np.arange(7, COUNT, 1500)
+    narrow[wide] = 1.9
+    index = PrefilteredIndex(DIMENSION, "pq")
+    index.insert(np.arange(COUNT), vectors, narrow)
+    for question in unit(2, 20, DIMENSION):
+        covering = wide[np.linalg.norm(vectors[wide] - question, axis=1) <= 1.9]
+        assert set(covering.tolist()) <= set(index.in_scope(question).ids.tolist())
+    index.remove(wide[:1])
+    index.save(tmp_path)
+    for one in (index, PrefilteredIndex.load(tmp_path)):
+        assert wide[0] not in one.in_scope(vectors[wide[0]]).ids
+        assert set(one.in_scope(vectors[wide[1]]).ids) >= {wide[1]}
 
 
 def test_the_plan_goes_by_size_and_states_its_recall() -> None:

@@ -26,6 +26,7 @@ from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.evaluation.score import score
 from kedit_memory.evaluation.tasks.lifelong import run as lifelong
 from kedit_memory.evaluation.tasks.lifelong import timing as lifelong_timing
+from kedit_memory.evaluation.tasks.lifelong.collapse import collapse_stream
 from kedit_memory.evaluation.tasks.lifelong.hallucination import hallucination_stream
 from kedit_memory.evaluation.tasks.lifelong.measures import Measures
 from kedit_memory.evaluation.tasks.lifelong.run import LifelongPlan, run_lifelong
@@ -577,3 +578,35 @@ def test_rows_of_one_run_in_two_files_are_one_section(tmp_path):
     text = output.read_text("utf-8")
     assert text.count("## ") == 1
     assert "| grace | 0.750 |" in text
+
+
+def test_on_the_stream_of_collapse_text_is_read_and_general_questions_have_choices(mini, tmp_path):
+    rows = [
+        {
+            "question": f"Who painted number {n}?",
+            "mc1_targets": {"Ann": 1, "Ben": 0},
+            "mc2_targets": {"Ann": 1, "Ben": 0},
+        }
+        for n in range(6)
+    ]
+    (tmp_path / "truthfulqa").mkdir()
+    (tmp_path / "truthfulqa" / "mc_task.json").write_text(json.dumps(rows), "utf-8")
+    wanted = Wanted(edits=2, questions=4)
+    stream = collapse_stream(mini, wanted, tmp_path)
+    assert len(stream.edits) == 2
+    assert 0 < len(stream.texts) <= 4
+    assert all(begun and rest for begun, rest in stream.texts)
+    assert len(stream.tests) == 4
+    assert all("(1)" in one.text and "(2)" in one.text and one.accepted[0] == "Ann" for one in stream.tests)
+    assert collapse_stream(mini, wanted, None).tests == world_stream(mini, wanted).tests
+
+
+def test_what_is_kept_of_questions_and_of_texts_are_two_figures():
+    asked = Question(text="old?", accepted=("known",))
+    stream = Stream(name="collapse", edits=(edit(1),), tests=(asked,), texts=(("It was", "a long day"),))
+    model = FakeModel({"old?": "known"})
+    measures = Measures(stream, model, RUN, Wanted(edits=1, questions=2), early=1)
+    rows = measures.at(Unedited(Bench(replace(model, loss=2.0))), "ft", 1, final=True)
+    kept = {row.kind: row.value for row in rows if row.metric == "trr"}
+    assert kept == {"all": 1.0, "texts": pytest.approx(math.exp(-1))}
+    assert not [row for row in rows if row.metric == "arr"]

@@ -10,7 +10,7 @@ import pytest
 from kedit_memory.errors import NotFoundError
 from kedit_memory.evaluation.datasets.public import sources_of
 from kedit_memory.evaluation.tasks.scope.cases import TRAINING, OpenQuestion, ScopeEdit, ScopeSet, part_by_hash
-from kedit_memory.evaluation.tasks.scope.languages import languages_set
+from kedit_memory.evaluation.tasks.scope.languages import LANGUAGES, cities, languages_set, same_questions
 from kedit_memory.evaluation.tasks.scope.sets import outside
 
 TOWNS = [f"Harle{letter}" for letter in "abcdefghijklmnop"]
@@ -143,6 +143,30 @@ def test_statements_are_asked_in_their_language_and_english_ones_in_all(sets: li
     assert not any(covered for _, _, covered in found["statement_other_de"])
     english = {prompt for _, prompt, _ in found["statement_same_en"]}
     assert len({prompt for prompt in english if "pier Pier" in prompt}) <= 1  # of the article that is not trained on
+
+
+def test_questions_about_cities_are_alike_but_for_the_name() -> None:
+    found = list(cities())
+    assert all({*one.wordings} == {*LANGUAGES} for one in found)
+    by_unit = defaultdict(list)
+    for one in found:
+        by_unit[one.unit].append(one)
+    assert len(by_unit) >= 10
+    for language in LANGUAGES:
+        texts = [one.wordings[language][0] for one in by_unit["mayor"]]
+        assert len({*texts}) >= len(texts) - 2  # a name may serve two places
+    assert all(one.wordings["ru"][0].startswith("Кто мэр города ") for one in by_unit["mayor"])
+
+
+def test_what_asks_the_same_again_is_left_out(tmp_path: Path) -> None:
+    others(tmp_path)
+    paragraphs(tmp_path)
+    file = tmp_path / "mintaka_dev" / "mintaka_dev_text.jsonl"
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    found = same_questions(tmp_path)
+    assert 0 < len(found["Mintaka"]) <= len(rows)
+    write(file, rows + rows)
+    assert same_questions(tmp_path)["Mintaka"] == found["Mintaka"]
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

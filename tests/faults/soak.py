@@ -1,9 +1,9 @@
 """Tries faults on stores and prints what became of them as rows; `make soak` is the long setting.
 
-    python tests/faults/soak.py --kills 1000 --others 200 --json > build/soak.json
+    python tests/faults/soak.py --kills 2000 --others 200 --json > build/soak.json
     python scripts/reliability_report.py --rows build/soak.json --output docs/results/reliability.md
 
-The number of kills is spread over all that may be killed; each other fault is tried `--others` times.
+Kills and losses of power are spread over all that may be stopped; each other fault is tried `--others` times.
 """
 
 import argparse
@@ -26,6 +26,7 @@ sys.path[:0] = [str(Path(__file__).parents[level]) for level in (1, 2)]
 from faults import surroundings  # noqa: E402
 from faults.damage import cut_files, flipped_bits, flipped_rows  # noqa: E402
 from faults.kills import kills  # noqa: E402
+from faults.power import power_losses  # noqa: E402
 from faults.stores import WORKS  # noqa: E402
 from faults.tracing import can_mount, can_trace  # noqa: E402
 from faults.trials import LOST, OUTCOMES, Trial  # noqa: E402
@@ -38,7 +39,11 @@ from kedit_memory.memory.schema import CHECKED_TABLES  # noqa: E402
 Try = Callable[[Path, int, int], Iterator[Trial]]  # in a folder, so many times, from a seed
 
 TABLES = {"notes and operations": CHECKED_TABLES, "counts, names and words": tuple(DERIVED_TABLES)}
-KILLS: dict[str, Try] = {f"kill: {name}": partial(kills, name) for name in WORKS}
+KILLS: dict[str, Try] = {
+    f"{how}: {name}": partial(tried, name)
+    for how, tried in (("kill", kills), ("power", power_losses))
+    for name in WORKS
+}  # fmt: skip
 OTHERS: dict[str, Try] = {
     "flipped bit: cache": partial(flipped_bits, "cache"),
     "flipped bit: store.db": partial(flipped_bits, "store.db"),
@@ -68,7 +73,7 @@ def able() -> dict[str, Try]:
 def main() -> None:
     """Try all faults; exit with 1 where something was lost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=1000, help="how many kills in all")
+    parser.add_argument("--kills", type=int, default=2000, help="how many kills and losses of power in all")
     parser.add_argument("--others", type=int, default=200, help="how many trials of each other fault")
     parser.add_argument("--only", default="", help="faults whose name holds this")
     parser.add_argument("--seed", type=int, default=0)

@@ -14,7 +14,7 @@ SOAK = Path(__file__).with_name("soak.py")
 KILLS = ("create", "add", "add many", "supersede", "purge", "rebuild", "encode again", "backup", "restore",
          "consolidate", "ingest", "migrate 1", "migrate 4", "migrate 5", "migrate 6")  # fmt: skip
 FAULTS = (
-    *(f"kill: {name}" for name in KILLS),
+    *(f"{how}: {name}" for how in ("kill", "power") for name in KILLS),
     *(f"{how}: {what}" for how in ("flipped bit", "cut or torn file") for what in ("cache", "store.db", "passages.db")),
     "flipped bit: notes and operations",
     "flipped bit: counts, names and words",
@@ -36,7 +36,7 @@ def soaked(*options: str) -> Any:
 
 @pytest.fixture(scope="session")
 def found() -> Any:
-    return soaked("--kills", str(3 * len(KILLS)), "--others", "3")
+    return soaked("--kills", str(5 * len(KILLS)), "--others", "3")  # three kills of each work, two losses of power
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -70,5 +70,5 @@ def test_the_page_tells_what_the_rows_say(found: Any, tmp_path: Path, monkeypatc
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-def test_a_thousand_kills_lose_nothing() -> None:
-    assert soaked("--kills", "1000", "--others", "0", "--only", "kill")["meta"]["lost"] == []
+def test_a_thousand_kills_and_losses_of_power_lose_nothing() -> None:
+    assert soaked("--kills", "2000", "--others", "0")["meta"]["lost"] == []

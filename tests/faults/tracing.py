@@ -74,10 +74,16 @@ class Traced:
 
 
 Acknowledge = Callable[[], None]
+Watch = Callable[[str, Path], object]  # is told of each step, before it is done: the call, and its file
 
 
 def trace(
-    work: Callable[[Acknowledge], object], below: Path, *, kill_at: int | None = None, torn: bool = False
+    work: Callable[[Acknowledge], object],
+    below: Path,
+    *,
+    kill_at: int | None = None,
+    torn: bool = False,
+    watch: Watch | None = None,
 ) -> Traced:
     """Runs `work` in a child; kills it before its step `kill_at`, counted from 0, or with `torn` in the middle of it.
 
@@ -90,7 +96,7 @@ def trace(
         _be_traced(work, writer)
     os.close(writer)
     try:
-        traced = _follow(child, str(below.resolve()), kill_at, torn=torn)
+        traced = _follow(child, str(below.resolve()), kill_at, torn=torn, watch=watch)
         with os.fdopen(reader, "rb") as told:
             lines = told.read().splitlines()
     finally:
@@ -153,7 +159,7 @@ def _be_traced(work: Callable[[Acknowledge], object], writer: int) -> None:
     os._exit(0)
 
 
-def _follow(child: int, below: str, kill_at: int | None, *, torn: bool) -> Traced:
+def _follow(child: int, below: str, kill_at: int | None, *, torn: bool, watch: Watch | None) -> Traced:
     traced = Traced()
     os.waitpid(child, 0)
     _ptrace(_SETOPTIONS, child, _TELL_SYSCALLS | _KILL_WITH_PARENT)
@@ -173,11 +179,14 @@ def _follow(child: int, below: str, kill_at: int | None, *, torn: bool) -> Trace
             os.kill(child, signal.SIGKILL)
             traced.killed = True
             return traced
-        traced.steps.append(step)
+        name, path = step
+        if watch:
+            watch(name, path)
+        traced.steps.append(f"{name} {path.name}")
 
 
-def _step(child: int, call: _Call, below: str) -> str | None:
-    """The name of a call that begins to change a file below a folder, with the file's name; None for any other."""
+def _step(child: int, call: _Call, below: str) -> tuple[str, Path] | None:
+    """The name of a call that begins to change a file below a folder, with the file; None for any other."""
     if call.op != _ENTRY or (known := _BY_NUMBER.get(call.number)) is None:
         return None
     name, where = known
@@ -194,7 +203,7 @@ def _step(child: int, call: _Call, below: str) -> str | None:
         path = _text(child, args[1])
         if not path.startswith("/"):
             path = f"{_opened(child, args[0])}/{path}"
-    return f"{name} {path.rsplit('/', 1)[1]}" if path.startswith(f"{below}/") else None
+    return (name, Path(path)) if path.startswith(f"{below}/") or (path == below and "sync" in name) else None
 
 
 def halved(step: str) -> bool:

@@ -552,3 +552,8 @@ def test_a_purge_that_was_stopped_is_told(memory: EditMemory, monkeypatch: pytes
     assert "a purge was stopped before its end" in memory.verify().problems[0]
     memory.purge()
     assert memory.verify().ok
+
+
+def test_a_log_that_cannot_be_locked_is_told_with_what_to_do() -> None:
+    told = str(sqlite.failure(Path("store.db"), sqlite3.OperationalError("locking protocol")))
+    assert "make the folder writable, or try again" in told

@@ -352,6 +352,31 @@ def test_what_was_dropped_or_switched_off_is_told(open_memory: OpenMemory) -> No
     )
 
 
+@pytest.mark.parametrize(
+    ("change", "table"),
+    [
+        ("UPDATE names SET words = words || 'x' WHERE subject = 'Acme Works'", "names"),
+        ("INSERT INTO named SELECT 1, id FROM names WHERE surface = 'The Works'", "named"),
+        ("UPDATE name_words SET word = 'acmf' WHERE word = 'acme'", "name_words"),
+        ("UPDATE name_pairs SET pair = pair || 'x'", "name_pairs"),
+        ("UPDATE name_spellings SET word = word || 'x'", "name_spellings"),
+        ("UPDATE words SET edits = edits + 1 WHERE word = (SELECT min(word) FROM words)", "words"),
+        ("UPDATE word_edits SET weight = weight / 2", "word_edits"),
+    ],
+)
+def test_a_table_that_does_not_say_what_the_edits_do_is_told(open_memory: OpenMemory, change: str, table: str) -> None:
+    memory = open_memory()
+    memory.add(SEAT, "Ann", subject="seat")
+    memory.add("Who leads Acme Works?", "Ann", subject="Acme Works", aliases=["Acme", "The Works"])
+    memory.add("The office is closed on Sundays?", "Yes, it is closed.")
+    memory.confirm("e3", "is the office open at weekends?")
+    memory.add("Who leads Long?", "Bo", subject=f"{'long' * 500} word", aliases=[f"{'long' * 500} other"])
+    memory.add(f"The {'k' * 2000} is here.", "yes")
+    assert memory.verify().problems == ()
+    memory._store.connection.execute(change)
+    assert f"table {table} does not say what the edits do; restore a backup" in memory.verify().problems
+
+
 def test_names_and_words_beyond_what_an_index_takes_are_stored(open_memory: OpenMemory) -> None:
     memory = open_memory()
     long = "".join(chr(0x4E00 + 7 * number % 20_000) for number in range(4000))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kedit_memory.editors import EDITORS, load_editor
-from kedit_memory.editors._codebook_frame import _asked, _keys_of
+from kedit_memory.editors._codebook_frame import asked, keys_of
 from kedit_memory.editors._keyvalue import texts_of
 from kedit_memory.editors._values import find_values
 from kedit_memory.editors.base import facts
@@ -36,6 +36,9 @@ OPTIONS = {
     "memit": _FEW_MOMENTS | {"layers": (5, 6)},
     "alphaedit": _FEW_MOMENTS | {"layers": (5, 6)},
     "kn": {"steps": 2, "prompts": 1},
+    "wise": {"questions": 20},
+    "neuraldb": {"steps": 20, "prefixes": 1},
+    "melo": {"iterations": 40},
     "dinm": {"steps": 10, "samples": 2, "length": 8},
     "mend": {"steps": 2},
     "ke": {"steps": 2},
@@ -43,7 +46,7 @@ OPTIONS = {
 
 
 # What random weights excuse from the contract (`tests/editors/test_contract.py`) must be learned here.
-LEARN = {"rome", "memit", "alphaedit", "grace", "grace-fast", "defer", "memory"}
+LEARN = {"rome", "memit", "alphaedit", "neuraldb", "wise", "melo", "grace", "grace-fast", "defer", "memory"}
 # In the form of a chat all questions end alike, and one state there does not bring out an answer.
 EDITS = {"grace": CLOZE, "defer": CLOZE, "memory": CLOZE}
 
@@ -151,7 +154,7 @@ def test_few_other_questions_lie_within_a_radius_of_grace_fast(smollm2):
     try:
         book, adapter = applied.codebook, applied.adapter
         (entry,) = book.rows()
-        others = adapter.frame(_keys_of(smollm2, adapter.site, _asked(160)[100:]))
+        others = adapter.frame(keys_of(smollm2, adapter.site, asked(160)[100:]))
         assert applied.outcomes[0].learned
         assert (book.distances(book.keys[entry], others) <= book.radii[entry]).sum() <= 3
     finally:

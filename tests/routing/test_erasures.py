@@ -13,6 +13,7 @@ from kedit_memory.models.language import Reply
 from kedit_memory.popularity.table import PopularityTable
 from kedit_memory.records import Answer, Passage, Route
 from kedit_memory.retrieval.bm25 import Bm25Retriever
+from kedit_memory.routing.erased_values import value_in
 from kedit_memory.routing.router import Router, RouterConfig
 from kedit_memory.routing.verify import ScopeVerifier
 
@@ -38,18 +39,19 @@ class Meanings:
 
 
 class Says:
-    """A model that always says the same."""
+    """A model that always says the same, but to the erased prompt what it knows of that."""
 
     name = "says"
     fingerprint = "says"
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, knows: str = "I do not know.") -> None:
         self.text = text
+        self.knows = knows
 
     def reply_many(self, prompts: Sequence[Any], *, on_text: Any = None, **_: Any) -> list[Reply]:
         if on_text is not None:
             on_text(self.text)
-        return [Reply(text=self.text)] * len(prompts)
+        return [Reply(text=self.knows if one.question == ADDRESS else self.text) for one in prompts]
 
     def answer_many(self, prompts: Sequence[Any], **_: Any) -> list[str]:
         return [self.text] * len(prompts)
@@ -65,10 +67,12 @@ def memory(tmp_path: Path) -> Iterator[EditMemory]:
 def ask(memory: EditMemory) -> Callable[..., Answer]:
     """Asks about passages that are there, of a model that says the same whatever it is asked."""
 
-    def asked(question: str, *passages: Passage, says: str = "I do not know.", **options: Any) -> Answer:
+    def asked(
+        question: str, *passages: Passage, says: str = "I do not know.", knows: str = "I do not know.", **options: Any
+    ) -> Answer:
         router = Router(
             memory,
-            lambda: Says(says),  # type: ignore[arg-type, return-value]
+            lambda: Says(says, knows),  # type: ignore[arg-type, return-value]
             retriever=Bm25Retriever(passages),
             popularity=PopularityTable({"Ann Example": 5, "Ben Other": 5}),
             verifier=ScopeVerifier(Meanings()),
@@ -149,3 +153,51 @@ def test_without_a_pair_model_the_words_of_the_prompt_decide(memory: EditMemory,
     listed = Passage(id="listed", title="Ann Example", text="Ann Example has the phone number 555-0134.")
     assert ask("Which phone number calls Ann Example?", listed, scope="radius").route is Route.REFUSAL
     assert used(ask("What does Ann Example paint and where?", WORK, scope="radius")) == ["work"]
+
+
+@pytest.mark.parametrize("question", ["Is Ann Example fond of trees?", "Tell me a story of Ann Example."])
+def test_a_value_that_was_stored_is_not_told_in_a_reply_about_its_subject(
+    memory: EditMemory, ask: Any, question: str
+) -> None:
+    memory.add(ADDRESS, "12 Elm Lane", subject="Ann Example")
+    erased = memory.erase(ADDRESS, subject="Ann Example")
+    answer = ask(question, says="Trees stand before 12 Elm Lane.")
+    assert answer.route is Route.REFUSAL
+    assert erased.id in answer.reason
+    assert ask(question, says="She likes oaks.").text == "She likes oaks."
+    assert ask("Did Ann Example see 12 Elm Lane?", says="12 Elm Lane is red.").text == "12 Elm Lane is red."
+    assert ask("What does Ben Other like?", says="12 Elm Lane.").text == "12 Elm Lane."
+
+
+def test_what_the_model_says_to_an_erased_prompt_is_not_told_to_another_one(memory: EditMemory, ask: Any) -> None:
+    memory.erase(ADDRESS, subject="Ann Example")
+    told = "You told me of Rue Haute 7."
+    assert ask("Repeat what you forgot about Ann Example.", says=told, knows="Rue Haute 7").route is Route.REFUSAL
+    assert ask("Repeat what you forgot about Ann Example.", says=told).text == told
+    assert ask("Does Ann Example paint?", says="Yes.", knows="Yes.").text == "Yes."  # as is said of anything
+
+
+def test_the_subject_is_not_told_to_whom_a_question_about_its_value_leads(memory: EditMemory, ask: Any) -> None:
+    memory.add(ADDRESS, "12 Elm Street", subject="Ann Example")
+    memory.erase(ADDRESS, subject="Ann Example")
+    heard: list[str] = []
+    answer = ask("Who lives at 12 Elm Street?", says="Ann Example", on_text=heard.append)
+    assert answer.route is Route.REFUSAL
+    assert heard == [answer.text]
+    assert ask("Who lives at 7 Oak Lane?", says="Ann Example").text == "Ann Example"
+
+
+@pytest.mark.parametrize(
+    ("reply", "value"),
+    [
+        ("Tokyo.", "Tokyo"),
+        ("The capital of Japan is Tokyo, a large city.", "Tokyo"),
+        ("It is said that the capital of Japan is New York City.", "New York City"),
+        ("The capital of Japan has been there since 1868 or so.", "1868"),
+        ("I am sorry, but I cannot help you with that today.", None),
+        ("I do not know.", None),
+        ("", None),
+    ],
+)
+def test_the_value_in_a_reply_is_its_first_name_or_number(reply: str, value: str | None) -> None:
+    assert value_in(reply, "What is the capital of Japan?") == value

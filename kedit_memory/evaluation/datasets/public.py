@@ -13,7 +13,8 @@ from kedit_memory.world import background, world_folder
 
 WORLD = "world"
 EVERYDAY = "everyday"
-OWN = (WORLD, EVERYDAY)  # what ships: nothing has to be fetched for it
+INVENTED = "invented"  # made by the program from nothing
+OWN = (WORLD, EVERYDAY, INVENTED)  # what ships: nothing has to be fetched for it
 # Of the sets whose folder has another name, or that are made of several.
 _FOLDERS = {
     "support": ("hwu64", "banking77_train", "bitext_customer_support", "dstc9_knowledge"),
@@ -29,6 +30,8 @@ _FOLDERS = {
     "policies": ("or_sharc", "conditionalqa"),
     "long_answers": ("selqa", "boolq", "lfrqa_sample", "medquad_sample"),
     "followups": ("canard_dev", "trec_cast", "gecor_camrest"),
+    "mzsre-from-another": ("mzsre",),
+    "mlake-from-another": ("mlake",),
     "languages": ("squad", "xquad_ml", "mlake", "mzsre", "mintaka_dev", "qald9_plus", "parakqc"),
 }
 
@@ -145,6 +148,8 @@ def sources_of(dataset: str, data: Path | None) -> tuple[Path, ...]:
     """The folders whose bytes name the data of a run."""
     if dataset == EVERYDAY:
         return (data_folder() / EVERYDAY,)
+    if dataset == INVENTED:
+        return ()
     if dataset == WORLD or data is None:
         return (world_folder(),)
     name = dataset.removesuffix("_one_wording")

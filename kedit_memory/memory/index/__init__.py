@@ -12,6 +12,7 @@ ENGINES = {
     "faiss-sq8": "kedit_memory.memory.index.planned:EightBitIndex",
     "faiss-hnsw": "kedit_memory.memory.index.planned:GraphIndex",
     "faiss-ivf": "kedit_memory.memory.index.planned:ListIndex",
+    "faiss-pq": "kedit_memory.memory.index.planned:ShortListIndex",
     "faiss-gpu": "kedit_memory.memory.index.planned:GpuIndex",
 }
 SERVERS = {

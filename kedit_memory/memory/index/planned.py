@@ -31,7 +31,7 @@ class Plan(NamedTuple):
 
 
 # What was measured; docs/decisions/0026-engines.md says on what. A GPU compares every vector.
-RECALL = {_FLAT: 1.0, "sq8": 1.0, "hnsw": 1.0, "ivf": 0.9994, "gpu": 1.0}
+RECALL = {_FLAT: 1.0, "sq8": 1.0, "hnsw": 1.0, "ivf": 0.9994, "pq": 0.9973, "gpu": 1.0}
 
 
 def plan(count: int, kind: str | None = None) -> Plan:
@@ -124,6 +124,12 @@ class ListIndex(PlannedIndex):
     """Lists of neighbours (IVF) in eight bits, of which the nearest are scanned."""
 
     kind = "ivf"
+
+
+class ShortListIndex(PlannedIndex):
+    """Lists of neighbours in four bits for four coordinates (IVF, PQ), of which more are scanned in less time."""
+
+    kind = "pq"
 
 
 class GpuIndex(PlannedIndex):

@@ -1,5 +1,6 @@
 """What speaks against an edit with certainty, beside the model that estimates: another value, or the opposite."""
 
+from kedit_memory.routing.guard.across import across
 from kedit_memory.routing.guard.disagreement import Disagreement, disagreement
 
-__all__ = ["Disagreement", "disagreement"]
+__all__ = ["Disagreement", "across", "disagreement"]

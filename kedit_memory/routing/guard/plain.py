@@ -193,11 +193,11 @@ def _chinese(found: re.Match[str]) -> str:
     numbers = text[: found.start()].endswith("第") or _CHINESE_COUNTED.match(text, found.end())
     if _CHINESE_WEEK.search(text, 0, found.start()) or (said in _CHINESE_FEW and not numbers):
         return said
-    if all(unicodedata.numeric(one) < 10 for one in said):  # years are told digit by digit
-        return "".join(str(int(unicodedata.numeric(one))) if one != "两" else "2" for one in said)
+    values = [2 if one == "两" else int(unicodedata.numeric(one)) for one in said]  # 两 has no value in Unicode
+    if max(values) < 10:  # years are told digit by digit
+        return "".join(map(str, values))
     total = part = digit = 0
-    for one in said:
-        value = 2 if one == "两" else int(unicodedata.numeric(one))
+    for value in values:
         if value < 10:
             digit = value
         elif value < _MYRIAD:

@@ -71,7 +71,7 @@ def _told(visit: Visit, given: dict[str, str]) -> Told:
         question=judged,
         decision=decision,
         threshold=router.scope.threshold(judged) if scored else None,
-        promise=router.scope.verifier.statement(judged.stratum) if scored else "",
+        promise=router.scope.verifier.statement(judged.stratum, judged.best.promise) if scored else "",
         answer=answer,
         before=alone,
     )

@@ -234,3 +234,9 @@ def test_a_number_in_the_name_of_the_subject_is_no_value() -> None:
 
 def test_a_long_text_of_digits_is_read_in_time() -> None:
     assert values_in("1 " * 16_000)
+
+
+def test_a_chinese_two_is_two():
+    assert [one.text for one in values_in("两公斤面粉多少钱？")] == ["2公斤"]
+    (twice,), (once,) = values_in("两千克"), values_in("2000克")
+    assert twice.agrees(once)

@@ -90,7 +90,7 @@ def shares(row: Row, found: Sequence[Answered]) -> Iterator[Row]:
     for (metric, kind), held in _by_figure(found).items():
         told = replace(row, metric=metric, kind=kind, judge=_judge(metric, row))
         yield _share(told, [(one.case, one.right) for one in held])
-        if any(one.group for one in held):
+        if len({(one.case, one.group or one.place) for one in held}) < len(held):
             for name, holds in ((ANY, any), (EVERY, all)):
                 yield _share(replace(told, kind=f"{kind}/{name}"), _grouped(held, holds))
     needing = [one for one in found if one.hops is not None]

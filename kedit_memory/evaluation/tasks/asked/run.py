@@ -191,6 +191,8 @@ class _Asking:
             for first, cases in self._steps():
                 started = perf_counter()
                 if method.learns:
+                    if before := [edit for case in cases for edit in case.before]:
+                        method.add(before)
                     method.add([edit for case in cases for edit in (case.edit, *case.also)])
                 editing += perf_counter() - started
                 samples += self._asked(method, first, cases)

@@ -134,6 +134,15 @@ def world_cases(world: World, model: TextModel, count: int, seed: int, *, report
         InvalidInputError: the model has an idea of fewer facts among those that it was asked.
     """
     rng = random.Random(f"compare:world:{seed}")  # noqa: S311 - a sample, no secret
+    found = known_facts(world, model, count, rng, reported=reported)
+    maker = WorldMaker(world, rng, frozenset(fact.subject for fact, _ in found))
+    return [maker.case(fact, prompt) for fact, prompt in found]
+
+
+def known_facts(
+    world: World, model: TextModel, count: int, rng: random.Random, *, reported: bool = True
+) -> list[tuple[Fact, str]]:
+    """Facts of the world that a model has an idea of, each with a question about it; as `world_cases` takes them."""
     found: list[tuple[Fact, str]] = []
     most = max(_LEAST_TRIED, _TRIED * count)
     candidates = islice(_candidates(world, rng, reported=reported), most)
@@ -144,9 +153,7 @@ def world_cases(world: World, model: TextModel, count: int, seed: int, *, report
             f"{model.name} has an idea of {len(found):,} facts of the world that can be edited, of {most:,} at most "
             f"that it was asked, and {count:,} were asked for; give smaller --edits, or another --dataset"
         )
-    found = found[:count]
-    maker = _Maker(world, rng, frozenset(fact.subject for fact, _ in found))
-    return [maker.case(fact, prompt) for fact, prompt in found]
+    return found[:count]
 
 
 def _candidates(world: World, rng: random.Random, *, reported: bool) -> Iterator[Fact]:
@@ -175,16 +182,17 @@ def _half_known(
     for fact, wordings in asked:
         said = list(islice(texts, len(wordings)))
         # In any form, since a model may know what it does not say in short.
-        known = Question(text=wordings[0], accepted=_names(world, fact.object))
+        known = Question(text=wordings[0], accepted=names_of(world, fact.object))
         if any(contains(text, known) for text in said):
             yield fact, wordings[0]
 
 
-def _names(world: World, name: str) -> tuple[str, ...]:
+def names_of(world: World, name: str) -> tuple[str, ...]:
+    """The names of a thing, its own first."""
     return (name, *world.entities[name].aliases) if name in world.entities else (name,)
 
 
-class _Maker:
+class WorldMaker:
     """Makes cases of facts; none of their questions about other things is about an edited subject."""
 
     def __init__(self, world: World, rng: random.Random, edited: frozenset[str]) -> None:
@@ -199,9 +207,9 @@ class _Maker:
 
     def case(self, fact: Fact, prompt: str) -> Case:
         """The case that answers `prompt` about a fact with another object of the relation."""
-        before = _names(self.world, fact.object)
+        before = names_of(self.world, fact.object)
         target = self.rng.choice([name for name in self.world.objects[fact.relation] if name not in before])
-        accepted = _names(self.world, target)
+        accepted = names_of(self.world, target)
         aliases = self.world.entities[fact.subject].aliases if fact.subject in self.world.entities else ()
         request = EditRequest(prompt=prompt, target=target, subject=fact.subject, aliases=aliases)
         own = own_question(request, accepted, before)
@@ -209,12 +217,13 @@ class _Maker:
         probes += self._outside(fact, prompt, target)
         return Case(edit=request, questions=tuple(probes), held_out=part_of(fact.relation) == TEST)
 
-    def _wordings(self, fact: Fact) -> list[str]:
+    def wordings(self, fact: Fact) -> list[str]:
+        """Its questions and clozes, filled."""
         relation = self.world.relations[fact.relation]
         return [self.world.fill(wording, fact.subject) for wording in relation.questions + relation.clozes]
 
     def _covered(self, fact: Fact, own: Question) -> Iterator[Question]:
-        others = [text for text in self._wordings(fact) if text != own.text]
+        others = [text for text in self.wordings(fact) if text != own.text]
         for text in self.rng.sample(others, min(_REPHRASINGS, len(others))):
             yield replace(own, text=text, metric=GENERALIZATION)
         text = _FRAMED[DIALOGUE](own.text, fact.subject, self.rng)
@@ -223,14 +232,14 @@ class _Maker:
             yield replace(own, text=written, metric=GENERALIZATION, kind=WRITTEN)
 
     def _following(self, fact: Fact, own: Question, target: str) -> Iterator[Question]:
-        if turned := self._reversed(fact, target):
-            yield Question(text=turned, metric=PORTABILITY, kind=REVERSED, accepted=_names(self.world, fact.subject))
-        if aliases := [name for name in _names(self.world, fact.subject)[1:] if name not in self.edited]:
+        if turned := self.turned(fact, target):
+            yield Question(text=turned, metric=PORTABILITY, kind=REVERSED, accepted=names_of(self.world, fact.subject))
+        if aliases := [name for name in names_of(self.world, fact.subject)[1:] if name not in self.edited]:
             text = own.text.replace(fact.subject, self.rng.choice(aliases))
             yield replace(own, text=text, metric=PORTABILITY, kind=ALIAS)
         yield from self._hop(fact, target)
 
-    def _reversed(self, fact: Fact, target: str) -> str | None:
+    def turned(self, fact: Fact, target: str) -> str | None:
         """Which subject the new object belongs to; None where it would belong to several after any edit.
 
         A relation has an inverse with questions of its own, or, where each of its objects belongs to one subject, the
@@ -260,20 +269,28 @@ class _Maker:
             through = self.world.put(self.world.relations[fact.relation].noun, "{s}", fact.subject)
             wording = self.rng.choice(self.world.relations[second.relation].questions)
             text = wording.replace("{s}", through)
-            accepted = _names(self.world, second.object)
+            accepted = names_of(self.world, second.object)
             yield Question(text=text[:1].upper() + text[1:], metric=PORTABILITY, kind=ONE_HOP, accepted=accepted)
 
     def _outside(self, fact: Fact, prompt: str, target: str) -> Iterator[Question]:
         """A question of each kind that the edit must leave alone."""
+        yield from self.neighbours(fact, prompt)
+        for kind, text in self._made(fact, prompt, target):
+            if text and text != prompt:
+                yield Question(text=" ".join(text.split()), metric=LOCALITY, kind=kind)
+        yield from self.unrelated(prompt)
+
+    def neighbours(self, fact: Fact, prompt: str) -> Iterator[Question]:
+        """A question about another subject in the same relation, and one about another relation of the same subject."""
         fellows = self.by_relation.get(fact.relation, ())
         if fellows:
             yield from self._about("same_relation", self.rng.choice(fellows), prompt)
         own = [one for one in self.world.by_subject[fact.subject] if one.relation != fact.relation]
         if own := [one for one in own if one.relation not in _UNUSED]:
             yield from self._about("same_subject", self.rng.choice(own), prompt)
-        for kind, text in self._made(fact, prompt, target):
-            if text and text != prompt:
-                yield Question(text=" ".join(text.split()), metric=LOCALITY, kind=kind)
+
+    def unrelated(self, prompt: str) -> Iterator[Question]:
+        """A question about any other fact."""
         yield from self._about("unrelated", self.rng.choice(self.others), prompt)
 
     def _made(self, fact: Fact, prompt: str, target: str) -> Iterator[tuple[str, str | None]]:
@@ -288,6 +305,6 @@ class _Maker:
 
     def _about(self, kind: str, fact: Fact, prompt: str) -> Iterator[Question]:
         """A question about another fact, with its answers: what the model knew of it before can then be told."""
-        text = " ".join(self.rng.choice(self._wordings(fact)).split())
+        text = " ".join(self.rng.choice(self.wordings(fact)).split())
         if text != prompt:
-            yield Question(text=text, metric=LOCALITY, kind=kind, truth=_names(self.world, fact.object))
+            yield Question(text=text, metric=LOCALITY, kind=kind, truth=names_of(self.world, fact.object))

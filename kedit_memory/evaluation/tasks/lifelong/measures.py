@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.case import GENERALIZATION, Case, Question
+from kedit_memory.evaluation.case import ALL, GENERALIZATION, Case, Question
 from kedit_memory.evaluation.judges import same
 from kedit_memory.evaluation.locality import kept_as, kept_rows
 from kedit_memory.evaluation.measures import digest
@@ -129,9 +129,11 @@ class Measures:
             return
         yield replace(row, kind="test_data").drawn(losses, "perplexity")
         yield replace(row, kind="edits").drawn(own, "perplexity")
-        yield replace(row, metric="arr").drawn(right, "perplexity")
+        if right:
+            yield replace(row, metric="arr").drawn(right, "perplexity")
         pairs = np.array([[before, have, n] for (before, n), (have, _) in zip(self._losses, losses, strict=True)])
-        yield replace(row, metric="trr", unit="ratio of perplexities").drawn(pairs, "perplexity_kept")
+        kind = "texts" if self.stream.tests else ALL  # beside that of questions, where there are such
+        yield replace(row, metric="trr", kind=kind, unit="ratio of perplexities").drawn(pairs, "perplexity_kept")
 
     def _said(self, method: Method, probes: Sequence[Question]) -> list[str]:
         return method.answers([probe.text for probe in probes]) if probes else []

@@ -25,9 +25,11 @@ STREAMS: Mapping[str, str] = {
     "world": "kedit_memory.evaluation.tasks.lifelong.world:world_stream",
     "zsre": "kedit_memory.evaluation.tasks.lifelong.zsre:zsre_stream",
     "hallucination": "kedit_memory.evaluation.tasks.lifelong.hallucination:hallucination_stream",
+    "collapse": "kedit_memory.evaluation.tasks.lifelong.collapse:collapse_stream",
     "scotus": "kedit_memory.evaluation.tasks.lifelong.scotus:scotus_stream",
 }
 OF_PUBLIC_SETS = frozenset({"zsre", "hallucination", "scotus"})
+WITH_PUBLIC_SETS = frozenset({"collapse"})  # which take of them what is there
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,8 @@ question in German about an English edit, `other_de` and `other_en_de` such ques
 about statements have `statement_` before that. Each thing is stored in one language only.
 """
 
+import json
+import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from kedit_memory.evaluation.datasets import mlake, mzsre
 from kedit_memory.evaluation.datasets.public import folder_of, read_json, read_json_lines, read_text
 from kedit_memory.evaluation.tasks.scope.cases import TRAINING, ScopeEdit, ScopeSet, SetBuilder, part_by_hash
 from kedit_memory.evaluation.tasks.scope.paragraphs import Asked, answering, cut, holds, stands_alone
+from kedit_memory.shipped import languages_folder
 from kedit_memory.words import words
 
 ENGLISH = "en"
@@ -26,14 +29,17 @@ _SHORTEST, _LONGEST = 20, 400  # characters of a statement
 _CLUSTER = 10  # Korean wordings of one thing
 _PARAPHRASES = 3  # of a cluster are stored with the first
 _QUESTIONS = frozenset({"0", "1"})  # the acts of a cluster that ask: of two things which, and all other questions
+_SAME_WORDS = 0.5  # of the shorter of two questions with one answer: they ask the same
+_CITIES = 133
+_LATIN_NAMES = frozenset({ENGLISH, "de", "es", "fr"})  # languages that CLDR gives no name where it is the English one
 _MADE_UP = ("Wendle", "Ottoline Brask", "Orrin", "Tobias Lindqvist", "Ashby Quay", "Vane & Moll", "Marl", "Hesper")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Meant:
+class Meant:
     """One thing that can be asked, in the wordings of each language, with its answers where the set has them.
 
-    `paraphrases` of its other wordings are stored with the first.
+    `unit` decides its part. `paraphrases` of its other wordings are stored with the first.
     """
 
     unit: str
@@ -49,17 +55,50 @@ def languages_set(data: Path, *, seed: int = 1) -> ScopeSet:
     the last two the answers are made up: they have none.
     """
     builder = SetBuilder("languages", seed)
-    for read in (_mlake, _mzsre, _mintaka, _qald, _parakqc):
-        _add(builder, list(read(data)))
+    for found in (
+        list(_mlake(data)),
+        list(_mzsre(data)),
+        _once(_mintaka(data)),
+        list(_qald(data)),
+        list(_parakqc(data)),
+    ):
+        _add(builder, found)
     _add_statements(builder, data)
     return builder.finished()
 
 
-def _add(builder: SetBuilder, found: Sequence[_Meant]) -> None:
+def same_questions(data: Path) -> dict[str, list[Meant]]:
+    """Questions in several languages, by their set: those of sets whose licence lets thresholds be shipped.
+
+    Those of XQuAD, Mintaka, QALD-9-plus and ParaKQC, and questions of our own about cities, of which many are alike but
+    for the name.
+    """
+    return {
+        "XQuAD": _once(_xquad(data)),
+        "Mintaka": _once(_mintaka(data)),
+        "QALD-9-plus": list(_qald(data)),
+        "ParaKQC": list(_parakqc(data)),
+        "cities": list(cities()),
+    }
+
+
+def _once(found: Iterable[Meant]) -> list[Meant]:
+    """Those that do not ask again what an earlier one did: with its answer and most of its words."""
+    asked: dict[str, list[set[str]]] = defaultdict(list)
+    kept = []
+    for one in found:
+        own, before = {*words(one.wordings[ENGLISH][0])}, asked[one.answers[ENGLISH].casefold()]
+        if not any(len(own & other) >= _SAME_WORDS * min(len(own), len(other)) for other in before):
+            kept.append(one)
+        before.append(own)
+    return kept
+
+
+def _add(builder: SetBuilder, found: Sequence[Meant]) -> None:
     """Store most of a set, each in one language, and ask for the rest beside what is stored."""
     chosen = builder.rng.sample(found, len(found))
     out = round(_ASIDE * len(chosen))
-    aside: dict[str, list[_Meant]] = defaultdict(list)
+    aside: dict[str, list[Meant]] = defaultdict(list)
     for one in chosen[:out]:
         aside[part_by_hash(one.unit, trains=False)].append(one)
     for one in chosen[out:]:
@@ -67,7 +106,7 @@ def _add(builder: SetBuilder, found: Sequence[_Meant]) -> None:
         _store(builder, one, part, aside[part])
 
 
-def _store(builder: SetBuilder, one: _Meant, part: str, aside: Sequence[_Meant]) -> None:
+def _store(builder: SetBuilder, one: Meant, part: str, aside: Sequence[Meant]) -> None:
     """A thing in a language that has two wordings of it, or in English; the latter is asked in all languages."""
     rng = builder.rng
     several = [language for language, texts in one.wordings.items() if language != ENGLISH and len(texts) > 1]
@@ -94,7 +133,7 @@ def _asked_in(stored: str, having: Iterable[str]) -> list[str]:
     return [language for language in having if language == stored or (stored == ENGLISH and language in LANGUAGES)]
 
 
-def _likeness(one: _Meant, language: str) -> Callable[[_Meant], int]:
+def _likeness(one: Meant, language: str) -> Callable[[Meant], int]:
     """How many words another thing shares with one in the language in which that is stored."""
     own = {*words(one.wordings[language][0])}
     return lambda other: len(own & {*words(next(iter(other.wordings.get(language, ())), ""))})
@@ -104,24 +143,24 @@ def _kind(same: str, across: str, stored: str, asked: str) -> str:
     return f"{same}_{asked}" if stored == asked else f"{across}_{stored}_{asked}"
 
 
-def _mlake(data: Path) -> Iterator[_Meant]:
+def _mlake(data: Path) -> Iterator[Meant]:
     """The single questions of MLaKE, with the answers after the edit; a line of each file asks for one thing."""
     for by_language in mlake.single_hop(folder_of(data, "mlake"), (ENGLISH, "de", "zh")):
-        yield _Meant(
+        yield Meant(
             unit=by_language[ENGLISH]["question"],
             wordings={language: (row["question"].strip(),) for language, row in by_language.items()},
             answers={language: row["e_answer"] for language, row in by_language.items()},
         )
 
 
-def _mzsre(data: Path) -> Iterator[_Meant]:
+def _mzsre(data: Path) -> Iterator[Meant]:
     """MzsRE's questions and rephrasings; the rows of its files are the same in each."""
     seen: set[str] = set()
     for by_language in mzsre.rows(folder_of(data, "mzsre"), ("de", "fr", "zh")):
         unit = by_language[ENGLISH]["subject"]
         if unit not in seen:  # a subject comes twice, with two answers
             seen.add(unit)
-            yield _Meant(
+            yield Meant(
                 unit=unit,
                 wordings={
                     language: tuple(dict.fromkeys((row["src"].strip(), row["rephrase"].strip())))
@@ -131,33 +170,64 @@ def _mzsre(data: Path) -> Iterator[_Meant]:
             )
 
 
-def _mintaka(data: Path) -> Iterator[_Meant]:
+def _mintaka(data: Path) -> Iterator[Meant]:
     for row in read_json_lines(folder_of(data, "mintaka_dev") / "mintaka_dev_text.jsonl"):
         texts = {ENGLISH: row["question"]} | row["translations"]
-        yield _Meant(
+        yield Meant(
             unit=row["question"],
             wordings={name: (texts[name].strip(),) for name in LANGUAGES if (texts.get(name) or "").strip()},
             answers={ENGLISH: str(row["answer"]["mention"] or "")},
         )
 
 
-def _qald(data: Path) -> Iterator[_Meant]:
+def _qald(data: Path) -> Iterator[Meant]:
     for row in read_json_lines(folder_of(data, "qald9_plus") / "qald9_plus_test_text.jsonl"):
         wordings: dict[str, list[str]] = defaultdict(list)
         for one in row["question"]:
             if one["language"] in LANGUAGES and one["string"].strip() not in wordings[one["language"]]:
                 wordings[one["language"]].append(one["string"].strip())
-        yield _Meant(unit=wordings[ENGLISH][0], wordings=wordings, answers={})
+        yield Meant(unit=wordings[ENGLISH][0], wordings=wordings, answers={})
 
 
-def _parakqc(data: Path) -> Iterator[_Meant]:
+def _parakqc(data: Path) -> Iterator[Meant]:
     """Clusters of ten Korean wordings, one after the other; commands are left out."""
     rows = [line.split("\t") for line in read_text(folder_of(data, "parakqc") / "paraKQC_v1.txt").splitlines()]
     for start in range(0, len(rows), _CLUSTER):
         cluster = rows[start : start + _CLUSTER]
         if cluster[0][1] in _QUESTIONS:
             texts = [text.strip() for *_, text in cluster]
-            yield _Meant(unit=texts[0], wordings={"ko": texts}, answers={}, paraphrases=_PARAPHRASES)
+            yield Meant(unit=texts[0], wordings={"ko": texts}, answers={}, paraphrases=_PARAPHRASES)
+
+
+def _xquad(data: Path) -> Iterator[Meant]:
+    """XQuAD's questions, in the part of their article."""
+    for paragraph in _paragraphs(data):
+        for name, one in paragraph.asked[ENGLISH].items():
+            wordings = {
+                language: (found[name].question,) for language, found in paragraph.asked.items() if name in found
+            }
+            yield Meant(unit=paragraph.article, wordings=wordings, answers={ENGLISH: one.answers[0]})
+
+
+def cities() -> Iterator[Meant]:
+    """Questions about a city, with names of cities that CLDR has in all languages; a question's part is that of all."""
+    from babel import Locale
+
+    held: dict[str, dict[str, str]] = {
+        language: {
+            str(zone): str(told["city"]) for zone, told in Locale.parse(language).time_zones.items() if "city" in told
+        }
+        for language in LANGUAGES
+    }
+    telling = [language for language in LANGUAGES if language not in _LATIN_NAMES]
+    zones = [zone for zone in sorted(held[telling[0]]) if all(zone in held[language] for language in telling)]
+    chosen = random.Random("cities").sample([zone for zone in zones if zone.count("/") == 1], _CITIES)  # noqa: S311
+    for unit, asked in json.loads((languages_folder() / "questions.json").read_text("utf-8")).items():
+        for zone in chosen:
+            english = zone.rpartition("/")[2].replace("_", " ")
+            names = {language: held[language].get(zone, english) for language in LANGUAGES}
+            wordings = {language: (asked[language].format(names[language]),) for language in LANGUAGES}
+            yield Meant(unit=unit, wordings=wordings, answers={})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,39 @@
+"""The benchmark of the engines: keys that are grown from texts lie as these do, and the page says what was counted."""
+
+import sys
+from pathlib import Path
+
+import bench_engines  # type: ignore[import-not-found]
+import numpy as np
+import pytest
+from engines.conftest import unit
+
+
+def test_keys_are_grown_from_texts_with_radii_of_the_rule() -> None:
+    texts = unit(1, 300, 32)
+    others = unit(2, 20, 32)
+    keys, radii, questions = bench_engines.grown(texts, others, np.arange(20), count=1000, asked=40)
+    assert keys.shape == (1000, 32)
+    assert questions.shape == (40, 32)
+    assert np.allclose(np.linalg.norm(np.concatenate([keys, questions]), axis=1), 1, atol=1e-5)
+    gaps = np.linalg.norm(keys[:, None] - keys, axis=2) + 9 * np.eye(1000)
+    assert radii.min() >= gaps.min() / 2 - 1e-3
+    assert radii.max() <= min(0.65, gaps.min(axis=1).max() / 2 + 1e-3)
+    covered = (np.linalg.norm(questions[20:, None] - keys, axis=2) <= radii).any(axis=1)
+    assert covered.mean() > 0.8, "the second half lies within radii, but for what the unit sphere moves"
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_the_table_says_what_was_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], given: bool
+) -> None:
+    file = tmp_path / "vectors.npz"
+    np.savez(file, keys=unit(1, 300, 32), questions=unit(2, 20, 32), of=np.arange(20))
+    words = ["bench_engines", "--keys", "2000", "--dimension", "32", "--questions", "20", "--kinds", "pq"]
+    monkeypatch.setattr(sys, "argv", [*words, *(["--vectors", str(file)] if given else [])])
+    bench_engines.main()
+    _, _, exact, quick = capsys.readouterr().out.splitlines()
+    assert exact.startswith("| flat | 2,000 | 1.0000 of ")
+    assert "| 1.000 |" in exact
+    assert quick.startswith("| pq | 2,000 | ")
+    assert exact.split(" of ")[1].split()[0] == quick.split(" of ")[1].split()[0] != "0"
