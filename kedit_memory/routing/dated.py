@@ -9,10 +9,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import lru_cache
 
 from kedit_memory.memory.conflicts import Interval, interval_of, overlap, question_of, same_question
-from kedit_memory.questions import is_question
+from kedit_memory.questions import core, is_question
 from kedit_memory.records import Edit
+from kedit_memory.routing.guard.narrowing import stem
 from kedit_memory.routing.guard.values import values_in
 from kedit_memory.routing.link import Linker
 from kedit_memory.routing.question import Candidate, Question, Weighed
@@ -29,6 +31,13 @@ _THEN = re.compile(
 _NOW = re.compile(
     r"\b(?:(?:who|what|where)['\u2019]s|is|are|do|does|has|have|will|now|today|currently)\b", re.IGNORECASE
 )
+_WORD = re.compile(r"[\w'-]+")
+_TENSES = {
+    **dict.fromkeys(("is", "are", "was", "were"), "be"),
+    **dict.fromkeys(("do", "does", "did"), "do"),
+    **dict.fromkeys(("has", "have", "had"), "have"),
+}
+_REMEMBERED = 4096  # texts; the wordings of an edit are read again with each question
 _WILL_BE = re.compile(r"\bwill be\b")
 _GOING_ON = re.compile(r"^(?:(?:and|so|but|then|what about|how about)\b\W*)+|\W+", re.IGNORECASE)
 
@@ -53,6 +62,14 @@ def by_time(question: Question, said: Sequence[str], linker: Linker, today: str)
             return [question]
         read = replace(question, text=_THEN.sub("", question.text), turns=_timeless(question.turns, today))
     return [replace(question, when=time), replace(read, when=time, dated=True)]
+
+
+def asked_alike(question: Question, edit: Edit) -> bool:
+    """Whether a question without its time is a wording of an edit but for the tense."""
+    if not question.dated:
+        return False
+    asked = _tenseless(question.text)
+    return any(_tenseless(one) == asked for one in (edit.prompt, *edit.paraphrases))
 
 
 def in_time(question: Question, candidate: Candidate) -> bool:
@@ -112,6 +129,11 @@ def _days_in(edit: Edit) -> set[str]:
     """The kinds of days that the wordings of an edit name."""
     names = tuple(edit.names)
     return {value.kind for text in (edit.prompt, *edit.paraphrases) for value in values_in(text, names)} & _DAYS
+
+
+@lru_cache(_REMEMBERED)
+def _tenseless(text: str) -> tuple[str, ...]:
+    return tuple(_TENSES.get(word) or stem(word) for word in _WORD.findall(core(text).casefold()))
 
 
 def _interval(time: When) -> Interval:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from kedit_memory.memory.read import Reader
 from kedit_memory.questions import core
 from kedit_memory.records import KeyKind, Match, Mention, Vectors
-from kedit_memory.routing.dated import in_time
+from kedit_memory.routing.dated import asked_alike, in_time
 from kedit_memory.routing.link import Linked, Linker
 from kedit_memory.routing.question import EXACT, FUZZY, LINKED, NEAR_SHOWN, UNLINKED, Candidate, Question
 from kedit_memory.routing.verify import own_wording
@@ -70,7 +70,7 @@ def recall(reader: Reader, linker: Linker, question: Question, *, near: bool = F
     others = [one for one in free if one.match.edit.id not in taken]
     kept = named[: MOST - min(len(others), _KEPT_FREE)]
     said = {question.text, core(question.text)}
-    candidates = [_own(one, said) for one in (*kept, *others[: MOST - len(kept)])]
+    candidates = [_own(one, said, question) for one in (*kept, *others[: MOST - len(kept)])]
     if candidates:
         return replace(question, candidates=tuple(sorted(candidates, key=lambda one: one.found != EXACT)))
     aside = reader.in_scope(question.vector, limit=NEAR_SHOWN) if near else ()
@@ -195,8 +195,9 @@ def _reaches(match: Match) -> bool:
     return match.in_scope or not match.edit.radius_fixed
 
 
-def _own(candidate: Candidate, said: Collection[str]) -> Candidate:
-    return replace(candidate, found=EXACT, names=()) if _exact(candidate.match, said) else candidate
+def _own(candidate: Candidate, said: Collection[str], question: Question) -> Candidate:
+    exact = _exact(candidate.match, said) or asked_alike(question, candidate.match.edit)
+    return replace(candidate, found=EXACT, names=()) if exact else candidate
 
 
 def _exact(match: Match, said: Collection[str]) -> bool:

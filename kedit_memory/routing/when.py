@@ -61,6 +61,12 @@ _PARTICIPLE = re.compile(
     r"shot|found|lost)\s+$",
     re.IGNORECASE,
 )
+# The same as the verb of the question itself: "where was Acme based in", but not "who is the man born in".
+_VERB = re.compile(
+    r"(?<!who )(?<!what )(?<!which )\b(?:was|were|is|are)\s+"
+    r"(?:(?!(?:of|in|for|by|from|with|at|on|to|that|which|who)\s)[\w.&'\u2019-]+\s+){1,6}$",
+    re.IGNORECASE,
+)
 _CLAUSE = re.compile(
     r"(?:(?<!true)(?<!sure)(?<!say)(?<!said)(?<!know)(?<!think)(?<!claim)\s+that|,\s?(?:which|who|whose|where)|"
     r"\w\s+(?:when|while|because|although)(?!\s+(?:did|do|does|was|were|is|are|will|has|had)\b))\s[^,;]*$",
@@ -167,7 +173,9 @@ def _is_other(text: str, start: int, end: int, *, year: bool) -> bool:
     if year and _COUNTED.match(text, end):
         return True
     made = _PARTICIPLE.search(text, 0, start)
-    return bool(made and made["before"].casefold() not in _HELPING) or bool(_CLAUSE.search(text, 0, start))
+    if made and made["before"].casefold() not in _HELPING and not _VERB.search(text, 0, made.end("before") + 1):
+        return True
+    return bool(_CLAUSE.search(text, 0, start))
 
 
 def _without(text: str, start: int, end: int) -> str:

@@ -194,3 +194,16 @@ def test_questions_of_several_times_are_judged_at_once(router: Router) -> None:
     assert [one.edit_id for one in router.judge_many(texts)][:3] == [
         router.explain(text).edits[0].edit.id for text in texts[:3]
     ]
+
+
+def test_the_verb_of_the_question_itself_may_stand_before_a_time() -> None:
+    found = when("In which city was Adobe Systems based in 2014?", TODAY)
+    assert found is not None
+    assert found.rest == "In which city was Adobe Systems based?"
+    assert when("Who is the man born in 1950?", TODAY) is None
+    assert when("Who is the head of the company based in 1998?", TODAY) is None
+
+
+def test_an_edits_own_words_in_another_tense_are_its_own(router: Router) -> None:
+    found = router.explain("Who was the head of Acme in 2020?")
+    assert "asked in its own words" in found.reason
