@@ -265,7 +265,7 @@ def _month(said: str) -> int:
 
 @cache
 def _year() -> re.Pattern[str]:
-    return re.compile(r"(?:(?<=\bmid-)|(?<![\w.,/$€£#-]))(?P<year>[12]\d{3})(?![\w'\u2019])(?![-/.,:]\d)(?!-\w)")
+    return re.compile(r"(?<!\bthe )(?:(?<=\bmid-)|(?<![\w.,/$€£#-]))(?P<year>[12]\d{3})(?![\w'\u2019])(?![-/.,:]\d)(?!-\w)")
 
 
 @cache
@@ -286,7 +286,7 @@ def _units() -> tuple[tuple[bool, re.Pattern[str], _Read], ...]:
         (False, rf"(?<!\d)(?P<day>\d{{1,2}}){nth}\s+(?:of\s+|de\s+)?(?P<name>{month}){of}{year}", _parts),
         (False, rf"(?<!\w)(?P<name>{month})\s+(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+{year}", _parts),
         (False, r"(?<![\d.])(?P<day>\d{1,2})\.\s?(?P<month>\d{1,2})\.\s?(?P<year>[12]\d{3})(?![\w.-])", _parts),
-        (False, rf"(?<!\w)(?P<name>{month}){of}{year}", _parts),
+        (False, rf"(?<!\bthe )(?<!\w)(?P<name>{month}){of}{year}", _parts),
         (
             False,
             rf"\bq(?P<q>[1-4])(?:\s+of)?\s+{year}|\b(?P<nth>{any_of(quarters)})\s+quarter\s+(?:of\s+)?"

@@ -99,6 +99,8 @@ def test_a_time_is_read_wherever_it_stands(said: str, first: str, last: str) -> 
     [
         "What is Windows 2000?",
         "What is the price of the 2024 edition?",
+        "Who pays in the 2024 edition?",
+        "Who wrote in the June 2024 issue?",
         "Who runs Windows Server 2022?",
         "Who sleeps in room 2022?",
         "Who leads the company founded in 1998?",
