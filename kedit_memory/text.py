@@ -58,6 +58,8 @@ def fold(text: str) -> str:
     marks that a script can do without: accents of Latin and Greek, vowel points of Hebrew and Arabic, stress in
     Cyrillic. Marks that make another letter stay, such as Japanese voicing, the Cyrillic short i, all of Indic ones.
     """
+    if text.isascii():
+        return " ".join(text.translate(_ASCII).split())
     return " ".join("".join(map(_folded_piece, _pieces(text))).split())
 
 
@@ -217,3 +219,4 @@ _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\u3005\u30fc\p{Thai}\p{Lao}\p{Khmer
 _TOKEN = regex.compile(rf"[{_UNSPACED}]\p{{M}}*+|[\p{{L}}\p{{N}}\p{{M}}--{_UNSPACED}]++|\S", regex.V1)
 _PART = regex.compile(r"[\p{L}\p{N}\p{M}]+")
 _WORD = regex.compile(rf"{_PART.pattern}(?:['.-]{_PART.pattern})*")
+_ASCII = {code: _fold_piece(chr(code)) for code in range(128)}

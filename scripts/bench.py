@@ -45,7 +45,7 @@ PARTS = {
         script="bench_memory.py",
         task="memory",
         quick="--encoder given --short --sizes 10000,100000,300000 --project 10000000",
-        full="--encoder given --short --sizes 10000,100000,300000,1000000,3000000 --project 10000000",
+        full="--encoder given --short --sizes 10000,100000,300000,1000000 --project 10000000",
     ),
     "peers": Part(
         script="bench_peers.py", task="peers", quick="--edits 2000", full="--edits 2000 20000 100000", peers=True

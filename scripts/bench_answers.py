@@ -96,7 +96,7 @@ def _both_ways(router: Router, model: TextModel, text: str) -> tuple[float, floa
 
 
 def _median(row: Row, values: Sequence[float]) -> Row:
-    return row.drawn(np.array(values)[:, None], lambda drawn: np.median(drawn[..., 0], -1))
+    return row.drawn(np.array(values)[:, None], "median")
 
 
 if __name__ == "__main__":

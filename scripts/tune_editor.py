@@ -38,7 +38,7 @@ def main(words: Sequence[str] | None = None) -> None:
     arguments = _arguments(words)
     bench = WatchedBench(lambda: white_box(load_model(arguments.model, device=arguments.device), arguments.method))
     cases = world_cases(load_world(), bench.model, arguments.edits, arguments.seed, reported=False)
-    remember_unedited(bench, cases)
+    remember_unedited(bench, (one for case in cases for one in case.questions))
     judge = judge_of(arguments.judge)
     scores: dict[str, float] = {}
     tried = list(combinations(arguments.tried))

@@ -46,7 +46,7 @@ def test_shares_are_of_answers_with_each_edit_alone(tiny_gpt2_folder, monkeypatc
         lambda: tune_editor.white_box(tune_editor.load_model(str(tiny_gpt2_folder), device="cpu"), "ft")
     )
     cases = cases_of(reported=False)
-    measures.remember_unedited(bench, cases)
+    measures.remember_unedited(bench, (one for case in cases for one in case.questions))
     judge = tune_editor.judge_of("begins")
     told = tune_editor.shares("oracle-scope", bench, cases, judge)
     assert told == {RELIABILITY: 1, GENERALIZATION: 1, LOCALITY: 1}

@@ -103,8 +103,8 @@ class Database(Protocol):
     def insert(self, connection: Connection, table: str, row: Mapping[str, object]) -> int:
         """Writes a row, under a new number unless it has one; the number."""
 
-    def written(self, connection: Connection, edit: Edit) -> None:
-        """Called when the row of an edit was written, for tables that follow it."""
+    def written(self, connection: Connection, number: int, edit: Edit) -> None:
+        """Called when the row of an edit was written under a number, for tables that follow it."""
 
     def fill(self, connection: Connection) -> None:
         """Cuts the texts of all edits into words, in one transaction, unless the rules of today have done so."""

@@ -95,7 +95,7 @@ class Folder:
         cursor = cast(sqlite3.Connection, connection).execute(insertion(table, tuple(row)), tuple(row.values()))
         return int(cursor.lastrowid or 0)
 
-    def written(self, connection: Connection, edit: Edit) -> None:
+    def written(self, connection: Connection, number: int, edit: Edit) -> None:
         """See `Database.written`: triggers do it."""
 
     def fill(self, connection: Connection) -> None:

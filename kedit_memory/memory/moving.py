@@ -58,7 +58,7 @@ def _copy_table(source: Rows, to: Store, table: str) -> None:
             row["undone_by"] = None
         to.database.insert(to.connection, table, row)
         if table == "edits":
-            to.database.written(to.connection, edit_of(row | {"radius": 0.0}))
+            to.database.written(to.connection, row["id"], edit_of(row | {"radius": 0.0}))
     to.connection.executemany("UPDATE operations SET undone_by = ? WHERE seq = ?", undone)
 
 

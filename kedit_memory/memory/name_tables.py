@@ -7,6 +7,7 @@ Each statement of a trigger stands in one line, since scripts are parted at the 
 # ruff: noqa: S608 - what is joined into SQL is constants of this module
 
 import sqlite3
+from functools import lru_cache
 
 from kedit_memory.memory.rows import to_json
 from kedit_memory.memory.spellings import pairs_of, spellings, words_of
@@ -110,6 +111,7 @@ def name_of(surface: str) -> tuple[str, str, dict[str, list[str]], list[str]]:
     return name_key(surface), words_key(surface), _spelt(surface), _paired(surface)
 
 
+@lru_cache(64)  # a trigger asks twice for each name
 def _spelt(name: str) -> dict[str, list[str]]:
     return {word: sorted(of) for word, of in words_of(name).items()}
 

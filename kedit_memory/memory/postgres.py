@@ -24,7 +24,7 @@ from kedit_memory.memory.database import NUMBERED, Connection, Traces, insertion
 from kedit_memory.memory.name_tables import name_of
 from kedit_memory.memory.postgres_connection import PostgresConnection, connected, driver, parsed
 from kedit_memory.memory.postgres_tables import FORMAT, MADE, SCRIPT, TABLES
-from kedit_memory.memory.rows import number_of, to_json
+from kedit_memory.memory.rows import to_json
 from kedit_memory.memory.schema import APPLICATION_ID
 from kedit_memory.places import without_password
 from kedit_memory.records import Edit
@@ -155,13 +155,11 @@ class Postgres:
         connection.execute(insertion(table, tuple(row)), tuple(row.values()))
         return number
 
-    def written(self, connection: Connection, edit: Edit) -> None:
+    def written(self, connection: Connection, number: int, edit: Edit) -> None:
         """See `Database.written`: gives an edit its names."""
         named = dict.fromkeys((*edit.aliases, edit.subject)) if edit.holds and edit.subject else {}
         given = [found for surface in named if surface and (found := _name(surface))[1]]
-        connection.execute(
-            "SELECT set_names(?, ?, ?, ?)", (number_of(edit.id), edit.namespace, edit.subject, to_json(given))
-        )
+        connection.execute("SELECT set_names(?, ?, ?, ?)", (number, edit.namespace, edit.subject, to_json(given)))
 
     def last_number(self, connection: Any, table: str) -> int:
         """See `Database.last_number`."""

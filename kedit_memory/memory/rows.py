@@ -149,9 +149,12 @@ def unaltered(change: Row) -> bool:
     return bool(change["checksum"] == checksum(*values))
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 def to_json(value: object) -> str:
     """Compact JSON with sorted keys, so that equal values give equal text."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def _same(value: Any) -> Any:

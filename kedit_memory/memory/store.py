@@ -9,7 +9,6 @@ import secrets
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -201,16 +200,16 @@ class Store(Rows):
         """Writes an edit and gives its id; a new one unless the edit brings its own."""
         if not edit.subject:
             self._known[ANY_SUBJECTLESS] = True
-        edit_id = id_of(self.database.insert(self.connection, "edits", row_of(edit)))
-        self.database.written(self.connection, replace(edit, id=edit_id))
-        return edit_id
+        number = self.database.insert(self.connection, "edits", row_of(edit))
+        self.database.written(self.connection, number, edit)
+        return id_of(number)
 
     def update_edit(self, edit: Edit) -> None:
         """Writes the columns of an edit that is there."""
         self._known.pop(ANY_SUBJECTLESS, None)
         row = row_of(edit)
         self.connection.execute(_UPDATE_EDIT, (*(row[column] for column in _WRITTEN), row["id"]))
-        self.database.written(self.connection, edit)
+        self.database.written(self.connection, row["id"], edit)
 
     def delete_edit(self, edit_id: str) -> None:
         """Takes an edit out with its keys; its history stays."""

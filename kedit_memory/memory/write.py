@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -237,13 +237,18 @@ class Writer:
         if twin or refusal:
             around.skip(len(draft.keys))
             return refusal or Written(twin or "", new=False)
-        fresh = replace(draft.edit, given_id=None)  # which an edit that gives way may still have
+        later: dict[str, Any] = {}  # an edit that gives way may still have its caller's id, and tells names and kind
+        fresh = draft.edit
+        if fresh.given_id is not None:
+            fresh, later = replace(fresh, given_id=None), {"given_id": fresh.given_id}
         edit = replace(draft.edit, id=self._store.insert_edit(fresh))
         gave_way = self.supersede(edit, rivals)
-        edit = replace(edit, aliases=_names_taken_over(edit, rivals))
+        if rivals:
+            later["aliases"] = _names_taken_over(edit, rivals)
         if gave_way and edit.kind is Kind.INSERTION and not draft.kind_given:
-            edit = replace(edit, kind=Kind.MODIFICATION)
-        if edit != replace(fresh, id=edit.id):
+            later["kind"] = Kind.MODIFICATION
+        if later:
+            edit = replace(edit, **later)
             self._store.update_edit(edit)
         keys, neighbours = self.write_keys(edit, draft.keys, around, place)
         edit = replace(edit, radius=max(key.radius for key in keys))

@@ -1,6 +1,8 @@
 """Tasks of cases: what counts for which measure, what stays out, and how a stopped run goes on."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model
 from kedit_memory.records import EditRequest
 
+SCRIPT = Path(__file__).parents[2] / "scripts" / "tasks_report.py"
 CAPITAL = "What is the capital of Japan?"
 RUN = Run(task="unstructured", dataset="own", commit=None, config=None, data=None, model=None, machine="none")
 ROW = Row(run=RUN, method="memory:direct", metric=OBTAINED, value=0.0, n=0, unit="share", judge="contains")
@@ -161,3 +164,12 @@ def test_the_command_prints_a_line_for_each_figure(own: Path) -> None:
     document = json.loads(done.stdout)
     assert document["meta"]["plan"]["together"] is True
     assert {row["task"] for row in document["rows"]} == {"unstructured"}
+
+
+def test_the_page_is_written_from_logs(own: Path, tmp_path: Path) -> None:
+    log, page = tmp_path / "log.jsonl", tmp_path / "page.md"
+    run_asked(plan(own, methods=()), log=log)
+    subprocess.run([sys.executable, SCRIPT, log, "--output", page], check=True)
+    text = page.read_text("utf-8")
+    assert "| reliability | 4 | 0.000 (0.00 to 0.49) |" in text
+    assert f"kedit evaluate unstructured --dataset {own} --model kedit-mini --methods unedited" in text

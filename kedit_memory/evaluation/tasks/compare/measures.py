@@ -100,9 +100,9 @@ def chosen_questions(cases: Sequence[Case], most: int, seed: int) -> list[Questi
     return found
 
 
-def remember_unedited(bench: WatchedBench, cases: Iterable[Case]) -> None:
+def remember_unedited(bench: WatchedBench, questions: Iterable[Question]) -> None:
     """Take what locality is measured against, while no edit is in force."""
-    texts = [one.text for case in cases for one in case.questions if one.metric == LOCALITY]
+    texts = [one.text for one in questions if one.metric == LOCALITY]
     bench.answers(texts)
     bench.digests(texts)
 

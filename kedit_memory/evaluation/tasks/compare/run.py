@@ -15,7 +15,7 @@ from typing import Any
 
 from kedit_memory.editors.presets import check_kind
 from kedit_memory.errors import InvalidInputError, UnknownNameError
-from kedit_memory.evaluation.case import Case
+from kedit_memory.evaluation.case import Case, Question
 from kedit_memory.evaluation.datasets import wikitext
 from kedit_memory.evaluation.datasets.public import background_of, sources_of
 from kedit_memory.evaluation.judges import DEFAULT, judge_of
@@ -255,8 +255,19 @@ class _Runner:
         self.progress(f"choosing {self.plan.most:,} edits of {self.plan.dataset}, seed {seed}")
         cases = draw_cases(self.plan.dataset, self.bench.model, self._data, self.plan.most, seed)
         self.progress("asking the unedited model")
-        measures.remember_unedited(self.bench, cases)
+        measures.remember_unedited(self.bench, self._may_be_asked(cases, seed))
         return cases
+
+    def _may_be_asked(self, cases: Sequence[Case], seed: int) -> list[Question]:
+        """The questions of all measurements; where time may run out, any, as fewer edits are asked about then."""
+        plan = self.plan
+        if plan.limit is not None:
+            return [one for case in cases for one in case.questions]
+        sizes = plan.edits if set(plan.modes) - {SINGLE} else ()
+        found = [one for size in sizes for one in measures.chosen_questions(cases[:size], plan.questions, seed)]
+        if SINGLE in plan.modes:
+            found += [one for case in cases[: plan.alone] for one in case.questions]
+        return found
 
     def _setting(self, cases: Sequence[Case]) -> Setting:
         """What all measurements share."""
