@@ -57,7 +57,7 @@ _HELPING = word_set("""
     and or then still newly first ever also he she they
 """)
 _PARTICIPLE = re.compile(
-    r"(?P<before>\w+)\s+(?:\w{2,}ed|born|built|written|made|held|won|set|begun|seen|taken|given|drawn|sold|bought|sung|"
+    r"(?:^|(?P<before>\w+)(?P<mark>,?)\s+)(?:\w{2,}ed|born|built|written|made|held|won|set|begun|seen|taken|given|drawn|sold|bought|sung|"
     r"shot|found|lost)\s+$",
     re.IGNORECASE,
 )
@@ -173,9 +173,12 @@ def _is_other(text: str, start: int, end: int, *, year: bool) -> bool:
     if year and _COUNTED.match(text, end):
         return True
     made = _PARTICIPLE.search(text, 0, start)
-    if made and made["before"].casefold() not in _HELPING and not _VERB.search(text, 0, made.end("before") + 1):
+    if made is None:
+        return bool(_CLAUSE.search(text, 0, start))
+    if made["before"] is None or made["mark"]:  # "Founded in 1998, Acme", "Acme, founded in 1998"
         return True
-    return bool(_CLAUSE.search(text, 0, start))
+    verb = made["before"].casefold() in _HELPING or _VERB.search(text, 0, made.end("before") + 1)
+    return not verb or bool(_CLAUSE.search(text, 0, start))
 
 
 def _without(text: str, start: int, end: int) -> str:
@@ -265,7 +268,9 @@ def _month(said: str) -> int:
 
 @cache
 def _year() -> re.Pattern[str]:
-    return re.compile(r"(?<!\bthe )(?:(?<=\bmid-)|(?<![\w.,/$€£#-]))(?P<year>[12]\d{3})(?![\w'\u2019])(?![-/.,:]\d)(?!-\w)")
+    return re.compile(
+        r"(?<!\bthe )(?:(?<=\bmid-)|(?<![\w.,/$€£#-]))(?P<year>[12]\d{3})(?![\w'\u2019])(?![-/.,:]\d)(?!-\w)"
+    )
 
 
 @cache

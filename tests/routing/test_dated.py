@@ -105,6 +105,8 @@ def test_a_time_is_read_wherever_it_stands(said: str, first: str, last: str) -> 
         "Who sleeps in room 2022?",
         "Who leads the company founded in 1998?",
         "Who leads Acme, which was founded in 1998?",
+        "Who leads Acme, founded in 1998?",
+        "Founded in 1998, who leads Acme?",
         "Who is in charge in 2022 cities?",
         "What is the toll after 2000 miles?",
         "Does Acme have 2,022 members?",

@@ -32,6 +32,7 @@ _DAYS = (
 )
 _OLD, _AGAIN, _BETWEEN, _TO_COME = 1, 2, 3, 4  # which edit answers
 _ENDED = 3  # of so many facts one ends
+_FORMS = 8  # of the ways to tell the time behind a question, for each wording of a fact
 
 # What is asked: the kind, how the time is told ("" before the question, or behind it), and which edit answers.
 _BEHIND = (
@@ -100,23 +101,32 @@ def _case(known: World, fact: Fact, rng: random.Random, *, ended: bool) -> Case:
         )
         for (first, end), target in zip(days, rng.sample(answers, len(days)), strict=True)
     ]
-    asked = _asked(known, fact, edits, (own, other), ended=ended)
+    asked = _asked(known, fact, edits, (own, other), rng, ended=ended)
     return Case(edit=edits[0], also=tuple(edits[1:]), questions=tuple(asked), kind=fact.relation)
 
 
 def _asked(
-    known: World, fact: Fact, edits: Sequence[EditRequest], wordings: tuple[str, str], *, ended: bool
+    known: World,
+    fact: Fact,
+    edits: Sequence[EditRequest],
+    wordings: tuple[str, str],
+    rng: random.Random,
+    *,
+    ended: bool,
 ) -> Iterator[Question]:
     for text, metric in zip(wordings, (RELIABILITY, GENERALIZATION), strict=True):
-        told = [(kind, _behind(_past(text), when), at, TODAY) for kind, when, at in _BEHIND]
-        told += [(kind, f"{when} {_past(text[:1].lower() + text[1:])}", at, TODAY) for kind, when, at in _AHEAD]
-        told += [(kind, text, at, day) for kind, day, at in _OPTION]
+        told = [(kind, _behind(_past(text), when), at, TODAY) for kind, when, at in rng.sample(_BEHIND, _FORMS)]
+        told += [
+            (kind, f"{when} {_past(text[:1].lower() + text[1:])}", at, TODAY)
+            for kind, when, at in rng.sample(_AHEAD, 1)
+        ]
+        told += [(kind, text, at, day) for kind, day, at in rng.sample(_OPTION, 1)]
         told += [] if ended else [("in_force", text, _AGAIN, TODAY)]
         for kind, question, at, day in told:
             if at < len(edits):
                 yield _covered(question, metric, kind, edits[at], day)
         gone = [("no_longer", when) for when in _GONE] if ended else []
-        for kind, when in (*(("before_any", when) for when in _UNCOVERED), *gone):
+        for kind, when in (("before_any", rng.choice(_UNCOVERED)), *gone):
             yield _outside(_behind(_past(text), when), kind)
         if ended:
             yield _outside(text, "no_longer")
