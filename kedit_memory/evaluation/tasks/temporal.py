@@ -9,7 +9,8 @@ order in which later ones supersede earlier ones, wholly or for some of their da
     2031-01 ...          a fourth, which is still to come
 
 Of every third fact only the first holds, so that it does not any more. Nothing holds before. Questions are asked on one
-day. The set of WISE has texts about what is new, without days; choose `--judge token_f1` for it.
+day, in the edits' own words (reliability) and in others, each with some of the ways to tell a time. The set of WISE has
+texts about what is new, without days; choose `--judge token_f1` for it.
 """
 
 import random
@@ -132,7 +133,7 @@ def _asked(
             yield _outside(text, "no_longer")
         else:
             of_thing = text.replace(fact.subject, f"{fact.subject}, which was founded in 2014,").replace(",?", "?")
-            yield _covered(of_thing, metric, "year_of_a_thing", edits[_AGAIN], TODAY)
+            yield _covered(of_thing, GENERALIZATION, "year_of_a_thing", edits[_AGAIN], TODAY)
     named = known.reference(known.entities[fact.subject])
     for kind, name in _NAMED:
         yield _outside(wordings[0].replace(named, name.format(fact.subject)), kind)
