@@ -6,13 +6,16 @@ Documents that a bench script printed with --json are read, too. Pictures go bes
 """
 
 import argparse
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from kedit_memory.errors import KeditError
+from kedit_memory.evaluation.report import tables
 from kedit_memory.evaluation.report.pictures import save_figure
+from kedit_memory.evaluation.report.saved import Row, read_saved
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,8 +26,6 @@ Written by `python scripts/bench.py` and `bench_report.py`; no figure is typed b
 machine on which others may work, so that only what stands in one table should be compared; a ratio was taken within one
 run. `make bench-check` takes the quick run again and fails where a ratio with a promise is worse by more than a fifth.
 """
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,15 +144,10 @@ def write(rows: Sequence[Row], page: Path) -> None:
 def read(path: Path) -> Sequence[Row]:
     """The rows of a document, or of a file with a row a line."""
     try:
-        text = path.read_text("utf-8")
-        lines = path.suffix == ".jsonl"
-        rows: Sequence[Row] = [json.loads(line) for line in text.splitlines()] if lines else json.loads(text)["rows"]
-        unknown = {row["task"] for row in rows} - set(SECTIONS)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SystemExit(
-            f"{path} is no document of rows ({error!r}); give what a bench script printed with --json"
-        ) from None
-    if unknown:
+        rows = read_saved(path).rows
+    except KeditError as error:
+        raise SystemExit(str(error)) from None
+    if unknown := {row["task"] for row in rows} - set(SECTIONS):
         raise SystemExit(f"{path} holds rows of {', '.join(sorted(unknown))}; allowed are {', '.join(SECTIONS)}")
     return rows
 
@@ -176,10 +172,7 @@ def _section(section: Section, rows: Sequence[Row]) -> Iterable[str]:
     commits = ", ".join(sorted({row["commit"] for row in rows}))
     yield from (f"## {section.title}", "", section.text, "")
     yield from (f"Commit {commits}, {first['machine']}.", "")
-    yield from (
-        "| of | figure | value | 95% interval | n | promised |  |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    )
+    cells = []
     for row in rows:
         promised, kept = verdict(section, row)
         interval = (
@@ -187,21 +180,18 @@ def _section(section: Section, rows: Sequence[Row]) -> Iterable[str]:
         )
         of = f"{row['method']}, {row['edits']:,}" if row["edits"] else row["dataset"]
         of += f", {row['model']}" if row["task"] == "answers_speed" else ""
-        cells = [of, f"{row['metric']}/{row['kind']}", shown(row["value"], row["unit"]), interval, f"{row['n']:,}"]
-        yield f"| {' | '.join([*cells, promised, kept])} |"
+        value = shown(row["value"], row["unit"])
+        cells.append([of, f"{row['metric']}/{row['kind']}", value, interval, f"{row['n']:,}", promised, kept])
+    yield from tables.table_lines(("of", "figure", "value", "95% interval", "n", "promised", ""), cells)
     yield ""
 
 
 def verdict(section: Section, row: Row) -> tuple[str, str]:
     """What was promised of a figure, and whether it is reached; empty where nothing was."""
-    value, limits = row["value"], limits_of(section, row)
     if section.edits not in (None, row["edits"]) or row["dataset"] != MEASURED_ON.get(row["kind"], row["dataset"]):
         return "", ""
-    if (most := limits[0]) is not None:
-        return f"≤ {shown(most, row['unit'])}", "reached" if value <= most else "**missed**"
-    if (least := limits[1]) is not None:
-        return f"≥ {shown(least, row['unit'])}", "reached" if value >= least else "**missed**"
-    return "", ""
+    most, least = limits_of(section, row)
+    return tables.verdict(row["value"], least=least, most=most, shown=partial(shown, unit=row["unit"]))
 
 
 def limits_of(section: Section, row: Row) -> tuple[float | None, float | None]:

@@ -6,13 +6,12 @@ python scripts/gate_report.py --relevance relevance.json --answers llama8b.json 
 """
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from kedit_memory.evaluation.report.saved import Row, by_figure
-from kedit_memory.evaluation.report.tables import table_lines
+from kedit_memory.errors import KeditError
+from kedit_memory.evaluation.report.saved import Measured, Row, by_figure, read_runs
+from kedit_memory.evaluation.report.tables import table_lines, verdict, with_interval
 
 HEAD = """# What goes before a question, and when
 
@@ -45,17 +44,19 @@ def main() -> None:
     parser.add_argument("--answers", type=Path, required=True, help="a document of rows")
     parser.add_argument("--output", type=Path, required=True, help="the Markdown file to write")
     arguments = parser.parse_args()
-    relevance, answers = (json.loads(path.read_text("utf-8")) for path in (arguments.relevance, arguments.answers))
-    lines = [HEAD, FLOOR.format(origin=_origin(relevance)), *_floor(relevance["rows"]), ""]
-    lines += [ANSWERS.format(origin=_origin(answers), budget=answers["meta"]["plan"]["budget"])]
-    lines += [*_answers(answers["rows"]), "", _reached(answers["rows"]), ""]
+    try:
+        relevance, answers = (read_runs([str(path)])[0] for path in (arguments.relevance, arguments.answers))
+    except KeditError as error:
+        raise SystemExit(str(error)) from None
+    lines = [HEAD, FLOOR.format(origin=_origin(relevance)), *_floor(relevance.rows), ""]
+    lines += [ANSWERS.format(origin=_origin(answers), budget=answers.meta["plan"]["budget"])]
+    lines += [*_answers(answers.rows), "", _reached(answers.rows), ""]
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text("\n".join(lines), "utf-8")
 
 
-def _origin(document: Mapping[str, Any]) -> str:
-    first = document["rows"][0]
-    return f"From `{document['meta']['command']}`, commit {first['commit']}."
+def _origin(run: Measured) -> str:
+    return f"From `{run.command}`, commit {run.first['commit']}."
 
 
 def _floor(rows: Sequence[Row]) -> list[str]:
@@ -104,15 +105,15 @@ def _reached(rows: Sequence[Row]) -> str:
     """What was promised of NQ, and what came out."""
     value = {(row["method"], row["kind"]): row for row in rows if row["metric"] == "ratio"}
     chosen = value["chosen", "gain_of_oracle/nq"]
-    verdict = "reached" if chosen["value"] >= GOAL else "**missed**"
+    bound, outcome = verdict(chosen["value"], least=GOAL)
     return (
-        f"Promised of NQ was a way to the oracle of {GOAL:g} or more: {verdict}, {_share(chosen)} by `chosen`. "
+        f"Promised of NQ was a way to the oracle {bound}: {outcome}, {_share(chosen)} by `chosen`. "
         "How sure the model was is not published with its answers, and the question alone tells too little of it."
     )
 
 
 def _share(row: Row) -> str:
-    return f"{row['value']:.3f} ({row['low']:.2f} to {row['high']:.2f})"
+    return with_interval(row, 2)
 
 
 if __name__ == "__main__":

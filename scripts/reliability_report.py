@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kedit_memory.evaluation.report.tables import table_lines
+
 HEAD = """# What a store survives
 
 Written by `python scripts/reliability_report.py`; no figure is typed by hand. {tried:,} faults were tried, {survived:,}
@@ -23,6 +25,7 @@ there, nothing that was refused is, and the store takes a new edit. A flipped bi
 zeros, is told unless the tables are what they were; what is told of a cache was mended by a rebuild. A full disk and a
 read-only one are file systems of their own where that is allowed, else a limit on the size of files.
 """
+_HEAD = ("fault", "tried", "survived", "told", "lost", "lost, 95% interval")
 OUTCOMES = ("survived", "told", "lost")
 
 Row = Mapping[str, Any]
@@ -60,9 +63,7 @@ def report(runs: Sequence[Document]) -> str:
     lines = [
         HEAD.format(**totals, tried=sum(totals.values())),
         *map(_made_by, runs),
-        "| fault | tried | survived | told | lost | lost, 95% interval |",
-        "| --- | --- | --- | --- | --- | --- |",
-        *(f"| {' | '.join(_cells(fault, one))} |" for fault, one in kinds.items()),
+        *table_lines(_HEAD, [_cells(fault, one) for fault, one in kinds.items()]),
         "",
         *(["Lost:", "", *(f"- {' '.join(one.split())}" for one in lost), ""] if lost else []),
     ]

@@ -1,4 +1,4 @@
-"""Keep every figure in README and docs equal to a measured row, and the full tables beside the pages.
+"""Keep every figure in README and docs equal to a measured row, the tables beside the pages, and pages at two screens.
 
     python scripts/render_results.py --rows build/evaluate/*.jsonl build/evaluate/compare-mini/log.jsonl
     python scripts/render_results.py --check
@@ -14,21 +14,19 @@ numbers of edits the most counts, of several seeds the mean. As many decimals ar
 """
 
 import argparse
-import csv
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from kedit_memory.errors import KeditError
-from kedit_memory.evaluation.report.saved import read_saved
+from kedit_memory.evaluation.report.page import LONGEST, ROWS
+from kedit_memory.evaluation.report.saved import read_saved, write_rows
 from kedit_memory.evaluation.report.tables import over_seeds
 
 ROOT = Path(__file__).resolve().parents[1]
-TABLES = Path("docs/results/rows")
+RESULTS = Path("docs/results")
+TABLES = RESULTS / ROWS
 # A number as the text of a link, a table, and in the title which of its rows the number is of.
 FIGURE = re.compile(r'\[(?P<text>[-+]?[\d,]*\.?\d+%?)\]\((?P<table>[^)\s]+\.csv) "(?P<row>[^"]+)"\)')
-NUMBERS = ("value", "low", "high", "n", "edits", "seed", "planned")
 
 
 class FigureError(Exception):
@@ -45,10 +43,12 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         for path in arguments.rows or ():
-            write_table(path, arguments.root / TABLES)
+            name = path.parent.name if path.stem == "log" else path.stem
+            write_rows(read_saved(path).runs, arguments.root / TABLES / f"{name}.csv")
     except KeditError as error:
         raise SystemExit(str(error)) from None
     faults = [fault for page in pages(arguments.root) for fault in rendered(page, write=not arguments.check)]
+    faults += [fault for page in (arguments.root / RESULTS).glob("*.md") for fault in too_long(page)]
     if faults:
         raise SystemExit("\n".join(faults))
 
@@ -58,15 +58,11 @@ def pages(root: Path) -> list[Path]:
     return [path for path in (root / "README.md", *sorted((root / "docs").rglob("*.md"))) if path.is_file()]
 
 
-def write_table(rows: Path, folder: Path) -> None:
-    """The rows of a file as a table of all their fields; errors as of `read_saved`."""
-    found = read_saved(rows).rows
-    folder.mkdir(parents=True, exist_ok=True)
-    name = rows.parent.name if rows.stem == "log" else rows.stem
-    with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, list(dict.fromkeys(name for row in found for name in row)), lineterminator="\n")
-        table.writeheader()
-        table.writerows(found)
+def too_long(page: Path) -> list[str]:
+    """Whether a page is of more than two screens."""
+    lines = len(page.read_text("utf-8").splitlines())
+    told = f"{page} has {lines} lines; {LONGEST} are two screens, and what is more belongs into {TABLES}"
+    return [told] if lines > LONGEST else []
 
 
 def rendered(page: Path, *, write: bool) -> list[str]:
@@ -114,7 +110,9 @@ def value_of(table: Path, told: str) -> float:
     wanted = {"method": method, "metric": metric, "kind": kind or "all"} | dict(part.split("=", 1) for part in rest)
     if not table.is_file():
         raise FigureError(f"no table {table}")
-    found = [row for row in rows_of(table) if all(str(row.get(name, "")) == value for name, value in wanted.items())]
+    found = [
+        row for row in read_saved(table).rows if all(str(row.get(name, "")) == value for name, value in wanted.items())
+    ]
     if not found:
         raise FigureError(f"{table} has no row {told!r}")
     most = max(row["edits"] for row in found)
@@ -122,17 +120,6 @@ def value_of(table: Path, told: str) -> float:
     if len({tuple(row.get(name) for name in ("task", "dataset", "mode", "planned")) for row in last}) > 1:
         raise FigureError(f"{table} has several rows {told!r}; say more of it, such as planned=10")
     return over_seeds(last).value
-
-
-def rows_of(table: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a table, numbers as numbers."""
-    with table.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            yield {name: _number(value) if name in NUMBERS else value for name, value in row.items()}
-
-
-def _number(text: str) -> float | int | None:
-    return None if not text else int(text) if text.lstrip("-").isdecimal() else float(text)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from ablate_rome import MADE, MOST_TOKENS, ONE_TOKEN, POSITIONS, SAYINGS, SEVERA
 
 from kedit_memory.errors import KeditError
 from kedit_memory.evaluation.report.pictures import save_figure
-from kedit_memory.evaluation.report.saved import by_figure, read_saved
-from kedit_memory.evaluation.report.tables import table_lines
+from kedit_memory.evaluation.report.saved import by_figure, origin, rows_of
+from kedit_memory.evaluation.report.tables import table_lines, verdict
+from kedit_memory.evaluation.report.tables import with_interval as _cell
 from kedit_memory.evaluation.tasks.trace.run import KINDS
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def read(path: Path) -> list[Row]:
         SystemExit: the file holds something else, rows of several runs, or of one that was stopped.
     """
     try:
-        rows = [row for row in read_saved(path).rows if row["task"] == "ablation"]
+        rows = rows_of(path, "ablation")
     except KeditError as error:
         raise SystemExit(f"{error}: give what scripts/ablate_rome.py wrote") from None
     methods = {row["method"] for row in rows}
@@ -217,9 +218,9 @@ def promised(figures: Figures, layer: int) -> Iterable[Sequence[str]]:
     for kind in ("all", "reachable", "said"):
         for key, least in TARGETS.items():
             if row := figures.get((f"rome:{layer}", *_of(key, kind))):
-                kept = "kept" if row["value"] >= least else "**missed**"
                 interval = f"{row['low']:.3f} to {row['high']:.3f}"
-                yield [STRATA[kind], key[0], f"{row['value']:.3f}", interval, str(row["n"]), f"≥ {least:.2f}", kept]
+                told = verdict(row["value"], least=least, shown="{:.2f}".format)
+                yield [STRATA[kind], key[0], f"{row['value']:.3f}", interval, str(row["n"]), *told]
 
 
 def by_layer(figures: Figures) -> Iterable[Sequence[str]]:
@@ -250,7 +251,16 @@ def peaks(figures: Figures) -> Iterable[Sequence[str]]:
             found = effects(figures, kind, group)
             for cells in (_before_last(found), _at_last(found)):
                 (place, layer), row = _most(cells)
-                yield [label, str(row["n"]), _cell(clean), _cell(noised), kind, _words(place), str(layer), _cell(row)]
+                yield [
+                    label,
+                    str(row["n"]),
+                    _cell(clean),
+                    _cell(noised),
+                    kind,
+                    _words(place),
+                    str(layer),
+                    _cell(row),
+                ]
 
 
 def effects(figures: Figures, kind: str, group: str) -> dict[tuple[str, int], Row]:
@@ -276,18 +286,9 @@ def _named(key: tuple[str, str]) -> str:
     return key[0] if key[1] == "all" else f"{key[0]}, {key[1].replace('_', '-')} wordings"
 
 
-def _cell(row: Row | None) -> str:
-    return f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})" if row else ""
-
-
 def _origin(rows: Sequence[Row]) -> str:
-    first = rows[0]
     edits = sum(row["method"] == "search:0" and row["kind"].startswith("edit_") for row in rows)
-    commits = ", ".join(sorted({str(row["commit"]) for row in rows}))
-    return (
-        f"{edits} edits, seed {first['seed']}; commit {commits}, data {first['data']}, configuration "
-        f"{first['config']}, model {first['model']}, {first['machine']}."
-    )
+    return f"{edits} edits; {origin(rows)}."
 
 
 # The pictures

@@ -217,7 +217,8 @@ def test_the_page_is_written_from_rows(measured, tmp_path, monkeypatch):
     report.main()
     text = output.read_text("utf-8")
     assert "| all | reliability | 0.512 | 0.498 to 0.523 | 2 | ≥ 0.95 | **missed** |" in text
-    assert "2 edits, seed 3" in text
+    assert "2 edits; task ablation version 1" in text
+    assert ", seed 3, on " in text
     for name in ("layers", "trace"):
         assert f"](rome-{name}.png)" in text
         assert (output.parent / f"rome-{name}.png").read_bytes().startswith(b"\x89PNG")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.measuring import prepared
+from kedit_memory.cli.measuring import kept, prepared
 from kedit_memory.cli.output import emit_rows, print_notes, print_table, with_bounds
 from kedit_memory.cli.progress import say
 from kedit_memory.cli.public_sets import public_sets
@@ -54,8 +54,6 @@ def adaptive_retrieval(
 
     llama8b holds answers of Llama-3.1-8B-Instruct: no model is run, and gates go by the question alone.
     """
-    from kedit_memory.evaluation.score import keep
-
     if dataset == ANSWERS:
         from kedit_memory.evaluation.tasks.adaptive.llama8b import AnswersPlan
 
@@ -64,20 +62,18 @@ def adaptive_retrieval(
         given = AnswersPlan(resplits=resplits, budget=budget, seed=seed)
         _answers(public_sets(path, needed=True), encoder, given, log, as_json=as_json)
         return
-    from kedit_memory.evaluation.report.adaptive import save_picture
+    from kedit_memory.evaluation.report.adaptive import drawn
     from kedit_memory.evaluation.tasks.adaptive.run import AdaptivePlan, run_adaptive
 
     plan = AdaptivePlan(
         dataset=dataset, questions=questions, passages=passages, resplits=resplits, budget=budget, even=even,
         dense=dense, seed=seed,
     )  # fmt: skip
-    kept = prepared("adaptive-retrieval", plan, picture, log)
+    record = prepared("adaptive-retrieval", plan, picture, log)
     data = public_sets(path, needed=True) if dataset != "world" else None
     asked = load_model(model, device, dtype)
     report = run_adaptive(plan, data, asked, encoder=encoder, progress=say)
-    if picture:
-        save_picture([row.flat() for row in report.rows], picture)
-    keep(kept, report.rows)
+    kept(record, report.rows, picture, drawn, left_out=dict(report.left_out))
     for line in _hurt(report, worst):
         say(line)
     if as_json:
@@ -92,9 +88,9 @@ def _answers(data: Path | None, encoder: str | None, plan: "AnswersPlan", log: P
     from kedit_memory.evaluation.tasks.adaptive.llama8b import run_answers
     from kedit_memory.models.encoder import load_encoder
 
-    kept = prepared("adaptive-retrieval", plan, None, log)
+    record = prepared("adaptive-retrieval", plan, None, log)
     rows = run_answers(plan, data, load_encoder(encoder), progress=say)
-    keep(kept, rows)
+    keep(record, rows)
     if as_json:
         emit_rows(rows, plan=asdict(plan))
     else:

@@ -1,6 +1,5 @@
 """`kedit compare`: every editing method side by side."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from kedit_memory.cli.output import command_line, emit
 from kedit_memory.cli.progress import say
 from kedit_memory.cli.public_sets import public_sets
 
+_PAGE, _REPORT = "compare.md", "report.html"  # within the folder of a comparison
 _TROUBLE = 1  # a method failed or left a trace; all else was measured
 
 
@@ -74,9 +74,10 @@ def compare(
     """Make the same edits with every method, ask the same questions, and print what was reached and what it cost."""
     from kedit_memory.evaluation.judges import DEFAULT
     from kedit_memory.evaluation.methods import chosen_methods
-    from kedit_memory.evaluation.report.compare import PAGE, REPORT, write_page, write_report
     from kedit_memory.evaluation.report.compare_tables import tables
+    from kedit_memory.evaluation.report.pages import write_report
     from kedit_memory.evaluation.report.pictures import check_drawing
+    from kedit_memory.evaluation.report.saved import Measured
     from kedit_memory.evaluation.report.tables import markdown
     from kedit_memory.evaluation.tasks.compare.run import ComparePlan, run_compare
 
@@ -92,19 +93,15 @@ def compare(
         check_drawing("a report")
     data = public_sets(path, needed=dataset != "world")
     comparison = run_compare(plan, data, output=output, progress=say)
-    command = command_line()
-    if output:
-        write_page(comparison, output / PAGE, command=command)
-        write_report(comparison, output / REPORT, command=command)
-    if page:
-        write_page(comparison, page, command=command)
+    rows, meta = (*comparison.rows, *comparison.compared), comparison.told | {"command": command_line()}
+    measured = Measured(rows=rows, meta=meta)
+    for name in (*([output / _PAGE, output / _REPORT] if output else []), *([page] if page else [])):
+        if rows:
+            write_report([measured], name)
     emit(
         as_json=as_json,
-        document={
-            "rows": [*comparison.rows, *comparison.compared],
-            "meta": {"command": command, "plan": asdict(plan), "parts": [part.told() for part in comparison.parts]},
-        },
-        lines=(markdown(table) for table in tables(comparison)),
+        document={"rows": rows, "meta": meta},
+        lines=(markdown(table) for table in tables(measured)),
     )
     if comparison.failed or comparison.traced:
         raise typer.Exit(_TROUBLE)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.measuring import prepared
+from kedit_memory.cli.measuring import kept, prepared
 from kedit_memory.cli.output import emit_rows, plain_number, print_notes, print_table
 from kedit_memory.cli.progress import say
 from kedit_memory.cli.public_sets import public_sets
@@ -53,6 +53,7 @@ def entity_inferences(
     limit: Limit = None,
     others: Others = 10,
     teach: Taught = "span",
+    preset: o.Preset = None,
     model: o.Model = o.MODEL,
     device: o.Device = None,
     dtype: o.Dtype = None,
@@ -67,7 +68,13 @@ def entity_inferences(
     from kedit_memory.evaluation.tasks.definitions.run import ENTITY_INFERENCES, DefinitionPlan
 
     plan = DefinitionPlan(
-        dataset=ENTITY_INFERENCES, limit=limit, others=others, taught=teach, seed=seed, **_chosen(methods)
+        dataset=ENTITY_INFERENCES,
+        limit=limit,
+        others=others,
+        taught=teach,
+        seed=seed,
+        preset=preset,
+        **_chosen(methods),
     )
     report = _measured(plan, path, (model, device, dtype), encoder, picture, log)
     _tell(report, plan, worst=worst, as_json=as_json)
@@ -80,6 +87,7 @@ def ecbd(
     limit: Limit = None,
     others: Others = 10,
     teach: Taught = "span",
+    preset: o.Preset = None,
     model: o.Model = o.MODEL,
     device: o.Device = None,
     dtype: o.Dtype = None,
@@ -94,7 +102,14 @@ def ecbd(
     from kedit_memory.evaluation.tasks.definitions.run import ECBD, DefinitionPlan
 
     plan = DefinitionPlan(
-        dataset=ECBD, part=part, limit=limit, others=others, taught=teach, seed=seed, **_chosen(methods)
+        dataset=ECBD,
+        part=part,
+        limit=limit,
+        others=others,
+        taught=teach,
+        seed=seed,
+        preset=preset,
+        **_chosen(methods),
     )
     report = _measured(plan, path, (model, device, dtype), encoder, picture, log)
     _tell(report, plan, worst=worst, as_json=as_json)
@@ -114,18 +129,15 @@ def _measured(
     picture: Path | None,
     log: Path | None,
 ) -> "DefinitionReport":
-    from kedit_memory.evaluation.report.definitions import save_picture
-    from kedit_memory.evaluation.score import keep
+    from kedit_memory.evaluation.report.definitions import drawn
     from kedit_memory.evaluation.tasks.definitions.run import run_definitions
 
-    kept = prepared(plan.dataset, plan, picture, log)
+    record = prepared(plan.dataset, plan, picture, log)
     data = public_sets(path, needed=False)  # what is missing is told by name when the set is read
     name, device, dtype = model
     loaded = load_model(name, device, dtype)
     report = run_definitions(plan, data, loaded, encoder=encoder, progress=say)
-    if picture:
-        save_picture([row.flat() for row in report.rows], picture)
-    keep(kept, report.rows)
+    kept(record, report.rows, picture, drawn, left_out=dict(report.left_out), refused=dict(report.refused))
     return report
 
 

@@ -80,8 +80,8 @@ def lifelong(
 ) -> None:  # fmt: skip
     """Methods get the same edits in the same order; the status is 1 where one failed."""
     from kedit_memory.evaluation.judges import DEFAULT
-    from kedit_memory.evaluation.report.lifelong import save_picture
-    from kedit_memory.evaluation.report.pictures import check_picture
+    from kedit_memory.evaluation.report.lifelong import drawn
+    from kedit_memory.evaluation.report.pictures import check_picture, save_figure
     from kedit_memory.evaluation.tasks.lifelong.run import LifelongPlan, run_lifelong
 
     plan = LifelongPlan(
@@ -95,7 +95,7 @@ def lifelong(
         plan, _loader(model, device, dtype), _data(path, plan), encoder=encoder, log=log, progress=say
     )
     if picture:
-        save_picture([row.flat() for row in report.rows], picture)
+        save_figure(lambda: drawn([row.flat() for row in report.rows]), picture)
     if as_json:
         emit_rows(report.rows, plan=asdict(plan), failures=dict(report.failures))
     else:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kedit_memory.evaluation.report.changes import Change, Changes
 
 _PRINTED_WIDTH = 150  # characters, where the output is no terminal
-_ROWS = "A log, a document of --json, or a file of rows."
+_ROWS = "A log, a document of --json, a table that a report wrote, or a file of rows."
 
 
 def score(
@@ -46,18 +46,27 @@ def score(
 
 
 def report(
-    rows: Annotated[list[Path], typer.Argument(parser=o.path_of, metavar="ROWS...", help=_ROWS)],
+    rows: Annotated[
+        list[str], typer.Argument(metavar="ROWS...", help=f"{_ROWS} Or NAME=FILE, where rows do not tell the model's.")
+    ],
     output: Annotated[
-        Path, typer.Option("--output", parser=o.path_of, metavar="<path>", help="The HTML file to write.")
+        Path,
+        typer.Option(
+            "--output",
+            parser=o.path_of,
+            metavar="<path>",
+            help="An .html file that holds all; or .md, the page of one task with pictures and a table beside it.",
+        ),
     ],
 ) -> None:
-    """Write one page about several runs: tables and pictures in one file that loads nothing."""
-    from kedit_memory.evaluation.report.pages import write_report
+    """Write one report about several runs: tables and pictures, all figures from rows."""
+    from kedit_memory.evaluation.report.pages import check_form, write_report
     from kedit_memory.evaluation.report.pictures import check_drawing
-    from kedit_memory.evaluation.report.saved import read_saved
+    from kedit_memory.evaluation.report.saved import read_runs
 
+    check_form(output)
     check_drawing("a report")
-    write_report([read_saved(path) for path in rows], output)
+    write_report(read_runs(rows), output)
     say(f"{output} tells of {len(rows)} file{'s' if len(rows) > 1 else ''}")
 
 

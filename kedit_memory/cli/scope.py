@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kedit_memory.cli import options as o
-from kedit_memory.cli.measuring import prepared
+from kedit_memory.cli.measuring import kept, prepared
 from kedit_memory.cli.output import emit_rows, print_notes, print_table
 from kedit_memory.cli.progress import say
 from kedit_memory.cli.public_sets import public_sets
@@ -58,27 +58,25 @@ def scope(
 ) -> None:
     """Questions are those of relations, intents and articles that neither training nor thresholds have seen."""
     from kedit_memory.evaluation.datasets.public import OWN
-    from kedit_memory.evaluation.report.scope import save_picture
-    from kedit_memory.evaluation.score import keep
+    from kedit_memory.evaluation.report.scope import drawn
     from kedit_memory.evaluation.tasks.scope.run import ScopePlan, run_scope
 
     plan = ScopePlan(
         dataset=dataset, edits=edits, questions=questions, open_questions=open_questions, part=part, scope=decider,
         ablations=ablations, seed=seed,
     )  # fmt: skip
-    kept = prepared("scope", plan, picture, log)
+    record = prepared("scope", plan, picture, log)
     data = public_sets(path, needed=dataset not in OWN)
     note = "no open questions were asked: the public sets were not found" if data is None and open_questions else None
     report = run_scope(plan, data, encoder=encoder, verifier=verifier, progress=say)
-    if picture:
-        save_picture([row.flat() for row in report.rows], report.seen, picture)
-    keep(kept, report.rows, **report.seen)
     wrong = _by_kind(report.wrong)
+    shown = [asdict(one) for found in wrong.values() for one in found[:worst]]
+    seen = {"note": note, "worst": shown, **report.seen}
+    kept(record, report.rows, picture, lambda rows: drawn(rows, report.seen), **seen)
     for line in _worst(wrong, worst):
         say(line)
     if as_json:
-        shown = [asdict(one) for found in wrong.values() for one in found[:worst]]
-        emit_rows(report.rows, plan=asdict(plan), note=note, worst=shown, **report.seen)
+        emit_rows(report.rows, plan=asdict(plan), **seen)
     else:
         _print_tables(report.rows, note)
 

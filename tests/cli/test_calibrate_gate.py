@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from adaptive_report import main as write_report
 
 from kedit_memory.evaluation.tasks.adaptive.observed import (
     ALONE,
@@ -142,7 +141,7 @@ def test_a_store_without_passages_leaves_a_gate_nothing_to_decide(kedit: Kedit, 
     )
 
 
-def test_every_policy_is_measured_and_reported(kedit: Kedit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_policy_is_measured_and_reported(kedit: Kedit, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     picture, saved, report = tmp_path / "p.png", tmp_path / "rows.json", tmp_path / "r.md"
     outcome = kedit(
@@ -160,8 +159,7 @@ def test_every_policy_is_measured_and_reported(kedit: Kedit, tmp_path: Path, mon
     assert picture.stat().st_size > 5000
     assert "direct: passages hurt" in outcome.err
     saved.write_text(outcome.out)
-    monkeypatch.setattr("sys.argv", ["adaptive_report", "--rows", str(saved), "--output", str(report)])
-    write_report()
+    assert kedit("report", saved, "--output", report, store=False).status == 0
     text = report.read_text("utf-8")
     assert "| learned/accuracy/over_better_fixed | ≥ 0.03 |" in text
     assert "**missed**" not in text

@@ -8,6 +8,8 @@ import pytest
 
 from kedit_memory.cli import main as cli
 from kedit_memory.evaluation.case import GENERALIZATION, LOCALITY, RELIABILITY, Case, Question
+from kedit_memory.evaluation.report.page import LONGEST
+from kedit_memory.evaluation.report.saved import read_saved
 from kedit_memory.evaluation.tasks.compare import measures as compare_measures
 from kedit_memory.evaluation.tasks.compare import run as compare
 from kedit_memory.records import EditRequest
@@ -67,9 +69,17 @@ def test_people_get_tables_pictures_and_a_report_that_needs_nothing(
     again = run(kedit, *words)
     assert (again.status, again.out) == (0, outcome.out)
     assert "measurements" not in again.err, "all of it was there"
-    for text in (page.read_text("utf-8"), report):
-        assert "A share of the way tells" in text
-        assert "harmonic mean" in text
+    assert "A share of the way tells" in report
+    assert "harmonic mean" in report
+    assert "harmonic mean" in text
+    assert text.count("\n") <= LONGEST
+    assert "| *ft* | *2* |" in text, "of too few to be weighed"
+    assert "(rows/side.csv)" in text
+    assert {row["method"] for row in read_saved(page.parent / "rows" / "side.csv").rows} >= {"ft", "unedited"}
+    later = kedit("report", out / "log.jsonl", "--output", tmp_path / "later.md", store=False)
+    assert later.status == 0, later.err
+    tables = [line for line in text.splitlines() if line.startswith("| ")]
+    assert tables == [line for line in (tmp_path / "later.md").read_text("utf-8").splitlines() if line.startswith("| ")]
     changed = run(kedit, *words, "--questions", 7)
     assert changed.status == 2
     assert "holds a run with questions 100, and now it is 7" in changed.err

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import definitions_report
 import pytest
 
 from .conftest import Kedit, Outcome
@@ -48,9 +47,7 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_rows_of_both_sets_make_the_page(
-    kedit: Kedit, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_of_both_sets_make_the_page(kedit: Kedit, data: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     methods = ("--methods", "definition,random-definition,memory:context,memory:direct,mend", "--others", 1)
     saved = []
@@ -68,20 +65,18 @@ def test_rows_of_both_sets_make_the_page(
         saved.append(tmp_path / f"{words[0]}.json")
         saved[-1].write_text(outcome.out, "utf-8")
     page = tmp_path / "page.md"
-    arguments = ["definitions_report.py", "--rows", *map(str, saved), "--output", str(page)]
-    monkeypatch.setattr("sys.argv", arguments)
-    definitions_report.main()
+    assert kedit("report", *saved, "--output", page, store=False).status == 0
     text = page.read_text("utf-8")
-    assert "## entity-inferences, editors taught the span" in text
-    assert "![ecbd, part np-easy](page-ecbd-np-easy-span.png)" in text
-    assert (tmp_path / "page-ecbd-np-easy-span.png").stat().st_size > 5000
-    assert (tmp_path / "page-entity-inferences-span.png").is_file()
-    assert "## ecbd, part np-easy, editors taught the span" in text
+    assert "## entity-inferences\n" in text
+    assert "(page-ecbd-np-easy.png)" in text
+    assert (tmp_path / "page-ecbd-np-easy.png").stat().st_size > 5000
+    assert (tmp_path / "page-entity-inferences.png").is_file()
+    assert "## ecbd, part np-easy\n" in text
     assert "guessing gives an accuracy of 0.333" in text
     assert "`memory:direct` was left out: this path says the stored text; it gives no probability of a text." in text
     assert "| `memory:context` | 3 |" in text
     wanted = next(one for one in json.loads(saved[1].read_text("utf-8"))["rows"] if one["metric"] == "perplexity")
-    assert definitions_report._number(wanted["value"]) in text
+    assert f"| {wanted['value']:,.0f} (" in text or f"| {wanted['value']:.1f} (" in text
 
 
 def test_people_read_a_table(kedit: Kedit, data: Path) -> None:
@@ -122,20 +117,3 @@ def test_absent_sets_are_told_in_one_line(kedit: Kedit, tmp_path: Path, monkeypa
     assert outcome.status == 2
     assert f"no folder {tmp_path}/entity_inferences; name the folder" in outcome.err
     assert outcome.err.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("{", "no JSON .*name a file of rows"),
-        ('{"rows": [{"task": "lifelong"}]}', "holds no row"),
-    ],
-)
-def test_a_report_refuses_what_is_no_document(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
-) -> None:
-    file = tmp_path / "rows.json"
-    file.write_text(text, "utf-8")
-    monkeypatch.setattr("sys.argv", ["definitions_report", "--rows", str(file), "--output", str(tmp_path / "page.md")])
-    with pytest.raises(SystemExit, match=said):
-        definitions_report.main()

@@ -1,8 +1,6 @@
 """Tasks of cases: what counts for which measure, what stays out, and how a stopped run goes on."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,8 @@ from kedit_memory.errors import InvalidInputError, UnknownNameError
 from kedit_memory.evaluation.case import LOCALITY, PORTABILITY, RELIABILITY, Case, Question
 from kedit_memory.evaluation.judges import judge_of
 from kedit_memory.evaluation.log import Log
+from kedit_memory.evaluation.report.pages import write_report
+from kedit_memory.evaluation.report.saved import read_runs
 from kedit_memory.evaluation.rows import Row, Run
 from kedit_memory.evaluation.tasks.asked import run as asked
 from kedit_memory.evaluation.tasks.asked.answers import OBTAINED, Answered, counts, gains, shares
@@ -22,7 +22,6 @@ from kedit_memory.models.language import WhiteBoxModel, white_box
 from kedit_memory.models.named import load_model
 from kedit_memory.records import EditRequest
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "tasks_report.py"
 CAPITAL = "What is the capital of Japan?"
 RUN = Run(task="unstructured", dataset="own", commit=None, config=None, data=None, model=None, machine="none")
 ROW = Row(run=RUN, method="memory:direct", metric=OBTAINED, value=0.0, n=0, unit="share", judge="contains")
@@ -169,7 +168,11 @@ def test_the_command_prints_a_line_for_each_figure(own: Path) -> None:
 def test_the_page_is_written_from_logs(own: Path, tmp_path: Path) -> None:
     log, page = tmp_path / "log.jsonl", tmp_path / "page.md"
     run_asked(plan(own, methods=()), log=log)
-    subprocess.run([sys.executable, SCRIPT, log, "--output", page], check=True)
+    write_report(read_runs([str(log)]), page)
     text = page.read_text("utf-8")
     assert "| reliability | 4 | 0.000 (0.00 to 0.49) |" in text
     assert f"kedit evaluate unstructured --dataset {own} --model kedit-mini --methods unedited" in text
+    table = (tmp_path / "rows" / "page.csv").read_text("utf-8")
+    write_report(read_runs([str(tmp_path / "rows" / "page.csv")]), page)
+    assert "| reliability | 4 | 0.000 (0.00 to 0.49) |" in page.read_text("utf-8")
+    assert (tmp_path / "rows" / "page.csv").read_text("utf-8") == table

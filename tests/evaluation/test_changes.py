@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from kedit_memory.evaluation.report.changes import changes
-from kedit_memory.evaluation.report.saved import Saved, read_saved
+from kedit_memory.evaluation.report.saved import Measured, Saved, read_saved
 from kedit_memory.evaluation.rows import Row, Run
 from kedit_memory.evaluation.score import keep, new_log
 
@@ -15,7 +15,7 @@ HALF = [True, False] * 20
 
 
 def saved(*rows):
-    return Saved(rows=tuple(row.flat() for row in rows))
+    return Saved(runs=(Measured(rows=tuple(row.flat() for row in rows)),))
 
 
 def logged(path, *rows):
@@ -33,7 +33,7 @@ def test_questions_are_compared_one_by_one_where_both_are_logs(tmp_path):
     assert (change.before, change.after, change.paired) == (0.5, 0.3, True)
     assert change.p == pytest.approx(2 * 0.5**8)
     assert change.told
-    (alone,) = changes(Saved(rows=before.rows), Saved(rows=after.rows)).tested
+    (alone,) = changes(Saved(runs=before.runs), Saved(runs=after.runs)).tested
     assert not alone.paired
     assert not alone.told
     assert alone.p > 0.05

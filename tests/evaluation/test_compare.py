@@ -25,6 +25,7 @@ from kedit_memory.evaluation.log import Log
 from kedit_memory.evaluation.method import Said
 from kedit_memory.evaluation.methods import SIDE_BY_SIDE, Edited, chosen_methods
 from kedit_memory.evaluation.report.compare_tables import tables
+from kedit_memory.evaluation.report.saved import Measured
 from kedit_memory.evaluation.rows import Run
 from kedit_memory.evaluation.score import score
 from kedit_memory.evaluation.tasks.compare import attempt as compare_attempt
@@ -284,7 +285,7 @@ def test_batches_follow_each_other_and_end_where_it_is_measured(load):
     assert Told.log[2:5] == [first, second, (third, Told.log[4][1])]
     assert len(Told.log[4][1]) == 1
     assert {row["planned"] for row in found.rows if row["method"] == "told"} == {3, 4}
-    assert next(iter(tables(found))).title == "3 edits in batches"
+    assert next(iter(tables(Measured(rows=found.rows)))).title == "3 edits in batches"
     with pytest.raises(InvalidInputError, match="edits of a batch"):
         plan("told", batch=0)
 

@@ -9,7 +9,8 @@ from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
 from kedit_memory.evaluation.intervals import holm, randomisation_p, widened, wilson
 from kedit_memory.evaluation.log import DONE, SHORTENED, Part, PartKey
-from kedit_memory.evaluation.report.compare_tables import setups, tables
+from kedit_memory.evaluation.report.compare_tables import setups, summary, tables
+from kedit_memory.evaluation.report.saved import Measured
 from kedit_memory.evaluation.report.tables import Entry, Table, markdown
 from kedit_memory.evaluation.rows import Row, Run
 from kedit_memory.evaluation.tasks.compare.against import ENOUGH, Standing, compared_rows
@@ -259,8 +260,9 @@ def comparison(given, references=None):
         Part(key=key("rome", 12), status=DONE, edits=12),
         Part(key=key("kn", 12), status=SHORTENED, edits=0),
     )
-    compared = tuple(compared_rows(held, plan.references))
-    return Comparison(plan=plan, rows=tuple(rows), compared=compared, parts=parts)
+    compared = compared_rows(held, plan.references)
+    found = Comparison(plan=plan, rows=tuple(rows), compared=tuple(compared), parts=parts)
+    return Measured(rows=(*rows, *compared), meta=found.told)
 
 
 GIVEN = {
@@ -303,6 +305,21 @@ def test_tables_read_methods_against_controls_and_references():
     assert cell.detail.endswith("; 12; p 0.004)"), "2 / 2^11, first of four"
     assert not against.rows[1][2].strong
     assert against.rows[1][2].text == "+0.08"
+
+
+def test_a_page_shows_the_largest_setting_and_the_scores_in_each():
+    found = comparison(GIVEN)
+    smaller = [row | {"planned": 6} for row in found.rows if row["method"] in ("ft", "rome")]
+    (main, scores) = summary(Measured(rows=(*smaller, *found.rows), meta=found.meta), settings=True)
+    assert main.title == "12 batch edits"
+    assert main.head == ("method", "edits", "score", "reliability")
+    assert [line[0].text for line in main.rows] == ["unedited", "oracle-scope", "memory:auto", "rome", "ft", "kn"]
+    assert scores.head == ("method", "6 batch", "12 batch")
+    told = {line[0].text: [cell.text for cell in line[1:]] for line in scores.rows}
+    assert told["rome"] == ["0.50", "0.50"]
+    assert told["kn"] == ["", "3 of 12"], "of too few edits how many were made"
+    (only, *more) = summary(found, settings=True)
+    assert (only.title, more) == ("12 batch edits", [])
 
 
 def test_a_reference_of_ones_own():

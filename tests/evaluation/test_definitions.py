@@ -426,6 +426,15 @@ def test_editors_teach_one_definition_at_a_time_and_leave_the_model_as_it_was(
     }
 
 
+def test_rows_name_the_settings_of_their_editor(data: Path, tiny_gpt2_folder: Path) -> None:
+    plan = DefinitionPlan(dataset="ecbd", part="np", methods=("definition", "ft-l"), others=0, preset="paper")
+    report = run_definitions(plan, data, HuggingFaceModel.load(tiny_gpt2_folder, device="cpu"))
+    named = {row.method: row.preset for row in report.rows}
+    assert named == {"set": None, "base": None, "definition": None, "ft-l": "paper"}
+    with pytest.raises(UnknownNameError, match="no preset named 'best'"):
+        DefinitionPlan(dataset="ecbd", part="np", preset="best")
+
+
 def test_a_definition_that_an_editor_cannot_take_is_counted(
     data: Path, tiny_gpt2_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,8 +11,8 @@ from gate_report import main
 
 
 def row(method: str, metric: str, kind: str, value: float) -> dict[str, Any]:
-    return {"method": method, "metric": metric, "kind": kind, "value": value, "low": value, "high": value, "n": 200,
-            "commit": "abc"}  # fmt: skip
+    return {"task": "t", "dataset": "d", "method": method, "metric": metric, "kind": kind, "value": value, "low": value,
+            "high": value, "n": 200, "unit": "share", "commit": "abc"}  # fmt: skip
 
 
 def answers(way: float) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ import math
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
-import lifelong_report
 import numpy as np
 import pytest
 import torch
@@ -21,6 +20,8 @@ from kedit_memory.evaluation.judges import is_answer
 from kedit_memory.evaluation.log import Log, Part, PartKey
 from kedit_memory.evaluation.method import Bench
 from kedit_memory.evaluation.methods import STREAMED, Unedited, method_of, opened
+from kedit_memory.evaluation.report.pages import write_report
+from kedit_memory.evaluation.report.saved import read_runs
 from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.evaluation.score import score
 from kedit_memory.evaluation.tasks.lifelong import run as lifelong
@@ -519,7 +520,7 @@ def result(method, metric, value, seed=1, edits=1000, kind="all"):
     ).flat()
 
 
-def test_the_report_says_what_was_promised_and_whether_it_was_kept(tmp_path, monkeypatch):
+def test_the_page_says_what_was_promised_and_whether_it_was_kept(tmp_path):
     pytest.importorskip("matplotlib")
     rows = [
         result("unedited", "trr", 1.0),
@@ -529,8 +530,7 @@ def test_the_report_says_what_was_promised_and_whether_it_was_kept(tmp_path, mon
     ]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     output = tmp_path / "made" / "lifelong.md"
-    monkeypatch.setattr("sys.argv", ["report", "--rows", str(tmp_path / "rows.jsonl"), "--output", str(output)])
-    lifelong_report.main()
+    write_report(read_runs([str(tmp_path / "rows.jsonl")]), output)
     text = output.read_text("utf-8")
     assert "## world: 1,000 edits" in text
     assert "| router:grace | 1.000 | 0.990 |  | 2 |" in text  # the mean over the seeds, and how many they are
@@ -545,15 +545,14 @@ def test_the_report_says_what_was_promised_and_whether_it_was_kept(tmp_path, mon
     assert (output.parent / "lifelong-world.png").stat().st_size > 5000
 
 
-def test_the_report_shows_several_streams_each_with_its_model(tmp_path, monkeypatch):
+def test_the_page_shows_several_streams_each_with_its_model(tmp_path):
     pytest.importorskip("matplotlib")
     for name, dataset, model, value in (("a", "zsre", "m1", 0.25), ("b", "zsre", "m2", 0.5), ("c", "scotus", "m3", 1)):
         row = {**result("grace", "err", value, edits=100), "dataset": dataset, "model": model}
         (tmp_path / f"{name}.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
     output = tmp_path / "lifelong.md"
     given = [f"a small T5={tmp_path / 'a.jsonl'}", f"the embedded model={tmp_path / 'b.jsonl'}", tmp_path / "c.jsonl"]
-    monkeypatch.setattr("sys.argv", ["report", "--output", str(output), "--rows", *map(str, given)])
-    lifelong_report.main()
+    write_report(read_runs(map(str, given)), output)
     text = output.read_text("utf-8")
     heads = [line for line in text.splitlines() if line.startswith("## ")]
     assert heads == [
@@ -565,26 +564,16 @@ def test_the_report_shows_several_streams_each_with_its_model(tmp_path, monkeypa
     for picture in ("lifelong-zsre.png", "lifelong-zsre-1.png", "lifelong-scotus.png"):
         assert f"({picture})" in text
         assert (tmp_path / picture).stat().st_size > 5000
+    write_report(read_runs([str(tmp_path / "rows" / "lifelong.csv")]), output)
+    assert output.read_text("utf-8") == text
 
 
-def test_rows_of_one_run_in_two_files_are_one_section(tmp_path, monkeypatch):
+def test_rows_of_one_run_in_two_files_are_one_section(tmp_path):
     pytest.importorskip("matplotlib")
     for seed, value in ((1, 1.0), (2, 0.5)):
         (tmp_path / f"{seed}.jsonl").write_text(json.dumps(result("grace", "err", value, seed)) + "\n", "utf-8")
     output = tmp_path / "lifelong.md"
-    files = [str(tmp_path / f"{seed}.jsonl") for seed in (1, 2)]
-    monkeypatch.setattr("sys.argv", ["report", "--output", str(output), "--rows", *files])
-    lifelong_report.main()
+    write_report(read_runs(str(tmp_path / f"{seed}.jsonl") for seed in (1, 2)), output)
     text = output.read_text("utf-8")
     assert text.count("## ") == 1
     assert "| grace | 0.750 |" in text
-
-
-def test_the_report_refuses_what_is_no_row(tmp_path):
-    file = tmp_path / "rows.jsonl"
-    file.write_text('{"task": "scope"}\n{oops\n', "utf-8")
-    with pytest.raises(InvalidInputError, match="line 2: no JSON"):
-        lifelong_report.read(file)
-    held = [result("ft", "err", 1.0), {**result("ft", "err", 1.0), "task": "scope"}]
-    file.write_text(json.dumps({"rows": held}), "utf-8")
-    assert lifelong_report.read(file) == held[:1]

@@ -9,7 +9,7 @@ import pytest
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.report.pages import write_report
-from kedit_memory.evaluation.report.saved import read_saved
+from kedit_memory.evaluation.report.saved import read_runs, read_saved
 from kedit_memory.evaluation.rows import Row, Run
 from kedit_memory.evaluation.score import keep, new_log
 
@@ -33,7 +33,7 @@ def files(tmp_path):
     (tmp_path / "b.json").write_text(json.dumps({"rows": rows, "meta": {"command": "kedit it"}}, indent=1), "utf-8")
     row = replace(ROW, run=replace(RUN, task="compare"), value=0.5, low=0.25, high=0.75, n=12).flat()
     (tmp_path / "c.jsonl").write_text(json.dumps(row | {"mode": "batch", "planned": 12}) + "\n", "utf-8")
-    return [read_saved(tmp_path / name) for name in ("a.jsonl", "b.json", "c.jsonl")]
+    return read_runs(str(tmp_path / name) for name in ("a.jsonl", "b.json", "c.jsonl"))
 
 
 def test_a_page_tells_of_every_run_and_loads_nothing(files, tmp_path):
@@ -45,7 +45,7 @@ def test_a_page_tells_of_every_run_and_loads_nothing(files, tmp_path):
     assert "<code>kedit it</code>" in text
     assert "<th>&lt;b&gt;grace</th>" in text
     assert "0.750 <small>(0.500 to 1.000; 4)</small>" in text, "two seeds: their mean, the lowest and the highest"
-    assert "12 batch edits: reliability</h3>" in text
+    assert "12 batch edits</h3>" in text
     assert text.count("<svg") >= 3
     assert "prefers-color-scheme: dark" in text
     bare = re.sub(r"<svg.*?</svg>", "", text, flags=re.S)

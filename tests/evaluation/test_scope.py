@@ -2,18 +2,20 @@
 
 import json
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import scope_report
 
 from kedit_memory.errors import InvalidInputError, MissingDependencyError, UnknownNameError
 from kedit_memory.evaluation.intervals import wilson
-from kedit_memory.evaluation.report.scope import save_picture
+from kedit_memory.evaluation.report import scope_page
+from kedit_memory.evaluation.report.pages import write_report
+from kedit_memory.evaluation.report.pictures import save_figure
+from kedit_memory.evaluation.report.saved import Measured, read_runs
+from kedit_memory.evaluation.report.scope import drawn
 from kedit_memory.evaluation.rows import Row, describe_run
 from kedit_memory.evaluation.tasks.scope import controls
 from kedit_memory.evaluation.tasks.scope.cases import (
@@ -306,18 +308,18 @@ def test_a_picture_is_drawn(stored: Stored, tmp_path: Path, suffix: str) -> None
     pytest.importorskip("matplotlib")
     path = tmp_path / f"scope{suffix}"
     report = measured(stored, Oracle(stored.drawn, stored.ids))
-    save_picture([row.flat() for row in report.rows], report.seen, path)
+    save_figure(lambda: drawn([row.flat() for row in report.rows], report.seen), path)
     assert path.stat().st_size > 5000
 
 
 def test_a_picture_that_cannot_be_drawn_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="let it end in one of"):
-        save_picture([], {}, tmp_path / "a.txt")
+        save_figure(dict, tmp_path / "a.txt")
     with pytest.raises(InvalidInputError, match="make it first"):
-        save_picture([], {}, tmp_path / "none" / "a.png")
+        save_figure(dict, tmp_path / "none" / "a.png")
     monkeypatch.setattr("kedit_memory.evaluation.report.pictures.find_spec", lambda _: None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'kedit-memory\[report\]'"):
-        save_picture([], {}, tmp_path / "a.png")
+        save_figure(dict, tmp_path / "a.png")
 
 
 def test_an_invariance_is_held_against_the_plain_question() -> None:
@@ -325,11 +327,12 @@ def test_an_invariance_is_held_against_the_plain_question() -> None:
     rows = [
         {**shared, "kind": kind, "value": value} for kind, value in (("plain", 0.9), ("title", 0.87), ("case", 0.89))
     ]
-    one = scope_report.Measurement(command="", rows=rows)
-    assert [scope_report.verdict(one, row) for row in rows] == [("", True), ("≥ 0.88", False), ("≥ 0.88", True)]
+    one = Measured(rows=tuple(rows))
+    told = [("", ""), ("≥ 0.88", "**missed**"), ("≥ 0.88", "reached")]
+    assert [scope_page._verdict(one, row) for row in rows] == told
 
 
-def test_the_report_is_made_from_rows(stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_is_made_from_rows(stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     oracle = Oracle(stored.drawn, stored.ids)
     oracle.best["Where is Firm6?"] = (stored.ids[6], True)
     rows = [row.flat() for row in measured(stored, oracle).rows]
@@ -339,43 +342,41 @@ def test_the_report_is_made_from_rows(stored: Stored, tmp_path: Path, monkeypatc
     worst = [{**wrong, "fired": True, "score": score} for score in (0.9, 0.8, 0.7)]
     command = "kedit evaluate scope --dataset firms --json"
     meta = {"command": command, "note": "a note", "curves": curves, "worst": worst}
-    monkeypatch.setattr(scope_report, "OWN_DATA", {"firms"})
-    monkeypatch.setitem(scope_report.GROUPS, "facts", ("firms",))
+    monkeypatch.setattr(scope_page, "_OWN_DATA", {"firms"})
+    monkeypatch.setitem(scope_page._GROUPS, "facts", ("firms",))
     (tmp_path / "one.jsonl").write_text(json.dumps({"rows": rows, "meta": meta}), "utf-8")
-    (tmp_path / "bare.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n", "utf-8")
+    others = [{**row, "config": "another", "dataset": "shops"} for row in rows]
+    (tmp_path / "bare.jsonl").write_text("\n".join(map(json.dumps, others)) + "\n\n", "utf-8")
     target = tmp_path / "results" / "scope.md"
-    words = ["--rows", str(tmp_path / "one.jsonl"), str(tmp_path / "bare.jsonl"), "--output", str(target)]
-    monkeypatch.setattr(sys, "argv", ["scope_report.py", *words])
-    scope_report.main()
+    write_report(read_runs([str(tmp_path / "one.jsonl"), str(tmp_path / "bare.jsonl")]), target)
     text = target.read_text("utf-8")
-    assert text.count("### firms: 40 edits, method router") == 2
-    assert "`kedit evaluate scope --dataset firms --json`; commit" in text
-    assert "; a note." in text
-    assert "`kedit evaluate scope --dataset firms --seed 1 --json`" in text
     low, high = wilson(1, 40)
-    missed = f"| facts | firms | false_fire/same_subject | ≤ 0.01 | 0.025 | {low:.3f} to {high:.3f} | 40 | **missed** |"
-    assert text.count(missed) == 2
-    assert "| facts | firms | reliability/prompt | ≥ 1 | 1.000 |" in text
-    assert "seconds/p50/total 4.00 ms (n 162)" in text
-    assert text.count("| same_subject | fired | 0.") == 2  # no more of a kind, and none of bare rows
-    assert "| 0.900 | Where \\| is it? | Firm6 is in |" in text
-    assert "(scope-facts.png)" in text
+    line = next(line for line in text.splitlines() if line.startswith("| facts | firms |"))
+    assert f"| same_subject 0.025 ({low:.3f} to {high:.3f}; 40) |" in line
+    assert "| other | shops | 40 |" in text
+    assert "![facts: coverage against false fires](scope-facts.png)" in text
+    assert "scope-other.png" not in text, "rows without curves have no picture"
     assert (target.parent / "scope-facts.png").stat().st_size > 5000
-    monkeypatch.setattr(scope_report, "OWN_DATA", set[str]())
-    scope_report.main()
-    assert "Where" not in target.read_text("utf-8")
+    targets, sets = ((target.parent / "rows" / f"scope-{name}.md").read_text("utf-8") for name in ("targets", "sets"))
+    missed = f"| facts | firms | false_fire/same_subject | ≤ 0.01 | 0.025 | {low:.3f} to {high:.3f} | 40 | **missed** |"
+    assert missed in targets
+    assert "| facts | firms | reliability/prompt | ≥ 1 | 1.000 |" in targets
+    assert "## firms: 40 edits, method router" in sets
+    assert "`kedit evaluate scope --dataset firms --json`; task scope" in sets
+    assert "; a note." in sets
+    assert "seconds/p50/total 4.00 ms (n 162)" in sets
+    assert sets.count("| same_subject | fired | 0.") == 2, "no more of a kind, and none of bare rows"
+    assert "| 0.900 | Where \\| is it? | Firm6 is in |" in sets
+    monkeypatch.setattr(scope_page, "_OWN_DATA", set[str]())
+    write_report(read_runs([str(target.parent / "rows" / "scope.csv")]), target)
+    assert "Where" not in (target.parent / "rows" / "scope-sets.md").read_text("utf-8")
+    assert target.read_text("utf-8") == text, "the table tells all of the page, and pictures stay"
 
 
-def test_a_set_that_is_asked_in_its_own_words_alone_has_no_picture(tmp_path: Path) -> None:
-    one = scope_report.Measurement(command="", rows=[{"dataset": "mixed"}], curves={"router": [[0.0, 0.0], [0.1, 0.0]]})
-    assert scope_report.draw([one], tmp_path) == {}
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_broken_line_of_rows_is_named(tmp_path: Path) -> None:
-    (tmp_path / "rows.jsonl").write_text('{"task": "x"}\n{', "utf-8")
-    with pytest.raises(SystemExit, match=r"rows\.jsonl, line 2: no JSON"):
-        scope_report.read(tmp_path / "rows.jsonl")
+def test_a_set_that_is_asked_in_its_own_words_alone_has_no_picture(stored: Stored) -> None:
+    rows = tuple(row.flat() for row in measured(stored, Oracle(stored.drawn, stored.ids)).rows)
+    (picture,) = scope_page._pictures([Measured(rows=rows, meta={"curves": {"router": [[0.0, 0.0], [0.1, 0.0]]}})])
+    assert picture.draw is None
 
 
 def test_paraphrases_are_stored_and_turns_are_carried(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from kedit_memory.evaluation.datasets.public import sources_of
 from kedit_memory.evaluation.tasks.scope.cases import CALIBRATING, TEST, TRAINING, ScopeSet
-from kedit_memory.evaluation.tasks.scope.intents import INTENTS, banking77_set, bitext_set, covid_q_set, hwu64_set
+from kedit_memory.evaluation.tasks.scope.intents import INTENTS
 
 ASKING = ("please", "now", "quickly", "again", "once more", "kindly", "if you can", "my dear", "at last", "soon")
 COVERED = {"prompt", "other_wording"}
@@ -95,15 +95,15 @@ def test_a_set_of_intents_is_read_the_same_each_time(data: Path, name: str) -> N
 def test_the_part_is_that_of_the_intent_whatever_the_seed(data: Path) -> None:
     parts: dict[str, set[str]] = {}
     for seed in range(4):
-        for edit in banking77_set(data, seed=seed).edits:
+        for edit in INTENTS["banking77"](data, seed=seed).edits:
             parts.setdefault(edit.relation, set()).add(edit.part)
     assert all(len(found) == 1 for found in parts.values())
     assert set().union(*parts.values()) == {TRAINING, CALIBRATING, TEST}
-    assert {edit.part for edit in covid_q_set(data).edits} == {CALIBRATING, TEST}
+    assert {edit.part for edit in INTENTS["covid_q"](data).edits} == {CALIBRATING, TEST}
 
 
 def test_half_of_the_intents_of_a_part_are_stored_and_the_others_asked(data: Path) -> None:
-    one = banking77_set(data)
+    one = INTENTS["banking77"](data)
     assert len({edit.relation for edit in one.edits}) in range(9, 13)  # of 20, halves rounded up
     assert kinds(one)["other_wording"] == 6 * len(one.edits)
     assert kinds(one)["another_intent"] == 10 * (20 - len(one.edits))
@@ -113,20 +113,20 @@ def test_half_of_the_intents_of_a_part_are_stored_and_the_others_asked(data: Pat
 
 
 def test_wordings_with_a_value_are_left_out(data: Path) -> None:
-    texts = {case.question for seed in range(6) for case in hwu64_set(data, seed=seed).cases}
+    texts = {case.question for seed in range(6) for case in INTENTS["hwu64"](data, seed=seed).cases}
     assert any("thinga" in text for text in texts)
     assert not any(word in text for text in texts for word in ("seven", "paula", "kitchen", "unlike"))
-    assert not any("$5" in case.question for case in banking77_set(data).cases)
+    assert not any("$5" in case.question for case in INTENTS["banking77"](data).cases)
 
 
 def test_intents_that_are_many_questions_are_asked_and_not_stored(data: Path) -> None:
-    found = [hwu64_set(data, seed=seed) for seed in range(6)]
+    found = [INTENTS["hwu64"](data, seed=seed) for seed in range(6)]
     assert all(edit.relation != "qa_definition" for one in found for edit in one.edits)
     assert any(case.question.startswith("define") and not case.covered for one in found for case in one.cases)
 
 
 def test_an_intent_with_a_value_refuses_the_other_values(data: Path) -> None:
-    one = bitext_set(data)
+    one = INTENTS["bitext"](data)
     assert kinds(one)["other_value"] == 10 * len(one.edits)
     for case in one.cases:
         edit = one.edits[case.edit]
@@ -140,13 +140,13 @@ def test_an_intent_with_a_value_refuses_the_other_values(data: Path) -> None:
 
 
 def test_a_response_becomes_a_short_answer(data: Path) -> None:
-    for edit in bitext_set(data).edits:
+    for edit in INTENTS["bitext"](data).edits:
         assert edit.target == f"Order {edit.subject} is in Order Details. Call 555-0123."
-    assert {edit.target for edit in covid_q_set(data).edits} == {"Yes."}
+    assert {edit.target for edit in INTENTS["covid_q"](data).edits} == {"Yes."}
 
 
 def test_what_is_unrelated_is_of_other_sets_in_training_and_of_nobody_elsewhere(data: Path) -> None:
-    one = banking77_set(data)
+    one = INTENTS["banking77"](data)
     for case in one.cases:
         if case.kind == "unrelated":
             outside = case.question.startswith(("command", "natural"))

@@ -1,119 +1,73 @@
-"""A comparison as files: a page of Markdown with its pictures beside it, and one HTML file that needs nothing else."""
+"""What is told of a comparison, and its page: what was measured, one table, the scores in each setting, pictures."""
 
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 
-from kedit_memory.errors import InvalidInputError
-from kedit_memory.evaluation.report.compare_pictures import CAPTIONS, pictures
-from kedit_memory.evaluation.report.compare_tables import tables
-from kedit_memory.evaluation.report.html import links, paragraph, picture, section, write_document
-from kedit_memory.evaluation.report.tables import markdown
-from kedit_memory.evaluation.task import FIRST_VERSION
+from kedit_memory.evaluation.report import compare_pictures
+from kedit_memory.evaluation.report.compare_tables import summary
+from kedit_memory.evaluation.report.page import Page, Part
+from kedit_memory.evaluation.report.saved import Measured, origin
 from kedit_memory.evaluation.tasks.compare.against import ENOUGH, FIRST, LAST
-from kedit_memory.evaluation.tasks.compare.run import Comparison
 
-PAGE, REPORT = "compare.md", "report.html"
-_HOW = (
-    "Success is the target, or another name of it, in the model's own greedy answer, as the judge has it that is named "
-    "above: `equal` takes nothing else, `begins` what goes on after it, `contains` a sentence that has it, "
-    "`alternatives` one that names no other answer first, `token_f1` enough of its words, `model:NAME` asks a model. "
-    "`teacher-forced` is the share of "
-    "the target's tokens that come first when those before them are given, told where it can be read of all answers. "
-    "Locality is the share of answers to neighbours of the edit (`same_relation`) and to unrelated questions that are "
-    "the unedited model's, up to case and a last full stop, where it knew the answer; hard negatives are questions "
-    "made to be taken for the edit's, kind by kind, and `_guessed` those it had no right answer to; `same logits` "
-    "asks for the same scores bit for bit. A share stands with its "
-    "95% interval (cases drawn again; Wilson's where all are alike) and the number of questions. Times are medians; "
-    "`edit time / memory` is over what a memory takes for an edit in the same run, `answer time / unedited` that of a "
-    "question asked alone over the unedited model's. Peak memory is what the process took beyond what it had. "
-    "Perplexity is that of text to which no method is fitted (WikiText's test part where it is at hand, else shipped "
-    "passages), of a quarter of it where each edit is alone; `perplexity ratio` is over the unedited model's; answers "
-    "taken over are those to other questions that say the target of an edit in force, and did not before; fluency is "
-    "the entropy of bigrams and trigrams of what the model writes after a subject's name. Questions of the kind "
-    "`written` are written by hand; what stands around a question is of sentences that nothing was trained with."
+_WHAT = (
+    "Every method makes the same edits on the same model and is asked the same questions after the last of them, by "
+    "free greedy generation. Success is the target, or another name of it, as the judge has it; locality the share of "
+    "answers to neighbours and unrelated questions that are the unedited model's where it knew the answer; portability "
+    "asks for what follows from an edit, kind by kind. A share stands with its 95% interval (edits drawn again; "
+    "Wilson's where all are alike; of several seeds the lowest and the highest) and the number of questions; seconds "
+    "are medians, `perplexity ratio` that of running text over the unedited model's."
 )
 _CONTROLS = (
-    "Controls: `unedited` learns nothing; `retrieve-edits` puts the nearest edit before every question; `oracle-edit` "
-    "puts the right edit before every question of its case, in scope or out; `oracle-scope` is told the scope and says "
-    "the stored answer within it; `question-only` sees no edit and says the stored answer where a question looks like "
-    "one that is covered. `memory:` is the router with an edit memory and no other passages."
+    "Controls come first: `unedited` learns nothing; `retrieve-edits` puts the nearest edit before every question; "
+    "`oracle-edit` the right edit, in scope or out; `oracle-scope` is told the scope and says the stored answer within "
+    "it; `question-only` sees no edit and says the stored answer where a question looks like a covered one. `memory:` "
+    "is the router with an edit memory and no other passages. Then methods by their `score`, the harmonic mean of "
+    "reliability, generalization and locality (Meng et al. 2022 sum up probabilities so; these are free answers). "
+    f"Those that made fewer than {ENOUGH} edits come last, in italics: their counts say that they ran, no more. A "
+    "method that stopped early had fewer edits in force, which is the easier task."
+)
+_MORE = (
+    "Judges: `equal` takes the target alone, `begins` what goes on after it, `contains` a sentence that has it, "
+    "`alternatives` one that names no other answer first, `token_f1` enough of its words, `model:NAME` asks a model. "
+    "`teacher-forced` is the share of the target's tokens that come first when those before them are given. Hard "
+    "negatives are questions made to be taken for the edit's, kind by kind, and `_guessed` neighbours to which the "
+    "model had no right answer; `same logits` asks for the same scores bit for bit. `edit time / memory` is over what "
+    "a memory takes for an edit in the same run, `answer time / unedited` that of a question asked alone over the "
+    "unedited model's; peak memory is what the process took beyond what it had. Answers taken over are those to other "
+    "questions that say the target of an edit in force, and did not before; fluency is the entropy of bigrams and "
+    "trigrams of what the model writes after a subject's name. Of portability, `alias` asks the edit's own question by "
+    "another name of the subject, `one_hop` something of the new object by way of the subject, `reversed` for the "
+    "subject by the new object."
 )
 _READ_AGAINST = (
-    "`score` is the harmonic mean of reliability, generalization and locality, as Meng et al. (2022) sum up efficacy, "
-    "paraphrases and neighbourhood in their Score S; theirs compare the probabilities of two answers and these are "
-    "free answers, so it is no figure to set beside published ones. A share of the way tells where a method stands "
-    f"between `{FIRST}` (0) and `{LAST}` (1) on the questions that all three were asked; there is none where the "
-    "oracle is not surely ahead, and none of locality, all of which the unedited model has. A table against a method "
-    "gives the differences from it on the questions that both were asked: their 95% interval (edits drawn again), "
-    "the number of questions, and the p-value of an exact randomisation test over edits (McNemar's where an edit has "
-    "one question), "
-    "adjusted by Holm's procedure over the methods of the column; bold where it is below 0.05. Where fewer than "
-    f"{ENOUGH} edits were asked the same, nothing is tested."
-)
-_FEW = (
-    f"Controls come first, then methods by their score. Those that made fewer than {ENOUGH} edits come last, in "
-    "italics and without a score: their counts say that they ran, and nothing can be concluded from them. A method "
-    "that stopped early had fewer edits in force when it was asked, which is the easier task, so its shares may "
-    "flatter it."
-)
-_PORTABILITY = (
-    "Of portability, `alias` asks the edit's own question by another name of the subject; `one_hop` asks something of "
-    "the new object by way of the subject; `reversed` asks for the subject by the new object, which can be asked of "
-    "relations alone whose objects belong to one subject each: these are few, and so are the questions. The kinds "
-    "measure different things and are not averaged in tables."
-)
-_SEEDS = (
-    "Of several seeds a share is the mean, with the lowest and the highest in place of an interval; scores, shares of "
-    "the way and differences are of the edits of all seeds together."
+    f"A share of the way tells where a method stands between `{FIRST}` (0) and `{LAST}` (1) on the questions that all "
+    "three were asked; there is none where the oracle is not surely ahead, and none of locality, all of which the "
+    "unedited model has. A table against a method gives the differences from it on the questions that both were asked: "
+    "their 95% interval (edits drawn again), the number of questions, and the p-value of an exact randomisation test "
+    "over edits (McNemar's where an edit has one question), adjusted by Holm's procedure over the methods of the "
+    f"column; bold where it is below 0.05. Where fewer than {ENOUGH} edits were asked the same, nothing is tested. "
+    "Scores, shares of the way and differences are of the edits of all seeds together."
 )
 
-
-def write_page(comparison: Comparison, path: Path, *, command: str) -> None:
-    """Write a Markdown page, and its pictures as PNG beside it.
-
-    Raises:
-        InvalidInputError: it cannot be written.
-    """
-    parts = ["# Editing methods side by side\n", *(f"{text}\n" for text in _preface(comparison, command))]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for name, draw in pictures(comparison.rows).items():
-            picture = path.with_name(f"{path.stem}-{name}.png")
-            draw().savefig(picture, dpi=110)
-            parts.append(f"![{CAPTIONS[name]}]({picture.name})\n\n{CAPTIONS[name]}\n")
-        parts += [markdown(table) for table in tables(comparison)]
-        path.write_text("\n".join(parts), "utf-8")
-    except OSError as error:
-        raise InvalidInputError(f"{path} cannot be written ({error.strerror or error}); choose another name") from error
+SAID = (_WHAT, _CONTROLS, _MORE, _READ_AGAINST)  # what the full tables are to be read with
 
 
-def write_report(comparison: Comparison, path: Path, *, command: str) -> None:
-    """Write the HTML report: pictures are inside it, and it loads nothing.
-
-    Raises:
-        InvalidInputError: it cannot be written.
-    """
-    body = [paragraph(text) for text in _preface(comparison, command)]
-    body += [picture(draw, CAPTIONS[name], name) for name, draw in pictures(comparison.rows).items()]
-    found = {f"t{number}": table for number, table in enumerate(tables(comparison))}
-    body += [links({anchor: table.heading for anchor, table in found.items()})]
-    body += [section(table, anchor) for anchor, table in found.items()]
-    write_document(path, "Editing methods side by side", body)
+def page(runs: Sequence[Measured]) -> Page:
+    """The page of some comparisons."""
+    parts: list[Part] = [_WHAT, _CONTROLS]
+    for place, run in enumerate(runs):
+        name = f", {run.name}" if run.name else ""
+        parts += [f"## {run.first['dataset']}{name}", f"`{run.command}`; {origin(run.rows)}{_settings(run)}."]
+        for picture in compare_pictures.pictures(run):
+            parts.append(picture if not place else replace(picture, name=f"{place}-{picture.name}"))
+        parts += summary(run, settings=not runs[1:])
+    return Page(title="Editing methods side by side", parts=parts, runs=runs)
 
 
-def _preface(comparison: Comparison, command: str) -> list[str]:
-    """What was compared, how, and with what."""
-    plan = comparison.plan
-    made = [f"Made by `{command}`; no figure is typed by hand."]
-    for row in comparison.rows[:1]:
-        made.append(
-            f"Task {row['task']}, version {row.get('task_version', FIRST_VERSION)}; judge `{plan.judge}`; "
-            f"editors' settings {plan.preset or 'their defaults'}; "
-            f"commit {row['commit']}, configuration {row['config']}, data {row['data']}, model {plan.model} "
-            f"({row['model']}), seeds {', '.join(map(str, plan.seeds))}, {row['machine']}."
-        )
-    if plan.limit is not None:
-        made.append(f"The edits of a measurement have {plan.limit:g} s; a slow method makes fewer of them.")
-    absent = [name for name in (FIRST, LAST) if name not in plan.methods]
-    if absent:
-        made.append(f"No share of the way is told: `{'` and `'.join(absent)}` were not among the methods.")
-    return [" ".join(made), _HOW, _CONTROLS, _READ_AGAINST, _FEW, _PORTABILITY, *([_SEEDS] if plan.seeds[1:] else [])]
+def _settings(measured: Measured) -> str:
+    """By what answers counted, and with which settings of the editors, as far as rows tell it."""
+    told = {
+        what: ", ".join(dict.fromkeys(str(row[name]) for row in measured.rows if row.get(name)))
+        for what, name in (("judge", "judge"), ("editors' settings", "preset"))
+    }
+    return "".join(f"; {what} {names}" for what, names in told.items() if names)

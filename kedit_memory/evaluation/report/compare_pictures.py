@@ -1,24 +1,21 @@
 """The pictures of a comparison: figures against the number of edits, a radar of each method, and the collapse curve."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
 from kedit_memory.evaluation.methods import CONTROLS
-from kedit_memory.evaluation.report.compare_tables import JsonRow, Setup, setups
+from kedit_memory.evaluation.report.compare_tables import Setup, setups
+from kedit_memory.evaluation.report.pictures import Picture
+from kedit_memory.evaluation.report.saved import Measured
 from kedit_memory.evaluation.tasks.compare.attempt import SEQUENTIAL
 from kedit_memory.evaluation.tasks.compare.measures import PERPLEXITY, RATIO
 from kedit_memory.evaluation.tasks.compare.outcomes import Figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Picture
+    from matplotlib.figure import Figure as Drawn
 
-CAPTIONS = {
-    "radar": "Each method with the most edits that it made, where these are enough; portability is that of all kinds.",
-    "edits": "Measured after the last edit, over all edits so far. Controls are grey; portability is of all kinds.",
-    "collapse": "Perplexity of running text; above the dotted line a model reads running text 10% worse.",
-}
 _SHOWN: Mapping[str, Figure] = {
     "reliability": (RELIABILITY, ALL),
     "generalization": (GENERALIZATION, ALL),
@@ -47,17 +44,34 @@ _TICKS = {10.0: (1.0, 1.2, 1.5, 2.0, 3.0, 5.0), 1000.0: (1.0, 2.0, 5.0), math.in
 _WIDE = 28  # letters that stand above a radar without reaching into the next
 
 
-def pictures(rows: Sequence[JsonRow]) -> dict[str, "Callable[[], Picture]"]:
-    """What can be drawn of these rows, by the name of the picture."""
-    measured = setups(rows)
-    found = [one for one in measured if one.enough] or measured
+def pictures(measured: Measured) -> list[Picture]:
+    """What can be drawn of a run."""
+    everything = setups(measured.rows)
+    found = [one for one in everything if one.enough] or everything
     sequences = [one for one in found if one.mode == SEQUENTIAL]
-    drawn: dict[str, Callable[[], Picture]] = {}
-    if found:
-        drawn["radar"] = lambda: _radars(_largest(sequences or found))
+    most = _largest(sequences or found)
+    drawn = [
+        Picture(
+            name="radar",
+            caption="Each method with the most edits that it made, where these are enough; portability is that of all "
+            "kinds.",
+            draw=lambda: _radars(most),
+        )
+    ]
     if sequences:
-        drawn["edits"] = lambda: _against_edits(sequences)
-        drawn["collapse"] = lambda: _collapse(sequences)
+        drawn += [
+            Picture(
+                name="edits",
+                caption="Measured after the last edit, over all edits so far. Controls are grey; portability is of all "
+                "kinds.",
+                draw=lambda: _against_edits(sequences),
+            ),
+            Picture(
+                name="collapse",
+                caption="Perplexity of running text; above the dotted line a model reads running text 10% worse.",
+                draw=lambda: _collapse(sequences),
+            ),
+        ]
     return drawn
 
 
@@ -91,10 +105,10 @@ def _look(method: str, methods: Sequence[str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _against_edits(found: Sequence[Setup]) -> "Picture":
-    from matplotlib.figure import Figure as Picture
+def _against_edits(found: Sequence[Setup]) -> "Drawn":
+    from matplotlib.figure import Figure as Drawn
 
-    figure = Picture(figsize=(13, 8), layout="constrained")
+    figure = Drawn(figsize=(13, 8), layout="constrained")
     lines = _lines(found)
     for axes, (title, name) in zip(figure.subplots(2, 2).flat, _SHOWN.items(), strict=True):
         for method, held in lines.items():
@@ -109,11 +123,11 @@ def _against_edits(found: Sequence[Setup]) -> "Picture":
     return figure
 
 
-def _collapse(found: Sequence[Setup]) -> "Picture":
-    from matplotlib.figure import Figure as Picture
+def _collapse(found: Sequence[Setup]) -> "Drawn":
+    from matplotlib.figure import Figure as Drawn
     from matplotlib.ticker import FuncFormatter, LogLocator
 
-    figure = Picture(figsize=(10, 5.6), layout="constrained")
+    figure = Drawn(figsize=(10, 5.6), layout="constrained")
     axes = figure.subplots()
     lines = _lines(found)
     for method, held in lines.items():
@@ -139,12 +153,12 @@ def _collapse(found: Sequence[Setup]) -> "Picture":
     return figure
 
 
-def _radars(found: Sequence[Setup]) -> "Picture":
-    from matplotlib.figure import Figure as Picture
+def _radars(found: Sequence[Setup]) -> "Drawn":
+    from matplotlib.figure import Figure as Drawn
 
     columns = min(_RADARS, len(found))
     rows = math.ceil(len(found) / columns)
-    figure = Picture(figsize=(2.7 * columns, 2.9 * rows + 0.5), layout="constrained")
+    figure = Drawn(figsize=(2.7 * columns, 2.9 * rows + 0.5), layout="constrained")
     grid = figure.subplots(rows, columns, subplot_kw={"projection": "polar"}, squeeze=False)
     angles = [2 * math.pi * place / len(_AXES) for place in range(len(_AXES))]
     for place, axes in enumerate(grid.flat):

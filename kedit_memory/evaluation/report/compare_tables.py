@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from kedit_memory.evaluation.case import ALL, GENERALIZATION, HARD_NEGATIVE, LOCALITY, PORTABILITY, RELIABILITY
 from kedit_memory.evaluation.datasets.kinds import ALIAS
-from kedit_memory.evaluation.log import SHORTENED
+from kedit_memory.evaluation.log import FAILED, SHORTENED
 from kedit_memory.evaluation.methods import CONTROLS
-from kedit_memory.evaluation.report.tables import Entry, Table, Value, over_seeds
+from kedit_memory.evaluation.report.saved import Measured, Row
+from kedit_memory.evaluation.report.tables import Entry, Table, Value, over_seeds, plain_table
 from kedit_memory.evaluation.tasks.compare.against import ENOUGH, FIRST, LAST, OVER, SCORE, TESTED, WAY
 from kedit_memory.evaluation.tasks.compare.attempt import BATCHES, SEQUENTIAL, SINGLE
 from kedit_memory.evaluation.tasks.compare.measures import (
@@ -28,10 +29,9 @@ from kedit_memory.evaluation.tasks.compare.measures import (
     TEACHER_FORCED,
 )  # fmt: skip
 from kedit_memory.evaluation.tasks.compare.outcomes import Figure
-from kedit_memory.evaluation.tasks.compare.run import Comparison
 from kedit_memory.evaluation.tasks.scope.rows import DIALOGUE
 
-JsonRow: TypeAlias = Mapping[str, Any]
+Setting: TypeAlias = tuple[str, int]  # a mode and how many edits were planned
 
 _MAIN: Mapping[str, Figure] = {
     "score": (RATE, SCORE),
@@ -60,6 +60,9 @@ _COSTS: Mapping[str, Figure] = {
     "peak MB an edit": (BYTES, PEAK),
     "answer time / unedited": (RATIO, ANSWER_TIME),
 }
+# Of a page: before the kinds of portability, and behind them.
+_SUMMARY: Mapping[str, Figure] = {name: _MAIN[name] for name in ("score", "reliability", "generalization", "locality")}
+_SPENT: Mapping[str, Figure] = {name: _COSTS[name] for name in ("perplexity ratio", "s an edit")}
 _SHARES = frozenset({"share", "share of the way"})  # units of what stands with its interval
 _MODES = (SINGLE, SEQUENTIAL, "batch", BATCHES)
 _SURE = 0.05  # an adjusted p-value below it is told by a bold difference
@@ -90,46 +93,90 @@ class Setup:
         return self.cases >= ENOUGH
 
 
-def setups(rows: Iterable[JsonRow]) -> list[Setup]:
+def setups(rows: Iterable[Row]) -> list[Setup]:
     """What was measured, in the order in which it came; `rows` may hold those of `compared_rows`, too."""
-    found: dict[tuple[str, str, int], list[JsonRow]] = {}
+    found: dict[tuple[str, str, int], list[Row]] = {}
     for row in rows:
         found.setdefault((row["method"], row["mode"], row["planned"]), []).append(row)
     return [_setup(*place, held) for place, held in found.items()]
 
 
-def _setup(method: str, mode: str, planned: int, held: Sequence[JsonRow]) -> Setup:
+def _setup(method: str, mode: str, planned: int, held: Sequence[Row]) -> Setup:
     asked = [row["n"] for row in held if (row["metric"], row["kind"]) == (RELIABILITY, ALL)]  # every edit's own prompt
     return Setup(
         method=method,
         mode=mode,
         planned=planned,
         edits=min(row["edits"] for row in held),
-        made=min(asked, default=0),
+        made=min([*asked, planned]) if asked else 0,
         cases=sum(asked),
         figures={figure: over_seeds(same) for figure, same in _by_figure(held).items()},
     )
 
 
-def tables(comparison: Comparison) -> list[Table]:
+def tables(measured: Measured) -> list[Table]:
     """What was reached and what it cost for each mode and number of edits, the kinds, and at the end what failed."""
-    groups: dict[tuple[str, int], list[Setup]] = {}
-    for one in setups([*comparison.rows, *comparison.compared]):
+    listed = [table for setting, held in _settings(measured) for table in _of_setting(measured, setting, held)]
+    return [one for one in listed if one.rows] + _troubles(measured)
+
+
+def summary(measured: Measured, *, settings: bool) -> list[Table]:
+    """What a page shows: the largest setting in one table, with `settings` the scores in each, and what failed."""
+    found = dict(_settings(measured))
+    largest = max(found, key=lambda one: (one[0] != SINGLE, one[1], one[0] == SEQUENTIAL))
+    kinds = dict.fromkeys(kind for one in found[largest] for metric, kind in one.figures if metric == PORTABILITY)
+    asked = [kind for kind in kinds if kind != ALL and "/" not in kind] or [kind for kind in kinds if kind == ALL]
+    columns = {
+        **_SUMMARY,
+        **{f"portability{'' if kind == ALL else f', {kind}'}": (PORTABILITY, kind) for kind in asked},
+        **_SPENT,
+    }
+    listed = [_table(_title(largest), _missing(measured, largest), found[largest], columns)]
+    if settings and len(found) > 1:
+        listed.append(_scores(found, [one.method for one in found[largest]]))
+    return listed + _troubles(measured)
+
+
+def _settings(measured: Measured) -> list[tuple[Setting, list[Setup]]]:
+    """What was measured in each setting, in order, the best method first."""
+    groups: dict[Setting, list[Setup]] = {}
+    for one in setups(measured.rows):
         groups.setdefault((one.mode, one.planned), []).append(one)
-    listed: list[Table] = []
-    for (mode, planned), held in sorted(groups.items(), key=lambda item: (_MODES.index(item[0][0]), item[0][1])):
-        listed += _of_setting(comparison, mode, planned, sorted(held, key=_rank))
-    return [one for one in listed if one.rows] + list(_troubles(comparison))
+    settings = sorted(groups, key=lambda one: (_MODES.index(one[0]), one[1]))
+    return [(one, sorted(groups[one], key=_rank)) for one in settings]
 
 
-def _of_setting(comparison: Comparison, mode: str, planned: int, held: Sequence[Setup]) -> Iterator[Table]:
-    """The tables of one mode and number of edits."""
+def _title(setting: Setting) -> str:
+    mode, planned = setting
     what = f"edit{'s' if planned > 1 else ''}"
-    title = f"{planned:,} {what} in batches" if mode == BATCHES else f"{planned:,} {mode} {what}"
-    yield _table(title, _missing(comparison, mode, planned), held, _MAIN)
+    return f"{planned:,} {what} in batches" if mode == BATCHES else f"{planned:,} {mode} {what}"
+
+
+def _scores(found: Mapping[Setting, Sequence[Setup]], methods: Iterable[str]) -> Table:
+    """The score of each method in each setting; of too few edits how many were made."""
+    held = {(one.method, setting): one for setting, of_setting in found.items() for one in of_setting}
+    every = dict.fromkeys((*methods, *(method for method, _ in held)))
+    rows = [
+        (Entry(text=name), *(_scored(held[name, one]) if (name, one) in held else Entry(text="") for one in found))
+        for name in every
+    ]
+    head = ("method", *(f"{planned:,} {mode}" for mode, planned in found))
+    return Table(title="score in every setting", note="", head=head, rows=tuple(rows))
+
+
+def _scored(one: Setup) -> Entry:
+    entry = _entry(one, (RATE, SCORE))
+    return entry if entry.text else _names(one)[1]
+
+
+def _of_setting(measured: Measured, setting: Setting, held: Sequence[Setup]) -> Iterator[Table]:
+    """The tables of one mode and number of edits."""
+    title = _title(setting)
+    yield _table(title, _missing(measured, setting), held, _MAIN)
     yield _table(f"{title}: share of the way from `{FIRST}` to `{LAST}`", "", held, _WAYS, only=True)
-    for reference in comparison.plan.references:
-        yield _against(title, reference, held, comparison.compared)
+    compared = [row for row in measured.rows if (row["mode"], row["planned"]) == setting and OVER in row["kind"]]
+    for reference in dict.fromkeys(row["kind"].rpartition(OVER)[2] for row in compared):
+        yield _against(title, reference, held, compared)
     for metric in (LOCALITY, HARD_NEGATIVE, PORTABILITY):
         kinds = dict.fromkeys(kind for one in held for name, kind in one.figures if name == metric)
         plain = {kind: (metric, kind) for kind in kinds if kind not in {ALL, LOGITS} and "/" not in kind}
@@ -145,8 +192,8 @@ def _rank(one: Setup) -> tuple[bool, int, float]:
     return not one.enough, len(CONTROLS), -score.value if score else 0.0
 
 
-def _by_figure(rows: Iterable[JsonRow]) -> dict[Figure, list[JsonRow]]:
-    found: dict[Figure, list[JsonRow]] = {}
+def _by_figure(rows: Iterable[Row]) -> dict[Figure, list[Row]]:
+    found: dict[Figure, list[Row]] = {}
     for row in rows:
         found.setdefault((row["metric"], row["kind"]), []).append(row)
     return found
@@ -199,13 +246,12 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _against(title: str, reference: str, held: Sequence[Setup], compared: Iterable[JsonRow]) -> Table:
+def _against(title: str, reference: str, held: Sequence[Setup], compared: Iterable[Row]) -> Table:
     """The differences from a reference, of the methods that have enough edits in common with it."""
-    setting = (held[0].mode, held[0].planned)
     found = {
         (row["method"], row["metric"], row["kind"]): row
         for row in compared
-        if (row["mode"], row["planned"]) == setting and row["kind"].endswith(f"{OVER}{reference}")
+        if row["kind"].endswith(f"{OVER}{reference}")
     }
     columns = {
         name: (metric, f"{OVER}{reference}" if kind == ALL else f"{kind}/{OVER}{reference}")
@@ -233,7 +279,7 @@ def _against(title: str, reference: str, held: Sequence[Setup], compared: Iterab
     )
 
 
-def _difference(row: JsonRow | None) -> Entry:
+def _difference(row: Row | None) -> Entry:
     """How much more than the reference, bold where the adjusted test is sure of it."""
     if row is None:
         return Entry(text="")
@@ -243,25 +289,20 @@ def _difference(row: JsonRow | None) -> Entry:
     return Entry(text=f"{row['value']:+.2f}", detail=detail, strong=p < _SURE)
 
 
-def _missing(comparison: Comparison, mode: str, planned: int) -> str:
+def _missing(measured: Measured, setting: Setting) -> str:
     """Which methods made no more edits than with a smaller number planned, where their figures stand."""
     gone = [
-        f"`{part.key.method}`"
-        for part in comparison.parts
-        if (part.key.mode, part.key.planned, part.status, part.edits) == (mode, planned, SHORTENED, 0)
+        f"`{part['key']['method']}`"
+        for part in measured.meta.get("parts", ())
+        if (part["key"]["mode"], part["key"]["planned"], part["status"], part["edits"]) == (*setting, SHORTENED, 0)
     ]
     return f"No time for more edits than in the table of fewer: {', '.join(dict.fromkeys(gone))}." if gone else ""
 
 
-def _troubles(comparison: Comparison) -> Iterator[Table]:
+def _troubles(measured: Measured) -> list[Table]:
     """What failed, and what left a trace."""
-    failed = [(part.key, f"failed: {part.error}") for part in comparison.failed]
-    traced = [(part.key, part.trace) for part in comparison.traced]
-    rows = [
-        (Entry(text=key.method), Entry(text=key.mode), Entry(text=f"{key.planned:,}"), Entry(text=text))
-        for key, text in failed + traced
-    ]
-    if rows:
-        yield Table(
-            title="What went wrong", note="", head=("method", "mode", "edits", "what happened"), rows=tuple(rows)
-        )
+    parts = measured.meta.get("parts", ())
+    told = [(part["key"], f"failed: {part['error']}") for part in parts if part["status"] == FAILED]
+    told += [(part["key"], part["trace"]) for part in parts if part["trace"]]
+    rows = [(key["method"], key["mode"], f"{key['planned']:,}", text) for key, text in told]
+    return [plain_table(("method", "mode", "edits", "what happened"), rows, title="what went wrong")] if rows else []

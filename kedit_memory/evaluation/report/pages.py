@@ -1,22 +1,21 @@
-"""Several runs of several tasks on one page: what was measured on which data, with tables and pictures."""
+"""Reports: several runs of several tasks in one HTML file, or the runs of one task on its page of Markdown."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
 
-from kedit_memory.evaluation.report import adaptive, compare_pictures, definitions, lifelong, scope
+from kedit_memory.errors import InvalidInputError
+from kedit_memory.evaluation.report import adaptive, asked, compare, definitions, lifelong, scope, scope_page
+from kedit_memory.evaluation.report.compare_pictures import pictures as compare_pictures
+from kedit_memory.evaluation.report.compare_tables import tables as compare_tables
 from kedit_memory.evaluation.report.html import heading, links, paragraph, picture, section, write_document
-from kedit_memory.evaluation.report.saved import Row, Saved, origin
+from kedit_memory.evaluation.report.page import Page, write_page
+from kedit_memory.evaluation.report.pictures import Picture
+from kedit_memory.evaluation.report.saved import Measured, Row, origin
 from kedit_memory.evaluation.report.tables import Entry, Table, over_seeds
-from kedit_memory.evaluation.task import TASKS
+from kedit_memory.evaluation.task import ASKED, TASKS
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-Draw: TypeAlias = "Callable[[], Figure]"
-_RUN = ("task", "task_version", "dataset", "config", "data", "model")  # what rows of one run share
-_SETTING = ("mode", "planned")  # what tells the settings of a comparison apart
+_COMPARE = "compare"
+FORMS = (".html", ".md")
 
 TITLE = "What was measured"
 _HOW = (
@@ -25,93 +24,93 @@ _HOW = (
     "place of the interval. Shares are shaded. Every figure comes from a saved row, none is typed."
 )
 
-_ON_DEFINITIONS = (
-    "How surprised the model is by the spans, and which it chooses.",
-    lambda rows, _: definitions.drawn(rows),
-)
-# What is drawn of the rows of a run, and of what a document tells beside them.
-_DRAWN: Mapping[str, tuple[str, Callable[[Sequence[Row], Mapping[str, Any]], "Figure"]]] = {
-    "scope": ("Coverage against false fires, and how far a score can be believed.", scope.drawn),
-    "lifelong": ("What is kept, and what is answered, edit after edit.", lambda rows, _: lifelong.drawn(rows)),
-    "adaptive-retrieval": (
-        "Accuracy by popularity, and by how often is searched.",
-        lambda rows, _: adaptive.drawn(rows),
-    ),
-    "entity-inferences": _ON_DEFINITIONS,
-    "ecbd": _ON_DEFINITIONS,
+# What is drawn of a run, and the page of the runs of a task.
+_PICTURES: Mapping[str, Callable[[Measured], list[Picture]]] = {
+    "scope": scope.pictures,
+    "lifelong": lambda run: [lifelong.picture(run, "run")],
+    "adaptive-retrieval": lambda run: [adaptive.picture(run, "run")],
+    "entity-inferences": lambda run: [definitions.picture(run, "run")],
+    "ecbd": lambda run: [definitions.picture(run, "run")],
+    _COMPARE: compare_pictures,
+}
+_PAGES: Mapping[str, Callable[[Sequence[Measured]], Page]] = {
+    "scope": scope_page.page,
+    "lifelong": lifelong.page,
+    "adaptive-retrieval": adaptive.page,
+    "entity-inferences": definitions.page,
+    "ecbd": definitions.page,
+    _COMPARE: compare.page,
+    **dict.fromkeys(ASKED, asked.page),
 }
 
 
-def write_report(saved: Sequence[Saved], path: Path) -> None:
-    """Write the page of these files' rows.
+def write_report(runs: Sequence[Measured], path: Path) -> None:
+    """Write what is told of these runs; the ending of the name says as what.
 
     Raises:
-        InvalidInputError: it cannot be written.
+        InvalidInputError: it cannot be written, or is a page of several tasks, or of one that has none.
     """
-    runs = _runs(saved)
-    named = {f"r{place}": _name(rows) for place, (rows, _) in enumerate(runs)}
+    if path.suffix == ".md":
+        write_page(_page(runs), path)
+        return
+    named = {f"r{place}": _name(run.first) for place, run in enumerate(runs)}
     body = [paragraph(_HOW), links(named)]
-    for anchor, (rows, meta) in zip(named, runs, strict=True):
-        body += _run(anchor, named[anchor], rows, meta)
+    for anchor, run in zip(named, runs, strict=True):
+        body += _run(anchor, named[anchor], run)
     write_document(path, TITLE, body)
 
 
-def _runs(saved: Sequence[Saved]) -> list[tuple[list[Row], Mapping[str, Any]]]:
-    """The rows of each run, from whichever file, with what else a document told of it."""
-    runs: dict[tuple[Any, ...], tuple[list[Row], dict[str, Any]]] = {}
-    for one in saved:
-        for row in one.rows:
-            rows, meta = runs.setdefault(tuple(row.get(name) for name in _RUN), ([], {}))
-            rows.append(row)
-            if len(one.meta) == 1:
-                meta.update(one.meta[0])
-    return list(runs.values())
+def check_form(path: Path) -> None:
+    """Refuse a report of another form.
+
+    Raises:
+        InvalidInputError: the ending of its name is none of `FORMS`.
+    """
+    if path.suffix not in FORMS:
+        raise InvalidInputError(f"{path} is no report's name; let it end in one of {', '.join(FORMS)}")
 
 
-def _name(rows: Sequence[Row]) -> str:
-    first = rows[0]
+def _page(runs: Sequence[Measured]) -> Page:
+    tasks = dict.fromkeys(run.first["task"] for run in runs)
+    pages = {_PAGES.get(task) for task in tasks}
+    made = pages.pop()
+    if pages or made is None:
+        raise InvalidInputError(
+            f"a page is of one of {', '.join(_PAGES)}, and these rows are of {', '.join(tasks)}; name an .html file or "
+            "give rows of one task"
+        )
+    return made(runs)
+
+
+def _name(first: Row) -> str:
     dataset = "" if first["dataset"] == first["task"] else f", {first['dataset']}"
     return f"{first['task']}{dataset} (version {first['task_version']})"
 
 
-def _run(anchor: str, name: str, rows: Sequence[Row], meta: Mapping[str, Any]) -> Iterator[str]:
-    task = TASKS.get(rows[0]["task"])
+def _run(anchor: str, name: str, run: Measured) -> Iterator[str]:
+    task = TASKS.get(run.first["task"])
     yield heading(name, anchor)
     if task:
         yield paragraph(f"{task.about[:1].upper()}{task.about[1:]}.")
-    command = f"Made by `{meta['command']}`: " if meta.get("command") else ""
-    yield paragraph(f"{command}{origin(rows)}.")
-    for place, (caption, draw) in enumerate(_pictures(rows, meta).items()):
-        yield picture(draw, caption, f"{anchor}p{place}")
-    for place, table in enumerate(_tables(rows)):
+    yield paragraph(f"{f'Made by `{run.command}`: ' if run.command else ''}{origin(run.rows)}.")
+    compared = run.first["task"] == _COMPARE
+    yield from map(paragraph, compare.SAID if compared else ())
+    pictures = _PICTURES.get(run.first["task"])
+    for place, one in enumerate(pictures(run) if pictures else ()):
+        if one.draw:
+            yield picture(one.draw, one.caption, f"{anchor}p{place}")
+    for place, table in enumerate(compare_tables(run) if compared else _tables(run.rows)):
         yield section(table, f"{anchor}t{place}", level=3)
 
 
-def _pictures(rows: Sequence[Row], meta: Mapping[str, Any]) -> dict[str, Draw]:
-    """What can be drawn of a run, by its caption."""
-    task = rows[0]["task"]
-    if task == "compare":
-        drawn = compare_pictures.pictures(rows)
-        return {compare_pictures.CAPTIONS[name]: draw for name, draw in drawn.items()}
-    if task not in _DRAWN or (task == "scope" and "top_one" not in meta):
-        return {}
-    caption, draw = _DRAWN[task]
-    return {caption: partial(draw, rows, meta)}
-
-
 def _tables(rows: Sequence[Row]) -> Iterator[Table]:
-    """A table for each setting and metric, a column for each kind; of a stream of edits what stands at its end."""
-    settings: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        settings.setdefault(tuple(row.get(name) for name in _SETTING), []).append(row)
-    for (mode, planned), held in settings.items():
-        setting = f"{planned:,} {mode} edit{'s' if planned > 1 else ''}: " if mode else ""
-        most = {row["method"]: max(one["edits"] for one in held if one["method"] == row["method"]) for row in held}
-        last = [row for row in held if row["edits"] == most[row["method"]]]
-        measures = TASKS[rows[0]["task"]].measures if rows[0]["task"] in TASKS else ()
-        known = {row["metric"]: None for row in last}
-        for metric in sorted(known, key=lambda one: measures.index(one) if one in measures else len(measures)):
-            yield _table(f"{setting}{metric.replace('_', ' ')}", [row for row in last if row["metric"] == metric])
+    """A table for each metric, a column for each kind; of a stream of edits what stands at its end."""
+    most = {row["method"]: max(one["edits"] for one in rows if one["method"] == row["method"]) for row in rows}
+    last = [row for row in rows if row["edits"] == most[row["method"]]]
+    measures = TASKS[rows[0]["task"]].measures if rows[0]["task"] in TASKS else ()
+    known = {row["metric"]: None for row in last}
+    for metric in sorted(known, key=lambda one: measures.index(one) if one in measures else len(measures)):
+        yield _table(metric.replace("_", " "), [row for row in last if row["metric"] == metric])
 
 
 def _table(title: str, rows: Sequence[Row]) -> Table:

@@ -1,6 +1,7 @@
-"""Pictures in files: what is refused before anything is computed, and the one place that writes them."""
+"""Pictures: what a report draws, what is refused before anything is computed, and the one place that writes them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = (".png", ".svg", ".pdf")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """What is drawn: its name among those of a page, what it shows, and how; None where rows do not tell enough.
+
+    Of the last, a picture that is there from an earlier report is shown.
+    """
+
+    name: str
+    caption: str
+    draw: "Callable[[], Figure] | None"
 
 
 def check_picture(path: Path) -> None:

@@ -1,32 +1,32 @@
-"""The picture of a scope report: coverage against false fires, and how far a score can be believed."""
+"""Pictures of which questions edits answer: coverage against false fires, and how far a score can be believed."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedit_memory.evaluation.report.pictures import save_figure
+from kedit_memory.evaluation.report.pictures import Picture
+from kedit_memory.evaluation.report.saved import Measured, Row
 from kedit_memory.evaluation.tasks.scope.run import METHOD
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Flat = Mapping[str, Any]  # a row as its JSON object
-
 _COLOURS = {METHOD: "#0b6e4f", "cosine": "#c05746", "bm25": "#5a7684"}
 _LEFT = 1e-4  # where no false fire is drawn on an axis that has no zero
 
 
-def save_picture(rows: Sequence[Flat], seen: Mapping[str, Any], path: Path) -> None:
-    """Draw a run into a file, whose ending says the format; `seen` is `ScopeReport.seen`.
+def pictures(measured: Measured) -> list[Picture]:
+    """What can be drawn of a run: nothing of one that tells no curves."""
+    if "top_one" not in measured.meta:
+        return []
+    return [
+        Picture(
+            name="curves", caption="Coverage against false fires, and how far a score can be believed.",
+            draw=lambda: drawn(measured.rows, measured.meta),
+        )
+    ]  # fmt: skip
 
-    Raises:
-        InvalidInputError: see `check_picture`; or the file cannot be written.
-        MissingDependencyError: matplotlib is not installed.
-    """
-    save_figure(lambda: drawn(rows, seen), path)
 
-
-def drawn(rows: Sequence[Flat], seen: Mapping[str, Any]) -> "Figure":
+def drawn(rows: Sequence[Row], seen: Mapping[str, Any]) -> "Figure":
     """The figure of a run."""
     from matplotlib.figure import Figure
 
@@ -38,13 +38,31 @@ def drawn(rows: Sequence[Flat], seen: Mapping[str, Any]) -> "Figure":
     return figure
 
 
-def draw_curve(axes: Any, points: Iterable[Sequence[float]], **style: Any) -> None:
+def curves_figure(
+    title: str, curves: Mapping[str, tuple[Iterable[Sequence[float]], Iterable[Sequence[float]]]]
+) -> "Figure":
+    """Coverage against false fires of several sets: of each a line of the router and a dotted one of another method."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for place, (dataset, (own, other)) in enumerate(curves.items()):
+        _draw_curve(axes, own, color=f"C{place}", linestyle="-", label=dataset)
+        if other:
+            _draw_curve(axes, other, color=f"C{place}", linestyle=":")
+    _frame_curves(axes)
+    axes.set_title(title)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    return figure
+
+
+def _draw_curve(axes: Any, points: Iterable[Sequence[float]], **style: Any) -> None:
     """A line through the points of a curve, each a share of false fires and a coverage, in matplotlib's style."""
     shares, coverages = zip(*((max(false, _LEFT), coverage) for false, coverage in points), strict=True)
     axes.plot(shares, coverages, drawstyle="steps-post", **style)
 
 
-def frame_curves(axes: Any) -> None:
+def _frame_curves(axes: Any) -> None:
     """The axes of coverage against false fires."""
     axes.set(
         xscale="log",
@@ -58,14 +76,14 @@ def frame_curves(axes: Any) -> None:
 
 def _draw_curves(axes: Any, seen: Mapping[str, Any]) -> None:
     for name, points in seen["curves"].items():
-        draw_curve(axes, points, color=_COLOURS.get(name), label=name)
+        _draw_curve(axes, points, color=_COLOURS.get(name), label=name)
     at, top = seen["operating"], seen["top_one"]
     axes.plot([max(at["false"], _LEFT)], [at["coverage"]], "o", color=_COLOURS[METHOD], label=f"{METHOD}, as it is set")
     axes.plot(
         [max(top["false"], _LEFT)], [top["coverage"]], "s", color=_COLOURS["cosine"], label="nearest key, own radius"
     )
     axes.plot([_LEFT], [1.0], "*", color="#333333", markersize=11, label="oracle", clip_on=False)
-    frame_curves(axes)
+    _frame_curves(axes)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, frameon=False)  # a curve may lie anywhere
 
 

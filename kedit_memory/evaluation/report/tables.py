@@ -1,12 +1,14 @@
 """Tables of texts, and rows as tables: for documents, for reports, for a terminal."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from kedit_memory.evaluation.rows import Row
 
 Flat: TypeAlias = Mapping[str, Any]  # a row as its JSON object
+
+REACHED, MISSED = "reached", "**missed**"  # of what was promised
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,13 @@ class Table:
         return self.title[:1].upper() + self.title[1:]
 
 
+def plain_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "", note: str = "") -> Table:
+    """A table of texts."""
+    return Table(
+        title=title, note=note, head=tuple(head), rows=tuple(tuple(Entry(text=cell) for cell in row) for row in rows)
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Value:
     """A figure over all seeds: of one, with its interval; of several, their mean with the lowest and the highest."""
@@ -64,6 +73,30 @@ def over_seeds(rows: Sequence[Flat]) -> Value:
     return Value(value=mean, low=min(values), high=max(values), n=n, unit=unit)
 
 
+def with_interval(row: Flat | None, digits: int = 3) -> str:
+    """The value of a row, and between what it lies; nothing where there is no row."""
+    if row is None:
+        return ""
+    value, low, high = (row[name] for name in ("value", "low", "high"))
+    bounds = "" if low is None or high is None else f" ({low:.{digits}f} to {high:.{digits}f})"
+    return f"{value:.3f}{bounds}"
+
+
+def verdict(
+    value: float,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    shown: Callable[[float], str] = "{:g}".format,
+) -> tuple[str, str]:
+    """What was promised of a value, and whether it is reached, as cells; both empty where nothing was."""
+    if least is not None:
+        return f"≥ {shown(least)}", REACHED if value >= least else MISSED
+    if most is not None:
+        return f"≤ {shown(most)}", REACHED if value <= most else MISSED
+    return "", ""
+
+
 def table_lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """The lines of a table in Markdown; its cells are Markdown already."""
     return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
@@ -74,8 +107,9 @@ def markdown(table: Table, level: int = 2) -> str:
     text = "\n".join(
         table_lines([_safe(name) for name in table.head], [[_marked(cell) for cell in row] for row in table.rows])
     )
+    head = f"{'#' * level} {table.heading}\n\n" if table.title else ""
     note = f"{table.note}\n\n" if table.note else ""
-    return f"{'#' * level} {table.heading}\n\n{note}{text}\n"
+    return f"{head}{note}{text}\n"
 
 
 def table(rows: Sequence[Row], promised: Mapping[str, str] | None = None) -> str:

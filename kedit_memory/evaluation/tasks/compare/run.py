@@ -147,6 +147,11 @@ class Comparison:
     parts: tuple[Part, ...]
 
     @property
+    def told(self) -> dict[str, Any]:
+        """The plan, and how each measurement went, as JSON has it."""
+        return {"plan": asdict(self.plan), "parts": [part.told() for part in self.parts]}
+
+    @property
     def failed(self) -> tuple[Part, ...]:
         """The measurements that gave no rows."""
         return tuple(part for part in self.parts if part.status == FAILED)

@@ -49,7 +49,7 @@ class Asking:
         except CapabilityError as error:
             outcome.refused[_plainly(error)] += outcome.asked
             return outcome
-        outcome.at_once = method.at_once
+        outcome.at_once, outcome.preset = method.at_once, method.preset
         if method.changes_model:
             self._edited(method, outcome)
         else:

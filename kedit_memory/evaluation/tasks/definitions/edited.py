@@ -25,6 +25,7 @@ class Edited(Unedited):
         self._model = white_box(bench.model, f"the editor {name}")
         self._editor = bench.editor(name)
         self._name = name
+        self.preset = bench.preset(name).kind
 
     @contextmanager
     def told(self, cases: Sequence[Case]) -> Iterator[Told]:

@@ -25,12 +25,19 @@ class DefinitionBench(Bench):
             that comes after the entity's name.
         strangers: for each case, by its id, the definition of another entity.
         encoder: the name of the encoder of memories; None takes the default one.
+        preset: the kind of settings that editors take where they have it.
     """
 
     def __init__(
-        self, model: ScoringModel, *, taught: str, strangers: Mapping[str, str], encoder: str | None = None
+        self,
+        model: ScoringModel,
+        *,
+        taught: str,
+        strangers: Mapping[str, str],
+        encoder: str | None = None,
+        preset: str | None = None,
     ) -> None:
-        super().__init__(model, encoder=encoder)
+        super().__init__(model, encoder=encoder, preset=preset)
         self.model: ScoringModel
         self.taught = taught
         self.strangers = strangers
@@ -49,6 +56,8 @@ class Method(ABC):
     at_once: ClassVar[bool] = False  # whether it finds among all definitions the one that a probe needs, or none
     told_which: ClassVar[bool] = False  # whether it is told whose probe it is, so that it never errs about others
     changes_model: ClassVar[bool] = False  # whether probes come out otherwise with nothing before them
+
+    preset: str | None = None  # the kind of settings that an editor was given
 
     def __init__(self, bench: DefinitionBench) -> None:
         self.bench = bench

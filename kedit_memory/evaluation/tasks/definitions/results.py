@@ -37,6 +37,7 @@ class Outcome:
 
     method: str
     at_once: bool = False
+    preset: str | None = None  # the kind of settings of an editor
     edits: int = 0  # definitions that are in force together
     asked: int = 0  # cases
     told: list[Answered] = field(default_factory=list)

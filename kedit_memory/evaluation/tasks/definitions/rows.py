@@ -34,8 +34,9 @@ def rows_of(outcome: Outcome, run: Run, *, base: str, control: Outcome | None, s
     if not outcome.told:
         return []
     row = Row(
-        run=run, method=outcome.method, metric="accuracy", value=0.0, n=0, unit="share", edits=outcome.edits, seed=seed
-    )
+        run=run, method=outcome.method, metric="accuracy", value=0.0, n=0, unit="share", edits=outcome.edits, seed=seed,
+        preset=outcome.preset,
+    )  # fmt: skip
     compared = outcome.method != base
     return [
         *_accuracy(outcome.told, row, compared=compared),

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from kedit_memory.editors import EDITORS
+from kedit_memory.editors.presets import check_kind
 from kedit_memory.errors import CapabilityError, InvalidInputError, UnknownNameError
 from kedit_memory.evaluation.datasets.onoe import PARTS, DefinitionSet, ecbd_set, entity_inferences_set, sample
 from kedit_memory.evaluation.methods import TOLD, telling
@@ -38,6 +39,7 @@ class DefinitionPlan:
         others: how many entities that a method was not told of are asked about, after each edit.
         taught: what editors are given of a definition as their target: `span` or `rest`.
         seed: of every sample, and of intervals.
+        preset: the kind of settings that editors take where they have it, of `editors.presets.KINDS`; else their own.
     """
 
     dataset: str
@@ -47,8 +49,10 @@ class DefinitionPlan:
     others: int = 10
     taught: str = SPAN
     seed: int = 1
+    preset: str | None = None
 
     def __post_init__(self) -> None:
+        check_kind(self.preset)
         if self.dataset not in (ENTITY_INFERENCES, ECBD):
             raise UnknownNameError("set of definitions", self.dataset, (ENTITY_INFERENCES, ECBD))
         if (self.dataset == ECBD) != (self.part is not None):
@@ -104,7 +108,7 @@ def run_definitions(
     run = describe_run(
         plan.dataset, plan.part or plan.dataset, config=asdict(plan), data=whole.source, model=model.fingerprint
     )
-    bench = DefinitionBench(scoring, taught=plan.taught, strangers=strangers, encoder=encoder)
+    bench = DefinitionBench(scoring, taught=plan.taught, strangers=strangers, encoder=encoder, preset=plan.preset)
     asking = Asking(bench, kept, others=plan.others, seed=plan.seed, pace=Pace(progress, len(plan.methods), "methods"))
     outcomes = [asking.outcome(name) for name in plan.methods]
     control = next((one for one in outcomes if one.method == RANDOM), None)

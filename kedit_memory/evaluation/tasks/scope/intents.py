@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +71,7 @@ _AT_HOME = re.compile(
 _JOINING = re.compile(r"\b(?:in|from|to|for|about|with|of|at|by|near|named|called|between) ([a-z']+)")
 _COMMON = 12  # intents that a word must be in to say nothing about a value
 _OFFENSIVE, _PERSON = "W", re.compile(r"\bfor (?:my |our |the )?\w+$")
+CUSTOMERS = "customers"  # the intents of several sets in one store
 _STORED = 4  # wordings
 _JUDGED = 20  # wordings of an intent, on average, from which on one is judged by the others
 _RANKS = 3  # of intents that a wording looks like, among which its own must be
@@ -114,33 +116,12 @@ class Intent:
         return part_by_hash(f"{self.dataset}: {self.name}", trains=self.trains)
 
 
-def hwu64_set(data: Path | None, *, seed: int = 1, wordings: int = _STORED) -> ScopeSet:
-    """HWU64 (Liu et al. 2019): commands and questions to an assistant at home, without those that hold a value."""
-    strangers = _strangers(data, [*_banking77(data), *_bitext(data)])
-    return _built("hwu64", _hwu64(data), strangers, wordings=wordings, seed=seed)
-
-
-def banking77_set(data: Path | None, *, seed: int = 1, wordings: int = _STORED) -> ScopeSet:
-    """BANKING77 (Casanueva et al. 2020), its training half: close intents of a bank's customers."""
-    strangers = _strangers(data, [*_hwu64(data), *_snips(data)])
-    return _built("banking77", _banking77(data), strangers, wordings=wordings, seed=seed)
-
-
-def bitext_set(data: Path | None, *, seed: int = 1, wordings: int = _STORED) -> ScopeSet:
-    """Bitext's customer support: an intent is stored once for each order, invoice, account or place it names."""
-    strangers = _strangers(data, [*_hwu64(data), *_snips(data)])
-    return _built("bitext", _bitext(data), strangers, wordings=wordings, seed=seed)
-
-
-def customers_set(data: Path | None, *, seed: int = 1, wordings: int = _STORED) -> ScopeSet:
-    """The intents of HWU64, BANKING77 and Bitext in one store."""
-    intents = [*_hwu64(data), *_banking77(data), *_bitext(data)]
-    return _built("customers", intents, _strangers(data, _snips(data)), wordings=wordings, seed=seed)
-
-
-def covid_q_set(data: Path | None, *, seed: int = 1, wordings: int = _STORED) -> ScopeSet:
-    """COVID-Q (Wei et al. 2020): questions that have one answer; for measuring only."""
-    return _built("covid_q", _covid_q(data), _strangers(data, ()), wordings=wordings, seed=seed)
+def intents_set(name: str, data: Path | None, *, seed: int = 1, wordings: int = _STORED) -> ScopeSet:
+    """The intents of a name in `_SETS`, each with so many wordings stored; the questions of others are strangers."""
+    readers, others = _SETS[name]
+    intents = [one for read in readers for one in read(data)]
+    strangers = _strangers(data, [one for read in others for one in read(data)])
+    return _built(name, intents, strangers, wordings=wordings, seed=seed)
 
 
 def _built(
@@ -265,6 +246,14 @@ def _rank(wording: str, own: int, counts: Mapping[str, Numbers], totals: Numbers
     return int(np.sum(score > np.asarray(score)[own])) if words(wording) else 0
 
 
+def _intent(dataset: str, name: str, texts: Iterable[str], *, answer: str = "", topic: str = "", **more: Any) -> Intent:
+    """The intent of some texts, each in one line and once; its answer is made up where the set gives none."""
+    wordings = tuple(dict.fromkeys(" ".join(text.split()) for text in texts))
+    return Intent(
+        dataset=dataset, name=name, wordings=wordings, answer=answer or _answer(name, topic or _spoken(name)), **more
+    )
+
+
 def _answer(name: str, topic: str) -> str:
     """An answer to an intent of which the set gives none."""
     return _ANSWERS[sum(name.encode()) % len(_ANSWERS)].format(topic)
@@ -300,6 +289,7 @@ def _labelled(folder: Path) -> dict[str, list[str]]:
 
 @cache
 def _hwu64(data: Path | None) -> tuple[Intent, ...]:
+    """HWU64 (Liu et al. 2019): commands and questions to an assistant at home, without those that hold a value."""
     found = _labelled(folder_of(data, "hwu64"))
     spread = Counter(word for texts in found.values() for word in {w for text in texts for w in words(text)})
     common = {word for word, count in spread.items() if count >= _COMMON}
@@ -309,13 +299,7 @@ def _hwu64(data: Path | None) -> tuple[Intent, ...]:
         return not _VALUE.search(text) and not _NAMED.search(text) and common.issuperset(joined)
 
     return tuple(
-        Intent(
-            dataset="hwu64",
-            name=label,
-            wordings=_often_worded(texts, plain),
-            answer=_answer(label, _spoken(label)),
-            stored=label not in _WIDE,
-        )
+        _intent("hwu64", label, _often_worded(texts, plain), stored=label not in _WIDE)
         for label, texts in sorted(found.items())
     )
 
@@ -331,34 +315,24 @@ def _often_worded(texts: Iterable[str], plain: Callable[[str], bool]) -> tuple[s
 def _snips(data: Path | None) -> tuple[Intent, ...]:
     """SNIPS (Coucke et al. 2018): nearly every wording holds a name, so that its intents are asked and not stored."""
     found = _labelled(folder_of(data, "snips"))
-    return tuple(
-        Intent(
-            dataset="hwu64",
-            name=label,
-            wordings=tuple(dict.fromkeys(texts)),
-            answer=_answer(label, _spoken(label)),
-            stored=False,
-        )
-        for label, texts in sorted(found.items())
-    )
+    return tuple(_intent("hwu64", label, texts, stored=False) for label, texts in sorted(found.items()))
 
 
 @cache
 def _banking77(data: Path | None) -> tuple[Intent, ...]:
+    """BANKING77 (Casanueva et al. 2020), its training half: close intents of a bank's customers."""
     with (folder_of(data, "banking77_train") / "train.csv").open(encoding="utf-8", newline="") as lines:
         found: dict[str, list[str]] = defaultdict(list)
         for row in csv.DictReader(lines):
             text = " ".join(row["text"].split())
             if not _VALUE.search(text):
                 found[row["category"]].append(text)
-    return tuple(
-        Intent(dataset="snips", name=label, wordings=tuple(dict.fromkeys(texts)), answer=_answer(label, _spoken(label)))
-        for label, texts in sorted(found.items())
-    )
+    return tuple(_intent("snips", label, texts) for label, texts in sorted(found.items()))
 
 
 @cache
 def _bitext(data: Path | None) -> tuple[Intent, ...]:
+    """Bitext's customer support: an intent is stored once for each order, invoice, account or place it names."""
     rows = read_json_lines(folder_of(data, "bitext_customer_support") / "bitext_third.jsonl")
     found: dict[tuple[str, str], list[Mapping[str, str]]] = defaultdict(list)
     for row in rows:
@@ -369,15 +343,12 @@ def _bitext(data: Path | None) -> tuple[Intent, ...]:
     bare = {name for (name, value), held in found.items() if not value and len(held) > _FEW_BARE}
     found = {(name, value): held for (name, value), held in found.items() if (name in bare) != bool(value)}
     return tuple(
-        Intent(
-            dataset="bitext",
-            name=name,
-            value=value,
-            wordings=tuple(dict.fromkeys(" ".join(row["instruction"].split()) for row in rows)),
-            answer=_response([row["response"] for row in rows], value) or _answer(name, _spoken(name)),
+        _intent(
+            "bitext", name, (row["instruction"] for row in rows), value=value,
+            answer=_response([row["response"] for row in rows], value),
         )
         for (name, value), rows in sorted(found.items())
-    )
+    )  # fmt: skip
 
 
 def _response(texts: Iterable[str], value: str) -> str:
@@ -399,20 +370,18 @@ def _place(named: str, value: str) -> str:
 
 @cache
 def _covid_q(data: Path | None) -> tuple[Intent, ...]:
+    """COVID-Q (Wei et al. 2020): questions that have one answer; for measuring only."""
     with (folder_of(data, "covid_q") / "final_master_dataset.csv").open(encoding="utf-8", newline="") as lines:
         found: dict[str, list[Mapping[str, str]]] = defaultdict(list)
         for row in csv.DictReader(lines):
             found[row["Question ID"]].append(row)
     return tuple(
-        Intent(
-            dataset="covid_q",
-            name=label,
+        _intent(
+            "covid_q", label, (row["Question"] for row in rows), answer=_first_sentence(rows), topic="the virus",
             trains=False,
-            wordings=tuple(dict.fromkeys(" ".join(row["Question"].split()) for row in rows)),
-            answer=_first_sentence(rows) or _answer(label, "the virus"),
         )
         for label, rows in sorted(found.items())
-    )
+    )  # fmt: skip
 
 
 def _first_sentence(rows: Iterable[Mapping[str, str]]) -> str:
@@ -421,13 +390,18 @@ def _first_sentence(rows: Iterable[Mapping[str, str]]) -> str:
     return re.split(r"(?<=[.!?])\s", " ".join(answer.split()))[0]
 
 
+# What reads the intents of a set, and those whose questions are asked of it as a stranger's in training.
+_Readers: TypeAlias = tuple[Callable[[Path | None], tuple[Intent, ...]], ...]
+_SETS: Mapping[str, tuple[_Readers, _Readers]] = {
+    "hwu64": ((_hwu64,), (_banking77, _bitext)),
+    "banking77": ((_banking77,), (_hwu64, _snips)),
+    "bitext": ((_bitext,), (_hwu64, _snips)),
+    "covid_q": ((_covid_q,), ()),
+    CUSTOMERS: ((_hwu64, _banking77, _bitext), (_snips,)),  # in one store
+}
 INTENTS: Mapping[str, Callable[..., ScopeSet]] = {
-    "hwu64": hwu64_set,
-    "hwu64_one_wording": partial(hwu64_set, wordings=1),
-    "banking77": banking77_set,
-    "banking77_one_wording": partial(banking77_set, wordings=1),
-    "bitext": bitext_set,
-    "bitext_one_wording": partial(bitext_set, wordings=1),
-    "covid_q": covid_q_set,
-    "covid_q_one_wording": partial(covid_q_set, wordings=1),
+    f"{name}{ending}": partial(intents_set, name, wordings=wordings)
+    for name in _SETS
+    if name != CUSTOMERS
+    for ending, wordings in (("", _STORED), ("_one_wording", 1))
 }

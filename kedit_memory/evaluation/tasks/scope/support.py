@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kedit_memory.evaluation.tasks.scope.cases import ScopeSet
 from kedit_memory.evaluation.tasks.scope.faq import dstc9_faq_set
-from kedit_memory.evaluation.tasks.scope.intents import customers_set
+from kedit_memory.evaluation.tasks.scope.intents import CUSTOMERS, intents_set
 
 _WORDINGS = 4
 
@@ -15,7 +15,7 @@ _WORDINGS = 4
 def support_set(data: Path | None, *, seed: int = 1, wordings: int = _WORDINGS) -> ScopeSet:
     """HWU64, BANKING77, Bitext and DSTC9 together, every edit in so many wordings."""
     name = "support" if wordings == _WORDINGS else "support_one_wording"
-    customers = customers_set(data, seed=seed, wordings=wordings)
+    customers = intents_set(CUSTOMERS, data, seed=seed, wordings=wordings)
     return joined(name, customers, dstc9_faq_set(data, seed=seed, wordings=wordings))
 
 
