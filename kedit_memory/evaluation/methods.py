@@ -251,8 +251,12 @@ class Remembered(Method):
 
     def ask(self, questions: Sequence[Question]) -> list[Said]:
         """What the router answers; it takes a question as one line."""
-        answers = self._router.query_many([" ".join(question.text.split()) for question in questions])
-        return [Said(text=answer.text, reading=_reading(answer)) for answer in answers]
+        answers: dict[int, Answer] = {}
+        for day in dict.fromkeys(question.as_of for question in questions):
+            places = [place for place, question in enumerate(questions) if question.as_of == day]
+            texts = [" ".join(questions[place].text.split()) for place in places]
+            answers.update(zip(places, self._router.query_many(texts, as_of=day), strict=True))
+        return [Said(text=answer.text, reading=_reading(answer)) for _, answer in sorted(answers.items())]
 
     def score(self, text: Text) -> list[float] | None:  # noqa: ARG002 - there is none
         """None: a router gives texts."""

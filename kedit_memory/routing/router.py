@@ -311,11 +311,7 @@ class Router:
 
     def _routed(self, question: Question, *, held: bool) -> Decision:
         if not question.fires:
-            missed = self._misses.decide(question)
-            if question.model_says is None:
-                return missed
-            told = f"the model was asked whether edit {question.best.edit.id} answers it, and says no"
-            return replace(missed, reason=f"{missed.reason}; {told}")
+            return _missed(question, self._misses.decide(question))
         why = self.scope.why(question)
         return consolidated(question, why) if held else hit(question, why, self.config.path)
 
@@ -380,6 +376,16 @@ class Router:
         name = self._given if isinstance(self._given, str) else getattr(self._given, "name", None)
         search, kept = kind_of(self.passages.retriever()), self.memory.note(GATE)
         return calibration_for(name, search, self.config.passages, kept, self.background.name)
+
+
+def _missed(question: Question, decision: Decision) -> Decision:
+    """The decision about a question that no edit answers, with what else was looked at."""
+    told = [decision.reason]
+    if question.model_says is not None:
+        told.append(f"the model was asked whether edit {question.best.edit.id} answers it, and says no")
+    if question.when is not None:
+        told.append(f"the time asked about: {question.when}")
+    return replace(decision, reason="; ".join(told))
 
 
 def _read(given: object, place: int) -> Asked | InvalidInputError:
