@@ -24,6 +24,7 @@ class Question:
         group: those of a case that share one are wordings of one test, which is passed by any of them.
         given: what the model must answer before, since the edit alone does not lead to the answer.
         needs: what its answer follows from, edits that are made and facts that may be stored beside them.
+        as_of: the day (ISO 8601) on which it is asked, which memories are told; None for today.
         owner: that edit, which only controls that are told it may look at.
         beside: the edits that are made with it.
         bare: what it asks without the answers that it offers, where it has them to be chosen from; else its text is.
@@ -40,6 +41,7 @@ class Question:
     group: str = ""
     given: tuple["Question", ...] = ()
     needs: tuple[EditRequest, ...] = ()
+    as_of: str | None = None
     owner: EditRequest | None = None
     beside: tuple[EditRequest, ...] = ()
     bare: str = ""
@@ -92,9 +94,12 @@ class Case:
         return tuple(one for one in self.questions if one.metric == metric)
 
     def asked(self) -> tuple[Question, ...]:
-        """The questions, each with the edit and its place."""
+        """The questions, each with the edit and its place; one that has an edit of its own needs no others."""
         return tuple(
-            replace(one, owner=self.edit, beside=self.also, place=place) for place, one in enumerate(self.questions)
+            replace(one, place=place)
+            if one.owner is not None
+            else replace(one, owner=self.edit, beside=self.also, place=place)
+            for place, one in enumerate(self.questions)
         )
 
 

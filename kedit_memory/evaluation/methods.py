@@ -252,10 +252,14 @@ class Remembered(Method):
 
     def ask(self, questions: Sequence[Question]) -> list[Said]:
         """What the router answers; it takes a question as one line."""
-        answers = self._router.query_many([" ".join(question.text.split()) for question in questions])
+        answers: dict[int, Answer] = {}
+        for day in dict.fromkeys(question.as_of for question in questions):
+            places = [place for place, question in enumerate(questions) if question.as_of == day]
+            texts = [" ".join(questions[place].text.split()) for place in places]
+            answers.update(zip(places, self._router.query_many(texts, as_of=day), strict=True))
         return [
             Said(text=one.text, reading=_reading(one), prompts=frozenset(self._prompt(match) for match in one.edits))
-            for one in answers
+            for _, one in sorted(answers.items())
         ]
 
     def _prompt(self, match: Match) -> str:

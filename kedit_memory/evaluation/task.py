@@ -167,6 +167,12 @@ _ALL = (
         measures=("reliability", "generalization", "portability", "locality"),
         dataset="mzsre",
     ),
+    _asked(
+        "temporal",
+        "facts that hold for a time: asked as of a day, by dates in words, and with years that are no dates",
+        measures=("reliability", "generalization", "hard_negative", "locality"),
+        dataset="world",
+    ),
     Task(name="consolidate", version=2, about="what a model says before and after edits are written into it for good"),
 )  # fmt: skip
 TASKS: dict[str, Task] = {one.name: one for one in _ALL}

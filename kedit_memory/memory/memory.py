@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO, TypeAlias
 
-from kedit_memory.errors import ConflictError
+from kedit_memory.errors import ConflictError, InvalidInputError
 from kedit_memory.memory import arguments, consolidation, copies, feedback, maintenance, transfer
 from kedit_memory.memory.arguments import (
     conflict_rule,
@@ -573,13 +573,29 @@ class EditMemory:
         return self.list(status=status, namespace=namespace)
 
     @contextmanager
-    def reader(self, *, as_of: str | None = None, namespace: str = DEFAULT_NAMESPACE) -> Iterator[Reader]:
-        """What the memory answers from, on one snapshot: for several looks that have to agree with each other."""
+    def reader(
+        self, *, as_of: str | None = None, through: str | None = None, namespace: str = DEFAULT_NAMESPACE
+    ) -> Iterator[Reader]:
+        """What the memory answers from, on one snapshot: for several looks that have to agree with each other.
+
+        With `through`, what held on some day from `as_of` to that one.
+        """
         namespace = namespace_name(namespace)
-        on = self._clock().date().isoformat() if as_of is None else day(as_of, "as_of")
+        first = self.day(as_of)
+        last = first if through is None else day(through, "through")
+        if last < first:
+            raise InvalidInputError(f"through {last} is before {first}; give the same day or a later one")
         with self._index.alone(), self._store.reading() as rows:
             self._encoding.check(rows)
-            yield Reader(rows, self._index, namespace, on)
+            yield Reader(rows, self._index, namespace, first, last)
+
+    def day(self, as_of: str | None = None) -> str:
+        """The day whose edits answer, as ISO 8601 writes it: the one given, else today.
+
+        Raises:
+            InvalidInputError: it is no date.
+        """
+        return self._clock().date().isoformat() if as_of is None else day(as_of, "as_of")
 
     def in_scope(
         self,

@@ -94,7 +94,7 @@ class _Wanted(NamedTuple):
     """The values of a query's places ?1 to ?4: which edits may match."""
 
     namespace: str
-    day: str
+    days: str
     subjects: str | None  # a JSON list of keys; None for any
     subjectless: bool  # whether those about no known subject may, too
 
@@ -110,13 +110,13 @@ _ALLOWED = _Allowed()
 
 
 class Reader:
-    """The edits of one namespace that hold on one day, as one snapshot has them."""
+    """The edits of one namespace that hold on a day, or some day of a longer time, as one snapshot has them."""
 
-    def __init__(self, rows: Rows, index: CachedIndex, namespace: str, day: str) -> None:
+    def __init__(self, rows: Rows, index: CachedIndex, namespace: str, first: str, last: str) -> None:
         self._rows = rows
         self._index = index
         self._namespace = namespace
-        self._day = day
+        self._days = f"{first}/{last}"
 
     @property
     def names(self) -> StoredNames:
@@ -152,10 +152,10 @@ class Reader:
 
         The few keys of a small namespace are compared as they are: in the index many others may lie before them.
         """
-        held = self._rows.once(_COUNT_OF_NAMESPACE, lambda rows: int(rows[0][0]), self._namespace, self._day, HUB + 1)
+        held = self._rows.once(_COUNT_OF_NAMESPACE, lambda rows: int(rows[0][0]), self._namespace, self._days, HUB + 1)
         if held > HUB:
             return self._nearest_in_index(query, count, self._wanted(None), _Allowed(rejected=True))
-        keys = self._rows.query(_SELECT_OF_NAMESPACE, self._namespace, self._day)
+        keys = self._rows.query(_SELECT_OF_NAMESPACE, self._namespace, self._days)
         found = _nearest(self._rows, query, keys)[:count] if keys else []
         numbers = [row["edit_id"] for row, _ in found]
         edits, out = self._edits(numbers), self._rejecting(query, numbers)
@@ -248,9 +248,9 @@ class Reader:
         return any_held(self._rows)
 
     def _bound(self, subjects: Collection[str] | None) -> tuple[str, str, str | None]:
-        """The values of the queries' places ?1 to ?3: namespace, day, folded subjects."""
+        """The values of the queries' places ?1 to ?3: namespace, days, folded subjects."""
         keys = None if subjects is None else to_json(sorted({fold(name) for name in subjects}))
-        return self._namespace, self._day, keys
+        return self._namespace, self._days, keys
 
     def _wanted(self, subjects: Collection[str] | None, *, subjectless: bool = False) -> _Wanted:
         return _Wanted(*self._bound(subjects), subjectless)

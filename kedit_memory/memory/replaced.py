@@ -15,7 +15,7 @@ _SELECT_HOLDING = (
     "SELECT e.id FROM json_each(?3) subject CROSS JOIN edits e ON e.namespace = ?1 AND e.subject_key = subject.value "
     f"WHERE {HOLDS}"
 )
-# Whatever has begun by the day: what holds on it, and what ended before it or gave way.
+# Whatever has begun by the end of a time, see `HOLDS`: what holds in it, and what ended before it or gave way.
 _BEGUN = """
     e.id IN (
         SELECT o.id FROM json_each(?3) chosen CROSS JOIN edits c ON c.id = CAST(chosen.value AS BIGINT)
@@ -23,7 +23,7 @@ _BEGUN = """
         UNION
         SELECT o.id FROM json_each(?3) chosen CROSS JOIN edits c ON c.id = CAST(chosen.value AS BIGINT)
         CROSS JOIN edits o ON o.namespace = ?1 AND o.prompt_key = c.prompt_key)
-    AND e.status <> 'retracted' AND (e.valid_from IS NULL OR e.valid_from <= ?2)
+    AND e.status <> 'retracted' AND (e.valid_from IS NULL OR e.valid_from <= substr(?2, 12))
 """
 _SELECT_HELD = (
     f"SELECT e.id FROM json_each(?3) chosen CROSS JOIN edits e ON e.id = CAST(chosen.value AS BIGINT) WHERE {HOLDS}"
@@ -50,15 +50,15 @@ class Replacing:
     current: tuple[str, ...]
 
 
-def replacing(store: Rows, namespace: str, day: str, subjects: str | None) -> list[Replacing]:
-    """The edits about some subjects (a JSON list of their keys) that hold on a day, by id, with what each has replaced.
+def replacing(store: Rows, namespace: str, days: str, subjects: str | None) -> list[Replacing]:
+    """The edits about some subjects (a JSON list of keys) that hold in a time, by id, with what each has replaced.
 
     Costs one look into an index where no edit is about the subjects, four queries otherwise.
     """
-    found = {row["id"] for row in store.query(_SELECT_HOLDING, namespace, day, subjects)}
+    found = {row["id"] for row in store.query(_SELECT_HOLDING, namespace, days, subjects)}
     if not found:
         return []
-    here = (namespace, day)
+    here = (namespace, days)
     begun = store.edits(_BEGUN, *here, to_json(sorted(found)))
     numbers = to_json([number_of(edit.id) for edit in begun])
     held = {id_of(row["id"]) for row in store.query(_SELECT_HELD, *here, numbers)}

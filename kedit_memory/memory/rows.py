@@ -182,11 +182,11 @@ COLUMNS = (*(one.name for one in _STORED), "slot", "prompt_key", "subject_key", 
 CHECKED = COLUMNS[1:]  # what an edit's checksum is of: all but its number, which it gets when it is written
 # An edit's radius is that of its widest key, so no column repeats it.
 SELECT_EDIT = "SELECT e.*, (SELECT max(k.radius) FROM keys k WHERE k.edit_id = e.id AND k.live) AS radius FROM edits e"
-# Of a namespace (?1) what holds on a day (?2).
+# Of a namespace (?1) what holds on some day of a time (?2), which is its first and its last day: 2022-01-01/2022-12-31.
 HOLDS = """
     e.namespace = ?1 AND e.holds
-    AND (e.valid_from IS NULL OR e.valid_from <= ?2)
-    AND (e.valid_until IS NULL OR ?2 < e.valid_until)
+    AND (e.valid_from IS NULL OR e.valid_from <= substr(?2, 12))
+    AND (e.valid_until IS NULL OR substr(?2, 1, 10) < e.valid_until)
 """
 # Keys of edits that some question, of today or of another day, may still find.
 SEARCHED = "k.live AND k.kind <> 'rejected'"

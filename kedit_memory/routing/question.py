@@ -8,6 +8,7 @@ from typing import Self
 
 from kedit_memory.records import Edit, Match, Mention, Vectors
 from kedit_memory.routing.link import Linked
+from kedit_memory.routing.when import When
 
 # How a candidate was found.
 EXACT = "exact"  # the question is the edit's own wording
@@ -96,7 +97,11 @@ class Question:
 
     Attributes:
         text: in normal form.
+        as_of: the day whose edits answer it where its words name none; None for today.
         turns: what was said before it, oldest first.
+        when: the time that its words name, or a turn's.
+        dated: whether it is read without that time, for edits that held in it; else for those that name no days on
+            which they hold.
         linked: the names in it.
         pieces: names of which it has only pieces; None where they were not looked for.
         before: names of a turn before it, where its own lead to no edit.
@@ -118,6 +123,8 @@ class Question:
     as_of: str | None
     namespace: str
     turns: tuple[str, ...] = ()
+    when: When | None = None
+    dated: bool = False
     linked: Linked = field(default_factory=Linked)
     pieces: Linked | None = None
     before: Linked = field(default_factory=Linked)
@@ -137,6 +144,11 @@ class Question:
     def timed(self, step: str, seconds: float) -> Self:
         """The question with the time that a step took."""
         return replace(self, timings={**self.timings, step: seconds})
+
+    @property
+    def days(self) -> tuple[str | None, str | None]:
+        """The day whose edits may answer, or the first and the last of several."""
+        return (self.when.first, self.when.last) if self.dated and self.when else (self.as_of, None)
 
     @property
     def mentions(self) -> tuple[Mention, ...]:

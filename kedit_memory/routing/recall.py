@@ -11,6 +11,7 @@ from dataclasses import replace
 from kedit_memory.memory.read import Reader
 from kedit_memory.questions import core
 from kedit_memory.records import KeyKind, Match, Mention, Vectors
+from kedit_memory.routing.dated import asked_alike, in_time
 from kedit_memory.routing.link import Linked, Linker
 from kedit_memory.routing.question import EXACT, FUZZY, LINKED, NEAR_SHOWN, UNLINKED, Candidate, Question
 from kedit_memory.routing.verify import own_wording
@@ -29,7 +30,7 @@ def link(reader: Reader, linker: Linker, question: Question, *, across: bool = F
 
     A question in an edit's own words needs none, since nothing has to be weighed. `across` as in `recall`.
     """
-    if own := own_words(reader, question.text):
+    if own := _in_time(question, own_words(reader, question.text)):
         return replace(question, candidates=own)
     linked = linker.read(question.text)
     if _leads(reader, linked):
@@ -64,13 +65,16 @@ def recall(
     """
     if question.vector is None:
         return question
-    named = _named(reader, linker, question, question.vector)
-    free = _free(reader, question, across=across) if reads else _agreeing(reader, linker, question, question.vector)
+    named = _in_time(question, _named(reader, linker, question, question.vector))
+    free = _in_time(
+        question,
+        _free(reader, question, across=across) if reads else _agreeing(reader, linker, question, question.vector),
+    )
     taken = {one.match.edit.id for one in named}
     others = [one for one in free if one.match.edit.id not in taken]
     kept = named[: MOST - min(len(others), _KEPT_FREE)]
     said = {question.text, core(question.text)}
-    candidates = [_own(one, said) for one in (*kept, *others[: MOST - len(kept)])]
+    candidates = [_own(one, said, question) for one in (*kept, *others[: MOST - len(kept)])]
     if candidates:
         return replace(question, candidates=tuple(sorted(candidates, key=lambda one: one.found != EXACT)))
     aside = reader.in_scope(question.vector, limit=NEAR_SHOWN) if near else ()
@@ -87,6 +91,10 @@ def fused(rankings: Iterable[Sequence[Match]]) -> list[Match]:
             weights[name] = weights.get(name, 0.0) + 1 / (_RANK + rank)
             nearest[name] = min(nearest.get(name, match), match, key=lambda one: one.distance)
     return sorted(nearest.values(), key=lambda match: (-weights[match.edit.id], match.distance))
+
+
+def _in_time(question: Question, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    return tuple(one for one in candidates if in_time(question, one))
 
 
 def _leads(reader: Reader, linked: Linked) -> bool:
@@ -191,8 +199,9 @@ def _reaches(match: Match) -> bool:
     return match.in_scope or not match.edit.radius_fixed
 
 
-def _own(candidate: Candidate, said: Collection[str]) -> Candidate:
-    return replace(candidate, found=EXACT, names=()) if _exact(candidate.match, said) else candidate
+def _own(candidate: Candidate, said: Collection[str], question: Question) -> Candidate:
+    exact = _exact(candidate.match, said) or asked_alike(question, candidate.match.edit)
+    return replace(candidate, found=EXACT, names=()) if exact else candidate
 
 
 def _exact(match: Match, said: Collection[str]) -> bool:

@@ -35,6 +35,7 @@ from kedit_memory.routing.gate.calibration import NOTE as GATE
 from kedit_memory.routing.gate.calibration import GateCalibration
 from kedit_memory.routing.gate.choice import calibration_for, choose_gate
 from kedit_memory.routing.gate.gate import Gate
+from kedit_memory.routing.heard import Heard
 from kedit_memory.routing.hit import consolidated, hit, unfinished
 from kedit_memory.routing.miss import Misses
 from kedit_memory.routing.once import Once
@@ -313,11 +314,7 @@ class Router:
         if question.left:
             return unfinished(question)
         if not question.fires:
-            missed = self._misses.decide(question)
-            if question.model_says is None:
-                return missed
-            told = f"the model was asked whether edit {question.best.edit.id} answers it, and says no"
-            return replace(missed, reason=f"{missed.reason}; {told}")
+            return _missed(question, self._misses.decide(question))
         why = self.scope.why(question)
         return consolidated(question, why) if held else hit(question, why, self.config.path)
 
@@ -331,15 +328,23 @@ class Router:
         """What is said; what a model says of an erased fact is not, whether it or the question names the subject."""
         started = perf_counter()
         erasing = self._erasing(questions)
-        answers = answer_many(decisions, speakers, None if erasing else on_text)
+        heard = self._heard(decisions, questions, on_text) if erasing and on_text else None
+        answers = answer_many(decisions, speakers, heard or on_text)
         if erasing:
             texts = [f"{one.question} {one.text}" for one in answers if _of_the_model(one)]
             erasures = self._erasures(questions, texts, self._erased)
             answers = [_without_erased(one, erasures) for one in answers]
-            if on_text is not None:
-                on_text(answers[0].text)
+            if heard is not None:
+                heard.finish(answers[0].text)
         share = (perf_counter() - started) / max(1, len(answers))
         return [replace(one, timings={**one.timings, "answer": share}) for one in answers]
+
+    def _heard(self, decisions: Sequence[Decision], questions: Sequence[Question], on_text: OnText) -> Heard | None:
+        """What lets a reply of the model be heard; None where an edit answers, which was meant to be heard."""
+        if not decisions or decisions[0].route not in _OF_THE_MODEL:
+            return None
+        asked = decisions[0].question
+        return Heard(on_text, lambda said: bool(self._erasures(questions, [f"{asked} {said}"]).erased))
 
     def _erasing(self, questions: Sequence[Question]) -> bool:
         """Whether anything is erased in the namespace and on the day of the questions."""
@@ -382,6 +387,16 @@ class Router:
         name = self._given if isinstance(self._given, str) else getattr(self._given, "name", None)
         search, kept = kind_of(self.passages.retriever()), self.memory.note(GATE)
         return calibration_for(name, search, self.config.passages, kept, self.background.name)
+
+
+def _missed(question: Question, decision: Decision) -> Decision:
+    """The decision about a question that no edit answers, with what else was looked at."""
+    told = [decision.reason]
+    if question.model_says is not None:
+        told.append(f"the model was asked whether edit {question.best.edit.id} answers it, and says no")
+    if question.when is not None:
+        told.append(f"the time asked about: {question.when}")
+    return replace(decision, reason="; ".join(told))
 
 
 def _read(given: object, place: int) -> Asked | InvalidInputError:

@@ -14,6 +14,7 @@ from kedit_memory.routing.asked import called_for
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.calibration import NOTE, Calibration
 from kedit_memory.routing.consequences import names_in, turned
+from kedit_memory.routing.dated import by_time, longest_held
 from kedit_memory.routing.dialogue import readings
 from kedit_memory.routing.guarded import guarded
 from kedit_memory.routing.hops import led
@@ -25,6 +26,7 @@ from kedit_memory.routing.recall import link, own_words, recall
 from kedit_memory.routing.strata import may_answer, stratum_of
 from kedit_memory.routing.unsure import Unsure
 from kedit_memory.routing.verify import ScopeVerifier
+from kedit_memory.routing.when import may_name_time
 
 _LOG = logging.getLogger(__name__)
 
@@ -124,12 +126,21 @@ class Scope:
         """
         read = self._readings(messages)
         verified = iter(self.alone([one for group in read for one in group], near=near))
-        judged = [preferred([next(verified) for _ in group]) for group in read]
-        if self.verifies:
-            judged = [self._led(one) for one in judged]
-        if self.unsure is None or self.how != MODEL:
-            return judged
-        return [self._said_by(self.unsure, one) for one in judged]
+        chosen = [self._chosen([next(verified) for _ in group]) for group in read]
+        return [self._led(one) for one in chosen] if self.verifies else chosen
+
+    def _chosen(self, read: Sequence[Question]) -> Question:
+        """Of the readings of a message the one that counts; of those that no edit answers, one with its own date."""
+        best = preferred(read)
+        if self.unsure is not None and self.how == MODEL:
+            best = self._said_by(self.unsure, best)
+        if best.fires or not best.dated:
+            return best
+        plain = preferred([one for one in read if not one.dated])
+        plain = replace(plain, timings=best.timings)
+        if best.model_says is None:
+            return plain
+        return replace(plain, weighed=best.weighed, stratum=best.stratum, model_says=best.model_says)
 
     def alone(self, questions: Sequence[Question], *, near: bool = False) -> list[Question]:
         """Questions as they stand, linked, recalled and verified; what follows from edits answers where none does."""
@@ -179,21 +190,31 @@ class Scope:
 
     def _readings(self, messages: Sequence[Question]) -> list[list[Question]]:
         """The questions that each message may ask; one that is an edit's own wording is read as it is."""
-        read = [readings(one.text, one.turns) for one in messages]
-        several = [place for place, group in enumerate(read) if group != [(messages[place].text, ())]]
+        read = [
+            [replace(one, text=text, turns=turns) for text, turns in readings(one.text, one.turns)] for one in messages
+        ]
+        several = [
+            place
+            for place, (message, group) in enumerate(zip(messages, read, strict=True))
+            if group != [replace(message, turns=())] or any(map(may_name_time, (message.text, *message.turns)))
+        ]
         if several:
             first = messages[0]
+            today = self.memory.day(first.as_of)
             with self.memory.reader(as_of=first.as_of, namespace=first.namespace) as reader:
+                linker = self.linker(reader)
                 for place in several:
-                    if own_words(reader, messages[place].text):
-                        read[place] = [(messages[place].text, ())]
-        return [
-            [replace(message, text=text, turns=turns) for text, turns in group]
-            for message, group in zip(messages, read, strict=True)
-        ]
+                    message = messages[place]
+                    if own_words(reader, message.text):
+                        read[place] = [replace(message, turns=())]
+                    else:
+                        read[place] = [
+                            one for each in read[place] for one in by_time(each, message.turns, linker, today)
+                        ]
+        return read
 
     def link(self, questions: Sequence[Question]) -> list[Question]:
-        """Questions of one namespace and day with the names in them."""
+        """Questions of one namespace with the names in them."""
         return self._each("link", partial(link, across=self._across), questions)
 
     def recall(self, questions: Sequence[Question], *, near: bool = False) -> list[Question]:
@@ -225,6 +246,7 @@ class Scope:
         """The question whose candidates are weighed, with its stratum, and whether the best one answers."""
         if not question.weighed:
             return question
+        question = longest_held(question)
         best = question.best
         stratum = stratum_of(question, best.candidate, across=best.promise is not None)
         return replace(question, stratum=stratum, fires=self.verifier.fires(best, stratum))
@@ -236,13 +258,16 @@ class Scope:
         questions: Sequence[Question],
         only: Callable[[Question], bool] = lambda _: True,
     ) -> list[Question]:
-        """The questions after a step on one snapshot of the memory, which those take for which it is meant."""
-        if not any(map(only, questions)):
-            return list(questions)
-        first = questions[0]
-        with self.memory.reader(as_of=first.as_of, namespace=first.namespace) as reader:
-            linker = self.linker(reader)
-            return [_timed(name, step, reader, linker, one) if only(one) else one for one in questions]
+        """The questions after a step, which those take for which it is meant; those of one time on one snapshot."""
+        done = list(questions)
+        for days in dict.fromkeys(one.days for one in questions if only(one)):
+            as_of, through = days
+            with self.memory.reader(as_of=as_of, through=through, namespace=questions[0].namespace) as reader:
+                linker = self.linker(reader)
+                for place, one in enumerate(questions):
+                    if one.days == days and only(one):
+                        done[place] = _timed(name, step, reader, linker, one)
+        return done
 
     def _encoded(self, questions: Sequence[Question], *, near: bool) -> list[Question]:
         """The questions with the vectors that are needed, encoded together; each bears its share of the time."""
@@ -263,7 +288,11 @@ class Scope:
         return [encoded.get(id(one), one) for one in questions]
 
     def why(self, question: Question) -> str:
-        """What made the best candidate of a question answer, in words."""
+        """What made the best candidate of a question answer, in words; with the time at which it held."""
+        why = self._why(question)
+        return f"{why}; it held at the time asked about: {question.when}" if question.dated else why
+
+    def _why(self, question: Question) -> str:
         best, stratum = question.best, question.stratum
         if stratum == EXACT:
             return "asked in its own words"
@@ -292,9 +321,10 @@ def _by_radius(question: Question) -> Question:
     if not near:
         return question
     scored = [Weighed(candidate=one, score=float(one.found == EXACT or one.match.in_scope)) for one in near]
-    best, *others = guarded(question, scored)
+    question = longest_held(replace(question, weighed=guarded(question, scored)))
+    best = question.best
     fires = best.score > 0 and not best.differs
-    return replace(question, weighed=(best, *others), stratum=stratum_of(question, best.candidate), fires=fires)
+    return replace(question, stratum=stratum_of(question, best.candidate), fires=fires)
 
 
 def _margin(match: Match) -> float:

@@ -9,7 +9,7 @@ from conftest import TODAY, WordEncoder, state  # type: ignore[attr-defined]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kedit_memory.errors import ConflictError
+from kedit_memory.errors import ConflictError, InvalidInputError
 from kedit_memory.memory.conflicts import Interval, left_after, left_before, overlap
 from kedit_memory.memory.memory import EditMemory
 from kedit_memory.records import Edit, Kind, Status
@@ -240,3 +240,21 @@ def test_a_merged_export_takes_the_days_that_it_speaks_of(
     mine.import_(tmp_path / "lines.jsonl")
     assert targets(mine) == targets(theirs)
     assert mine.verify().ok
+
+
+def test_a_reader_of_several_days_sees_what_held_on_one_of_them(tmp_path: Path) -> None:
+    with EditMemory.open(tmp_path / "store", encoder=WordEncoder()) as memory:
+        for name, first, end in (("Ann", "2001", "2002"), ("Bo", "2002", "2004"), ("Cy", "2004", None)):
+            memory.add(ASKED, name, valid_from=first, valid_until=end)
+
+        def seen(as_of: str, through: str | None = None) -> set[str | None]:
+            with memory.reader(as_of=as_of, through=through) as reader:
+                return {match.edit.target for match in reader.worded([ASKED])}
+
+        assert seen("2001-06-01", "2001-12-31") == {"Ann"}
+        assert seen("2001-12-31", "2002-01-01") == {"Ann", "Bo"}
+        assert seen("2001-01-01", "2009-12-31") == {"Ann", "Bo", "Cy"}
+        assert seen("2002-01-01") == {"Bo"}
+        assert seen("1999-01-01", "2000-12-31") == set()
+        with pytest.raises(InvalidInputError, match="before 2002-01-01"):
+            seen("2002-01-01", "2001-01-01")

@@ -12,6 +12,10 @@ from kedit_memory.routing.guard.opposites import against
 from kedit_memory.routing.guard.reading import Value
 from kedit_memory.routing.guard.values import values_in
 
+_EDITION = re.compile(
+    r"\bthe (?P<year>[12]\d{3}) (?P<kind>edition|version|issue|model|release|season|series|remake)\b", re.IGNORECASE
+)
+
 _ByKind = dict[str, tuple[Value, ...]]
 
 
@@ -66,8 +70,17 @@ def disagreement(
     for one in stored if len(stored) == 1 else ():
         if units := _other_units(asked, one):
             return units
+    if edition := _of_an_edition(question, [statement] if statement else wordings):
+        return edition
     differing = against(question, [statement] if statement else wordings, known, stating=bool(statement))
     return Disagreement("opposites", *differing) if differing else None
+
+
+def _of_an_edition(question: str, wordings: Sequence[str]) -> Disagreement | None:
+    """That a question is about the edition of a year, where an edit says of none which it is."""
+    found = _EDITION.search(question)
+    told = found is None or any(found["year"] in one or found["kind"] in one.casefold() for one in wordings)
+    return None if found is None or told else Disagreement("edition", found[0], "none of a year")
 
 
 def _by_kind(text: str, names: tuple[str, ...]) -> _ByKind:

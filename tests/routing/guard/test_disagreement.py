@@ -184,6 +184,15 @@ def test_what_differs_is_said_in_words() -> None:
     assert str(disagreement("What is the maximum?", ["What is the minimum?"])) == "maximum against minimum"
 
 
+def test_the_edition_of_a_year_is_none_that_an_edit_is_about_without_saying_so() -> None:
+    asked = "Where is the 2014 edition of the cup held?"
+    found = disagreement(asked, ["Where is the cup held?"])
+    assert found is not None
+    assert str(found) == "the 2014 edition against none of a year"
+    assert disagreement(asked, ["Where was the cup of 2014 held?"]) is None
+    assert disagreement(asked, ["Where is each edition of the cup held?"]) is None
+
+
 def test_a_kind_that_only_one_of_them_names_says_nothing() -> None:
     assert disagreement("What is the dose?", ["What is the dose for 10 kg?"]) is None
     assert disagreement("What is the dose for 10 kg in 2024?", ["What is the dose for 10 kg?"]) is None
