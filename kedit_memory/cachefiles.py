@@ -137,6 +137,18 @@ def flush(path: Path) -> None:
         os.close(handle)
 
 
+def put_in_place(aside: Path, folder: Path) -> None:
+    """Give a folder that was written aside its name; its files and the name are on the disk when this returns.
+
+    Raises:
+        OSError: they cannot be written or renamed.
+    """
+    for path in (*aside.rglob("*"), aside):
+        flush(path)
+    aside.replace(folder)
+    flush(folder.parent)
+
+
 def _discard(cache: Path, chosen: Callable[[str], bool]) -> None:
     """Removes those of a cache's own files and folders that are chosen by name."""
     for path in list(cache.iterdir()):

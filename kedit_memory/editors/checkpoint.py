@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from kedit_memory.cachefiles import put_in_place
 from kedit_memory.editors._weights import WeightChange
 from kedit_memory.editors.base import Applied, Outcome
 from kedit_memory.errors import EditorError
@@ -50,7 +51,7 @@ def save_checkpoint(model: WhiteBoxModel, changes: Sequence[Applied], folder: Pa
         (aside / "README.md").write_text(_card(model.name, methods, outcomes), encoding="utf-8")
         if folder.exists():
             folder.rmdir()
-        aside.replace(folder)
+        put_in_place(aside, folder)
     except OSError as error:
         raise EditorError(f"the checkpoint cannot be written to {folder}: {error.strerror or error}") from error
     finally:

@@ -107,11 +107,11 @@ def test_a_few_wide_radii_are_compared_with_every_question(tmp_path: Path) -> No
 def test_the_plan_goes_by_size_and_states_its_recall() -> None:
     assert plan(100) == ("flat", 1.0)
     assert plan(100, "ivf").kind == "flat"
-    assert plan(LARGE).kind == "ivf"
+    assert plan(LARGE).kind == "pq"
     assert plan(LARGE, "sq8").kind == "sq8"
     assert set(RECALL) == {"flat", *KINDS}
     assert "every key is found" in str(plan(1))
-    assert f"{RECALL['ivf']:.2%}" in str(plan(LARGE))
+    assert f"{RECALL['pq']:.2%}" in str(plan(LARGE))
 
 
 def test_an_index_changes_its_kind_as_it_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

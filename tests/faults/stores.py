@@ -12,6 +12,7 @@ from typing import Any
 
 from memory.conftest import WordEncoder
 
+from kedit_memory.cachefiles import put_in_place
 from kedit_memory.errors import ConflictError, KeditError, NotFoundError
 from kedit_memory.memory.memory import EditMemory
 from kedit_memory.records import Checkpoint
@@ -244,7 +245,7 @@ def _consolidate(folder: Path) -> Steps:
     (aside / "weights").write_bytes(b"w" * 5000)
     with opened(folder) as memory:
         checkpoint = Checkpoint(fingerprint="f", base="b", method="rome", folder="model")
-        memory.consolidate(memory.all()[:3], checkpoint, lambda: aside.replace(made))
+        memory.consolidate(memory.all()[:3], checkpoint, lambda: put_in_place(aside, made))
         yield
         memory.undo_consolidation(memory.consolidations()[-1].operation)
         yield

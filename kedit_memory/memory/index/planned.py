@@ -31,12 +31,12 @@ class Plan(NamedTuple):
 
 
 # What was measured; docs/decisions/0026-engines.md says on what. A GPU compares every vector.
-RECALL = {_FLAT: 1.0, "sq8": 1.0, "hnsw": 1.0, "ivf": 0.9994, "pq": 0.9973, "gpu": 1.0}
+RECALL = {_FLAT: 1.0, "sq8": 1.0, "hnsw": 1.0, "ivf": 0.998, "pq": 1.0, "gpu": 1.0}
 
 
 def plan(count: int, kind: str | None = None) -> Plan:
     """What serves a number of keys best; of a given kind, where it is one of the larger ones."""
-    chosen = kind if kind is not None and count >= FEW else "ivf" if kind is None and count >= LARGE else _FLAT
+    chosen = kind if kind is not None and count >= FEW else "pq" if kind is None and count >= LARGE else _FLAT
     return Plan(chosen, RECALL[chosen])
 
 

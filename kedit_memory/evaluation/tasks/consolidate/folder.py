@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from kedit_memory.cachefiles import put_in_place
 from kedit_memory.editors._weights import WeightChange
 from kedit_memory.editors.checkpoint import save_checkpoint
 from kedit_memory.errors import EditorError, NotFoundError
@@ -190,7 +191,7 @@ def swap(aside: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
     try:
         folder.replace(old)
-        aside.replace(folder)
+        put_in_place(aside, folder)
     except OSError as error:
         finish_swap(folder)
         raise EditorError(f"{folder} cannot be replaced: {error}") from error

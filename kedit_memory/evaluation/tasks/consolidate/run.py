@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from kedit_memory.cachefiles import put_in_place
 from kedit_memory.editors import Editor, load_editor
 from kedit_memory.editors._moments import read_paragraphs
 from kedit_memory.editors._progress import in_lines
@@ -245,7 +246,7 @@ def _keep(
 
     def publish() -> None:
         nonlocal placed
-        aside.replace(folder)
+        put_in_place(aside, folder)
         placed = True
 
     try:
