@@ -17,10 +17,10 @@ def kills(name: str, folder: Path, most: int, seed: int = 0) -> Iterator[Trial]:
     """Up to `most` kills of one work: before steps and in the middle of writes, spread over all of them."""
     work, base = WORKS[name], folder / "base"
     work.prepare(base)
-    states = copied(base, folder / "trial", lambda trial: states(work, trial))
+    said_after = copied(base, folder / "trial", lambda trial: states(work, trial))
     steps = copied(base, folder / "trial", lambda trial: trace(acting(work, trial), trial)).steps
     for kill_at, torn in chosen(steps, most, seed):
-        yield _killed(f"kill: {name}", work, folder, states, kill_at, torn=torn)
+        yield _killed(f"kill: {name}", work, folder, said_after, kill_at, torn=torn)
 
 
 def chosen(steps: Sequence[str], most: int, seed: int) -> list[tuple[int, bool]]:
