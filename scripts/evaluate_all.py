@@ -96,6 +96,42 @@ STEPS = (
         public=True,
     ),
     Step(
+        name="multihop-world",
+        command="evaluate multihop --methods oracle-edit,memory:direct",
+        quick="--cases 10 --alone",
+        full="--cases 100",
+    ),
+    Step(
+        name="ripple-world",
+        command="evaluate ripple",
+        quick="--cases 10 --methods oracle-edit,memory:auto",
+        full="--cases 100 --methods oracle-edit,memory:auto,ft,rome,memit",
+    ),
+    Step(
+        name="temporal-world",
+        command="evaluate temporal --methods oracle-edit,retrieve-edits,memory:direct",
+        quick="--cases 4",
+        full="--cases 60",
+    ),
+    Step(
+        name="unlearning-world",
+        command="evaluate unlearning",
+        quick="--cases 4 --methods oracle-edit,memory:direct",
+        full="--cases 100 --methods oracle-edit,memory:direct,ext-sub,dinm,ft",
+    ),
+    Step(
+        name="robustness-world",
+        command="evaluate robustness --methods oracle-edit,memory:auto",
+        quick="--cases 10",
+        full="--cases 100",
+    ),
+    Step(
+        name="use-invented",
+        command="evaluate use",
+        quick="--cases 20 --methods oracle-edit,memory:context",
+        full=f"--model {SMOLLM2} --cases 200 --methods {CONTROLS},memory:context,memory:direct",
+    ),
+    Step(
         name="compare-mini",
         command="compare --limit 5",
         quick=f"--methods {CONTROLS},memory:auto,ft,rome,grace-fast --edits 10 --singles 10 --questions 10",
