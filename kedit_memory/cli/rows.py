@@ -47,7 +47,10 @@ def score(
 
 def report(
     rows: Annotated[
-        list[str], typer.Argument(metavar="ROWS...", help=f"{_ROWS} Or NAME=FILE, where rows do not tell the model's.")
+        list[str],
+        typer.Argument(
+            parser=str, metavar="ROWS...", help=f"{_ROWS} Or NAME=FILE, where rows do not tell the model's."
+        ),
     ],
     output: Annotated[
         Path,
@@ -66,7 +69,7 @@ def report(
 
     check_form(output)
     check_drawing("a report")
-    write_report(read_runs(rows), output)
+    write_report(read_runs(map(str, rows)), output)
     say(f"{output} tells of {len(rows)} file{'s' if len(rows) > 1 else ''}")
 
 
