@@ -47,9 +47,9 @@ def score(
 
 def report(
     rows: Annotated[
-        list[str],
+        list[Path],
         typer.Argument(
-            parser=str, metavar="ROWS...", help=f"{_ROWS} Or NAME=FILE, where rows do not tell the model's."
+            parser=o.path_of, metavar="ROWS...", help=f"{_ROWS} Or NAME=FILE, where rows do not tell the model's."
         ),
     ],
     output: Annotated[
