@@ -41,6 +41,8 @@ _ABOUT = (
     f"CROSS JOIN keys k ON k.edit_id = e.id WHERE {SEARCHED} AND {HOLDS}"
 )
 # No index leads from answers to their edits: few questions ask so.
+_SCANNED = 20_000  # edits of a namespace whose answers are looked through for one question
+_COUNT_ACTIVE = "SELECT coalesce(sum(edits), 0) FROM counts WHERE namespace = ? AND status = 'active'"
 _SELECT_TOLD = (
     "SELECT k.id, k.kind, k.text, k.edit_id, k.radius, k.vector FROM edits e CROSS JOIN keys k ON k.edit_id = e.id "
     f"WHERE {SEARCHED} AND {HOLDS} AND e.target IN (SELECT value FROM json_each(?3)) LIMIT ?4"
@@ -199,7 +201,12 @@ class Reader:
         return self._all_nearest(query, rows, limit)
 
     def telling(self, query: Vectors, targets: Collection[str]) -> list[Match]:
-        """One match for each edit whose answer is one of these, to the letter, as in `about`; none where many are."""
+        """One match for each edit whose answer is one of these, to the letter, as in `about`; none where many are.
+
+        No index is over answers, so that a namespace is scanned; one of very many edits is not.
+        """
+        if self._rows.query(_COUNT_ACTIVE, self._namespace)[0][0] > _SCANNED:
+            return []
         rows = self._rows.query(_SELECT_TOLD, *self._bound(None)[:2], to_json(sorted(targets)), HUB + 1)
         return self._all_nearest(query, rows) if len(rows) <= HUB else []
 
