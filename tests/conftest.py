@@ -37,11 +37,6 @@ _FIRST = (
 )  # fmt: skip
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are cores: servers and other processes are often waited for."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the longest files before all others."""
     tests = Path(__file__).parent
