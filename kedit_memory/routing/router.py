@@ -341,7 +341,7 @@ class Router:
 
     def _heard(self, decisions: Sequence[Decision], questions: Sequence[Question], on_text: OnText) -> Heard | None:
         """What lets a reply of the model be heard; None where an edit answers, which was meant to be heard."""
-        if not decisions or decisions[0].route not in _OF_THE_MODEL:
+        if not decisions or not _of_the_model(decisions[0]):
             return None
         asked = decisions[0].question
         return Heard(on_text, lambda said: bool(self._erasures(questions, [f"{asked} {said}"]).erased))
@@ -432,9 +432,9 @@ def _loaded(model: str | TextModel | Callable[[], TextModel], device: str | None
     return model if isinstance(model, TextModel) else model()
 
 
-def _of_the_model(answer: Answer) -> bool:
+def _of_the_model(one: Decision) -> bool:
     """Whether the model said what it likes: also where it was asked for what edits lead to and do not say."""
-    return answer.route in _OF_THE_MODEL or bool(answer.left)
+    return one.route in _OF_THE_MODEL or bool(one.left)
 
 
 def _without_erased(answer: Answer, erasures: Erasures) -> Answer:

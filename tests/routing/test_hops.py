@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kedit_memory.memory import EditMemory
-from kedit_memory.models.language import Reply
+from kedit_memory.models.language import OnText, Reply
 from kedit_memory.models.prompts import AnswersOne, Prompt
 from kedit_memory.records import Route
 from kedit_memory.routing.provenance import to_dict
@@ -95,6 +95,25 @@ def test_the_facts_that_were_found_are_told_to_a_model_that_is_asked_what_is_lef
     (prompt,) = model.asked
     assert prompt.question == answer.left
     assert any("Croatia" in fact for fact in prompt.facts)
+
+
+def test_what_is_left_is_not_heard_before_it_is_known_to_tell_nothing_erased(tmp_path: Path) -> None:
+    class Telling(Listening):
+        def reply_many(self, prompts: Sequence[Prompt], *, on_text: OnText | None = None, **_: object) -> list[Reply]:
+            said = "Vera Holm, who lives at 12 Elm Street."
+            if on_text is not None:
+                on_text(said)
+            return [Reply(text=said)] * len(prompts)
+
+    heard: list[str] = []
+    with EditMemory.open(tmp_path / "store") as memory:
+        memory.add("Ellie Marsh is a citizen of", "Croatia", subject="Ellie Marsh")
+        memory.erase("Where does Vera Holm live?", subject="Vera Holm")
+        question = "Who is the head of state of the country that Ellie Marsh is a citizen of?"
+        answer = Router(memory, Telling()).query(question, on_text=heard.append)
+    assert answer.left
+    assert "Elm" not in "".join(heard)
+    assert "".join(heard) == answer.text
 
 
 def test_another_programs_model_is_told_an_edit_only_where_one_answers(router: Router) -> None:
