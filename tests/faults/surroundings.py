@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from faults.kills import copied, states
 from faults.stores import STORE, WORKS, faulty, filled, opened, problems, said, still_works
 from faults.tracing import CHANGED, READ_ONLY, in_child, mount, spread, trace, with_own_mounts
 from faults.trials import SURVIVED, Trial, lost
@@ -42,7 +43,7 @@ def _filling(place: Path, name: str, room: int) -> str:
         limited = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     try:
         work.prepare(place / "base")
-        states = _states(work, place / "base", place / "trial")
+        said_after = copied(place / "base", place / "trial", lambda trial: states(work, trial))
         shutil.copytree(place / "base", place / "trial")
         _bound(place, room, limited)
         acknowledged, refused = 0, ""
@@ -54,19 +55,19 @@ def _filling(place: Path, name: str, room: int) -> str:
         _bound(place, None, limited)
         if refused and (not refused.startswith("StoreError") or "\n" in refused):
             return f"{name}, {room} bytes: not told in one line: {refused}"
-        wrong = _after_room(work, place / "trial", states, acknowledged, refused=bool(refused))
+        wrong = _after_room(work, place / "trial", said_after, acknowledged, refused=bool(refused))
         return wrong and f"{name}, {room} bytes, after {refused!r}: {wrong}"
     finally:
         if limited is not None:
             shutil.rmtree(place)
 
 
-def _after_room(work: Any, place: Path, states: list[str], acknowledged: int, *, refused: bool) -> str:
+def _after_room(work: Any, place: Path, said_after: list[str], acknowledged: int, *, refused: bool) -> str:
     found = [one for one in problems(place) if "kedit purge" not in one and "made from other rows" not in one]
     if found:
         return f"verify: {found}"
     # A purge that could not be finished has removed the rows already, and says so.
-    allowed = {states[acknowledged]} | ({states[-1]} if refused and work is WORKS["purge"] else set())
+    allowed = {said_after[acknowledged]} | ({said_after[-1]} if refused and work is WORKS["purge"] else set())
     if said(place) not in allowed:
         return "an acknowledged change is missing, or a refused one is there"
     return work.after(place, 0 if refused else acknowledged) or still_works(place)
@@ -81,13 +82,6 @@ def _bound(place: Path, room: int | None, limited: int | None) -> None:
     disk = os.statvfs(place)
     used = (disk.f_blocks - disk.f_bfree) * disk.f_frsize
     mount("tmpfs", place, CHANGED, "size=50m" if room is None else f"size={used + room}")
-
-
-def _states(work: Any, base: Path, place: Path) -> list[str]:
-    shutil.copytree(base, place)
-    states = [said(place), *(said(place) for _ in work.steps(place))]
-    shutil.rmtree(place)
-    return states
 
 
 def read_only(folder: Path, most: int, seed: int = 0) -> Iterator[Trial]:
@@ -261,7 +255,7 @@ def readers_during_rebuild(folder: Path, most: int, seed: int = 0) -> Iterator[T
     for number in range(most):
         place = folder / "trial"
         shutil.copytree(folder / "base", place)
-        states = {said(place)}
+        allowed = {said(place)}
         reader, told = _started(lambda say, place=place: _asking(place, say))
 
         def act(acknowledge: Callable[[], None], place: Path = place) -> None:
@@ -273,7 +267,7 @@ def readers_during_rebuild(folder: Path, most: int, seed: int = 0) -> Iterator[T
         steps = steps or len(done.steps)
         answers = _ended(reader, told, end=True)
         wrong = done.failure or ("" if set(answers) == {"answer 0"} else f"the reader was told {set(answers)}")
-        wrong = wrong or faulty(place, states)
+        wrong = wrong or faulty(place, allowed)
         shutil.rmtree(place)
         yield _trial("readers during a rebuild that is killed", wrong)
 
