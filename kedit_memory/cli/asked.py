@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kedit_memory.evaluation.tasks.asked.run import AskedPlan, AskedReport
 
 _PRINTED_WIDTH = 140  # characters, where the output is no terminal
-_FAILED = 1  # exit status where a method failed
+_FAILED = 1  # exit status where a method failed or left a trace
 _METHODS = "oracle-edit,retrieve-edits,memory:direct,memory:context"
 
 
@@ -81,7 +81,9 @@ def _print(report: "AskedReport", plan: "AskedPlan", *, as_json: bool) -> None:
         _print_table(report, plan)
     for who, why in report.failures.items():
         say(f"{who} failed, its rows are missing: {why}")
-    if report.failures:
+    for who, trace in report.traces.items():
+        say(f"{who} left a trace in the model, which was taken anew: {trace}")
+    if report.failures or report.traces:
         raise typer.Exit(_FAILED)
 
 

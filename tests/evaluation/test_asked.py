@@ -87,6 +87,12 @@ def test_a_method_that_fails_costs_its_own_rows_alone(own: Path, monkeypatch: py
     assert {row["method"] for row in report.rows} == {"unedited"}
 
 
+def test_what_a_method_left_in_the_model_is_told(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asked.WatchedBench, "traces", lambda _: ["a tensor differs"])
+    report = run_asked(plan(own, methods=()))
+    assert report.traces == {"unedited": "a tensor differs"}
+
+
 def test_what_the_unedited_model_does_not_know_is_not_built_upon(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     known = Question(text=CAPITAL, accepted=("Tokyo",))
     unknown = Question(text="Who leads Acme?", accepted=("Ann Berg",))

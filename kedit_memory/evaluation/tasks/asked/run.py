@@ -112,10 +112,11 @@ class AskedPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class AskedReport:
-    """Rows as `Row.flat` gives them, and the methods that failed, with why."""
+    """Rows as `Row.flat` gives them, the methods that failed, with why, and what others left in the model."""
 
     rows: Sequence[Mapping[str, Any]]
     failures: Mapping[str, str]
+    traces: Mapping[str, str]
 
 
 def run_asked(
@@ -142,12 +143,13 @@ def run_asked(
         pace = Pace(progress, len(left), "methods")
         for name in left:
             found = next(guarded(asking.part(name, pace), name, failures), None)
-            traces = asking.tidied()
+            behind = asking.tidied()
             part = found or Part(key=asking.key(name), status=FAILED, error=failures[name], run=asking.run)
-            kept.record(replace(part, trace="; ".join(traces)))
+            kept.record(replace(part, trace="; ".join(behind)))
             pace.done += 1
             pace.say(f"{name}: {failures.get(name) or f'{len(part.samples):,} answers'}; {pace.left()}")
-    return AskedReport(rows=score(kept), failures=failures)
+    traces = {part.key.method: part.trace for part in kept.parts if part.trace}
+    return AskedReport(rows=score(kept), failures=failures, traces=traces)
 
 
 class _Asking:
