@@ -23,6 +23,7 @@ def ask(
     as_of: o.AsOf = None,
     model: o.Model = o.MODEL,
     path: o.PathChoice = "auto",
+    related: o.Related = 0,
     rerank: o.Rerank = None,
     passages_from: o.PassagesFrom = "retrieved",
     max_new_tokens: o.MaxNewTokens = None,
@@ -42,7 +43,7 @@ def ask(
     with open_store(store, encoder, create=False, device=o.one_device(device)) as memory:
         router = make_router(
             memory, model, path, device, dtype,
-            rerank=rerank, passages_from=passages_from, max_new_tokens=max_new_tokens,
+            related=related, rerank=rerank, passages_from=passages_from, max_new_tokens=max_new_tokens,
         )  # fmt: skip
         for one in asked:
             step("looking for an answer")

@@ -15,6 +15,7 @@ from kedit_memory.records import Answer, Message
 def chat(
     model: o.Model = o.MODEL,
     path: o.PathChoice = "auto",
+    related: o.Related = 0,
     rerank: o.Rerank = None,
     passages_from: o.PassagesFrom = "retrieved",
     max_new_tokens: o.MaxNewTokens = None,
@@ -35,7 +36,7 @@ def chat(
     with open_store(store, encoder, create=False, device=o.one_device(device)) as memory:
         router = make_router(
             memory, model, path, device, dtype,
-            rerank=rerank, passages_from=passages_from, max_new_tokens=max_new_tokens,
+            related=related, rerank=rerank, passages_from=passages_from, max_new_tokens=max_new_tokens,
         )  # fmt: skip
         check_dialogues(router.model)
         TELLER.clear()

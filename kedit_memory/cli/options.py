@@ -278,6 +278,15 @@ PathChoice = Annotated[
     str,
     typer.Option("--path", help="How an edit in scope answers: auto, context, direct, grace or serac; see README."),
 ]
+Related = Annotated[
+    int,
+    typer.Option(
+        "--related",
+        metavar="<int>",
+        min=0,
+        help="How many edits that speak of a question and do not answer it the model is told; 0 leaves no trace.",
+    ),
+]
 Rerank = Annotated[
     str | None,
     typer.Option(

@@ -38,6 +38,7 @@ def make_router(
     device: str | None,
     dtype: str | None,
     *,
+    related: int = 0,
     rerank: str | None = None,
     passages_from: str = "retrieved",
     max_new_tokens: int | None = None,
@@ -47,7 +48,9 @@ def make_router(
     from kedit_memory.routing.router import Router, RouterConfig
 
     beside = one_device(device)
-    config = RouterConfig(path=path, passages_from=passages_from, max_new_tokens=max_new_tokens, device=beside)
+    config = RouterConfig(
+        path=path, related=related, passages_from=passages_from, max_new_tokens=max_new_tokens, device=beside
+    )
     return Router(
         memory,
         _Named(model, lambda: load_model(model, device, dtype)),

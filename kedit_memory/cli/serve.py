@@ -34,6 +34,14 @@ def serve(
         str | None,
         typer.Option("--answer", metavar="<str>", help="How an edit in scope answers: auto, context or direct."),
     ] = None,
+    related: Annotated[
+        int | None,
+        typer.Option(
+            "--related",
+            metavar="<int>",
+            help="How many edits that speak of a question and do not answer it the model reads; 0 by default.",
+        ),
+    ] = None,
     host: Annotated[
         str | None, typer.Option("--host", metavar="<str>", help="Where to listen; 127.0.0.1 by default.")
     ] = None,
@@ -55,7 +63,8 @@ def serve(
 ) -> None:
     """Stand in front of an endpoint, or of models of this machine, and make stored edits true in their answers.
 
-    Whoever asks changes the base URL and nothing else. What no edit answers goes through byte for byte.
+    Whoever asks changes the base URL and nothing else. What no edit answers goes through byte for byte, unless edits
+    that speak of it are to be read.
     """
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise MissingDependencyError(
@@ -69,6 +78,7 @@ def serve(
     told: dict[str, Any] = {"store": place, "engine": CHOSEN.engine} | (read_file(config) if config else {})
     given: dict[str, Any] = {
         "answer": answer,
+        "related": related,
         "host": host,
         "port": port,
         "workers": workers,

@@ -13,7 +13,7 @@ from kedit_memory.editors.presets import preset
 from kedit_memory.evaluation.case import Question
 from kedit_memory.models.classifier import ClassifierModel
 from kedit_memory.models.encoder import load_encoder
-from kedit_memory.models.prompts import MAX_NEW_TOKENS, Prompt
+from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import EditRequest, Encoder
 from kedit_memory.routing.background import Background
 from kedit_memory.routing.verify import ScopeVerifier
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # What a question is answered by: a prompt that the model reads, or a fixed text; None where neither tells it all.
 Reading: TypeAlias = Prompt | str | None
+_SENTENCE = 48  # tokens
 Text: TypeAlias = tuple[str, str]  # a prompt and what follows it
 
 
@@ -35,7 +36,8 @@ class Bench:
         background: what routers are given beside their memory.
         cache: the folder for what editors keep of the unedited model.
         text: a file of running text for editors that look at what a model does with most text, and are given none.
-        max_new_tokens: where answers are cut; None leaves it to the model and the router.
+        max_new_tokens: where all answers are cut, the unedited model's as those of methods; by default where the
+            model's format cuts them, but behind 48 tokens at the latest, which hold a short answer in a sentence.
         preset: the kind of settings that editors take where they have it, see `editors.presets`.
     """
 
@@ -52,11 +54,16 @@ class Bench:
     ) -> None:
         self.model = model
         self.background = background
-        self.max_new_tokens = max_new_tokens
+        self._max_new_tokens = max_new_tokens
         self._preset = preset
         self._encoder = encoder
         self._cache, self._text = cache, text
         self._editors: dict[str, Editor] = {}
+
+    @property
+    def max_new_tokens(self) -> int:
+        """Where every answer is cut."""
+        return self._max_new_tokens or min(self.model.format.max_new_tokens, _SENTENCE)
 
     def editor(self, name: str) -> Editor:
         """The editor of a name with its options, the same one each time: some keep what they took of the model."""
@@ -124,9 +131,7 @@ class Method(ABC):
         """The free greedy answers, in order; of a classifier, labels. What a model reads goes to it in batches."""
         readings = [self.reading(question) for question in questions]
         prompts = [reading for reading in readings if isinstance(reading, Prompt)]
-        generated = iter(
-            self.bench.model.answer_many(prompts, max_new_tokens=self.bench.max_new_tokens or MAX_NEW_TOKENS)
-        )
+        generated = iter(self.bench.model.answer_many(prompts, max_new_tokens=self.bench.max_new_tokens))
         return [
             Said(text=reading if isinstance(reading, str) else next(generated), reading=reading) for reading in readings
         ]

@@ -38,6 +38,8 @@ UNEDITED = "unedited"
 # Before the path by which an edit in scope answers; a router is also asked for each edit as it comes, which counts as
 # taken in once it has answered its own question.
 MEMORY, ROUTER = "memory:", "router:"
+# In the place of the path: on a miss the model is told so many edits that speak of the question.
+RELATED, _TOLD_ON_A_MISS = "related", 3
 _LEARN_LATER = frozenset({Route.GRACE})  # paths that learn an edit when it is first asked for
 
 
@@ -205,11 +207,12 @@ class Remembered(Method):
     """The unchanged model behind the router, with the edits in a memory of their own; nothing is retrieved.
 
     `asks` says whether each edit is asked for as it comes; a path that learns something of it only then always is.
+    `related` is how many edits that do not answer a question the model may be told all the same.
     """
 
-    def __init__(self, path: str, bench: Bench, *, asks: bool = False) -> None:
+    def __init__(self, path: str, bench: Bench, *, asks: bool = False, related: int = 0) -> None:
         super().__init__(bench)
-        self._config = RouterConfig(path=path, passages=0, max_new_tokens=bench.max_new_tokens)
+        self._config = RouterConfig(path=path, passages=0, related=related, max_new_tokens=bench.max_new_tokens)
         self._asks = asks or path in _LEARN_LATER
         self._stack = ExitStack()
         self._operations = 0
@@ -322,8 +325,9 @@ CONTROLS: Mapping[str, Make] = {
 }
 
 
-SIDE_BY_SIDE = (*CONTROLS, *(f"{MEMORY}{path}" for path in PATHS), *EDITORS)  # asked with the edit at hand
-STREAMED = (UNEDITED, *(f"{ROUTER}{path}" for path in PATHS), *SIDE_BY_SIDE[len(CONTROLS) :])
+_WAYS = (*PATHS, RELATED)
+SIDE_BY_SIDE = (*CONTROLS, *(f"{MEMORY}{way}" for way in _WAYS), *EDITORS)  # asked with the edit at hand
+STREAMED = (UNEDITED, *(f"{ROUTER}{way}" for way in _WAYS), *SIDE_BY_SIDE[len(CONTROLS) :])
 
 _TELLING = "kedit_memory.evaluation.tasks.definitions"
 # Ways to tell a model a definition, which lie with their task, as what is asked has a gap; editors are further ones.
@@ -355,7 +359,8 @@ def method_of(name: str, among: Sequence[str] = SIDE_BY_SIDE) -> Make:
     if name in CONTROLS:
         return CONTROLS[name]
     if path and name in among:
-        return partial(Remembered, path, asks=name.startswith(ROUTER))
+        related = _TOLD_ON_A_MISS if path == RELATED else 0
+        return partial(Remembered, "auto" if related else path, asks=name.startswith(ROUTER), related=related)
     named_editor(name)  # refuses what cannot be made
     return partial(Edited, name)
 
@@ -404,9 +409,7 @@ def _reading(answer: Answer) -> Reading:
     match answer.route:
         case Route.DIRECT | Route.REFUSAL:
             return answer.text
-        case Route.PARAMETRIC:
-            return Prompt(question=answer.question)
-        case Route.CONTEXT:
+        case Route.PARAMETRIC | Route.RETRIEVAL | Route.CONTEXT:
             return prompt_of(answer)
         case _:
             return None

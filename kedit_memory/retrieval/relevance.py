@@ -65,7 +65,14 @@ class Relevance:
         if not self.reads(question):
             asked = _asked(question)
             return [_enough(asked, passage) for passage in passages]
-        return [nearness + SHARED * shared >= FLOOR for nearness, shared in self.features(question, passages)]
+        return [score >= FLOOR for score in self.scores(question, passages)]
+
+    def scores(self, question: str, passages: Sequence[Passage]) -> list[float]:
+        """How near each passage comes to the question; where words alone decide, the share of them that it has."""
+        if not self.reads(question):
+            asked = _asked(question)
+            return [_share(asked, passage) for passage in passages]
+        return [nearness + SHARED * shared for nearness, shared in self.features(question, passages)]
 
     def features(self, question: str, passages: Sequence[Passage]) -> list[tuple[float, float]]:
         """Of each passage the mean of its own cosine and its nearest sentence's, and the share of common words."""

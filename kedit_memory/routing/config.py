@@ -27,6 +27,8 @@ class RouterConfig:
         max_tier: subjects up to this popularity tier are left to the model's own recall, where no gate is calibrated
             for the model.
         passages: how many passages are put before a question, 0 to retrieve nothing.
+        related: how many edits that speak of a question and do not answer it a model is told as passages, so that it
+            can use them: add, compare, draw a conclusion. 0, the default, leaves no trace on a miss.
         passages_from: `retrieved`, by a search; `generated`, one that the model writes for the question (GenRead, Yu et
             al., ICLR 2023), which needs a model that follows instructions.
         max_new_tokens: where a generated answer is cut; by default it is as long as the model makes it.
@@ -38,6 +40,7 @@ class RouterConfig:
     scope: str = "auto"
     max_tier: int = 2
     passages: int = 3
+    related: int = 0
     passages_from: str = RETRIEVED
     max_new_tokens: int | None = None
     device: str | None = None
@@ -49,5 +52,5 @@ class RouterConfig:
             raise InvalidInputError(f"no scope {self.scope!r}; choose one of {', '.join(SCOPES)}")
         if self.passages_from not in (RETRIEVED, GENERATED):
             raise InvalidInputError(f"no passages_from {self.passages_from!r}; choose one of {RETRIEVED}, {GENERATED}")
-        if min(self.max_tier, self.passages) < 0 or (self.max_new_tokens or 1) < 1:
-            raise InvalidInputError("max_tier and passages must be 0 or more, max_new_tokens 1 or more")
+        if min(self.max_tier, self.passages, self.related) < 0 or (self.max_new_tokens or 1) < 1:
+            raise InvalidInputError("max_tier, passages and related must be 0 or more, max_new_tokens 1 or more")

@@ -1,7 +1,7 @@
 """Where a question goes that no edit answers: to passages, or to the model alone, as the gate decides."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from kedit_memory.records import Decision, RetrievedPassage, Route
 from kedit_memory.retrieval.passages import told_aside
@@ -9,6 +9,7 @@ from kedit_memory.routing.answer import Speakers
 from kedit_memory.routing.contradictions import left_out
 from kedit_memory.routing.gate.gate import Gate
 from kedit_memory.routing.gate.uncertainty import OwnAnswer, can_read, own_answers
+from kedit_memory.routing.hit import unfinished
 from kedit_memory.routing.passages import Passages, Retrieved
 from kedit_memory.routing.question import Question, timed
 
@@ -28,12 +29,20 @@ class Misses:
     speakers: Speakers
 
     def decide(self, question: Question) -> Decision:
-        """The route of one question.
+        """The route of one question; the model is also asked what is left where edits say what its phrases stand for.
 
-        Where all that was found for it states what was erased, it asks for that, and is refused.
+        Where all that was found for it states what was erased, it asks for that, and is refused. Edits that speak of it
+        without answering it need no gate: what they say is newer than what the model recalls.
         """
+        related = self.passages.related(question)
+        if question.left:
+            return _with_related(unfinished(question), related)
         if nothing := self.passages.none_to_find(question.namespace):
-            return _alone(question, nothing)
+            return _with_related(_alone(question, nothing, related), related)
+        decision = self._by_gate(question)
+        return decision if decision.route is Route.REFUSAL else _with_related(decision, related)
+
+    def _by_gate(self, question: Question) -> Decision:
         timings, looked = dict(question.timings), list[Retrieved]()
 
         def search() -> list[RetrievedPassage]:
@@ -86,12 +95,27 @@ def _cut(found: Retrieved) -> str:
     return "".join(f"; what edit {edit} has erased was cut out of {title}" for title, edit in cut)
 
 
-def _alone(question: Question, why: str) -> Decision:
+def _alone(question: Question, why: str, related: Sequence[RetrievedPassage]) -> Decision:
     """The model's own answer, without a gate: there is nothing to choose."""
     return Decision(
         question=question.text,
         route=Route.PARAMETRIC,
-        reason=f"no edit in scope; {why}; the model answers alone",
+        reason=f"no edit in scope; {why}{'' if related else '; the model answers alone'}",
         considered=question.near,
         timings=question.timings,
+    )
+
+
+def _with_related(decision: Decision, related: Sequence[RetrievedPassage]) -> Decision:
+    """The decision with edits put before the question, and before other passages; as it is where there are none."""
+    if not related:
+        return decision
+    named = ", ".join(one.passage.id for one in related)
+    speaking = f"edit {named} speaks" if len(related) == 1 else f"edits {named} speak"
+    return replace(
+        decision,
+        route=Route.CONTEXT if decision.left else Route.RETRIEVAL,
+        reason=f"{decision.reason}; {speaking} of what is asked, so the model is told",
+        passages=(*related, *decision.passages),
+        own_answer=None,
     )

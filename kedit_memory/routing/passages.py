@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.index import load_engine
+from kedit_memory.memory.requests import fact_of
 from kedit_memory.models.cross_encoder import load_cross_encoder
 from kedit_memory.models.instructions import instruct
-from kedit_memory.records import DEFAULT_NAMESPACE, Mention, OutdatedPassage, RetrievedPassage
+from kedit_memory.records import DEFAULT_NAMESPACE, Answered, Mention, OutdatedPassage, Passage, RetrievedPassage
 from kedit_memory.retrieval.base import Retriever
 from kedit_memory.retrieval.corpus import has_passages
 from kedit_memory.retrieval.dense import ENGINE
@@ -22,7 +23,7 @@ from kedit_memory.routing.config import GENERATED, RouterConfig
 from kedit_memory.routing.contradictions import Contradictions, without
 from kedit_memory.routing.erasures import Erasures
 from kedit_memory.routing.once import Once
-from kedit_memory.routing.question import Question, timed
+from kedit_memory.routing.question import UNLINKED, Question, Weighed, timed
 from kedit_memory.routing.scope import Scope
 
 
@@ -82,6 +83,26 @@ class Passages:
         with timed(timings, "compare"):
             return self._compared(sifted, question)
 
+    def related(self, question: Question, *, hops: bool = False) -> tuple[RetrievedPassage, ...]:
+        """Edits that do not answer a question but speak of it, as passages, the nearest first; as many as are wanted.
+
+        Those that it names speak of it, and others that come as near as passages have to. None that differs from it in
+        a value does: what holds for 10 kg is not told to whoever asks for 20 kg. With `hops`, also and first those that
+        say what its phrases stand for.
+        """
+        if not self._config.related:
+            return ()
+        leading = {hop.by.edit.id: _as_passage(hop.by) for hop in question.hops}
+        free = [one for one in question.weighed if one.edit.target is not None and not one.differs]
+        left = [one for one in free if one.edit.id not in leading]
+        named = [_as_passage(one) for one in left if one.candidate.found != UNLINKED]
+        others = [_as_passage(one) for one in left if one.candidate.found == UNLINKED]
+        with self._searching:
+            speaking = [*named, *sift(question.text, question.mentions, others, self._relevance()).kept]
+            scores = self._relevance().scores(question.text, [one.passage for one in speaking])
+        near = sorted(zip(scores, speaking, strict=True), key=lambda one: -one[0])[: self._config.related]
+        return (*(leading.values() if hops else ()), *(replace(one, score=score) for score, one in near))
+
     def sifted(self, question: str, mentions: Sequence[Mention], namespace: str) -> Sifted:
         """What the search finds, parted by whether it speaks of the question."""
         if self._config.passages == 0:
@@ -136,3 +157,12 @@ class Passages:
             model = self._speakers.model()
             text = instruct(model, instruction, "a generated passage (GenRead)", max_new_tokens=LONGEST)
         return Written(text=text, by=model.name)
+
+
+def _as_passage(one: Weighed) -> RetrievedPassage:
+    fact = fact_of(one.edit)
+    text = fact.sentence if isinstance(fact, Answered) else fact
+    return RetrievedPassage(
+        passage=Passage(id=one.edit.id, title=one.edit.subject or "", text=text, source=one.edit.source),
+        score=one.score,
+    )

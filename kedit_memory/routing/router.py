@@ -36,7 +36,7 @@ from kedit_memory.routing.gate.calibration import GateCalibration
 from kedit_memory.routing.gate.choice import calibration_for, choose_gate
 from kedit_memory.routing.gate.gate import Gate
 from kedit_memory.routing.heard import Heard
-from kedit_memory.routing.hit import consolidated, hit, unfinished
+from kedit_memory.routing.hit import consolidated, hit
 from kedit_memory.routing.miss import Misses
 from kedit_memory.routing.once import Once
 from kedit_memory.routing.passages import Passages
@@ -254,7 +254,12 @@ class Router:
         worded = [asked_of(one) for one in questions]
         judged = self.scope.judge(_questions(worded, as_of, namespace))
         return [
-            Ruling(decision=self._ruled(one, *given), erasures=self._erasures([one], [one.text]), timings=one.timings)
+            Ruling(
+                decision=self._ruled(one, *given),
+                related=() if one.fires else self.passages.related(one, hops=True),
+                erasures=self._erasures([one], [one.text]),
+                timings=one.timings,
+            )
             for one, given in zip(judged, worded, strict=True)
         ]
 
@@ -312,7 +317,7 @@ class Router:
 
     def _routed(self, question: Question, *, held: bool) -> Decision:
         if question.left:
-            return unfinished(question)
+            return self._misses.decide(question)
         if not question.fires:
             return _missed(question, self._misses.decide(question))
         why = self.scope.why(question)

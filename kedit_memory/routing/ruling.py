@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kedit_memory.records import Decision
+from kedit_memory.records import Decision, RetrievedPassage
 from kedit_memory.routing.erasures import Erasures
 
 
@@ -13,10 +13,12 @@ class Ruling:
 
     Attributes:
         decision: the edit in scope and how it answers; None where none does, and the question is not ours.
+        related: edits that speak of a question that none answers, for the model to read; none unless they are wanted.
         erasures: those about a name of the question.
         timings: seconds by step.
     """
 
     decision: Decision | None
+    related: tuple[RetrievedPassage, ...] = ()
     erasures: Erasures = field(default_factory=Erasures)
     timings: Mapping[str, float] = field(default_factory=dict)

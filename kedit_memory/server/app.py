@@ -51,7 +51,7 @@ def create_app(settings: Settings, shared: Path | None = None) -> FastAPI:
         KeditError: the store cannot be opened, or a model of this machine is not known.
     """
     memory = EditMemory.open(settings.store, engine=settings.engine)
-    config = RouterConfig(path=settings.answer)
+    config = RouterConfig(path=settings.answer, related=settings.related)
     ruling = Router(memory, config=config)
     measures = Measures(shared)
     try:

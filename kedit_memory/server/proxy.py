@@ -1,8 +1,8 @@
 """The routes under `/v1`: what an edit answers is answered by it; all else goes on as it came.
 
-On a miss nothing of ours is in the request or in the response. On a hit the model reads the edit and its reply is
-compared with it, as the router does: where it left the answer out it is asked once more, firmly, and where it still
-does, the stored answer takes the reply's place.
+On a miss nothing of ours is in the request or in the response, unless the model is to read edits that speak of the
+question (`related`). On a hit the model reads the edit and its reply is compared with it, as the router does: where it
+left the answer out it is asked once more, firmly, and where it still does, the stored answer takes the reply's place.
 """
 
 import json
@@ -81,14 +81,20 @@ class Proxy:
         self._measures.ruled(ruling)
         if ruling is not None and ruling.decision is not None:
             return await self._hit(request, body, ruling.decision, dialect, upstream, path)
+        told: Mapping[str, Any] = body
+        headers: dict[str, str] = {}
+        if ruling is not None and ruling.related:
+            told = dialect.told(body, corrections.beside(ruling.related))
+            headers = {"x-kedit-related": ",".join(one.passage.id for one in ruling.related)}
         if ruling is not None and turns is not None and ruling.erasures.erased:
-            response, content = await self._relay.asked(request, body, upstream, path)
+            response, content = await self._relay.asked(request, told, upstream, path)
             said = _said(dialect, content, _streams(response.headers))
             if said is not None and any(ruling.erasures.told_by(turns[-1].content, text) for text in said):
                 self._measures.overrode("refused", Route.REFUSAL.value)
                 return _own(REFUSAL, body, dialect, {"x-kedit-route": Route.REFUSAL.value})
-            return as_it_came(response, content, {})
-        passed = await self._relay.passed(request, raw, upstream, path)
+            return as_it_came(response, content, headers)
+        passed = await self._relay.passed(request, told if headers else raw, upstream, path)
+        passed.raw_headers += encoded(headers)
         if EXPLAIN in request.headers:
             passed.raw_headers += [(b"x-kedit-route", b"none")]
         return passed

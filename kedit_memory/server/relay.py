@@ -51,11 +51,16 @@ class Relay:
         """Closes the connections."""
         await self._client.aclose()
 
-    async def passed(self, request: Request, body: bytes, upstream: Upstream, path: str) -> Response:
-        """The upstream's response to a request as it came, passed back as it comes."""
+    async def passed(
+        self, request: Request, body: bytes | Mapping[str, Any], upstream: Upstream, path: str
+    ) -> Response:
+        """The upstream's response to a request as it came, or to another body in its own's place, as it comes."""
+        headers = headers_of(request, upstream)
+        if isinstance(body, Mapping):
+            headers, body = _with_json(headers), json.dumps(body).encode()
         async with AsyncExitStack() as until:
             until.enter_context(self._measures.step("upstream"))
-            response = await self._sent(request, body, upstream, path, headers_of(request, upstream))
+            response = await self._sent(request, body, upstream, path, headers)
             until.push_async_callback(response.aclose)
             return _Passing(response, upstream, until.pop_all())
 
@@ -67,12 +72,8 @@ class Relay:
         Raises:
             Refused: it cannot be reached, breaks off, or answers with more than `LARGEST_REPLY`.
         """
-        headers = [
-            (name, value)
-            for name, value in headers_of(request, upstream)
-            if name.lower() not in {b"accept-encoding", b"content-encoding", b"content-type"}
-        ]
-        headers += [(b"accept-encoding", b"identity"), (b"content-type", b"application/json")]
+        headers = [one for one in _with_json(headers_of(request, upstream)) if one[0].lower() != b"accept-encoding"]
+        headers.append((b"accept-encoding", b"identity"))
         body = b"" if told is None else json.dumps(told).encode()
         with self._measures.step("upstream"):
             response = await self._sent(request, body, upstream, path, headers)
@@ -134,6 +135,12 @@ def headers_of(request: Request, upstream: Upstream) -> Headers:
         kept = [(name, value) for name, value in kept if name.lower() not in {b"authorization", b"x-api-key"}]
         kept += [(b"authorization", held), (b"x-api-key", upstream.key.encode())]
     return kept
+
+
+def _with_json(headers: Headers) -> Headers:
+    """Headers for a JSON body in the place of the one that came."""
+    kept = [one for one in headers if one[0].lower() not in {b"content-encoding", b"content-type"}]
+    return [*kept, (b"content-type", b"application/json")]
 
 
 def as_it_came(response: httpx.Response, content: bytes, more: Mapping[str, str]) -> Response:

@@ -74,6 +74,7 @@ class Settings:
         models: names of models of this machine, see `load_model`; a request for another goes to an upstream.
         answer: how an edit in scope answers: `context`, the model reads it; `direct`, its target is the reply; `auto`,
             its target to its own wording, else the model reads it.
+        related: how many edits that speak of a question and do not answer it the model reads; 0 leaves no trace.
         host: where it listens.
         port: see `host`.
         body_bytes: the largest request.
@@ -92,6 +93,7 @@ class Settings:
     upstreams: tuple[Upstream, ...] = ()
     models: tuple[str, ...] = ()
     answer: str = "auto"
+    related: int = 0
     host: str = "127.0.0.1"
     port: int = 8321
     body_bytes: int = 10_000_000
@@ -109,18 +111,20 @@ class Settings:
         if not 0 <= self.port < 65536:
             raise InvalidInputError(f"port {self.port} is not allowed; give 1 to 65535, or 0 for a free one")
         for name in ("body_bytes", "waiting", "rate", "burst", "workers"):
-            if not _at_least_one(value := getattr(self, name)) and (name != "rate" or value is not None):
+            if not _whole(value := getattr(self, name), least=1) and (name != "rate" or value is not None):
                 raise InvalidInputError(f"{name} is {value!r}; give a whole number from 1 on")
         if not _positive(self.request_seconds):
             raise InvalidInputError(f"request_seconds is {self.request_seconds!r}; give a number above 0")
         if self.log_format not in FORMATS:
             raise InvalidInputError(f"no log format {self.log_format!r}; choose one of {', '.join(FORMATS)}")
-        if self.log_decisions < 0:
+        if not _whole(self.related, least=0):
+            raise InvalidInputError(f"related is {self.related!r}; give how many edits, or 0 for none")
+        if not _whole(self.log_decisions, least=0):
             raise InvalidInputError(f"{self.log_decisions} decisions cannot be kept; give how many, or 0 for none")
 
 
-def _at_least_one(value: object) -> bool:
-    return isinstance(value, int) and value >= 1
+def _whole(value: object, *, least: int) -> bool:
+    return isinstance(value, int) and value >= least
 
 
 def _positive(value: object) -> bool:

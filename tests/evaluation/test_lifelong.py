@@ -85,7 +85,7 @@ def edit(number, kind="tier_1", rephrasings=()):
 
 
 def unedited(model):
-    return Unedited(Bench(model))
+    return Unedited(Bench(model, max_new_tokens=24))
 
 
 def values(rows):
@@ -606,7 +606,7 @@ def test_what_is_kept_of_questions_and_of_texts_are_two_figures():
     stream = Stream(name="collapse", edits=(edit(1),), tests=(asked,), texts=(("It was", "a long day"),))
     model = FakeModel({"old?": "known"})
     measures = Measures(stream, model, RUN, Wanted(edits=1, questions=2), early=1)
-    rows = measures.at(Unedited(Bench(replace(model, loss=2.0))), "ft", 1, final=True)
+    rows = measures.at(Unedited(Bench(replace(model, loss=2.0), max_new_tokens=24)), "ft", 1, final=True)
     kept = {row.kind: row.value for row in rows if row.metric == "trr"}
     assert kept == {"all": 1.0, "texts": pytest.approx(math.exp(-1))}
     assert not [row for row in rows if row.metric == "arr"]

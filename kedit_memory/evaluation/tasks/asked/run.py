@@ -49,7 +49,7 @@ class AskedPlan:
         preset: the kind of settings that editors take where they have it, of `editors.presets.KINDS`; else their own.
         model: the name of the model.
         encoder: of the memories, None for the default one.
-        max_new_tokens: where answers are cut; None leaves it to model and router.
+        max_new_tokens: where answers are cut; by default as `Bench` has it.
         device: where the model runs, None for an accelerator where there is one.
         dtype: its precision, None for the default one.
     """

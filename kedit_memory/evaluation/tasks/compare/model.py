@@ -47,7 +47,7 @@ class WatchedBench(Bench):
     def answers(self, questions: Sequence[str]) -> list[str]:
         """What the unedited model says; each question is asked once, while no edit is in force."""
         new = [text for text in dict.fromkeys(questions) if text not in self._answers]
-        said = self.model.answer_many([Prompt(question=text) for text in new])
+        said = self.model.answer_many([Prompt(question=text) for text in new], max_new_tokens=self.max_new_tokens)
         self._answers.update(zip(new, said, strict=True))
         return [self._answers[text] for text in questions]
 
