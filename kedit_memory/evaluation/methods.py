@@ -26,7 +26,7 @@ from kedit_memory.memory import EditMemory
 from kedit_memory.memory.requests import statement_of
 from kedit_memory.models.language import white_box
 from kedit_memory.models.prompts import Prompt
-from kedit_memory.records import Answer, EditRequest, Kind, Match, Route
+from kedit_memory.records import Answer, EditRequest, Kind, Route
 from kedit_memory.routing.answer import REFUSAL
 from kedit_memory.routing.asking import prompt_of
 from kedit_memory.routing.router import PATHS, Router, RouterConfig
@@ -261,13 +261,13 @@ class Remembered(Method):
             texts = [" ".join(questions[place].text.split()) for place in places]
             answers.update(zip(places, self._router.query_many(texts, as_of=day), strict=True))
         return [
-            Said(text=one.text, reading=_reading(one), prompts=frozenset(self._prompt(match) for match in one.edits))
+            Said(text=one.text, reading=_reading(one), prompts=frozenset(map(self._prompt, _told(one))))
             for _, one in sorted(answers.items())
         ]
 
-    def _prompt(self, match: Match) -> str:
+    def _prompt(self, edit_id: str) -> str:
         """The prompt of an edit as it is stored, whatever follows from it."""
-        return self._memory.get(match.edit.id).prompt
+        return self._memory.get(edit_id).prompt
 
     def score(self, text: Text) -> list[float] | None:  # noqa: ARG002 - there is none
         """None: a router gives texts."""
@@ -413,6 +413,12 @@ def _reading(answer: Answer) -> Reading:
             return prompt_of(answer)
         case _:
             return None
+
+
+def _told(answer: Answer) -> Iterator[str]:
+    """The ids of the edits that an answer rests on, or that the model was told: nothing else is retrieved here."""
+    yield from (match.edit.id for match in answer.edits)
+    yield from (found.passage.id for found in answer.passages)
 
 
 def _statement(edit: EditRequest) -> str:

@@ -113,6 +113,7 @@ def test_what_uses_a_fact_has_an_answer_that_the_fact_alone_gives() -> None:
         assert len(case.of(HARD_NEGATIVE)) == 1
         for one in case.of(PORTABILITY):
             assert not set(one.accepted) & set(one.rejected)
+            assert len(one.needs) == (1 + len(case.also) if one.kind in ("comparison", "two_facts") else 1)
     assert [case.edit for case in use.SETS["invented"](CHOSEN)] == [case.edit for case in cases]
 
 

@@ -1,14 +1,15 @@
 """Edits that are used rather than repeated: sums, comparisons, limits, times, units, steps, two facts together.
 
 Questions of this kind are where MedKIT (2026) finds that methods gain nothing while the evidence in the context does:
-the figure to look at is the share of that gain, `share_of_gain`, of each kind. All facts are invented and everyday, all
-answers follow from them alone, so that they are known and few. Beside them stand questions about the same thing that
-the fact does not answer, which are to be left alone.
+the figure to look at is the share of that gain, `share_of_gain`, of each kind; where the model itself gains little,
+`recall` says for which questions it was told all that they need. All facts are invented and everyday, all answers
+follow from them alone, so that they are known and few. Beside them stand questions about the same thing that the fact
+does not answer, which are to be left alone.
 """
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from kedit_memory.evaluation import invented
@@ -22,6 +23,9 @@ from kedit_memory.records import EditRequest
 SUM, LIMIT, COMPARISON, TIME, UNIT, STEP, TWO_FACTS = (
     "sum", "limit", "comparison", "time", "unit", "next_step", "two_facts"
 )  # fmt: skip
+
+
+_OF_ALL = (COMPARISON, TWO_FACTS)  # need all edits of a case
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,7 +236,7 @@ def _case(made: _Made) -> Case:
 def _questions(made: _Made) -> Iterator[Question]:
     own = made.edits[0]
     yield own_question(own, (own.target or "",))
-    yield from made.uses
+    yield from (replace(one, needs=tuple(made.edits) if one.kind in _OF_ALL else (own,)) for one in made.uses)
     yield Question(text=made.aside, kind=SAME_SUBJECT, metric=HARD_NEGATIVE)
 
 
