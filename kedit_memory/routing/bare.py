@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 from kedit_memory.questions import core
 
@@ -35,14 +36,34 @@ _SPELT = re.compile(rf"(?<![\w-])(?:{'|'.join(_DIGITS)})(?![\w-])", re.IGNORECAS
 
 
 def with_numbers_of(text: str, other: str) -> str:
-    """A text with those spelt numbers in digits that another text has in digits: "the fifth line", "the 5th line"."""
+    """A text with its numbers as another text has them: in digits, or behind their word.
+
+    The fifth line is the 5th line, and the third floor is floor 3, where the other text has these.
+    """
 
     def as_there(found: re.Match[str]) -> str:
         digits = _DIGITS[found[0].casefold()]
         there = re.search(rf"(?<![\w.,:-]){digits}(?![\w-]|[.,:]\d)", other, re.IGNORECASE)
         return digits if there else found[0]
 
-    return _SPELT.sub(as_there, text)
+    def behind(found: re.Match[str]) -> str:
+        ordinal, label = found[1].casefold(), found[2]
+        number = _DIGITS.get(ordinal, ordinal)[:-2]
+        there = re.search(rf"(?<!\w){label} {number}(?!\w|[.,:]\d)", other, re.IGNORECASE)
+        return f"{label} {number}" if there else found[0]
+
+    return _SPELT.sub(as_there, _ordered().sub(behind, text))
+
+
+@cache
+def _ordered() -> re.Pattern[str]:
+    """An ordinal before what is numbered: the third floor."""
+    from kedit_memory.routing.guard.plain import LABELS  # loads Babel, which own wordings can do without
+
+    ordinals = "|".join(word for _, word in _ORDINALS)
+    return re.compile(
+        rf"(?<![\w-])(?:the )?({ordinals}|\d+(?:st|nd|rd|th)) ({'|'.join(sorted(LABELS))})(?!\w)", re.IGNORECASE
+    )
 
 
 def bare(text: str, names: Sequence[str]) -> str:

@@ -279,9 +279,14 @@ def _as_called(text: str, candidate: Candidate) -> str:
     told = next((name for name in edit.names if name in wording), None)
     if told is None or candidate.found != LINKED or fold(told) in fold(text):
         return text
-    known = {fold(name) for name in edit.names}
-    other = next((name for name in candidate.names if fold(name) in known), None)
+    known = {_without_points(name) for name in edit.names}
+    other = next((name for name in candidate.names if _without_points(name) in known), None)
     return text if other is None else text.replace(other, told)
+
+
+def _without_points(name: str) -> str:
+    """A name as it is compared where an abbreviation may have points or none."""
+    return fold(name).replace(".", "")
 
 
 def _pair(question: Question, candidate: Candidate) -> "Pair":

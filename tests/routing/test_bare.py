@@ -58,6 +58,9 @@ def test_a_short_message_is_read_whole_and_by_the_sentences_that_ask() -> None:
         ("twenty-five", "20 and 5", "twenty-five"),
         ("one of them", "version 1.2", "one of them"),
         ("first name", "1st", "1st name"),
+        ("What is on the third floor?", "Which room is on floor 3?", "What is on floor 3?"),
+        ("the 2nd chapter", "chapter 2", "chapter 2"),
+        ("the third floor", "floor 30, or 3 floors", "the third floor"),
         ("", "5", ""),
     ],
 )

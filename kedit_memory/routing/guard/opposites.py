@@ -1,7 +1,8 @@
-"""Words that mean opposites: a question with one of them is not answered by an edit with the other.
+"""Words that exclude each other: a question with one of them is not answered by an edit with the other.
 
-Only pairs are here that near-certainly make another question; each was tried on pairs of texts that ask the same.
-Father and son are no such pair: whose father a man is and whose son another one is are one question.
+They mean opposites, or name two of the things that are asked about one subject: its revenue, its profit. Only pairs are
+here that near-certainly make another question; each was tried on pairs of texts that ask the same. Father and son are
+no such pair: whose father a man is and whose son another one is are one question.
 """
 
 import re
@@ -71,6 +72,17 @@ _PAIRS = """
     last year | this year | next year
     add | remove, delete
     birthplace, born, birth, birthday | deathplace, die, death
+    revenue, turnover | profit, net income | expenses, expenditure | debt
+    gross | net
+    height, tall | weight, weigh, heavy | width, wide | diameter
+    latitude | longitude
+    temperature | humidity
+    sunrise | sunset
+    breakfast | lunch | dinner
+    email, email address, e mail | phone, phone number, telephone | fax
+    username, user name | password
+    goalkeeper, goalie | striker | defender | midfielder
+    ingredient | allergen
 """
 # Of these a statement may tell one by way of the other: "No, all seats are indoors."
 _TOLD_BY_THE_OTHER = """
@@ -92,6 +104,12 @@ _TOLD_BY_THE_OTHER = """
     faster | slower
     cheaper | more expensive
     before | after
+    founder, found, founded | ceo, chief executive | cfo, chief financial officer | cto, chief technology officer
+    author, write, wrote, written | illustrator, illustrate | translator, translate
+    director, direct | producer, produce | composer, compose | screenwriter
+    population | area | currency | anthem
+    price, cost | colour, color | size
+    cause | treatment, treat | symptom
 """
 # Opposites only where the same words stand around: "open an account" against "close an account".
 _FRAMES = (

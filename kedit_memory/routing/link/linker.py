@@ -11,7 +11,7 @@ from kedit_memory.routing.link.longer import begins_longer
 from kedit_memory.routing.link.ordinary import is_ordinary, is_spelt
 from kedit_memory.routing.link.pieces import best_in_pieces, pairs_in
 from kedit_memory.routing.link.spelling import is_inflected, likeness
-from kedit_memory.routing.link.text import LinkedText
+from kedit_memory.routing.link.text import LinkedText, Respelt
 from kedit_memory.text import fold
 
 _ARTICLES = frozenset({"the", "a", "an"})
@@ -103,14 +103,20 @@ class Linker:
 
     def _standing(self, texts: Sequence[LinkedText]) -> list[Hits]:
         """Every exact name of each text, overlapping ones too; all texts are looked up together."""
-        joined = [token for text in texts for token in (*text.tokens, "")]  # no name goes on behind a text
-        owner = [place for place, text in enumerate(texts) for _ in (*text.tokens, "")]
-        begin = [0, *accumulate(len(text.tokens) + 1 for text in texts)]
         hits: list[Hits] = [{} for _ in texts]
+        written: list[tuple[int, list[str], Respelt | None]]
+        written = [(place, text.tokens, None) for place, text in enumerate(texts)]
+        written += [(place, other.tokens, other) for place, text in enumerate(texts) if (other := text.respelt)]
+        joined = [token for _, tokens, _ in written for token in (*tokens, "")]  # no name goes on behind a text
+        owner = [which for which, (_, tokens, _) in enumerate(written) for _ in (*tokens, "")]
+        begin = [0, *accumulate(len(tokens) + 1 for _, tokens, _ in written)]
         for source in self._sources if any(joined) else ():
             for one in source.standing(joined):
-                place = owner[one.start]
-                hits[place].setdefault((one.start - begin[place], one.end - begin[place]), []).append(one.name)
+                text, _, other = written[owner[one.start]]
+                place = one.start - begin[owner[one.start]], one.end - begin[owner[one.start]]
+                own = other.place(*place) if other else place
+                if own and one.name not in (found := hits[text].setdefault(own, [])):
+                    found.append(one.name)
         return hits
 
     def _alike(self, text: LinkedText, places: Collection[Place]) -> Iterator[tuple[float, Place, Name]]:

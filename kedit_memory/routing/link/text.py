@@ -1,11 +1,15 @@
 """A text as names are looked for in it: folded, in tokens, with its words and their capitals."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
 from kedit_memory.text import fold_with_offsets, part_places, tokens, words
 
+_SHORT = range(2, 7)  # letters of an abbreviation
+_POINTED = re.compile(r"(?<![\w.])[^\W\d_](?:\.[^\W\d_])+\.?(?!\w)")
+_NO_NAMES = frozenset({"a.m.", "p.m.", "e.g.", "i.e.", "a.m", "p.m", "e.g", "i.e"})
 _NEAR = 8  # characters before a word in which a sentence may end
 
 
@@ -18,6 +22,19 @@ class Word:
     text: str
     capital: bool  # whether it holds a capital, other than the text's first letter
     opens: bool  # whether it begins a sentence, where a capital says nothing
+
+
+@dataclass(frozen=True)
+class Respelt:
+    """Tokens of a text written in another way; before each, and behind the last, where that is among its own tokens."""
+
+    tokens: list[str]
+    ends: list[int | None]  # None within what is one token of the text
+
+    def place(self, start: int, end: int) -> tuple[int, int] | None:
+        """The text's own tokens that some of these stand for; None where they stand for a part of one."""
+        first, last = self.ends[start], self.ends[end]
+        return None if first is None or last is None or first >= last else (first, last)
 
 
 @dataclass(frozen=True)
@@ -39,6 +56,33 @@ class LinkedText:
     def tokens(self) -> list[str]:
         """The tokens, folded."""
         return [self.folded[start:end] for start, end in self.places]
+
+    @cached_property
+    def respelt(self) -> "Respelt | None":
+        """The tokens with every abbreviation written the other way, "UN" with points and "U.N." without; None for none.
+
+        Letters are an abbreviation where they are capitals in a text that has others.
+        """
+        pointed = {self._first[one.start()]: one for one in _POINTED.finditer(self.folded) if one[0] not in _NO_NAMES}
+        tokens, ends, place = list[str](), list[int | None]([0]), 0
+        while place < len(self.tokens):
+            token, last = self.tokens[place], place + 1
+            if place in pointed:
+                tokens.append(pointed[place][0].replace(".", ""))
+                last = self._last[pointed[place].end()]
+            elif self._is_abbreviation(place):
+                tokens += [part for letter in token for part in (letter, ".")]
+                ends += [None] * (2 * len(token) - 2) + [last]
+            else:
+                tokens.append(token)
+            ends.append(last)
+            place = last
+        return Respelt(tokens, ends) if tokens != self.tokens else None
+
+    def _is_abbreviation(self, place: int) -> bool:
+        start, end = self.span(place, place + 1)
+        token = self.text[start:end]
+        return len(token) in _SHORT and token.isalpha() and token.isupper() and any(map(str.islower, self.text))
 
     @cached_property
     def words(self) -> list[Word]:

@@ -122,6 +122,13 @@ KINDS = {
         "adult ticket|child ticket; buying price|selling price; inbound flight|outbound flight",
         "minimum fee|minimal fee; check-in desk|check in desk; last name|surname",
     ),
+    "another thing about it": _Kind(
+        "What is said about the {} of Brightwater?; {}: what is known for Brightwater?; Brightwater, {}?",
+        "revenue|profit; turnover|expenses; gross wage|net wage; height|weight; width|height; latitude|longitude; "
+        "breakfast|dinner; email address|phone number; username|password; CEO|CFO; founder|CEO; director|producer; "
+        "author|translator; population|area; price|size; cause|treatment; symptoms|treatment; sunrise|sunset",
+        "revenue|turnover; price|cost; CEO|chief executive; email|email address; price|price and size",
+    ),
     "opposite deeds": _Kind(
         "How do I {}?; Is it possible to {}?; Can a guest {}?",
         "turn on the heater|turn off the heater; open an account|close an account; enable alerts|disable "

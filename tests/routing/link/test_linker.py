@@ -360,3 +360,32 @@ def test_the_beginning_of_a_longer_name_is_not_that_name(text):
 )
 def test_a_name_stands_before_other_words(text):
     assert names(linker("Marlow").link(text)) == ["Marlow"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "surface"),
+    [
+        ("U.N.K.A.", "Who chairs UNKA?", "UNKA"),
+        ("UNKA", "Who chairs U.N.K.A.?", "U.N.K.A."),
+        ("UNKA", "Who leads the U.N.K.A", "U.N.K.A"),
+        ("U.S. Bank", "Does US Bank lend to me?", "US Bank"),
+        ("US Bank", "Does U.S. Bank lend to me?", "U.S. Bank"),
+        ("A. B. Yates", "Who is A. B. Yates?", "A. B. Yates"),
+    ],
+)
+def test_points_in_an_abbreviation_do_not_hide_a_name(name, text, surface):
+    (found,) = Linker.of([(name, name)]).link(text)
+    assert (found.name, found.surface, text[found.start : found.end]) == (name, surface, surface)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("AM", "The bus leaves at 9 a.m. today."),
+        ("I.T.", "It is late."),
+        ("U.N.", "WHO CHAIRS UNKA? Is it an UNO?"),
+        ("U.S.", "Who runs USA Today?"),
+    ],
+)
+def test_other_letters_with_points_are_no_abbreviation_of_a_name(name, text):
+    assert not Linker.of([(name, name)]).link(text, fuzzy=False)
