@@ -140,7 +140,7 @@ STEPS = (
     Step(
         name="compare-smollm2",
         command=f"compare --model {SMOLLM2} --limit 60",
-        quick="--methods unedited,oracle-scope,memory:auto --edits 10 --singles 3 --mode single,batch --questions 4",
+        quick="--methods unedited,oracle-edit,oracle-scope,memory:auto --edits 10 --singles 3 --mode single,batch --questions 4",
         full=f"--methods {CONTROLS},memory:auto,memory:context,{EDITORS} --edits 10,100 --singles 100 --seeds 1,2,3",
         model=SMOLLM2,
     ),

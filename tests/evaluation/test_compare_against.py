@@ -9,10 +9,12 @@ from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
 from kedit_memory.evaluation.intervals import holm, randomisation_p, widened, wilson
 from kedit_memory.evaluation.log import DONE, SHORTENED, Part, PartKey
+from kedit_memory.evaluation.report.compare import ranking
 from kedit_memory.evaluation.report.compare_tables import setups, summary, tables
 from kedit_memory.evaluation.report.saved import Measured
 from kedit_memory.evaluation.report.tables import Entry, Table, markdown
 from kedit_memory.evaluation.rows import Row, Run
+from kedit_memory.evaluation.tasks.compare import control
 from kedit_memory.evaluation.tasks.compare.against import ENOUGH, Standing, compared_rows
 from kedit_memory.evaluation.tasks.compare.measures import Observation
 from kedit_memory.evaluation.tasks.compare.outcomes import Asked, Outcomes, outcomes_of
@@ -241,8 +243,9 @@ def key(method, planned=2):
 
 
 def measured(method, right, planned=12, unit="share", metric=RELIABILITY, kind=ALL):
+    low, high = (0.1, 0.9) if len(set(right)) > 1 else wilson(right.count("1"), len(right))
     return Row(
-        run=RUN, method=method, metric=metric, kind=kind, value=right.count("1") / len(right), low=0.1, high=0.9,
+        run=RUN, method=method, metric=metric, kind=kind, value=right.count("1") / len(right), low=low, high=high,
         n=len(right), unit=unit, edits=len(right), seed=1,
     ).flat() | {"mode": "batch", "planned": planned}  # fmt: skip
 
@@ -269,6 +272,7 @@ GIVEN = {
     "kn": "000",
     "ft": "100000000000",
     "rome": "111111000000",
+    "oracle-edit": "1" * 12,
     "oracle-scope": "1" * 12,
     "memory:auto": "111111111110",
     "unedited": "0" * 12,
@@ -286,23 +290,24 @@ def test_tables_read_methods_against_controls_and_references():
     ]
     main, way, against = list(found.values())[:3]
     names = [line[0].text for line in main.rows]
-    assert names == ["unedited", "oracle-scope", "memory:auto", "rome", "ft", "kn"], "controls, then by score"
+    assert names == ["unedited", "oracle-edit", "oracle-scope", "memory:auto", "rome", "ft", "kn"], "then by score"
     few = dict(zip(main.head, main.rows[-1], strict=True))
     assert (few["edits"].text, few["reliability"].text, few["score"].text) == ("3 of 12", "0 of 3", "")
     assert few["reliability"].share is None, "three are no share"
-    enough = dict(zip(main.head, main.rows[3], strict=True))
+    enough = dict(zip(main.head, main.rows[4], strict=True))
     assert (enough["edits"].text, enough["reliability"].text) == ("12", "0.50")
     assert enough["reliability"].detail == "(0.10 to 0.90; 12)"
     assert enough["score"].text == "0.50"
     assert main.note == "No time for more edits than in the table of fewer: `kn`."
     told = [(line[0].text, line[2].text) for line in way.rows]
-    assert told == [("memory:auto", "0.92"), ("rome", "0.50"), ("ft", "0.08")], "of three edits no share is told"
+    ways = [("oracle-edit", "1.00"), ("memory:auto", "0.92"), ("rome", "0.50"), ("ft", "0.08")]
+    assert told == ways, "of three edits no share is told"
     assert against.head[:3] == ("method", "edits in common", "reliability")
-    assert [line[0].text for line in against.rows] == ["unedited", "oracle-scope", "rome", "ft"]
+    assert [line[0].text for line in against.rows] == ["unedited", "oracle-edit", "oracle-scope", "rome", "ft"]
     assert "`kn`" in against.note
     cell = against.rows[0][2]
     assert (cell.text, cell.strong) == ("-0.92", True)
-    assert cell.detail.endswith("; 12; p 0.004)"), "2 / 2^11, first of four"
+    assert cell.detail.endswith("; 12; p 0.005)"), "2 / 2^11, first of five"
     assert not against.rows[1][2].strong
     assert against.rows[1][2].text == "+0.08"
 
@@ -313,13 +318,32 @@ def test_a_page_shows_the_largest_setting_and_the_scores_in_each():
     (main, scores) = summary(Measured(rows=(*smaller, *found.rows), meta=found.meta), settings=True)
     assert main.title == "12 batch edits"
     assert main.head == ("method", "edits", "score", "reliability")
-    assert [line[0].text for line in main.rows] == ["unedited", "oracle-scope", "memory:auto", "rome", "ft", "kn"]
+    assert [line[0].text for line in main.rows][3:] == ["memory:auto", "rome", "ft", "kn"]
     assert scores.head == ("method", "6 batch", "12 batch")
     told = {line[0].text: [cell.text for cell in line[1:]] for line in scores.rows}
     assert told["rome"] == ["0.50", "0.50"]
     assert told["kn"] == ["", "3 of 12"], "of too few edits how many were made"
     (only, *more) = summary(found, settings=True)
     assert (only.title, more) == ("12 batch edits", [])
+
+
+def test_where_the_control_does_not_hold_nothing_is_ranked():
+    """Without it, and where a model that is told the edits says no more of them than without."""
+    silent = {name: said for name, said in GIVEN.items() if name != "oracle-edit"}
+    for given in (silent, {**GIVEN, "oracle-edit": "100000000000"}):
+        found = comparison(given)
+        (main,) = (table for table in tables(found) if table.title == "12 batch edits")
+        assert [line[0].text for line in main.rows][-4:] == ["ft", "rome", "memory:auto", "kn"], "as they came"
+        assert ranking(found).startswith("**No ranking**")
+    assert ranking(comparison(GIVEN)).startswith("The control holds: the model says 1.000 of the edits")
+
+
+def test_a_control_has_to_meet_what_is_recorded(monkeypatch):
+    rows = comparison(GIVEN).rows
+    for value, holds in ((0.95, True), (0.8, False)):
+        monkeypatch.setattr(control, "RECORDED", {(rows[0]["dataset"], ""): value})
+        assert control.control_of(rows).holds is holds
+        assert f"recorded are {value:.3f}" in control.control_of(rows).told
 
 
 def test_a_reference_of_ones_own():

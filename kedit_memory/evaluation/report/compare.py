@@ -8,6 +8,7 @@ from kedit_memory.evaluation.report.compare_tables import summary
 from kedit_memory.evaluation.report.page import Page, Part
 from kedit_memory.evaluation.report.saved import Measured, origin
 from kedit_memory.evaluation.tasks.compare.against import ENOUGH, FIRST, LAST
+from kedit_memory.evaluation.tasks.compare.control import control_of
 
 _WHAT = (
     "Every method makes the same edits on the same model and is asked the same questions after the last of them, by "
@@ -22,7 +23,8 @@ _CONTROLS = (
     "`oracle-edit` the right edit, in scope or out; `oracle-scope` is told the scope and says the stored answer within "
     "it; `question-only` sees no edit and says the stored answer where a question looks like a covered one. `memory:` "
     "is the router with an edit memory and no other passages. Then methods by their `score`, the harmonic mean of "
-    "reliability, generalization and locality (Meng et al. 2022 sum up probabilities so; these are free answers). "
+    "reliability, generalization and locality (Meng et al. 2022 sum up probabilities so; these are free answers), if "
+    "the positive control holds: that the model says the edits that it is told. "
     f"Those that made fewer than {ENOUGH} edits come last, in italics: their counts say that they ran, no more. A "
     "method that stopped early had fewer edits in force, which is the easier task."
 )
@@ -58,10 +60,19 @@ def page(runs: Sequence[Measured]) -> Page:
     for place, run in enumerate(runs):
         name = f", {run.name}" if run.name else ""
         parts += [f"## {run.first['dataset']}{name}", f"`{run.command}`; {origin(run.rows)}{_settings(run)}."]
+        parts.append(ranking(run))
         for picture in compare_pictures.pictures(run):
             parts.append(picture if not place else replace(picture, name=f"{place}-{picture.name}"))
         parts += summary(run, settings=not runs[1:])
     return Page(title="Editing methods side by side", parts=parts, runs=runs)
+
+
+def ranking(measured: Measured) -> str:
+    """Whether the methods stand in the order of their scores, and by which control."""
+    control = control_of(measured.rows)
+    if control.holds:
+        return f"The control holds: {control.told}."
+    return f"**No ranking**, as the control does not hold: {control.told}. Methods stand as they were named."
 
 
 def _settings(measured: Measured) -> str:

@@ -12,6 +12,7 @@ from kedit_memory.evaluation.report.saved import Measured, Row
 from kedit_memory.evaluation.report.tables import Entry, Table, Value, over_seeds, plain_table
 from kedit_memory.evaluation.tasks.compare.against import ENOUGH, FIRST, LAST, OVER, SCORE, TESTED, WAY
 from kedit_memory.evaluation.tasks.compare.attempt import BATCHES, SEQUENTIAL, SINGLE
+from kedit_memory.evaluation.tasks.compare.control import control_of
 from kedit_memory.evaluation.tasks.compare.measures import (
     ANSWER_TIME,
     BYTES,
@@ -138,12 +139,13 @@ def summary(measured: Measured, *, settings: bool) -> list[Table]:
 
 
 def _settings(measured: Measured) -> list[tuple[Setting, list[Setup]]]:
-    """What was measured in each setting, in order, the best method first."""
+    """What was measured in each setting, in order; the best method first where the positive control holds."""
     groups: dict[Setting, list[Setup]] = {}
     for one in setups(measured.rows):
         groups.setdefault((one.mode, one.planned), []).append(one)
     settings = sorted(groups, key=lambda one: (_MODES.index(one[0]), one[1]))
-    return [(one, sorted(groups[one], key=_rank)) for one in settings]
+    ranked = control_of(measured.rows).holds
+    return [(one, sorted(groups[one], key=lambda setup: _rank(setup, ranked=ranked))) for one in settings]
 
 
 def _title(setting: Setting) -> str:
@@ -184,11 +186,11 @@ def _of_setting(measured: Measured, setting: Setting, held: Sequence[Setup]) -> 
     yield _table(f"{title}: what they cost and what they break", "", held, _COSTS)
 
 
-def _rank(one: Setup) -> tuple[bool, int, float]:
-    """Controls in their order, then methods by their score, those with too few edits last."""
+def _rank(one: Setup, *, ranked: bool) -> tuple[bool, int, float]:
+    """Controls in their order, then methods by their score or as they come, those with too few edits last."""
     if one.method in CONTROLS:
         return False, list(CONTROLS).index(one.method), 0.0
-    score = one.figures.get((RATE, SCORE))
+    score = one.figures.get((RATE, SCORE)) if ranked else None
     return not one.enough, len(CONTROLS), -score.value if score else 0.0
 
 

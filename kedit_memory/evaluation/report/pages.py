@@ -94,7 +94,7 @@ def _run(anchor: str, name: str, run: Measured) -> Iterator[str]:
         yield paragraph(f"{task.about[:1].upper()}{task.about[1:]}.")
     yield paragraph(f"{f'Made by `{run.command}`: ' if run.command else ''}{origin(run.rows)}.")
     compared = run.first["task"] == _COMPARE
-    yield from map(paragraph, compare.SAID if compared else ())
+    yield from map(paragraph, (*compare.SAID, compare.ranking(run)) if compared else ())
     pictures = _PICTURES.get(run.first["task"])
     for place, one in enumerate(pictures(run) if pictures else ()):
         if one.draw:
