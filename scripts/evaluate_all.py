@@ -24,6 +24,7 @@ from kedit_memory.models.known import fault
 
 SMOLLM2 = "smollm2"
 CONTROLS = "unedited,retrieve-edits,oracle-edit,oracle-scope"
+ORACLES = "unedited,oracle-edit,oracle-scope"
 EDITORS = "ft,lora,rome,memit,alphaedit,mend,grace-fast"
 
 
@@ -140,7 +141,7 @@ STEPS = (
     Step(
         name="compare-smollm2",
         command=f"compare --model {SMOLLM2} --limit 60",
-        quick="--methods unedited,oracle-edit,oracle-scope,memory:auto --edits 10 --singles 3 --mode single,batch --questions 4",
+        quick=f"--methods {ORACLES},memory:auto --edits 10 --singles 3 --mode single,batch --questions 4",
         full=f"--methods {CONTROLS},memory:auto,memory:context,{EDITORS} --edits 10,100 --singles 100 --seeds 1,2,3",
         model=SMOLLM2,
     ),
