@@ -286,6 +286,7 @@ class RetrievedPassage:
     passage: Passage
     score: float
     written_by: str | None = None  # the model that wrote it for the question; None where a search found it
+    edit_id: str | None = None  # the edit that it tells; None where it is a passage of its own
 
 
 @dataclass(frozen=True, kw_only=True)

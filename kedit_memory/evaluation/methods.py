@@ -416,9 +416,9 @@ def _reading(answer: Answer) -> Reading:
 
 
 def _told(answer: Answer) -> Iterator[str]:
-    """The ids of the edits that an answer rests on, or that the model was told: nothing else is retrieved here."""
+    """The ids of the edits that an answer rests on, or that the model was told."""
     yield from (match.edit.id for match in answer.edits)
-    yield from (found.passage.id for found in answer.passages)
+    yield from (found.edit_id for found in answer.passages if found.edit_id)
 
 
 def _statement(edit: EditRequest) -> str:

@@ -110,7 +110,7 @@ def _with_related(decision: Decision, related: Sequence[RetrievedPassage]) -> De
     """The decision with edits put before the question, and before other passages; as it is where there are none."""
     if not related:
         return decision
-    named = ", ".join(one.passage.id for one in related)
+    named = ", ".join(str(one.edit_id) for one in related)
     speaking = f"edit {named} speaks" if len(related) == 1 else f"edits {named} speak"
     return replace(
         decision,

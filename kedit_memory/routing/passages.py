@@ -165,4 +165,5 @@ def _as_passage(one: Weighed) -> RetrievedPassage:
     return RetrievedPassage(
         passage=Passage(id=one.edit.id, title=one.edit.subject or "", text=text, source=one.edit.source),
         score=one.score,
+        edit_id=one.edit.id,
     )

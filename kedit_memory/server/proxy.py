@@ -85,7 +85,7 @@ class Proxy:
         headers: dict[str, str] = {}
         if ruling is not None and ruling.related:
             told = dialect.told(body, corrections.beside(ruling.related))
-            headers = {"x-kedit-related": ",".join(one.passage.id for one in ruling.related)}
+            headers = {"x-kedit-related": ",".join(str(one.edit_id) for one in ruling.related)}
         if ruling is not None and turns is not None and ruling.erasures.erased:
             response, content = await self._relay.asked(request, told, upstream, path)
             said = _said(dialect, content, _streams(response.headers))

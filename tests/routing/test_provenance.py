@@ -74,6 +74,7 @@ def test_an_answer_tells_all_it_rests_on_in_json():
                 "date": None,
                 "score": 1.2346,
                 "generated_by": None,
+                "edit": None,
             }
         ],
         "outdated": [

@@ -9,6 +9,7 @@ from kedit_memory.memory import EditMemory
 from kedit_memory.models.language import Reply
 from kedit_memory.models.prompts import AnswersOne, Prompt
 from kedit_memory.records import Route
+from kedit_memory.routing.provenance import to_dict, to_lines
 from kedit_memory.routing.router import Router, RouterConfig
 
 FEES = (
@@ -74,6 +75,8 @@ def test_edits_about_what_a_question_names_are_told_as_sentences(memory: EditMem
     assert "The answer to “What is the monthly fee of Sinford Gym?” is 55 euros." in prompt.passages
     assert "speak of what is asked, so the model is told" in answer.reason
     assert "answers alone" not in answer.reason
+    assert {"e1", "e2"} <= {one["edit"] for one in to_dict(answer)["passages"]}
+    assert any(line.startswith("told:   e2 The answer to") for line in to_lines(answer))
 
 
 def test_no_more_are_told_than_are_wanted_and_the_likeliest_first(memory: EditMemory) -> None:
