@@ -85,7 +85,7 @@ _FOLLOW_UPS: Mapping[str, Callable[[Path], FollowUps]] = {"zsre": _zsre_follow_u
 
 
 def set_cases(one: ScopeSet, count: int, seed: int, follow_ups: FollowUps) -> list[Case]:
-    """So many cases of a public set.
+    """So many cases of a public set: of what reports are about first, and first those that are asked in other words.
 
     Raises:
         InvalidInputError: the set has not so many edits whose prompt names the subject.
@@ -96,7 +96,9 @@ def set_cases(one: ScopeSet, count: int, seed: int, follow_ups: FollowUps) -> li
         raise InvalidInputError(
             f"{one.name} has {len(usable):,} edits whose prompt names the subject; ask for at most that many"
         )
-    chosen = sorted(rng.sample(usable, len(usable)), key=lambda place: one.edits[place].part != TEST)[:count]
+    reworded = {case.edit for case in one.cases if case.kind == REPHRASING}
+    order = rng.sample(usable, len(usable))
+    chosen = sorted(order, key=lambda place: (one.edits[place].part != TEST, place not in reworded))[:count]
     asked: dict[int, list[ScopeCase]] = {place: [] for place in chosen}
     for case in one.cases:
         if case.edit in asked and case.kind not in _LEFT_OUT:
