@@ -22,6 +22,7 @@ from kedit_memory.routing.background import Background
 from kedit_memory.routing.config import GENERATED, RouterConfig
 from kedit_memory.routing.contradictions import Contradictions, without
 from kedit_memory.routing.erasures import Erasures
+from kedit_memory.routing.guarded import helps
 from kedit_memory.routing.once import Once
 from kedit_memory.routing.question import UNLINKED, Question, Weighed, timed
 from kedit_memory.routing.scope import Scope
@@ -86,15 +87,14 @@ class Passages:
     def related(self, question: Question, *, hops: bool = False) -> tuple[RetrievedPassage, ...]:
         """Edits that do not answer a question but speak of it, as passages, the nearest first; as many as are wanted.
 
-        Those that it names speak of it, and others that come as near as passages have to. None that differs from it in
-        a value does: what holds for 10 kg is not told to whoever asks for 20 kg. With `hops`, also and first those that
-        say what its phrases stand for.
+        Those that it names speak of it, and others that come as near as passages have to. One that differs from it in a
+        value only where that helps: what holds for 10 kg is not told to whoever asks for 20 kg. With `hops`, also and
+        first those that say what its phrases stand for.
         """
         if not self._config.related:
             return ()
         leading = {hop.by.edit.id: _as_passage(hop.by) for hop in question.hops}
-        free = [one for one in question.weighed if one.edit.target is not None and not one.differs]
-        left = [one for one in free if one.edit.id not in leading]
+        left = [one for one in question.weighed if one.edit.id not in leading and helps(question, one)]
         named = [_as_passage(one) for one in left if one.candidate.found != UNLINKED]
         others = [_as_passage(one) for one in left if one.candidate.found == UNLINKED]
         with self._searching:

@@ -88,6 +88,12 @@ def test_an_edit_that_answers_stands_alone(memory: EditMemory) -> None:
     assert told(router(memory), "What is the monthly fee of Lomta Pool?") == (Route.DIRECT, [])
 
 
+def test_what_can_be_reckoned_from_an_edit_is_told_it(memory: EditMemory) -> None:
+    for question in ("What do 3 months at Lomta Pool cost?", "How many euros is a year at Lomta Pool?"):
+        route, found = told(router(memory), question)
+        assert (route, "e1" in found) == (Route.RETRIEVAL, True), question
+
+
 def test_an_edit_that_differs_in_a_value_is_not_told(memory: EditMemory) -> None:
     assert told(router(memory), "How much paracetamol does a child of 20 kg get?") == (Route.PARAMETRIC, [])
 

@@ -2,5 +2,6 @@
 
 from kedit_memory.routing.guard.across import across
 from kedit_memory.routing.guard.disagreement import Disagreement, disagreement
+from kedit_memory.routing.guard.opposites import AMOUNTS
 
-__all__ = ["Disagreement", "across", "disagreement"]
+__all__ = ["AMOUNTS", "Disagreement", "across", "disagreement"]

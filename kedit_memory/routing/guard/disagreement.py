@@ -21,7 +21,10 @@ _ByKind = dict[str, tuple[Value, ...]]
 
 @dataclass(frozen=True)
 class Disagreement:
-    """What a question and an edit differ in: how each of them puts it."""
+    """What a question and an edit differ in: how each of them puts it.
+
+    Of `AMOUNTS` one may be reckoned from the other: what two nights cost from what one does.
+    """
 
     kind: str
     asked: str
@@ -73,7 +76,7 @@ def disagreement(
     if edition := _of_an_edition(question, [statement] if statement else wordings):
         return edition
     differing = against(question, [statement] if statement else wordings, known, stating=bool(statement))
-    return Disagreement("opposites", *differing) if differing else None
+    return Disagreement(*differing) if differing else None
 
 
 def _of_an_edition(question: str, wordings: Sequence[str]) -> Disagreement | None:

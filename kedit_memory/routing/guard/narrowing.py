@@ -13,6 +13,7 @@ from kedit_memory.routing.guard.names import units
 from kedit_memory.routing.guard.plain import SHORT_WORDS
 from kedit_memory.routing.guard.reading import any_of, word_set
 
+UNIT, RATE, COUNT = "unit", "rate", "count"  # begin the slots of what can be reckoned from one another
 _REMEMBERED = 512  # texts, some 10 kB each
 _STEMMER = Stemmer.Stemmer("english")
 
@@ -46,6 +47,15 @@ _ADVERBS = {adverb: span for span, adverbs in _SPANS.items() for adverb in adver
 _RATE = re.compile(
     rf"\b(?:(?:per|an?|each|every) ({'|'.join(_SPANS)})(?! (?:of|to|past|before|after|in)\b)|({'|'.join(_ADVERBS)}))\b"
 )
+# One of a thing, or several, where a text asks or says how much it comes to.
+_AMOUNT = re.compile(
+    r"\b(?:how (?:much|long|heavy)|costs?|prices?|fees?|charged?|weighs?|worth|pays?|calories|takes?)\b"
+)
+_ONE_OF = re.compile(r"\b(?:an?|one|per|each|every) (?P<thing>[a-z]{3,})\b")
+_SEVERAL = re.compile(
+    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|[2-9]|[1-9]\d+) (?P<thing>[a-z]{3,}s)\b"
+)
+_NO_THINGS = word_set("time times year years percent")
 _PREFIXES = ("un", "dis", "non")
 _SHORTEST = 4  # letters of what a prefix turns into its opposite
 _NO_PREFIX = word_set("""
@@ -68,11 +78,20 @@ def slots_of(folded: str) -> Iterator[tuple[str, str, str]]:
             kind, size = known
             if kind == "months":
                 kind, size = "duration", size * _MONTH_SECONDS
-            yield f"unit {kind}", str(size), found[1]
+            yield f"{UNIT} {kind}", str(size), found[1]
     for found in _RATE.finditer(folded):
-        yield "rate", found[1] or _ADVERBS[found[2]], found[0]
+        yield RATE, found[1] or _ADVERBS[found[2]], found[0]
     for found in _JOINING.finditer(folded):
         yield "joining", found[1][0], found[1]
+    yield from _counts(folded) if _AMOUNT.search(folded) else ()
+
+
+def _counts(folded: str) -> Iterator[tuple[str, str, str]]:
+    """Whether it is one of a thing that a text asks the amount of, or several."""
+    for side, pattern in (("one", _ONE_OF), ("several", _SEVERAL)):
+        for found in pattern.finditer(folded):
+            if found["thing"] not in _NO_THINGS:
+                yield f"{COUNT} {stem(found['thing'])}", side, found[0]
 
 
 def narrowed(question: tuple[str, ...], wordings: Sequence[tuple[str, ...]]) -> tuple[str, str] | None:

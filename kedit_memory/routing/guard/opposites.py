@@ -9,9 +9,11 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 
-from kedit_memory.routing.guard.narrowing import narrowed, slots_of, stem
+from kedit_memory.routing.guard.narrowing import COUNT, RATE, UNIT, narrowed, slots_of, stem
 from kedit_memory.routing.guard.plain import NAME, hidden_names, language_of
 from kedit_memory.routing.guard.reading import any_of
+
+OPPOSITES, AMOUNTS = "opposites", "amounts"
 
 # The sides of each slot; words stand for all their forms.
 _PAIRS = """
@@ -160,8 +162,10 @@ Side = tuple[str, str]  # which side of a slot a text is on, and in which words
 
 def against(
     question: str, wordings: Sequence[str], names: tuple[str, ...], *, stating: bool = False
-) -> tuple[str, str] | None:
+) -> tuple[str, str, str] | None:
     """The first pair of opposites of which a question has one and every wording of an edit the other, as written.
+
+    Before them whether they are `OPPOSITES`, or `AMOUNTS`, of which one may be reckoned from the other.
 
     Where the wording is a statement, `stating`, those do not count of which it may tell one by way of the other.
     """
@@ -173,14 +177,14 @@ def against(
             continue
         others = [one.get(slot, (side, "")) for one in stored]
         if others and all(other != side for other, _ in others) and len({other for other, _ in others}) == 1:
-            return said, others[0][1]
+            return AMOUNTS if slot.startswith((UNIT, RATE, COUNT)) else OPPOSITES, said, others[0][1]
     if told := narrowed(_words(question, names), [_words(one, names) for one in wordings]):
-        return told
+        return OPPOSITES, *told
     turned, ways = _ways(question), [_ways(one) for one in wordings]
     for way in turned:
         back = (way[-1], *way[1:-1], way[0])
         if way[0] != way[-1] and ways and all(back in one and way not in one for one in ways):
-            return " to ".join((way[0], way[-1])), " to ".join((way[-1], way[0]))
+            return OPPOSITES, " to ".join((way[0], way[-1])), " to ".join((way[-1], way[0]))
     return None
 
 

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from kedit_memory.routing.guard import disagreement
+from kedit_memory.routing.guard import AMOUNTS, disagreement
 
 
 class _Kind:
@@ -158,6 +158,11 @@ KINDS = {
         "an hour|a quarter; per day|weekly; each month|yearly; nightly|per week",
         "hourly|per hour; annually|a year; every month|monthly; a month|per visit",
     ),
+    "several of a thing": _Kind(
+        "What do {} at Samka Lodge cost?; How much is it for {} there?; How long do {} take?",
+        "two nights|a night; 3 tickets|one ticket; 12 eggs|each egg; 2 lessons|per lesson",
+        "two nights|2 nights; a night|one night; three nights|a room; 2 years|a year",
+    ),
     "prefix": _Kind(
         "Is it possible to get {} leave?; Who decides on {} leave?",
         "unpaid|paid; unlimited|limited; non-taxable|taxable",
@@ -189,6 +194,26 @@ def test_what_differs_is_said_in_words() -> None:
     found = disagreement("What is the dose for 20 kg?", ["What is the dose for ten kilograms?"])
     assert str(found) == "20 kg against 10 kilograms"
     assert str(disagreement("What is the maximum?", ["What is the minimum?"])) == "maximum against minimum"
+
+
+@pytest.mark.parametrize(
+    ("question", "prompt", "reckoned"),
+    [
+        ("What do two nights cost?", "What does a night cost?", True),
+        ("What is the fee a year?", "What is the monthly fee?", True),
+        ("How many feet is it long?", "How many metres is it long?", True),
+        ("What is the dose for 20 kg?", "What is the dose for 10 kg?", False),
+        ("What is the maximum?", "What is the minimum?", False),
+    ],
+)
+def test_what_may_be_reckoned_from_the_other_is_told_apart(question: str, prompt: str, reckoned: bool) -> None:
+    found = disagreement(question, [prompt])
+    assert found is not None
+    assert (found.kind == AMOUNTS) is reckoned
+
+
+def test_several_of_a_thing_count_only_where_an_amount_is_asked() -> None:
+    assert disagreement("How do I add two users?", ["How do I add a user?"]) is None
 
 
 def test_the_edition_of_a_year_is_none_that_an_edit_is_about_without_saying_so() -> None:
