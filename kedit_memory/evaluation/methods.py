@@ -24,8 +24,10 @@ from kedit_memory.evaluation.method import Bench, Method, Reading, Said, Text, h
 from kedit_memory.evaluation.question_only import looks_covered
 from kedit_memory.memory import EditMemory
 from kedit_memory.memory.requests import statement_of
+from kedit_memory.models.formats import clean
 from kedit_memory.models.language import white_box
 from kedit_memory.models.prompts import Prompt
+from kedit_memory.questions import is_cloze
 from kedit_memory.records import Answer, EditRequest, Kind, Route
 from kedit_memory.routing.answer import REFUSAL
 from kedit_memory.routing.asking import prompt_of
@@ -261,7 +263,7 @@ class Remembered(Method):
             texts = [" ".join(questions[place].text.split()) for place in places]
             answers.update(zip(places, self._router.query_many(texts, as_of=day), strict=True))
         return [
-            Said(text=one.text, reading=_reading(one), prompts=frozenset(map(self._prompt, _told(one))))
+            Said(text=_short(one), reading=_reading(one), prompts=frozenset(map(self._prompt, _told(one))))
             for _, one in sorted(answers.items())
         ]
 
@@ -413,6 +415,12 @@ def _reading(answer: Answer) -> Reading:
             return prompt_of(answer)
         case _:
             return None
+
+
+def _short(answer: Answer) -> str:
+    """What is said, of a model's reply the first line: as every other method is heard, see `answer_many`."""
+    generated = answer.route not in (Route.DIRECT, Route.REFUSAL)
+    return clean(answer.text.strip(), is_cloze(answer.question)) if generated else answer.text
 
 
 def _told(answer: Answer) -> Iterator[str]:
