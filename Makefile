@@ -73,7 +73,7 @@ evaluate-full: $(STAMP)
 # At most fifteen minutes on two cores; a run that was stopped goes on. What it keeps is in build/compare.
 compare: $(STAMP)
 	$(BIN)/python scripts/compare_editors.py --methods all --edits 10,20 --singles 10 --limit 5 --questions 5 \
-		--output build/compare --page docs/results/compare.md
+		--output build/compare --page docs/results/compare-kedit-mini.md
 
 # The lock holds for the build of the package too, which newer releases of pip read from a variable of its own.
 $(STAMP): pyproject.toml lock.txt

@@ -129,8 +129,8 @@ STEPS = (
     Step(
         name="use-invented",
         command="evaluate use",
-        quick="--cases 20 --methods oracle-edit,memory:context",
-        full=f"--model {SMOLLM2} --cases 200 --methods {CONTROLS},memory:context,memory:direct",
+        quick="--cases 20 --methods oracle-edit,memory:context,memory:related",
+        full=f"--model {SMOLLM2} --cases 200 --methods {CONTROLS},memory:context,memory:direct,memory:related",
     ),
     Step(
         name="compare-mini",
