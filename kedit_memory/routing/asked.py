@@ -25,10 +25,18 @@ def _words(text: str) -> frozenset[str]:
 
 # How a sentence begins that takes back what was asked before it, or turns to something else.
 _TURNS_AWAY = re.compile(
-    r"(?:(?<=[.?!…;] )|(?<=\n))(?:(?:oh|no|ah|well|ok|okay|actually)\W+)*"
-    r"(?:never ?mind|forget (?:it|that|this|about (?:it|that))|scratch that|ignore that|no,? wait|"
-    r"wait,? no|on second thoughts?|that(?:'s| is) settled|"
-    r"let(?:'s| us) change the subject|but first|anyways?,|instead,)(?!\w)",
+    r"(?:(?<=[.?!…;] )|(?<=\n))(?:(?:oh|no|ah|well|ok|okay|actually|sorry|hm+)\W+)*"
+    r"(?:(?:never ?mind|nvm|forget (?:it|that|this|about (?:it|that))|scratch that|ignore that|no,? wait|"
+    r"wait,? no|hold on|hang on|on second thoughts?|that(?:'s| is) (?:settled|done|solved|clear now)|"
+    r"let(?:'s| us) change the subject|(?:but|no,) first|first,? (?:tell|give|show|explain|help|let) (?:me|us)|"
+    r"anyways?,|instead,|rather,)(?!\w)|"
+    # What may begin another sentence, too, and ends one here: "Leave it." is no "Leave it at the desk."
+    r"(?:(?:leave|drop|skip|scrap|strike|cancel|disregard|discard|stop) "
+    r"(?:it|that|this|(?:that|my|the) (?:last |first |previous )?question)|"
+    r"(?:it |that )?(?:doesn't|does not|didn't|did not) matter|no matter|(?:it(?:'s| is) )?not important|"
+    r"(?:there(?:'s| is) )?no (?:longer any )?need|(?:it(?:'s| is) )?no longer needed|"
+    r"(?:i(?:'ve| have)? )?(?:already |just )?(?:found|got|solved|figured|know) (?:it|that)(?: out)?)"
+    r"(?=(?: (?:now|any ?more|then|please|already|myself|thanks?))*\s*(?:[.,;!…]|$)))",
     re.IGNORECASE,
 )
 # Who speaks next in a dialogue that was pasted as one message; the user where the group is found.

@@ -244,6 +244,13 @@ def test_few_sentences_of_a_very_long_message_are_read_and_soon(router):
             "Scratch that, write a limerick about a goat.",
         ),
         ("Who leads Acme? Never mind.", "Never mind."),
+        ("Who leads Acme? Skip that, how do tides work?", "Skip that, how do tides work?"),
+        ("Who leads Acme? Sorry, drop my last question. What is jazz?", "Sorry, drop my last question. What is jazz?"),
+        ("Who leads Acme? It doesn't matter any more. What is jazz?", "It doesn't matter any more. What is jazz?"),
+        ("Who leads Acme? I've already figured it out. What is jazz?", "I've already figured it out. What is jazz?"),
+        ("Who leads Acme? Not important now; tell me a story.", "Not important now; tell me a story."),
+        ("Who leads Acme? First, tell me what a quark is.", "First, tell me what a quark is."),
+        ("Who leads Acme? Hang on: how do tides work?", "Hang on: how do tides work?"),
         ("User: Who leads Acme? Assistant: I told you. User: What is seven times eight?", "What is seven times eight?"),
     ],
 )
@@ -258,6 +265,9 @@ def test_what_was_taken_back_is_not_asked(message: str, asked: str) -> None:
         "Who founded Acme? No wait, who leads it now?",
         "Never mind the price. Who leads Acme?",
         "I forget it, who leads Acme?",
+        "The parcel is here. Leave it at the desk of whom at Acme?",
+        "I want to know who leads Acme. No matter what they say, who leads it?",
+        "I lost the note. I know that somebody leads Acme, but who?",
     ],
 )
 def test_what_is_leant_on_is_not_taken_back(message: str) -> None:
