@@ -91,8 +91,9 @@ class Deciding:
                 _tell(one.ruling, error)
         else:
             for one, ruling in zip(group, rulings, strict=True):
-                _tell(one.ruling, ruling)
+                # First the note, which never waits: whoever has a reply finds its decision in the log.
                 self._note(one.turns, namespace, ruling.decision, ruling.timings)
+                _tell(one.ruling, ruling)
 
 
 def unnoted(_: Sequence[Message], __: str, ___: Decision | None, ____: Mapping[str, float]) -> None:

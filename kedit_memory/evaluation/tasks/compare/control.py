@@ -24,7 +24,7 @@ class Control:
 
 # The share of edits that the model says when it is told them, by set and by the beginning of the model's fingerprint:
 # `kedit compare --model MODEL --dataset SET --methods unedited,oracle-edit --singles 100 --mode single`.
-RECORDED: Mapping[tuple[str, str], float] = {}
+RECORDED: Mapping[tuple[str, str], float] = {("world", "700c181e"): 1.0}  # kedit-mini
 
 
 def control_of(rows: Sequence[Mapping[str, Any]]) -> Control:
