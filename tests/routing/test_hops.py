@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from listening_model import Listening
 
 from kedit_memory.memory import EditMemory
 from kedit_memory.models.language import OnText, Reply
-from kedit_memory.models.prompts import AnswersOne, Prompt
+from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Route
 from kedit_memory.routing.provenance import to_dict
 from kedit_memory.routing.router import Router, RouterConfig
@@ -19,25 +20,6 @@ FACTS = (
     ("Who is Ann Lund married to?", "Bob Lee", "Ann Lund"),
     ("Ellie Marsh is a citizen of", "Croatia", "Ellie Marsh"),
 )
-
-
-class Listening(AnswersOne):
-    """A model that says one thing, and remembers what it was asked."""
-
-    name = fingerprint = "listening"
-
-    def __init__(self) -> None:
-        self.asked: list[Prompt] = []
-
-    def generate(self, prompts: Sequence[Prompt | str], **_: object) -> list[str]:
-        return ["Vera Holm"] * len(prompts)
-
-    def answer_many(self, prompts: Sequence[Prompt], **_: object) -> list[str]:
-        self.asked += prompts
-        return ["Vera Holm"] * len(prompts)
-
-    def reply_many(self, prompts: Sequence[Prompt], **_: object) -> list[Reply]:
-        return [Reply(text=said) for said in self.answer_many(prompts)]
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,13 @@
 """Edits that speak of a question and do not answer it: a model is told them where that is wanted, and only then."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
+from listening_model import Listening
 
 from kedit_memory.errors import InvalidInputError
 from kedit_memory.memory import EditMemory
-from kedit_memory.models.language import Reply
-from kedit_memory.models.prompts import AnswersOne, Prompt
+from kedit_memory.models.prompts import Prompt
 from kedit_memory.records import Route
 from kedit_memory.routing.provenance import to_dict, to_lines
 from kedit_memory.routing.router import Router, RouterConfig
@@ -22,25 +22,6 @@ FEES = (
 COMPARED = "Which of the two is cheaper, Lomta Pool or Sinford Gym?"
 
 
-class Listening(AnswersOne):
-    """A model that remembers what it was asked."""
-
-    name = fingerprint = "listening"
-
-    def __init__(self) -> None:
-        self.asked: list[Prompt] = []
-
-    def generate(self, prompts: Sequence[Prompt | str], **_: object) -> list[str]:
-        return ["so"] * len(prompts)
-
-    def answer_many(self, prompts: Sequence[Prompt], **_: object) -> list[str]:
-        self.asked += prompts
-        return ["so"] * len(prompts)
-
-    def reply_many(self, prompts: Sequence[Prompt], **_: object) -> list[Reply]:
-        return [Reply(text=said) for said in self.answer_many(prompts)]
-
-
 @pytest.fixture(scope="module")
 def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EditMemory]:
     with EditMemory.open(tmp_path_factory.mktemp("related") / "store") as opened:
@@ -51,7 +32,7 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EditMemory]:
 
 
 def router(memory: EditMemory, related: int = 3) -> Router:
-    return Router(memory, Listening(), config=RouterConfig(related=related))
+    return Router(memory, Listening("so"), config=RouterConfig(related=related))
 
 
 def told(one: Router, question: str) -> tuple[Route, list[str]]:
@@ -60,7 +41,7 @@ def told(one: Router, question: str) -> tuple[Route, list[str]]:
 
 
 def test_without_it_nothing_is_put_before_a_question_that_no_edit_answers(memory: EditMemory) -> None:
-    one = Router(memory, Listening())
+    one = Router(memory, Listening("so"))
     assert told(one, COMPARED) == (Route.PARAMETRIC, [])
     assert one.query(COMPARED).text == "so"
     assert one.model.asked == [Prompt(question=COMPARED)]  # type: ignore[attr-defined]
