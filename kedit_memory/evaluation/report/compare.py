@@ -25,6 +25,7 @@ _CONTROLS = (
     "is the router with an edit memory and no other passages. Then methods by their `score`, the harmonic mean of "
     "reliability, generalization and locality (Meng et al. 2022 sum up probabilities so; these are free answers), if "
     "the positive control holds: that the model says the edits that it is told. "
+    f"There is no score where one of the three is of fewer than {ENOUGH} questions. "
     f"Those that made fewer than {ENOUGH} edits come last, in italics: their counts say that they ran, no more. A "
     "method that stopped early had fewer edits in force, which is the easier task."
 )

@@ -64,6 +64,7 @@ _COSTS: Mapping[str, Figure] = {
 # Of a page: before the kinds of portability, and behind them.
 _SUMMARY: Mapping[str, Figure] = {name: _MAIN[name] for name in ("score", "reliability", "generalization", "locality")}
 _SPENT: Mapping[str, Figure] = {name: _COSTS[name] for name in ("perplexity ratio", "s an edit")}
+_SCORED = frozenset({(RELIABILITY, ALL), (GENERALIZATION, ALL), (LOCALITY, ALL)})  # of which the score is the mean
 _SHARES = frozenset({"share", "share of the way"})  # units of what stands with its interval
 _MODES = (SINGLE, SEQUENTIAL, "batch", BATCHES)
 _SURE = 0.05  # an adjusted p-value below it is told by a bold difference
@@ -104,6 +105,9 @@ def setups(rows: Iterable[Row]) -> list[Setup]:
 
 def _setup(method: str, mode: str, planned: int, held: Sequence[Row]) -> Setup:
     asked = [row["n"] for row in held if (row["metric"], row["kind"]) == (RELIABILITY, ALL)]  # every edit's own prompt
+    figures = {figure: over_seeds(same) for figure, same in _by_figure(held).items()}
+    if any(figures[part].n < ENOUGH for part in _SCORED & figures.keys()):
+        figures.pop((RATE, SCORE), None)  # a mean that hangs on a few questions would rank by them
     return Setup(
         method=method,
         mode=mode,
@@ -111,7 +115,7 @@ def _setup(method: str, mode: str, planned: int, held: Sequence[Row]) -> Setup:
         edits=min(row["edits"] for row in held),
         made=min([*asked, planned]) if asked else 0,
         cases=sum(asked),
-        figures={figure: over_seeds(same) for figure, same in _by_figure(held).items()},
+        figures=figures,
     )
 
 
