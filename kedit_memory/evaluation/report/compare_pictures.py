@@ -58,7 +58,7 @@ def pictures(measured: Measured) -> list[Picture]:
             draw=lambda: _radars(most),
         )
     ]
-    if sequences:
+    if len({one.edits for one in sequences}) > 1:  # of one number a line would be a point
         drawn += [
             Picture(
                 name="edits",
