@@ -93,7 +93,7 @@ def history(
     caller: Reader,
     edit_id: Id,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
 ) -> Document:
     """All changes to an edit, oldest first; the next page is behind the last number."""
     found = here.memory.history(edit_id, namespace=caller.namespace, limit=limit + 1, after=after)
