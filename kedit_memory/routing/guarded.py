@@ -25,8 +25,10 @@ def helps(question: Question, one: Weighed) -> bool:
     """
     from kedit_memory.routing.guard import AMOUNTS
 
-    found = None if one.edit.target is None else _disagreement(question, one)
-    return one.edit.target is not None and (found is None or found.kind == AMOUNTS)
+    if one.edit.target is None:
+        return False
+    found = _disagreement(question, one)
+    return found is None or found.kind == AMOUNTS
 
 
 def _difference(question: Question, one: Weighed) -> str | None:

@@ -95,13 +95,16 @@ class Passages:
             return ()
         leading = {hop.by.edit.id: _as_passage(hop.by) for hop in question.hops}
         left = [one for one in question.weighed if one.edit.id not in leading and helps(question, one)]
+        first = tuple(leading.values()) if hops else ()
+        if not left:  # nothing need be encoded
+            return first
         named = [_as_passage(one) for one in left if one.candidate.found != UNLINKED]
         others = [_as_passage(one) for one in left if one.candidate.found == UNLINKED]
         with self._searching:
             speaking = [*named, *sift(question.text, question.mentions, others, self._relevance()).kept]
             scores = self._relevance().scores(question.text, [one.passage for one in speaking])
         near = sorted(zip(scores, speaking, strict=True), key=lambda one: -one[0])[: self._config.related]
-        return (*(leading.values() if hops else ()), *(replace(one, score=score) for score, one in near))
+        return (*first, *(replace(one, score=score) for score, one in near))
 
     def sifted(self, question: str, mentions: Sequence[Mention], namespace: str) -> Sifted:
         """What the search finds, parted by whether it speaks of the question."""

@@ -9,12 +9,12 @@ from kedit_memory.errors import InvalidInputError
 from kedit_memory.evaluation.case import ALL, GENERALIZATION, LOCALITY, PORTABILITY, RELIABILITY
 from kedit_memory.evaluation.intervals import holm, randomisation_p, widened, wilson
 from kedit_memory.evaluation.log import DONE, SHORTENED, Part, PartKey
+from kedit_memory.evaluation.report import control
 from kedit_memory.evaluation.report.compare import ranking
 from kedit_memory.evaluation.report.compare_tables import setups, summary, tables
 from kedit_memory.evaluation.report.saved import Measured
 from kedit_memory.evaluation.report.tables import Entry, Table, markdown
 from kedit_memory.evaluation.rows import Row, Run
-from kedit_memory.evaluation.tasks.compare import control
 from kedit_memory.evaluation.tasks.compare.against import ENOUGH, Standing, compared_rows
 from kedit_memory.evaluation.tasks.compare.measures import Observation
 from kedit_memory.evaluation.tasks.compare.outcomes import Asked, Outcomes, outcomes_of

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from kedit_memory.evaluation.report import compare_pictures
 from kedit_memory.evaluation.report.compare_tables import summary
+from kedit_memory.evaluation.report.control import control_of
 from kedit_memory.evaluation.report.page import Page, Part
 from kedit_memory.evaluation.report.saved import Measured, origin
 from kedit_memory.evaluation.tasks.compare.against import ENOUGH, FIRST, LAST
-from kedit_memory.evaluation.tasks.compare.control import control_of
 
 _WHAT = (
     "Every method makes the same edits on the same model and is asked the same questions after the last of them, by "

@@ -8,11 +8,11 @@ from kedit_memory.evaluation.case import ALL, GENERALIZATION, HARD_NEGATIVE, LOC
 from kedit_memory.evaluation.datasets.kinds import ALIAS
 from kedit_memory.evaluation.log import FAILED, SHORTENED
 from kedit_memory.evaluation.methods import CONTROLS
+from kedit_memory.evaluation.report.control import control_of
 from kedit_memory.evaluation.report.saved import Measured, Row
 from kedit_memory.evaluation.report.tables import Entry, Table, Value, over_seeds, plain_table
 from kedit_memory.evaluation.tasks.compare.against import ENOUGH, FIRST, LAST, OVER, SCORE, TESTED, WAY
 from kedit_memory.evaluation.tasks.compare.attempt import BATCHES, SEQUENTIAL, SINGLE
-from kedit_memory.evaluation.tasks.compare.control import control_of
 from kedit_memory.evaluation.tasks.compare.measures import (
     ANSWER_TIME,
     BYTES,

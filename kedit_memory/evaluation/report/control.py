@@ -4,13 +4,15 @@ A model that is told the right edit has to say it. Where it does not, its prompt
 judge hide what methods do, and their order is one of chance. For sets and models that are known the share was recorded.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from kedit_memory.evaluation.case import RELIABILITY
+from kedit_memory.evaluation.case import ALL, RELIABILITY
+from kedit_memory.evaluation.methods import UNEDITED
+from kedit_memory.evaluation.report.saved import Row
+from kedit_memory.evaluation.report.tables import over_seeds
 
-CONTROL, WITHOUT = "oracle-edit", "unedited"
+CONTROL = "oracle-edit"
 _TOLERANCE = 0.1  # more than other samples of a hundred edits differ by
 
 
@@ -27,15 +29,15 @@ class Control:
 RECORDED: Mapping[tuple[str, str], float] = {("world", "700c181e"): 1.0}  # kedit-mini
 
 
-def control_of(rows: Sequence[Mapping[str, Any]]) -> Control:
+def control_of(rows: Sequence[Row]) -> Control:
     """What became of the control in the rows of a comparison."""
     told, plain = (
-        [row for row in rows if row["method"] == method and (row["metric"], row["kind"]) == (RELIABILITY, "all")]
-        for method in (CONTROL, WITHOUT)
+        [row for row in rows if row["method"] == method and (row["metric"], row["kind"]) == (RELIABILITY, ALL)]
+        for method in (CONTROL, UNEDITED)
     )
     if not told or not plain:
         return Control(holds=False, told=f"`{CONTROL}`, which shows whether the model can say an edit, was not run")
-    share, before = _mean(told), _mean(plain)
+    share, before = over_seeds(told).value, over_seeds(plain).value
     said = f"the model says {share:.3f} of the edits that it is told (`{CONTROL}`)"
     if min(row["low"] for row in told) <= max(row["high"] for row in plain):
         return Control(holds=False, told=f"{said}, not surely more than the {before:.3f} that it says unedited")
@@ -46,10 +48,5 @@ def control_of(rows: Sequence[Mapping[str, Any]]) -> Control:
     return Control(holds=holds, told=f"{said}; recorded are {recorded:.3f}, and {_TOLERANCE} either way is allowed")
 
 
-def _is_of(row: Mapping[str, Any], dataset: str, model: str) -> bool:
+def _is_of(row: Row, dataset: str, model: str) -> bool:
     return row["dataset"] == dataset and str(row["model"]).startswith(model)
-
-
-def _mean(rows: Iterable[Mapping[str, Any]]) -> float:
-    held = list(rows)
-    return float(sum(row["value"] * row["n"] for row in held) / sum(row["n"] for row in held))
