@@ -49,7 +49,7 @@ def test_people_get_tables_pictures_and_a_report_that_needs_nothing(
 ) -> None:
     pytest.importorskip("matplotlib")
     out, page = tmp_path / "out", tmp_path / "docs" / "side.md"
-    words = ("--methods", "unedited,ft,oracle-scope", "--edits", 2, "--model", tiny_gpt2_folder)
+    words = ("--methods", "unedited,ft,oracle-scope", "--edits", "1,2", "--model", tiny_gpt2_folder)
     words += ("--device", "cpu", "--encoder", "hashing", "--output", out, "--page", page)
     outcome = run(kedit, *words)
     assert outcome.status == 0, outcome.err
