@@ -112,7 +112,7 @@ _ALL = (
     ),
     Task(
         name="compare",
-        version=3,
+        version=4,
         about="every editing method side by side on the same edits and questions",
         datasets=f"{_TASKS}.scope.sets:FACTS",
         methods=f"{_METHODS}:SIDE_BY_SIDE",

@@ -33,7 +33,7 @@ def case(place: str) -> Case:
 def _few_cases(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("KEDIT_DATA", raising=False)
     monkeypatch.setattr("kedit_memory.cli.public_sets._BESIDE", tmp_path / "absent")
-    monkeypatch.setattr(compare, "draw_cases", lambda *words: [case(p) for p in ("France", "Spain")][: words[3]])
+    monkeypatch.setattr(compare, "draw_cases", lambda *words, **_: [case(p) for p in ("France", "Spain")][: words[3]])
     # A random model never ends a text, so little is written, timed and read.
     for name, few in (("_LONGEST_TEXT", 4), ("_WRITTEN", 2), ("_TIMED", 1), ("_ADDED", 2)):
         monkeypatch.setattr(compare_measures, name, few)

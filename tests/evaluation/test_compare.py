@@ -64,7 +64,7 @@ CASES = [case(place) for place in PLACES]
 @pytest.fixture(autouse=True)
 def _drawn(monkeypatch):
     """The cases above in place of facts of the world, of which a random model knows none."""
-    monkeypatch.setattr(compare, "draw_cases", lambda *words: CASES[: words[3]])
+    monkeypatch.setattr(compare, "draw_cases", lambda *words, **_: CASES[: words[3]])
     # A random model never ends a text, so little is written, timed and read.
     for name, few in (("_LONGEST_TEXT", 4), ("_WRITTEN", 2), ("_TIMED", 1), ("_ADDED", 2)):
         monkeypatch.setattr(compare_measures, name, few)

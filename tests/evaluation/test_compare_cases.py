@@ -22,11 +22,13 @@ from kedit_memory.evaluation.tasks.compare.cases import (
     WRITTEN,
     draw_cases,
     set_cases,
+    with_unrelated,
     world_cases,
 )
 from kedit_memory.evaluation.tasks.scope.cases import TEST, ScopeCase, ScopeEdit, ScopeSet
 from kedit_memory.evaluation.tasks.scope.sets import part_of
 from kedit_memory.models.prompts import Prompt
+from kedit_memory.records import EditRequest
 from kedit_memory.world import Fact, World, load_world
 
 
@@ -65,6 +67,7 @@ def cases(world: World, countries: set[str]) -> list[Case]:
 @pytest.fixture
 def unlimited(monkeypatch):
     """A model that knows one kind of subjects alone is asked until it was found."""
+    monkeypatch.setattr(compare_cases, "_TRIED_BESIDE", 10_000)
     monkeypatch.setattr(compare_cases, "_TRIED", 1_000)
 
 
@@ -205,6 +208,7 @@ def write(path: Path, content: object) -> None:
     path.write_text(json.dumps(content), "utf-8")
 
 
+@pytest.mark.usefixtures("unlimited")
 def test_a_public_set_brings_its_questions_and_what_follows(tmp_path, world, countries):
     rows = [
         {
@@ -217,21 +221,36 @@ def test_a_public_set_brings_its_questions_and_what_follows(tmp_path, world, cou
         for letter in "ABC"
     ]  # fmt: skip
     write(tmp_path / "zsre" / "ZsRE-test-all.json", rows)
-    found = draw_cases("zsre", Knowing(world, countries), tmp_path, 3, seed=1)
+    found = draw_cases("zsre", Knowing(world, countries), tmp_path, 3, seed=1, beside=2)
     assert sorted(case.edit.subject or "" for case in found) == ["Star A", "Star B", "Star C"]
     first = found[0]
     asked = {(probe.metric, probe.kind): probe for probe in first.questions}
     assert asked[GENERALIZATION, ALL].text.startswith("To which constellation does")
     assert asked[PORTABILITY, ONE_HOP].accepted == ("bear",)
+    beside = [[one for one in case.questions if one.kind == "unrelated"] for case in found]
+    assert [len(ones) for ones in beside] == [1, 1, 0], "as many as were asked for"
+    known = Knowing(world, countries).answers
+    assert all(known[one.text] in one.truth for ones in beside for one in ones), "the model knew them"
     with pytest.raises(InvalidInputError, match="zsre has 3 edits whose prompt names the subject"):
-        draw_cases("zsre", Knowing(world, countries), tmp_path, 4, seed=1)
+        draw_cases("zsre", Knowing(world, countries), tmp_path, 4, seed=1, beside=2)
+
+
+@pytest.mark.usefixtures("unlimited")
+def test_questions_beside_an_edit_are_about_nothing_that_is_edited_and_may_be_few(world):
+    edit = EditRequest(prompt="What is the capital of Germany?", target="Bonn", subject="Germany")
+    cases = [Case(edit=edit, questions=())] * 2
+    assert with_unrelated(cases, world, Knowing(world, {"Germany"}), 2, seed=1) == cases
+    countries = {fact.subject for fact in world.facts if fact.relation == "capital"} - {"Germany"}
+    found = with_unrelated(cases, world, Knowing(world, countries), 2, seed=1)
+    assert all(case.questions for case in found)
+    assert not any("Germany" in one.text for case in found for one in case.questions)
 
 
 def test_a_set_that_is_not_there(tmp_path, world):
     with pytest.raises(UnknownNameError, match="no dataset named 'zsr'; did you mean 'zsre'"):
-        draw_cases("zsr", Knowing(world, set()), tmp_path, 1, seed=1)
+        draw_cases("zsr", Knowing(world, set()), tmp_path, 1, seed=1, beside=2)
     with pytest.raises(NotFoundError, match="name the folder of the public sets"):
-        draw_cases("zsre", Knowing(world, set()), tmp_path, 1, seed=1)
+        draw_cases("zsre", Knowing(world, set()), tmp_path, 1, seed=1, beside=2)
 
 
 @pytest.mark.usefixtures("unlimited")

@@ -18,7 +18,7 @@ from kedit_memory.evaluation.probes import ASKED, probe
 from kedit_memory.evaluation.tasks.asked.answers import OBTAINED
 from kedit_memory.evaluation.tasks.asked.choices import offered
 from kedit_memory.evaluation.tasks.asked.sets import Chosen, Read
-from kedit_memory.evaluation.tasks.compare.cases import REVERSED, WorldMaker, known_facts, names_of
+from kedit_memory.evaluation.tasks.compare.cases import REVERSED, WorldMaker, known_facts, names_of, wordings
 from kedit_memory.questions import is_cloze
 from kedit_memory.records import EditRequest, Kind
 from kedit_memory.shipped import sample_questions
@@ -70,7 +70,7 @@ def _world(chosen: Chosen) -> list[Case]:
 def _of_world(world: World, maker: WorldMaker, fact: Fact, prompt: str) -> Case:
     relation, subjects, values = world.relations[fact.relation], *_both(world, fact)
     erasure = EditRequest(prompt=prompt, subject=fact.subject, aliases=subjects[1:], kind=Kind.ERASURE)
-    others = [text for text in maker.wordings(fact) if text != prompt]
+    others = [text for text in wordings(maker.world, fact) if text != prompt]
     cloze = next((text for text in others if is_cloze(text)), prompt)
     questions = [_probe("direct", prompt, values)]
     questions += [_probe(REPHRASING, text, values) for text in maker.rng.sample(others, min(_WORDINGS, len(others)))]

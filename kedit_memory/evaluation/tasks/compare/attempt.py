@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from time import perf_counter
 
-from kedit_memory.evaluation.case import Case
+from kedit_memory.evaluation.case import Case, Question
 from kedit_memory.evaluation.judges import Judge
 from kedit_memory.evaluation.log import DONE, FAILED, SHORTENED, Log, Part, PartKey, compact
 from kedit_memory.evaluation.method import Method
@@ -83,13 +83,16 @@ class Attempt:
         """Each edit alone, taken out before the next."""
         found: list[Observation] = []
         made = 0
-        for place, case in enumerate(self._cases[: self._waiting[0].planned]):
+        planned = self._cases[: self._waiting[0].planned]
+        chosen = self._chosen(planned)
+        for place, case in enumerate(planned):
             if made and self._late():
                 break
             alone = measures.timed_unedited(self._bench, [case])
             self._method.prepare()
             alone += self._edit([case])
-            alone += self._asked([case], self._setting.texts[::_SPARED])
+            own = [one for one in chosen if one.edit is case.edit]
+            alone += self._asked([case], own, self._setting.texts[::_SPARED])
             self._method.clear()
             found += regrouped(alone, place)
             made += 1
@@ -115,7 +118,8 @@ class Attempt:
             edits += regrouped(self._edit(self._cases[first:count]), count)
             late = self._late()
             if late or count == self._waiting[0].planned:
-                asked = self._asked(self._cases[:count], self._setting.texts)
+                cases = self._cases[:count]
+                asked = self._asked(cases, self._chosen(cases), self._setting.texts)
                 self._record([*plain[:count], *edits, *asked], self._setting.before, count, in_force=count)
             if late:
                 break
@@ -136,7 +140,7 @@ class Attempt:
             found = measures.timed_unedited(self._bench, cases)
             self._method.prepare()
             found += self._edit(cases)
-            found += self._asked(cases, self._setting.texts)
+            found += self._asked(cases, self._chosen(cases), self._setting.texts)
             self._method.clear()
             self._record(found, self._setting.before, count, in_force=count)
 
@@ -186,9 +190,12 @@ class Attempt:
             found.append(Observation(metric=measures.BYTES, kind=measures.PEAK, case=0, total=share))
         return found
 
-    def _asked(self, cases: Sequence[Case], texts: Sequence[str]) -> list[Observation]:
+    def _chosen(self, cases: Sequence[Case]) -> list[Question]:
+        """The questions about these cases, in one measurement."""
+        return measures.chosen_questions(cases, self._setting.questions, self._waiting[0].seed)
+
+    def _asked(self, cases: Sequence[Case], questions: Sequence[Question], texts: Sequence[str]) -> list[Observation]:
         """All that is measured with the edits of these cases in force."""
-        questions = measures.chosen_questions(cases, self._setting.questions, self._waiting[0].seed)
         found = measures.observe(self._method, cases, questions, texts, self._setting.judge)
         return found + measures.timed_answers(self._method, cases)
 

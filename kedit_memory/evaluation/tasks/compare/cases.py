@@ -10,7 +10,7 @@ than there are such.
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import cycle, islice
+from itertools import compress, cycle, islice
 from pathlib import Path
 
 from kedit_memory.errors import InvalidInputError, UnknownNameError
@@ -37,6 +37,7 @@ _SHARED = 0.1  # of a relation's facts: more objects of several subjects, and it
 _AT_ONCE = 64  # facts asked in one batch
 _TRIED = 40  # facts for each that is wanted, after which a model is said to know too few
 _LEAST_TRIED = 4 * _AT_ONCE
+_TRIED_BESIDE = 8  # facts for each unrelated one that is wanted: a model that knows fewer is asked about those it knows
 # Left out as in `scope.sets`: most of their answers can be read off the question.
 _UNUSED = frozenset({"domain_of", "demonym_of", "symbol_of", "element_of_number"})
 
@@ -51,8 +52,11 @@ _FRAMED: Mapping[str, Callable[[str, str, random.Random], str]] = {
 FollowUps = Mapping[str, Sequence[Question]]  # more questions of an edit, by its prompt
 
 
-def draw_cases(dataset: str, model: TextModel, data: Path | None, count: int, seed: int) -> list[Case]:
+def draw_cases(dataset: str, model: TextModel, data: Path | None, count: int, seed: int, *, beside: int) -> list[Case]:
     """So many cases of a set, in the order in which they are edited; `data` is the folder of the public sets.
+
+    Public sets have few neighbours of an edit that a small model knows, and nothing can be lost of what it does not
+    know. So each of the first `beside` cases also asks for a fact of the shipped world that the model knows.
 
     Raises:
         UnknownNameError: no set has the name.
@@ -65,7 +69,28 @@ def draw_cases(dataset: str, model: TextModel, data: Path | None, count: int, se
         return world_cases(load_world(), model, count, seed)
     found = FACTS[dataset](data, seed=seed)
     follow_ups = _FOLLOW_UPS[dataset](data) if dataset in _FOLLOW_UPS and data else {}
-    return set_cases(found, count, seed, follow_ups)
+    cases = set_cases(found, count, seed, follow_ups)
+    return with_unrelated(cases, load_world(), model, beside, seed)
+
+
+def with_unrelated(cases: Sequence[Case], world: World, model: TextModel, most: int, seed: int) -> list[Case]:
+    """The cases, each of the first `most` with a question about a fact of the world that the model answers right.
+
+    None is about what is edited. Where the model knows fewer facts, the first cases have one.
+    """
+    rng = random.Random(f"compare:unrelated:{seed}")  # noqa: S311 - a sample, no secret
+    taken = {name for case in cases for name in (case.edit.subject, case.target)}
+    facts = (fact for fact in _candidates(world, rng, reported=True) if not taken & {fact.subject, fact.object})
+    wanted = min(most, len(cases))
+    found: list[Question] = []
+    tried = islice(facts, max(_LEAST_TRIED, _TRIED_BESIDE * wanted) if wanted else 0)
+    while len(found) < wanted and (some := list(islice(tried, _AT_ONCE))):
+        asked = [_about("unrelated", world, fact, rng) for fact in some]
+        said = model.answer_many([Prompt(question=one.text) for one in asked])
+        known = (contains(text, replace(one, accepted=one.truth)) for one, text in zip(asked, said, strict=True))
+        found += compress(asked, known)
+    more = iter(found[:wanted])
+    return [replace(case, questions=(*case.questions, *islice(more, 1))) for case in cases]
 
 
 def _zsre_follow_ups(data: Path) -> FollowUps:
@@ -180,18 +205,30 @@ def _half_known(
         others = rng.sample([text for text in others if text != own], min(_WORDINGS - 1, len(others) - 1))
         if fact.subject in own:
             asked.append((fact, [own, *others]))
-    texts = iter(model.answer_many([Prompt(question=text) for _, wordings in asked for text in wordings]))
-    for fact, wordings in asked:
-        said = list(islice(texts, len(wordings)))
+    texts = iter(model.answer_many([Prompt(question=text) for _, ways in asked for text in ways]))
+    for fact, ways in asked:
+        said = list(islice(texts, len(ways)))
         # In any form, since a model may know what it does not say in short.
-        known = Question(text=wordings[0], accepted=names_of(world, fact.object))
+        known = Question(text=ways[0], accepted=names_of(world, fact.object))
         if any(contains(text, known) for text in said):
-            yield fact, wordings[0]
+            yield fact, ways[0]
 
 
 def names_of(world: World, name: str) -> tuple[str, ...]:
     """The names of a thing, its own first."""
     return (name, *world.entities[name].aliases) if name in world.entities else (name,)
+
+
+def wordings(world: World, fact: Fact) -> list[str]:
+    """The questions and clozes of a fact, filled."""
+    relation = world.relations[fact.relation]
+    return [world.fill(wording, fact.subject) for wording in relation.questions + relation.clozes]
+
+
+def _about(kind: str, world: World, fact: Fact, rng: random.Random) -> Question:
+    """A question about a fact that should stay, with its answers."""
+    text = " ".join(rng.choice(wordings(world, fact)).split())
+    return Question(text=text, metric=LOCALITY, kind=kind, truth=names_of(world, fact.object))
 
 
 class WorldMaker:
@@ -219,13 +256,8 @@ class WorldMaker:
         probes += self._outside(fact, prompt, target)
         return Case(edit=request, questions=tuple(probes), held_out=part_of(fact.relation) == TEST)
 
-    def wordings(self, fact: Fact) -> list[str]:
-        """Its questions and clozes, filled."""
-        relation = self.world.relations[fact.relation]
-        return [self.world.fill(wording, fact.subject) for wording in relation.questions + relation.clozes]
-
     def _covered(self, fact: Fact, own: Question) -> Iterator[Question]:
-        others = [text for text in self.wordings(fact) if text != own.text]
+        others = [text for text in wordings(self.world, fact) if text != own.text]
         for text in self.rng.sample(others, min(_REPHRASINGS, len(others))):
             yield replace(own, text=text, metric=GENERALIZATION)
         text = _FRAMED[DIALOGUE](own.text, fact.subject, self.rng)
@@ -307,6 +339,5 @@ class WorldMaker:
 
     def _about(self, kind: str, fact: Fact, prompt: str) -> Iterator[Question]:
         """A question about another fact, with its answers: what the model knew of it before can then be told."""
-        text = " ".join(self.rng.choice(self.wordings(fact)).split())
-        if text != prompt:
-            yield Question(text=text, metric=LOCALITY, kind=kind, truth=names_of(self.world, fact.object))
+        if (found := _about(kind, self.world, fact, self.rng)).text != prompt:
+            yield found

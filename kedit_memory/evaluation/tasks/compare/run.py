@@ -257,8 +257,9 @@ class _Runner:
 
     def _cases(self, seed: int) -> list[Case]:
         """The edits of a seed; the unedited model is asked all that answers will be compared with."""
-        self.progress(f"choosing {self.plan.most:,} edits of {self.plan.dataset}, seed {seed}")
-        cases = draw_cases(self.plan.dataset, self.bench.model, self._data, self.plan.most, seed)
+        plan = self.plan
+        self.progress(f"choosing {plan.most:,} edits of {plan.dataset}, seed {seed}")
+        cases = draw_cases(plan.dataset, self.bench.model, self._data, plan.most, seed, beside=plan.questions)
         self.progress("asking the unedited model")
         measures.remember_unedited(self.bench, self._may_be_asked(cases, seed))
         return cases
@@ -268,11 +269,8 @@ class _Runner:
         plan = self.plan
         if plan.limit is not None:
             return [one for case in cases for one in case.questions]
-        sizes = plan.edits if set(plan.modes) - {SINGLE} else ()
-        found = [one for size in sizes for one in measures.chosen_questions(cases[:size], plan.questions, seed)]
-        if SINGLE in plan.modes:
-            found += [one for case in cases[: plan.alone] for one in case.questions]
-        return found
+        sizes = {key.planned for key in plan.parts() if key.seed == seed}
+        return [one for size in sizes for one in measures.chosen_questions(cases[:size], plan.questions, seed)]
 
     def _setting(self, cases: Sequence[Case]) -> Setting:
         """What all measurements share."""
