@@ -145,7 +145,8 @@ def called_for(text: str, candidate: Candidate) -> bool:
 def asking_parts(message: str) -> list[tuple[str, str]]:
     """The parts of a message that may be questions, in normal form, each with the sentence before it, if any.
 
-    A short message is one part, and so is each sentence in it that asks. Of a longer one they are the sentences that
+    A short message is one part, and so is each sentence in it that asks, or, where none does, the last one if it leaves
+    its end open. Of a longer one they are the sentences that
     ask, at most twelve; where none does, those that state something, and the last one, which may leave its end open.
 
     Raises:
@@ -158,13 +159,14 @@ def asking_parts(message: str) -> list[tuple[str, str]]:
     said = [(one, act_of(one)) for one in _sentences(text)]
     if short and len(said) < 2:
         return [(text, "")]
+    asking = [place for place, (one, act) in enumerate(said) if act is Act.ASKS and not _is_open(one)]
+    last = len(said) - 1
     if short:
-        asking = [place for place, (one, act) in enumerate(said) if act is Act.ASKS and not _is_open(one)]
+        if not asking and _is_open(said[last][0]):
+            asking = [last]
         return [(text, ""), *((said[place][0], said[place - 1][0] if place else "") for place in asking)]
     if not said:
         return [(text[-_READ:], "")]
-    asking = [place for place, (one, act) in enumerate(said) if act is Act.ASKS and not _is_open(one)]
-    last = len(said) - 1
     chosen = asking or [place for place, (_, act) in enumerate(said) if act is Act.STATES or place == last]
     chosen = [*chosen[:_FIRST], *chosen[_FIRST:][-_LAST:]]
     return [(said[place][0][-_READ:], said[place - 1][0][-_READ:] if place else "") for place in chosen]

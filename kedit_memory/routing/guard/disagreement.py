@@ -75,7 +75,8 @@ def disagreement(
             return units
     if edition := _of_an_edition(question, [statement] if statement else wordings):
         return edition
-    differing = against(question, [statement] if statement else wordings, known, stating=bool(statement))
+    texts = [statement] if statement else wordings
+    differing = against(question, texts, known, stating=bool(statement), before=turns[-1] if turns else "")
     return Disagreement(*differing) if differing else None
 
 

@@ -112,7 +112,8 @@ _SHORT = {
     "duration": "ms=.001 sec=1 secs=1 s=1 min=60 mins=60 h=3600 hr=3600 hrs=3600 天=86400 小时=3600 分钟=60 周=604800",
     "months": "yr=12 yrs=12 mo=1 mos=1 个月=1 岁=12",
     "speed": "mph=1.609344 kmh=1 kph=1 km/h=1 m/s=3.6",
-    "size": "kb=1000 mb=1000000 gb=1000000000 tb=1000000000000 gig=1000000000 gigs=1000000000 gigabyte=1000000000",
+    "size": "kb=1000 mb=1000000 gb=1000000000 tb=1000000000000 pb=1000000000000000 gig=1000000000 gigs=1000000000 "
+    "gigabyte=1000000000",
     "energy": "kj=1000 kwh=3600000",
     "food energy": "kcal=1 kcals=1 cal=1",
     "power": "w=1 kw=1000 mw=1000000 gw=1000000000",

@@ -64,15 +64,31 @@ _NO_PREFIX = word_set("""
 """)
 _NEGATIONS = word_set("not no never without nor neither cannot stop cease quit undo reverse")
 _JOINING = re.compile(r"\b(joins?|joined|leaves?|left) (?:the|my|our|your|his|her|their|its|this|xx)\b")
+_MODALITIES = (
+    ("may", re.compile(r"\bmay(?! (?:be|have|not)\b)|\b(?:allowed|permitted) to\b")),
+    ("must", re.compile(r"\bmust(?! (?:be|have|not)\b)|\bha(?:ve|s) to(?! be\b)|\b(?:forced|obliged|obligated) to\b")),
+)
+_WITH = re.compile(
+    r"\bwith(?P<out>out)? (?:an?|the|my|our|your|any) (?P<thing>[a-z]+(?: (?!(?:i|is|are|in)\b|do)[a-z]+)?)\b"
+)
 
 
 def slots_of(folded: str) -> Iterator[tuple[str, str, str]]:
     """What the slots of a text are narrowed to, in which words: whose a thing is, its unit, its span, to come or go."""
+    for slots in (_owners, _measures, _manners):
+        yield from slots(folded)
+    yield from _counts(folded) if _AMOUNT.search(folded) else ()
+
+
+def _owners(folded: str) -> Iterator[tuple[str, str, str]]:
     for pattern in _OF_ANOTHER:
         for found in pattern.finditer(folded):
             yield f"owner {stem(found['thing'])}", found["person"], found[0]
     for found in _OF_ONES_OWN.finditer(folded):
         yield f"owner {stem(found[1])}", "", found[0]
+
+
+def _measures(folded: str) -> Iterator[tuple[str, str, str]]:
     for found in _COUNTED.finditer(folded):
         if known := units().get(found[1]):
             kind, size = known
@@ -81,9 +97,17 @@ def slots_of(folded: str) -> Iterator[tuple[str, str, str]]:
             yield f"{UNIT} {kind}", str(size), found[1]
     for found in _RATE.finditer(folded):
         yield RATE, found[1] or _ADVERBS[found[2]], found[0]
+
+
+def _manners(folded: str) -> Iterator[tuple[str, str, str]]:
+    """To come or go, to be allowed or bound to do, with a thing or without."""
     for found in _JOINING.finditer(folded):
         yield "joining", found[1][0], found[1]
-    yield from _counts(folded) if _AMOUNT.search(folded) else ()
+    for side, pattern in _MODALITIES:
+        for found in pattern.finditer(folded):
+            yield "modality", side, found[0]
+    for found in _WITH.finditer(folded):
+        yield f"with {stem(found['thing'])}", found["out"] or "", found[0]
 
 
 def _counts(folded: str) -> Iterator[tuple[str, str, str]]:

@@ -1,8 +1,7 @@
 """Words that exclude each other: a question with one of them is not answered by an edit with the other.
 
-They mean opposites, or name two of the things that are asked about one subject: its revenue, its profit. Only pairs are
-here that near-certainly make another question; each was tried on pairs of texts that ask the same. Father and son are
-no such pair: whose father a man is and whose son another one is are one question.
+Besides the words of `opposite_words`: opposites within a frame, ways from one place to another, and what somebody does
+or has done to them.
 """
 
 import re
@@ -10,109 +9,12 @@ from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 
 from kedit_memory.routing.guard.narrowing import COUNT, RATE, UNIT, narrowed, slots_of, stem
+from kedit_memory.routing.guard.opposite_words import PAIRS, TOLD_BY_THE_OTHER
 from kedit_memory.routing.guard.plain import NAME, hidden_names, language_of
 from kedit_memory.routing.guard.reading import any_of
 
 OPPOSITES, AMOUNTS = "opposites", "amounts"
 
-# The sides of each slot; words stand for all their forms.
-_PAIRS = """
-    minimum, minimal, min | maximum, maximal, max
-    lowest, smallest, least expensive, cheapest | highest, largest, biggest, most expensive
-    shortest | longest, tallest
-    youngest, newest | oldest
-    slowest | fastest
-    worst | best
-    at least | at most
-    turn on, turn it on, switch on, switch it on | turn off, turn it off, switch off, switch it off
-    enable | disable
-    activate | deactivate
-    lock | unlock
-    install | uninstall
-    subscribe | unsubscribe
-    connect | disconnect
-    mute | unmute
-    freeze | unfreeze
-    encrypt | decrypt
-    upload | download
-    import | export
-    deposit | withdraw
-    arrive, arrival | depart, departure
-    check in, checkin | check out, checkout
-    log in, login, sign in | log out, logout, sign out
-    increase | decrease, reduce
-    incoming | outgoing
-    inbound | outbound
-    entry fee, entrance | exit
-    first name, given name | last name, surname, family name
-    father, dad | mother, mom, mum
-    father in law | mother in law
-    stepfather | stepmother
-    grandfather | grandmother
-    boyfriend | girlfriend
-    brother | sister
-    son | daughter
-    uncle | aunt
-    nephew | niece
-    man, men | woman, women
-    male | female
-    boy | girl
-    northern | southern | eastern | western
-    north | south | east | west
-    northbound | southbound | eastbound | westbound
-    left side, left hand, on the left, left foot, left leg, left arm, left eye, left ear, left knee \
-| right side, right hand, on the right, right foot, right leg, right arm, right eye, right ear, right knee
-    turn left | turn right
-    upstairs | downstairs
-    ascending | descending
-    vertical | horizontal
-    part time | full time
-    singular | plural
-    today, tonight | tomorrow | yesterday
-    last week | this week | next week
-    last month | this month | next month
-    last year | this year | next year
-    add | remove, delete
-    birthplace, born, birth, birthday | deathplace, die, death
-    revenue, turnover | profit, net income | expenses, expenditure | debt
-    gross | net
-    height, tall | weight, weigh, heavy | width, wide | diameter
-    latitude | longitude
-    temperature | humidity
-    sunrise | sunset
-    breakfast | lunch | dinner
-    email, email address, e mail | phone, phone number, telephone | fax
-    username, user name | password
-    goalkeeper, goalie | striker | defender | midfielder
-    ingredient | allergen
-"""
-# Of these a statement may tell one by way of the other: "No, all seats are indoors."
-_TOLD_BY_THE_OTHER = """
-    buy, bought, purchase | sell, sold
-    sender | recipient, receiver
-    lender | borrower
-    landlord | tenant
-    employer | employee
-    former, previous | current
-    adult, grown up | child, children, kid
-    indoor, indoors | outdoor, outdoors
-    domestic | international
-    winner of | loser of
-    husband | wife
-    start, begin | stop, finish
-    older | younger
-    bigger, larger | smaller
-    higher | lower
-    faster | slower
-    cheaper | more expensive
-    before | after
-    founder, found, founded | ceo, chief executive | cfo, chief financial officer | cto, chief technology officer
-    author, write, wrote, written | illustrator, illustrate | translator, translate
-    director, direct | producer, produce | composer, compose | screenwriter
-    population | area | currency | anthem
-    price, cost | colour, color | size
-    cause | treatment, treat | symptom
-"""
 # Opposites only where the same words stand around: "open an account" against "close an account".
 _FRAMES = (
     (r"\b({}) (?:an?|the|my|our|your|his|her|their|another|this)\b", "open", "close"),
@@ -130,48 +32,61 @@ _PLACE = r"((?:[^\s?.!,;]+ ){0,3}?[^\s?.!,;]+)"
 _END = (
     r"(?=[?.!,;]|$| (?:on|in|at|for|by|with|using|is|are|was|take|cost|and|or|do|does|per|when|how|via|through|if)\b)"
 )
-_FROM_TO = re.compile(rf"\bfrom {_ARTICLES}{_PLACE} (?:in)?to {_ARTICLES}{_PLACE}{_END}")
+_FROM_TO = re.compile(rf"\b(?:from|out of) {_ARTICLES}{_PLACE} (?:and )?(?:in)?to {_ARTICLES}{_PLACE}{_END}")
+_ARROW = re.compile(rf"{_PLACE} ?(?:→|⇒|[-=]?>) ?{_ARTICLES}{_PLACE}{_END}")
 _INTO = re.compile(r"\b([^\W\d_]{2,}) (?:in)?to ([^\W\d_]{2,})\b")
 _THAN = re.compile(rf"\b(\w+) (?:is |are |was )?((?:more |less )?\w+) than {_ARTICLES}(\w+)")
 _WHO = r"(?:who(?:m|ever)?|wh(?:ich|at) \w+)"
 _BE = r"(?:was|were|is|are|got|been|being|be)"
-# What a name does, or has done to it, with the verb: "whom did it buy", "who bought it".
-_ROLES = (
-    ("doing", re.compile(rf"\b{_WHO} (?:did|does|do|has|have|had|will) {_ARTICLES}xx (\w+)")),
-    ("doing", re.compile(rf"\b{_BE} (\w+) by {_ARTICLES}xx\b")),
-    ("suffering", re.compile(rf"\b{_WHO} (?:has |have |had )?(\w+(?:ed|t|d|n|k|w)) {_ARTICLES}xx\b")),
-    ("suffering", re.compile(rf"\bxx (?:\w+ )?(?:{_BE} )?(\w+) by\b")),
-    ("suffering", re.compile(rf"\bby whom {_BE} {_ARTICLES}xx (\w+)")),
-)
+_NO_OBJECT = r"(?!(?:by|in|on|at|for|with|as|to|from|of|and|or|during|after|before|when)\b|\d)"
 _IRREGULAR = {
     form: base
     for base, forms in {
         "beat": "beaten", "buy": "bought", "build": "built", "choose": "chose chosen", "defeat": "defeated",
         "fight": "fought", "find": "found", "give": "gave given", "lead": "led", "make": "made", "pay": "paid",
         "sell": "sold", "send": "sent", "shoot": "shot", "steal": "stole stolen", "sue": "sued", "take": "took taken",
-        "teach": "taught", "write": "wrote written", "win": "won", "drive": "drove driven", "hold": "held",
+        "teach": "taught", "own": "belongs belonged", "write": "wrote written", "win": "won",
+        "drive": "drove driven", "hold": "held",
     }.items()
     for form in forms.split()
 }  # fmt: skip
+_PAST = rf"(?:\w{{2,}}ed|{any_of(_IRREGULAR)})"
+# What a name does, or has done to it, with the verb: "whom did it buy", "who bought it".
+_ROLES = (
+    ("doing", re.compile(rf"\b{_WHO} (?:did|does|do|has|have|had|will) {_ARTICLES}xx (\w+)")),
+    ("doing", re.compile(rf"\b{_BE} (\w+) by {_ARTICLES}xx\b")),
+    ("suffering", re.compile(rf"\b{_WHO} (?:has |have |had )?(\w+(?:ed|t|d|n|k|w)) {_ARTICLES}xx\b")),
+    ("suffering", re.compile(rf"\bxx (?:\w+ )?(?:{_BE} )?(\w+) by\b")),
+    ("doing", re.compile(rf"\bxx (?:has |have |had |later |first )?({_PAST}) {_NO_OBJECT}")),
+    ("suffering", re.compile(rf"(?<!was )(?<!were )(?<!is )(?<!are )(?<!be )(?<!been )\b({_PAST}) {_ARTICLES}xx\b")),
+    ("doing", re.compile(rf"\b(belong(?:s|ed)?) to {_ARTICLES}xx\b")),
+    ("suffering", re.compile(r"\bxx (belong(?:s|ed)?) to\b")),
+    ("suffering", re.compile(rf"\bby whom {_BE} {_ARTICLES}xx (\w+)")),
+)
 _WORD = re.compile(r"[^\W_]+(?:'(?!s\b)\w+)?")
 _REMEMBERED = 8192  # texts
 _AT_HAND = 512  # texts whose words are looked at more than once
-_FRAME = "frame"  # begins the slots of frames
+_FRAME, _ROLE = "frame", "role"  # begin slots
+_OWN_SLOTS = (_FRAME, _ROLE)  # which only the question itself fills
+_GOING_ON = re.compile(r"\W*(?:and|but|or|what about|how about)\b", re.IGNORECASE)
 Side = tuple[str, str]  # which side of a slot a text is on, and in which words
 
 
 def against(
-    question: str, wordings: Sequence[str], names: tuple[str, ...], *, stating: bool = False
+    question: str, wordings: Sequence[str], names: tuple[str, ...], *, stating: bool = False, before: str = ""
 ) -> tuple[str, str, str] | None:
     """The first pair of opposites of which a question has one and every wording of an edit the other, as written.
 
     Before them whether they are `OPPOSITES`, or `AMOUNTS`, of which one may be reckoned from the other.
 
-    Where the wording is a statement, `stating`, those do not count of which it may tell one by way of the other.
+    Where the wording is a statement, `stating`, those do not count of which it may tell one by way of the other. What
+    was said `before` a question counts where the question has nothing of the kind, and does not just go on ("And …?").
     """
     if not all(language_of(one) == "en" for one in (question, *wordings)):
         return None
     asked, stored = _sides(question, names), [_sides(one, names) for one in wordings]
+    before = "" if _GOING_ON.match(question) else before
+    asked = {slot: one for slot, one in _sides(before, names).items() if not slot.startswith(_OWN_SLOTS)} | dict(asked)
     for slot, (side, said) in asked.items():
         if stating and (slot in _told_by_the_other() or slot.startswith(_FRAME)):
             continue
@@ -180,7 +95,7 @@ def against(
             return AMOUNTS if slot.startswith((UNIT, RATE, COUNT)) else OPPOSITES, said, others[0][1]
     if told := narrowed(_words(question, names), [_words(one, names) for one in wordings]):
         return OPPOSITES, *told
-    turned, ways = _ways(question), [_ways(one) for one in wordings]
+    turned, ways = _ways(question) or _ways(before), [_ways(one) for one in wordings]
     for way in turned:
         back = (way[-1], *way[1:-1], way[0])
         if way[0] != way[-1] and ways and all(back in one and way not in one for one in ways):
@@ -206,7 +121,7 @@ def _sides(text: str, names: tuple[str, ...]) -> Mapping[str, Side]:
     for role, pattern in _ROLES if NAME.casefold() in words else ():
         for match in pattern.finditer(folded):
             verb = stem(_IRREGULAR.get(match[1], match[1]))
-            found.setdefault(f"role {verb}", []).append((role, match[0].replace(NAME.casefold(), names[0])))
+            found.setdefault(f"{_ROLE} {verb}", []).append((role, match[0].replace(NAME.casefold(), names[0])))
     return {slot: sides[0] for slot, sides in found.items() if len({side for side, _ in sides}) == 1}
 
 
@@ -220,7 +135,11 @@ def _ways(text: str) -> frozenset[tuple[str, ...]]:
     """From where to where a text goes, what becomes what, and what is more than what."""
     folded = text.casefold()
     patterns = (*((_FROM_TO, _INTO) if "to " in folded else ()), *((_THAN,) if " than " in folded else ()))
-    return frozenset(found.groups() for pattern in patterns for found in pattern.finditer(folded))
+    found = {match.groups() for pattern in patterns for match in pattern.finditer(folded)}
+    for match in _ARROW.finditer(folded) if ">" in folded or "→" in folded or "⇒" in folded else ():
+        words = match[1].split()  # nothing says where the name before an arrow begins
+        found |= {(" ".join(words[first:]), match[2]) for first in range(len(words))}
+    return frozenset(found)
 
 
 @cache
@@ -228,7 +147,7 @@ def _slots() -> dict[str, Side]:
     """The slot and the side of each word or phrase, by its stems."""
     return {
         " ".join(map(stem, phrase.split())): (slot, side.strip())
-        for slot in (_PAIRS + _TOLD_BY_THE_OTHER).split("\n")
+        for slot in (PAIRS + TOLD_BY_THE_OTHER).split("\n")
         for side in slot.split("|")
         for phrase in side.split(",")
         if slot
@@ -237,7 +156,7 @@ def _slots() -> dict[str, Side]:
 
 @cache
 def _told_by_the_other() -> frozenset[str]:
-    return frozenset(_TOLD_BY_THE_OTHER.split("\n"))
+    return frozenset(TOLD_BY_THE_OTHER.split("\n"))
 
 
 @cache

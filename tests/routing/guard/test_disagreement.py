@@ -5,6 +5,8 @@ from itertools import product
 import pytest
 
 from kedit_memory.routing.guard import AMOUNTS, disagreement
+from kedit_memory.routing.guard.narrowing import stem
+from kedit_memory.routing.guard.opposite_words import PAIRS, TOLD_BY_THE_OTHER
 
 
 class _Kind:
@@ -188,6 +190,69 @@ def test_another_value_is_another_question(question: str, prompt: str) -> None:
 def test_the_same_value_in_another_form_is_none(question: str, prompt: str) -> None:
     assert disagreement(question, [prompt]) is None
     assert disagreement(prompt, [question]) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "prompt"),
+    [
+        ("Ficta takes our things out of Ulm and to Bonn. At what price?", "Ficta: moving, Bonn → Ulm, price?"),
+        ("Ficta, PDF > pictures?", "What in Ficta changes pictures into PDF?"),
+        ("Who owned Ficta then?", "Ficta owned Berg then."),
+        ("What belonged to Ficta?", "Holm owned Ficta."),
+        ("Who was helped by Ficta with the move?", "Holm helped Ficta with the move."),
+        ("How many people did Ficta hire?", "How many people were let go by Ficta?"),
+        ("Which hall is it for those who leave with Ficta?", "Where are arrivals of Ficta?"),
+        ("Is Ficta good for individuals?", "Is Ficta good for groups?"),
+        ("What must visitors of Ficta carry?", "What may visitors of Ficta carry?"),
+        ("How long does it run without the battery?", "How long does it run with the battery?"),
+        ("What does Ficta do with files of over 10 KB?", "What does Ficta do with files of over 10 PB?"),
+        ("Which field in the form of Ficta is optional?", "Which field in the form of Ficta is mandatory?"),
+    ],
+)
+def test_ways_roles_and_manners_are_other_questions(question: str, prompt: str) -> None:
+    assert disagreement(question, [prompt], names=("Ficta",))
+    assert disagreement(prompt, [question], names=("Ficta",))
+
+
+@pytest.mark.parametrize(
+    ("question", "prompt"),
+    [
+        ("Ficta, pictures > PDF?", "How does Ficta change pictures into PDF?"),
+        ("What does a move cost, Bonn → Ulm?", "What is the price of moving from Bonn to Ulm?"),
+        ("Whom did Ficta help with the move?", "Ficta helped Holm with the move."),
+        ("What belonged to Ficta?", "Ficta owned Holm."),
+        ("Who owned Ficta?", "To whom did Ficta belong?"),
+        ("Who bought Ficta?", "Ficta was bought by Holm."),
+        ("When was Ficta founded?", "Ficta, founded in 1999, makes clocks."),
+        ("What must have happened at Ficta?", "What may have happened at Ficta?"),
+        ("Can I enter with a dog?", "Is a dog allowed to enter?"),
+    ],
+)
+def test_other_words_for_the_same_way_or_role_are_none(question: str, prompt: str) -> None:
+    assert disagreement(question, [prompt], names=("Ficta",)) is None
+    assert disagreement(prompt, [question], names=("Ficta",)) is None
+
+
+def test_what_was_said_before_counts_where_the_question_leaves_it_out() -> None:
+    def differs(question: str, before: str) -> bool:
+        return bool(disagreement(question, ["What is the fee for adults?"], turns=[before]))
+
+    assert differs("What is the fee?", "I come with a child.")
+    assert not differs("What is the fee?", "I come with my parents, all adults.")
+    assert not differs("What is the fee for adults?", "I come with a child.")
+    assert not differs("And my father?", "The fee for a child is 2 euros."), "it replaces what was said"
+    move = ["What does a move from Ulm to Bonn cost?"]
+    assert disagreement("What is the price?", move, turns=["They move things out of Bonn and to Ulm."])
+    assert not disagreement("What is the price?", move, turns=["They move things out of Ulm and to Bonn."])
+
+
+def test_no_word_is_of_two_slots() -> None:
+    phrases = [
+        phrase
+        for slot in (PAIRS + TOLD_BY_THE_OTHER).split("\n")
+        for phrase in {" ".join(map(stem, one.split())) for side in slot.split("|") for one in side.split(",") if slot}
+    ]
+    assert sorted(phrases) == sorted(set(phrases))
 
 
 def test_what_differs_is_said_in_words() -> None:
