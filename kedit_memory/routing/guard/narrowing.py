@@ -38,6 +38,25 @@ _OF_ANOTHER = (
 )
 _OF_ONES_OWN = re.compile(rf"\b{_OWN} (?!(?:{_PERSONS})\b)(\w+)")
 _COUNTED = re.compile(r"\b(?:how many|number of|in|into) ([a-z]{3,}s|feet)\b")
+# The unit that is asked for by its sign, of what is measured and not just counted.
+_SIGNED = re.compile(r"\bin ([a-z]{1,4}\d?)\b")
+_MEASURES = word_set("mass length volume area")
+_COMPARATIVES = {
+    word: side
+    for side, words in (
+        (
+            "more",
+            "more bigger larger greater heavier longer higher taller older wider thicker deeper later hotter warmer",
+        ),
+        ("less", "less fewer smaller lighter shorter lower younger narrower thinner shallower earlier colder cooler"),
+    )
+    for word in words.split()
+} | {"over": "more", "above": "more", "under": "less", "below": "less"}
+_THAN = re.compile(
+    r"\b(?:(?P<comparative>[a-z]+) than|"
+    r"(?P<bound>over|above|under|below) the (?:size|weight|length|height|width|age|price) of) "
+    r"(?:an? |the )?(?P<thing>[a-z]+)"
+)
 _MONTH_SECONDS = 30 * 86_400
 _SPANS = {
     "hour": "hourly", "night": "nightly", "day": "daily", "week": "weekly", "month": "monthly", "quarter": "quarterly",
@@ -95,6 +114,13 @@ def _measures(folded: str) -> Iterator[tuple[str, str, str]]:
             if kind == "months":
                 kind, size = "duration", size * _MONTH_SECONDS
             yield f"{UNIT} {kind}", str(size), found[1]
+    for found in _SIGNED.finditer(folded):
+        kind, size = units().get(found[1], ("", 0))
+        if kind in _MEASURES:
+            yield f"{UNIT} {kind}", str(size), found[1]
+    for found in _THAN.finditer(folded):
+        if side := _COMPARATIVES.get(found["comparative"] or found["bound"]):
+            yield f"than {stem(found['thing'])}", side, found[0]
     for found in _RATE.finditer(folded):
         yield RATE, found[1] or _ADVERBS[found[2]], found[0]
 

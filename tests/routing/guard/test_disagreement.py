@@ -206,6 +206,8 @@ def test_the_same_value_in_another_form_is_none(question: str, prompt: str) -> N
         ("What must visitors of Ficta carry?", "What may visitors of Ficta carry?"),
         ("How long does it run without the battery?", "How long does it run with the battery?"),
         ("What does Ficta do with files of over 10 KB?", "What does Ficta do with files of over 10 PB?"),
+        ("Where does Ficta put parcels heavier than a stone?", "Ficta: place for parcels below the weight of a stone?"),
+        ("What does the bell of Ficta weigh, in oz?", "How many tonnes does the bell of Ficta weigh?"),
         ("Which field in the form of Ficta is optional?", "Which field in the form of Ficta is mandatory?"),
     ],
 )
