@@ -45,6 +45,8 @@ def test_a_short_message_is_read_whole_and_by_the_sentences_that_ask() -> None:
     message = "Who leads Acme? My boss wants to know."
     assert [text for text, _ in asking_parts(message)] == [message, "Who leads Acme?"]
     assert asking_parts("Where was Dr. Ann Berg born?") == [("Where was Dr. Ann Berg born?", "")]
+    opened = "It takes an hour to the top. The mother tongue of Ann Berg is"
+    assert [text for text, _ in asking_parts(opened)] == [opened, "The mother tongue of Ann Berg is"]
 
 
 @pytest.mark.parametrize(
