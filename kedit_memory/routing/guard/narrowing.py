@@ -83,9 +83,23 @@ _NO_PREFIX = word_set("""
 """)
 _NEGATIONS = word_set("not no never without nor neither cannot stop cease quit undo reverse")
 _JOINING = re.compile(r"\b(joins?|joined|leaves?|left) (?:the|my|our|your|his|her|their|its|this|xx)\b")
+# What one may or must; no month, no guess ("must have been"), and no time that one has ("how long do I have to …").
+_TIME_LEFT = r"\bhow (?:long|many \w+|much \w+) (?:do|does|did|will) (?:\w+ ){1,3}?ha(?:ve|s) to\b"
 _MODALITIES = (
-    ("may", re.compile(r"\bmay(?! (?:be|have|not)\b)|\b(?:allowed|permitted) to\b")),
-    ("must", re.compile(r"\bmust(?! (?:be|have|not)\b)|\bha(?:ve|s) to(?! be\b)|\b(?:forced|obliged|obligated) to\b")),
+    (
+        "may",
+        re.compile(
+            r"(?<!\bin )(?<!\bof )(?<!\bon )(?<!\bby )(?<!\bsince )(?<!\buntil )(?<!\d )(?<!th )\b(may)"
+            r"(?! (?:be|have|not|\d+)\b)|\b((?:allowed|permitted) to)\b"
+        ),
+    ),
+    (
+        "must",
+        re.compile(
+            rf"{_TIME_LEFT}|\b(must)(?! (?:be|have|not)\b)|\b(ha(?:ve|s) to)(?! be\b)|"
+            r"\b((?:forced|obliged|obligated) to)\b"
+        ),
+    ),
 )
 _WITH = re.compile(
     r"\bwith(?P<out>out)? (?:an?|the|my|our|your|any) (?P<thing>[a-z]+(?: (?!(?:i|is|are|in)\b|do)[a-z]+)?)\b"
@@ -131,7 +145,8 @@ def _manners(folded: str) -> Iterator[tuple[str, str, str]]:
         yield "joining", found[1][0], found[1]
     for side, pattern in _MODALITIES:
         for found in pattern.finditer(folded):
-            yield "modality", side, found[0]
+            if any(found.groups()):
+                yield "modality", side, found[0]
     for found in _WITH.finditer(folded):
         yield f"with {stem(found['thing'])}", found["out"] or "", found[0]
 

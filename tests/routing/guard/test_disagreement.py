@@ -228,6 +228,8 @@ def test_ways_roles_and_manners_are_other_questions(question: str, prompt: str) 
         ("When was Ficta founded?", "Ficta, founded in 1999, makes clocks."),
         ("What must have happened at Ficta?", "What may have happened at Ficta?"),
         ("Can I enter with a dog?", "Is a dog allowed to enter?"),
+        ("How long do I have to return it?", "In which time may I return it?"),
+        ("What is due in May?", "What must I pay in that month?"),
     ],
 )
 def test_other_words_for_the_same_way_or_role_are_none(question: str, prompt: str) -> None:
