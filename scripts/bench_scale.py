@@ -73,12 +73,12 @@ def _store(told: Callable[..., Row], edits: int) -> Iterator[Row]:
 
 
 def _scan(told: Callable[..., Row], count: int) -> Iterator[Row]:
-    """What the two exact indexes cost where no stored vector is near a question, as for most questions."""
+    """What the indexes cost where no stored vector is near a question, as for most questions."""
     drawn = np.random.default_rng(0).standard_normal((count + _REPEATED, 384), np.float32)
     drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
     stored, asked = drawn[:count], drawn[count:]
     kept = []  # what is freed would be taken again, and not be seen to grow
-    for engine in ("faiss", "exact"):
+    for engine in ("faiss", "exact", "faiss-pq"):
         load_engine(engine)(384).insert(np.arange(9), stored[:9], np.full(9, DEFAULT_RADIUS))  # loads what it needs
         index, before = load_engine(engine)(384), _resident()
         kept.append(index)

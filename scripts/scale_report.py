@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kedit_memory.cli.output import counted
+from kedit_memory.memory.index.planned import LARGE
 from kedit_memory.memory.read import HUB
 
 _SECONDS_OF_A_DAY = 86_400
@@ -105,8 +106,10 @@ a memory.
   {per_region} in each region.
 - **Recall decides.** A question that names a stored subject is led to that subject's edits by the database, and a
   namespace of {hub} keys or fewer is compared as it is: neither is scanned for. Any other question scans its store. Of
-  everything in one that takes {scan_one} s of a core, for every question {scan_all} cores; it stays within 10 ms up to
-  {reach} keys, and of {own} it takes {scan_own} ms, {own_cores} cores for all questions.
+  everything in one that takes `faiss-pq`, to which a store changes at {large} keys, {short_one} s of a core, and the
+  exact `faiss` {scan_one}; for every question {short_all} and {scan_all} cores. The exact one stays within 10 ms up to
+  {reach} keys, `faiss-pq` up to {short_reach}; of {own} keys a scan takes {scan_own} ms, {own_cores} cores for all
+  questions.
 
 ## Which engine, which shards
 
@@ -115,17 +118,18 @@ a memory.
   others store need stores of their own. No question is put to two shards, and an edit supersedes another only in its
   own store.
 - **One tenant with everything:** a store for a part of the subjects serves questions that name one; any other has to
-  be put to all shards, which costs the scan above. Here an approximate index is needed, whose candidates are compared
-  exactly again: a covering edit that it does not find is not used. Its recall and its cost at this size were not
-  measured; it has to find candidates within {budget_milliseconds} ms of a core to cost no more than encoding and
-  reading do.
+  be put to all shards, which costs the scan above, {short_cores_machines} for it alone. `faiss-pq` compares its
+  candidates exactly again, and what it finds was measured with a million keys
+  ([decision 26](decisions/0026-engines.md)), not with more. Lists that are searched in part (`faiss-ivf`) cost less and
+  leave something out: a covering edit that is not found is not used. A scan costs no more than encoding and reading do
+  while it takes {budget_milliseconds} ms.
 - **Regions:** each answers from copies of its own, {copies} GB of indexes in all {regions}; changes go to the region
   that has the store's writer. `kedit backup` copies a store in use, `kedit restore` makes one of the copy. Copying
   is yours to schedule; no region is kept up to date by the program, and until a copy arrives it answers by the older.
 
 ## What breaks first
 
-1. The scan, where a question names no stored subject: from {reach} keys in a store on it takes more than 10 ms.
+1. The scan, where a question names no stored subject: from {short_reach} keys in a store on it takes more than 10 ms.
 2. Writing: {add_days} days through one writer, and {changes_most} durable changes a second.
 3. Cores for the reader: {read_cores} of {answering}. A graphics card is used where there is one (`--device`); none was
    at hand, so that no figure is given.
@@ -141,9 +145,11 @@ _CONSTANTS = {
     "durable_add": ("one durable `add`, vector given", "median in a store of {edits:,}"),
     "disk_per_edit": ("on disk: row, words, names, vector, index", "of {edits:,} edits with one key each"),
     "faiss_per_key": ("in memory: the index `faiss`", "with {edits:,} keys of 384 numbers"),
+    "faiss-pq_per_key": ("in memory: the index `faiss-pq`", "with {edits:,} keys of 384 numbers"),
     "recall": ("covering edits of a question, rows read", "median in a store of {edits:,}"),
     "faiss_per_million": ("a scan by the index `faiss`", "of a million keys, reckoned from {edits:,}"),
     "exact_per_million": ("the same by the index `exact`", "of a million keys, reckoned from {edits:,}"),
+    "faiss-pq_per_million": ("the same by the index `faiss-pq`", "of a million keys, reckoned from {edits:,}"),
     "rebuild": ("a lost index made anew from the rows", "of {edits:,} edits"),
     "encode": ("short questions encoded, all-MiniLM-L6-v2", "in batches of 64"),
     "read_question": ("four candidates read by the reader", "median of new questions"),
@@ -155,7 +161,7 @@ def _reckoned(value: Mapping[str, float], load: Load) -> dict[str, Any]:
     memory, disk = load.edits * value["faiss_per_key"] / 1e9, load.edits * value["disk_per_edit"] / 1e9  # GB
     by_memory, writers = ceil(memory / (_FULL * load.gigabytes)), ceil(load.changes * value["durable_add"] / _FULL)
     shards = max(by_memory, writers)
-    scan = value["faiss_per_million"] / 1e6  # seconds a key
+    scan, short = value["faiss_per_million"] / 1e6, value["faiss-pq_per_million"] / 1e6  # seconds a key
     encode, read = load.questions / value["encode"], load.questions * value["read_question"]  # cores
     machines = ceil((encode + read) / (_FULL * load.cores))
     milliseconds = 1000 * (encode + read) / load.questions
@@ -174,6 +180,11 @@ def _reckoned(value: Mapping[str, float], load: Load) -> dict[str, Any]:
         "writers": counted(writers, "store"),
         "scan_one": f"{load.edits * scan:,.1f}",
         "scan_all": f"{load.questions * load.edits * scan:,.0f}",
+        "short_one": f"{load.edits * short:,.1f}",
+        "short_all": f"{load.questions * load.edits * short:,.0f}",
+        "short_reach": f"{_PATIENCE / short:,.0f}",
+        "short_cores_machines": counted(ceil(load.questions * load.edits * short / (_FULL * load.cores)), "machine"),
+        "large": f"{LARGE:,}",
         "scan_own": f"{1000 * _OWN * scan:,.2f}",
         "own": f"{_OWN:,}",
         "own_cores": f"{load.questions * _OWN * scan:,.0f}",
