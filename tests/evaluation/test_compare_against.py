@@ -336,6 +336,8 @@ def test_where_the_control_does_not_hold_nothing_is_ranked():
         assert [line[0].text for line in main.rows][-4:] == ["ft", "rome", "memory:auto", "kn"], "as they came"
         assert ranking(found).startswith("**No ranking**")
     assert ranking(comparison(GIVEN)).startswith("The control holds: the model says 1.000 of the edits")
+    alone = comparison({name: said for name, said in silent.items() if name in ("unedited", "ft")})
+    assert ranking(alone).startswith("One method was measured, so that nothing is ranked; as to the control, `oracle-")
 
 
 def test_a_control_has_to_meet_what_is_recorded(monkeypatch):

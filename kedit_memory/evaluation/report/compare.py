@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from kedit_memory.evaluation.methods import CONTROLS
 from kedit_memory.evaluation.report import compare_pictures
 from kedit_memory.evaluation.report.compare_tables import summary
 from kedit_memory.evaluation.report.control import control_of
@@ -71,6 +72,8 @@ def page(runs: Sequence[Measured]) -> Page:
 def ranking(measured: Measured) -> str:
     """Whether the methods stand in the order of their scores, and by which control."""
     control = control_of(measured.rows)
+    if len({row["method"] for row in measured.rows} - set(CONTROLS)) < 2:
+        return f"One method was measured, so that nothing is ranked; as to the control, {control.told}."
     if control.holds:
         return f"The control holds: {control.told}."
     return f"**No ranking**, as the control does not hold: {control.told}. Methods stand as they were named."
