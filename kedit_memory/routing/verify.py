@@ -18,8 +18,9 @@ from kedit_memory.records import Encoder, Match, Vectors
 from kedit_memory.routing.bare import bare, with_numbers_of
 from kedit_memory.routing.calibration import Calibration
 from kedit_memory.routing.languages import Languages, Likeness, TellsPieces
+from kedit_memory.routing.link.spelling import is_slip
 from kedit_memory.routing.once import Once
-from kedit_memory.routing.question import EXACT, LINKED, UNLINKED, Candidate, Promise, Question, Weighed
+from kedit_memory.routing.question import EXACT, FUZZY, LINKED, UNLINKED, Candidate, Promise, Question, Weighed
 from kedit_memory.routing.stack import Stack
 from kedit_memory.shipped import scope_verifier
 from kedit_memory.text import fold
@@ -213,8 +214,10 @@ class ScopeVerifier:
             return []
         pairs = [_pair(question, candidate) for question, candidate in asked]
         likely = self._likely(asked, pairs)
-        distinct = list(dict.fromkeys(pairs[i] for i in likely))
-        score = dict(zip(distinct, self.model.scores(distinct).astype(np.float64).tolist(), strict=True))
+        # What is the wording itself, once it is bare, needs no reading: the reader has never seen a text with itself.
+        score = {pairs[i]: 1.0 for i in likely if is_wording(pairs[i].question, pairs[i].wording)}
+        distinct = list(dict.fromkeys(pairs[i] for i in likely if pairs[i] not in score))
+        score |= zip(distinct, self.model.scores(distinct).astype(np.float64).tolist(), strict=True)
         return [score[pair] if i in likely else 0.0 for i, pair in enumerate(pairs)]
 
     def _likely(self, asked: Sequence[tuple[Question, Candidate]], pairs: "Sequence[Pair]") -> set[int]:
@@ -269,18 +272,28 @@ def _stacked(stack: Stack, candidates: Sequence[Candidate], scores: Sequence[flo
 
 def own_wording(question: str, match: Match) -> bool:
     """Whether a question is an edit's own prompt, or a wording that was given for it."""
-    text = fold(question).rstrip("?!. ")
-    return text in {fold(one).rstrip("?!. ") for one in (match.edit.prompt, *match.edit.paraphrases)}
+    return any(is_wording(question, one) for one in (match.edit.prompt, *match.edit.paraphrases))
+
+
+def is_wording(question: str, wording: str) -> bool:
+    """Whether two texts are one but for capitals and the marks at their ends."""
+    return fold(question).rstrip("?!. ") == fold(wording).rstrip("?!. ")
 
 
 def _as_called(text: str, candidate: Candidate) -> str:
-    """A question with the name that the edit's wording has of its subject, where it calls it by another certain one."""
+    """A question with the name that the edit's wording has of its subject, where it calls it by another certain one.
+
+    So it does where the name has a sure slip of the pen in it.
+    """
     edit, wording = candidate.match.edit, candidate.wording
     told = next((name for name in edit.names if name in wording), None)
-    if told is None or candidate.found != LINKED or fold(told) in fold(text):
+    if told is None or candidate.found not in (LINKED, FUZZY) or fold(told) in fold(text):
         return text
-    known = {_without_points(name) for name in edit.names}
-    other = next((name for name in candidate.names if _without_points(name) in known), None)
+    if candidate.found == FUZZY:
+        other = next((name for name in candidate.names if is_slip(fold(name), fold(told))), None)
+    else:
+        known = {_without_points(name) for name in edit.names}
+        other = next((name for name in candidate.names if _without_points(name) in known), None)
     return text if other is None else text.replace(other, told)
 
 

@@ -120,7 +120,7 @@ def test_a_radius_that_was_given_is_kept(memory: EditMemory, router: Router) -> 
 
 def test_an_alias_is_marked_like_the_subject(memory: EditMemory, router: Router, words: WordModel) -> None:
     memory.add("Who is the head of Acme?", "Ann Berg", subject="Acme", aliases=["The Rocket Works"])
-    router.explain("So who is the head of The Rocket Works?")
+    router.explain("Who is the new head of The Rocket Works?")
     assert set(words.asked[0].names) >= {"Acme", "The Rocket Works"}
 
 
@@ -128,6 +128,18 @@ def test_a_misspelt_name_has_a_stratum_of_its_own(memory: EditMemory, router: Ro
     memory.add("Who is the head of Umbrellium?", "Ann Berg", subject="Umbrellium")
     (judged,) = router.judge_many(["Now, who is the head of Umbrelium?"])
     assert judged.stratum == "fuzzy"
+
+
+@pytest.mark.parametrize(
+    "question",
+    ['Who is the head of "Umbrellium"?', "Who is the head of Umbrelium?", "Who is the head of Dr. Umbrellium?"],
+)
+def test_what_is_the_wording_once_it_is_bare_needs_no_reading(
+    memory: EditMemory, router: Router, words: WordModel, question: str
+) -> None:
+    memory.add("Who is the head of Umbrellium?", "Ann Berg", subject="Umbrellium")
+    assert router.query(question).text == "Ann Berg"
+    assert words.asked == []
 
 
 def test_an_edit_without_a_subject_is_found_by_its_radius(memory: EditMemory, router: Router) -> None:

@@ -10,6 +10,8 @@ from kedit_memory.memory.spellings import LONG
 SCORE = 88.0  # similarity of a misspelt name, 0 to 100
 SHORTEST = 5  # letters; a shorter name has too many neighbours to guess at
 
+_ENDING = 2  # letters of a word in which names may differ
+_TWICE = re.compile(r"(.)\1+")
 _NUMERAL = re.compile(r"\d+|\b[ivx]+\b")
 
 
@@ -23,6 +25,25 @@ def likeness(piece: str, name: str) -> float:
     if _NUMERAL.findall(piece) != _NUMERAL.findall(name) or not _is_misspelt(piece, name):
         return 0.0
     return fuzz.ratio(piece, name, score_cutoff=SCORE)
+
+
+def is_slip(piece: str, name: str) -> bool:
+    """Whether a folded piece of text can hardly be another name: each word differs by a sure slip of the pen at most.
+
+    That is a letter doubled or one of two left out, two letters exchanged, or any slip in a long word; not in its last
+    letters, where names of two people may differ, as those of Maria and Mario do.
+    """
+    given, wanted = piece.split(" "), name.split(" ")
+    return len(given) == len(wanted) and all(map(_is_slip, given, wanted))
+
+
+def _is_slip(one: str, other: str) -> bool:
+    if one == other or _TWICE.sub(r"\1", one) == _TWICE.sub(r"\1", other):
+        return True
+    short = min(len(one), len(other))
+    same = next((place for place in range(short) if one[place] != other[place]), short)
+    exchanged = sorted(one) == sorted(other)
+    return OSA.distance(one, other) == 1 and short - same > _ENDING and (exchanged or short >= LONG)
 
 
 def is_inflected(piece: str, name: str) -> bool:
