@@ -110,7 +110,9 @@ def _phrases(scope: Judging, question: Question) -> Iterator[tuple[tuple[Candida
         return
     if not is_question(question.text) or _ELSEWHERE.search(question.text) or len(list(sentences(question.text))) > 1:
         return
+    other = {one.edit.id for one in question.weighed if one.differs}  # "after the tour" asks for nothing before it
     named = [one for one in question.candidates if one.found == LINKED and _says_what(one)]
+    named = [one for one in named if one.match.edit.id not in other]
     for mention in question.mentions if named else ():
         about = tuple(one for one in named if not mention.fuzzy and mention.surface in one.names)
         for spans in phrases(question.text, mention.start, mention.end) if about else ():

@@ -53,6 +53,14 @@ def test_what_several_facts_lead_to_is_answered(router: Router, question: str, s
     assert all(edit["id"] in answer.reason for edit in to_dict(answer)["edits"])
 
 
+def test_what_differs_from_a_question_leads_nowhere(tmp_path: Path) -> None:
+    """The edit says what comes before the tour: it is no name for the tour."""
+    with EditMemory.open(tmp_path / "store") as memory:
+        memory.add("The tour of Noralta Museum: what do we do ahead of it?", "a film", subject="Noralta Museum")
+        found = Router(memory, Listening()).explain("What is planned after the tour of Noralta Museum?")
+    assert (found.route, found.edits, found.left) == (Route.PARAMETRIC, (), "")
+
+
 @pytest.mark.parametrize(
     "question",
     [

@@ -5,11 +5,13 @@ Each is a closed class in a form that tells it; both texts have to have the thin
 
 import re
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from functools import lru_cache
+from itertools import chain
 
 import Stemmer
 
-from kedit_memory.routing.guard.names import units
+from kedit_memory.routing.guard.names import currencies, units
 from kedit_memory.routing.guard.plain import SHORT_WORDS
 from kedit_memory.routing.guard.reading import any_of, word_set
 
@@ -40,6 +42,7 @@ _OF_ONES_OWN = re.compile(rf"\b{_OWN} (?!(?:{_PERSONS})\b)(\w+)")
 _COUNTED = re.compile(r"\b(?:how many|number of|in|into) ([a-z]{3,}s|feet)\b")
 # The unit that is asked for by its sign, of what is measured and not just counted.
 _SIGNED = re.compile(r"\bin ([a-z]{1,4}\d?)\b")
+_PAID = re.compile(r"\b(?:in|how many) ([a-z]{3,})\b")
 _MEASURES = word_set("mass length volume area")
 _COMPARATIVES = {
     word: side
@@ -101,14 +104,38 @@ _MODALITIES = (
         ),
     ),
 )
-_WITH = re.compile(
-    r"\bwith(?P<out>out)? (?:an?|the|my|our|your|any) (?P<thing>[a-z]+(?: (?!(?:i|is|are|in)\b|do)[a-z]+)?)\b"
+_NO_NOUN = (
+    r"(?:i|is|are|was|in|on|at|of|to|for|and|or|by|how|what|where|when|who|which|why|can|will|may|must|should|missing)"
+    r"\b|do"
 )
+_THING = rf"(?P<thing>[a-z]+(?: (?!{_NO_NOUN})[a-z]+)?)"
+_WITH = (
+    re.compile(rf"\bwith(?P<out>out)? (?:an?|the|my|our|your|any) {_THING}\b"),
+    re.compile(rf"\b(?:(?P<out>forgot|forgotten|lack|lacks)|took|brought) (?:an?|the|my|our|your) {_THING}\b"),
+    re.compile(rf"\b(?:the |my |our |your )?{_THING} (?:is |are )?(?P<out>missing)\b"),
+)
+IRREGULAR = {  # forms of verbs, with their base
+    form: base
+    for base, forms in {
+        "beat": "beaten", "buy": "bought", "build": "built", "choose": "chose chosen", "defeat": "defeated",
+        "fight": "fought", "find": "found", "give": "gave given", "lead": "led", "make": "made", "pay": "paid",
+        "sell": "sold", "send": "sent", "shoot": "shot", "steal": "stole stolen", "sue": "sued", "take": "took taken",
+        "teach": "taught", "own": "belongs belonged", "write": "wrote written", "win": "won",
+        "drive": "drove driven", "hold": "held",
+    }.items()
+    for form in forms.split()
+}  # fmt: skip
+# What is still to be done, and what has been.
+_DONE = (
+    ("ahead", re.compile(r"\b(?:will|going to|about to|plan to) (?!have\b|be\b)([a-z]{3,})\b")),
+    ("over", re.compile(r"\b(?:have|has|ve) (?:already |just )?([a-z]+(?:ed|old|ught|ent|eft|ost|one|ade|en))\b")),
+)
+_TOLD = re.compile(r"\b\d+ ([a-z]+\d?)\b")
 
 
 def slots_of(folded: str) -> Iterator[tuple[str, str, str]]:
     """What the slots of a text are narrowed to, in which words: whose a thing is, its unit, its span, to come or go."""
-    for slots in (_owners, _measures, _manners):
+    for slots in (_owners, _asked_units, _measures, _manners):
         yield from slots(folded)
     yield from _counts(folded) if _AMOUNT.search(folded) else ()
 
@@ -121,17 +148,20 @@ def _owners(folded: str) -> Iterator[tuple[str, str, str]]:
         yield f"owner {stem(found[1])}", "", found[0]
 
 
+def _asked_units(folded: str) -> Iterator[tuple[str, str, str]]:
+    """The units, and the money, in which a text asks for something."""
+    for found in chain(_COUNTED.finditer(folded), _SIGNED.finditer(folded)):
+        kind, size = units().get(found[1], ("", Fraction(0)))
+        if kind == "months":
+            kind, size = "duration", size * _MONTH_SECONDS
+        if kind and (found.re is _COUNTED or kind in _MEASURES):
+            yield f"{UNIT} {kind}", str(size), found[1]
+    for found in _PAID.finditer(folded):
+        if code := currencies().get(found[1]):
+            yield f"{UNIT} money", code, found[1]
+
+
 def _measures(folded: str) -> Iterator[tuple[str, str, str]]:
-    for found in _COUNTED.finditer(folded):
-        if known := units().get(found[1]):
-            kind, size = known
-            if kind == "months":
-                kind, size = "duration", size * _MONTH_SECONDS
-            yield f"{UNIT} {kind}", str(size), found[1]
-    for found in _SIGNED.finditer(folded):
-        kind, size = units().get(found[1], ("", 0))
-        if kind in _MEASURES:
-            yield f"{UNIT} {kind}", str(size), found[1]
     for found in _THAN.finditer(folded):
         if side := _COMPARATIVES.get(found["comparative"] or found["bound"]):
             yield f"than {stem(found['thing'])}", side, found[0]
@@ -147,8 +177,24 @@ def _manners(folded: str) -> Iterator[tuple[str, str, str]]:
         for found in pattern.finditer(folded):
             if any(found.groups()):
                 yield "modality", side, found[0]
-    for found in _WITH.finditer(folded):
-        yield f"with {stem(found['thing'])}", found["out"] or "", found[0]
+    for pattern in _WITH:
+        for found in pattern.finditer(folded):
+            yield f"with {stem(found['thing'])}", "out" if found["out"] else "", found[0]
+    for side, pattern in _DONE:
+        for found in pattern.finditer(folded):
+            yield f"done {base(found[1])}", side, found[0]
+
+
+def told_units(folded: str) -> dict[str, tuple[str, str]]:
+    """In which unit a statement tells what is measured or paid: the slots of such amounts that have one unit alone."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for amount in _TOLD.finditer(folded):
+        kind, size = units().get(amount[1], ("", Fraction(0)))
+        if kind in _MEASURES:
+            found.setdefault(f"{UNIT} {kind}", []).append((str(size), amount[0]))
+        elif code := currencies().get(amount[1]):
+            found.setdefault(f"{UNIT} money", []).append((code, amount[0]))
+    return {slot: sides[0] for slot, sides in found.items() if len({side for side, _ in sides}) == 1}
 
 
 def _counts(folded: str) -> Iterator[tuple[str, str, str]]:
@@ -220,6 +266,11 @@ def _prefix(one: _Words, other: _Words) -> tuple[str, str] | None:
         if bare in other.stems and bare not in one.stems and stem(word) not in other.stems:
             return word, other.stems[bare]
     return None
+
+
+def base(verb: str) -> str:
+    """What the forms of an English verb share, the irregular ones among them."""
+    return stem(IRREGULAR.get(verb, verb))
 
 
 @lru_cache(1 << 16)

@@ -21,7 +21,8 @@ PAIRS = """
     subscribe | unsubscribe
     connect | disconnect
     mute | unmute
-    freeze | unfreeze
+    freeze, freezing, frozen | unfreeze, thaw, defrost
+    pair | unpair
     encrypt | decrypt
     upload | download
     import | export

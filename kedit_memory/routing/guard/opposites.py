@@ -8,7 +8,17 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 
-from kedit_memory.routing.guard.narrowing import COUNT, RATE, UNIT, narrowed, slots_of, stem
+from kedit_memory.routing.guard.narrowing import (
+    COUNT,
+    IRREGULAR,
+    RATE,
+    UNIT,
+    base,
+    narrowed,
+    slots_of,
+    stem,
+    told_units,
+)
 from kedit_memory.routing.guard.opposite_words import PAIRS, TOLD_BY_THE_OTHER
 from kedit_memory.routing.guard.plain import NAME, hidden_names, language_of
 from kedit_memory.routing.guard.reading import any_of
@@ -39,18 +49,7 @@ _THAN = re.compile(rf"\b(\w+) (?:is |are |was )?((?:more |less )?\w+) than {_ART
 _WHO = r"(?:who(?:m|ever)?|wh(?:ich|at) \w+)"
 _BE = r"(?:was|were|is|are|got|been|being|be)"
 _NO_OBJECT = r"(?!(?:by|in|on|at|for|with|as|to|from|of|and|or|during|after|before|when)\b|\d)"
-_IRREGULAR = {
-    form: base
-    for base, forms in {
-        "beat": "beaten", "buy": "bought", "build": "built", "choose": "chose chosen", "defeat": "defeated",
-        "fight": "fought", "find": "found", "give": "gave given", "lead": "led", "make": "made", "pay": "paid",
-        "sell": "sold", "send": "sent", "shoot": "shot", "steal": "stole stolen", "sue": "sued", "take": "took taken",
-        "teach": "taught", "own": "belongs belonged", "write": "wrote written", "win": "won",
-        "drive": "drove driven", "hold": "held",
-    }.items()
-    for form in forms.split()
-}  # fmt: skip
-_PAST = rf"(?:\w{{2,}}ed|{any_of(_IRREGULAR)})"
+_PAST = rf"(?:\w{{2,}}ed|{any_of(IRREGULAR)})"
 # What a name does, or has done to it, with the verb: "whom did it buy", "who bought it".
 _ROLES = (
     ("doing", re.compile(rf"\b{_WHO} (?:did|does|do|has|have|had|will) {_ARTICLES}xx (\w+)")),
@@ -85,6 +84,10 @@ def against(
     if not all(language_of(one) == "en" for one in (question, *wordings)):
         return None
     asked, stored = _sides(question, names), [_sides(one, names) for one in wordings]
+    if stating:
+        stored = [
+            told_units(" ".join(_words(one, names))) | dict(sides) for one, sides in zip(wordings, stored, strict=True)
+        ]
     before = "" if _GOING_ON.match(question) else before
     asked = {slot: one for slot, one in _sides(before, names).items() if not slot.startswith(_OWN_SLOTS)} | dict(asked)
     for slot, (side, said) in asked.items():
@@ -120,7 +123,7 @@ def _sides(text: str, names: tuple[str, ...]) -> Mapping[str, Side]:
         found.setdefault(slot, []).append((side, said))
     for role, pattern in _ROLES if NAME.casefold() in words else ():
         for match in pattern.finditer(folded):
-            verb = stem(_IRREGULAR.get(match[1], match[1]))
+            verb = base(match[1])
             found.setdefault(f"{_ROLE} {verb}", []).append((role, match[0].replace(NAME.casefold(), names[0])))
     return {slot: sides[0] for slot, sides in found.items() if len({side for side, _ in sides}) == 1}
 

@@ -208,6 +208,10 @@ def test_the_same_value_in_another_form_is_none(question: str, prompt: str) -> N
         ("What does Ficta do with files of over 10 KB?", "What does Ficta do with files of over 10 PB?"),
         ("Where does Ficta put parcels heavier than a stone?", "Ficta: place for parcels below the weight of a stone?"),
         ("What does the bell of Ficta weigh, in oz?", "How many tonnes does the bell of Ficta weigh?"),
+        ("What did the piano of Ficta cost, in yen?", "How many francs did the piano of Ficta cost?"),
+        ("I have sold a car through Ficta. What do they need?", "I will sell a car through Ficta. What do they need?"),
+        ("I forgot the charger. How long does it run?", "How long does it run with the charger?"),
+        ("How long does Ficta take to thaw a pizza?", "How long does it take until a pizza is frozen in Ficta?"),
         ("Which field in the form of Ficta is optional?", "Which field in the form of Ficta is mandatory?"),
     ],
 )
@@ -326,6 +330,9 @@ def test_values_in_the_name_of_the_subject_are_part_of_it() -> None:
         ("Was it built in 1875?", "It was built in the 20th century."),
         ("What does version 3 need?", "Kassbook 2 needs Java."),
         ("What is the maximum age?", "The minimum age is 18."),
+        ("How many inches of it are left?", "26 yards of it are left."),
+        ("How many francs did it cost?", "It cost 5,100 yen."),
+        ("Which lift is for luggage heavier than a trunk?", "Luggage lighter than a trunk takes lift 1."),
     ],
 )
 def test_a_statement_has_to_hold_what_is_asked_with(question: str, statement: str) -> None:
@@ -336,6 +343,8 @@ def test_a_statement_has_to_hold_what_is_asked_with(question: str, statement: st
     ("question", "statement"),
     [
         ("Who won in 2011?", "Berg won in 2011 and 2012."),
+        ("How many yards of it are left?", "26 yards of it are left."),
+        ("How many feet long is it?", "It is 3 metres, or 10 feet, long."),
         ("Who won before 2000?", "Berg won in 1998."),
         ("Who ruled in 1999?", "Berg ruled from 1998 to 2001."),
         ("What is on the third floor?", "The canteen is on floor 3."),
