@@ -24,6 +24,7 @@ _ALIKE = 0.01  # scores by which no end is told from a later one
 
 # A question that asks for all but what is told, or that is broken off.
 _ELSEWHERE = re.compile(r"\b(?:not|never|no longer|except|besides|other than|without)\b|n['’]t\b|[;:]", re.IGNORECASE)
+_CAPITAL = re.compile(r" [A-Z]")
 _BROKEN = re.compile(r"[,–—]")
 # What a phrase is that needs no word in common with the fact behind it.
 _KIND = re.compile(
@@ -115,12 +116,19 @@ def _phrases(scope: Judging, question: Question) -> Iterator[tuple[tuple[Candida
     named = [one for one in named if one.match.edit.id not in other]
     for mention in question.mentions if named else ():
         about = tuple(one for one in named if not mention.fuzzy and mention.surface in one.names)
-        for spans in phrases(question.text, mention.start, mention.end) if about else ():
+        whole = about and not _is_part_of_a_name(question.text, mention.start, mention.end)
+        for spans in phrases(question.text, mention.start, mention.end) if whole else ():
             yield about, spans
     for one in scope.following(question).candidates:
         place = question.text.find(one.names[0])
         for spans in phrases(question.text, place, place + len(one.names[0])):
             yield (one,), spans
+
+
+def _is_part_of_a_name(text: str, start: int, end: int) -> bool:
+    """Whether a name goes on before or behind its place: "Little Adam Smith" is somebody else."""
+    before, behind = text[:start].split(), text[end:]
+    return bool(before[1:] and text[start - 1].isspace() and before[-1][0].isupper()) or bool(_CAPITAL.match(behind))
 
 
 def _says_what(candidate: Candidate) -> bool:

@@ -64,6 +64,8 @@ def test_what_differs_from_a_question_leads_nowhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "question",
     [
+        "Who is Little Ann Lund's mother?",
+        "Who is Little Ann Lund married to?",
         "What is the capital of Bergen?",  # the other way round
         "Norway is the capital of which country?",
         "When did Bob Lee marry?",
