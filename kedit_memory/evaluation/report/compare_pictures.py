@@ -22,7 +22,7 @@ _SHOWN: Mapping[str, Figure] = {
     "locality": (LOCALITY, ALL),
     "portability": (PORTABILITY, ALL),
 }
-_AXES = ("reliability", "generalization", "locality", "portability", "perplexity kept")
+_KEPT = "perplexity kept"
 _COLOURS = (
     "#0b6e4f",
     "#c05746",
@@ -50,14 +50,16 @@ def pictures(measured: Measured) -> list[Picture]:
     found = [one for one in everything if one.enough] or everything
     sequences = [one for one in found if one.mode == SEQUENTIAL]
     most = _largest(sequences or found)
-    drawn = [
-        Picture(
-            name="radar",
-            caption="Each method with the most edits that it made, where these are enough; portability is that of all "
-            "kinds.",
-            draw=lambda: _radars(most),
-        )
-    ]
+    drawn = []
+    if len(most) > 1:
+        drawn += [
+            Picture(
+                name="radar",
+                caption="Each method with the most edits that it made, where these are enough; portability is that of "
+                "all kinds, where it was measured.",
+                draw=lambda: _radars(most),
+            )
+        ]
     if len({one.edits for one in sequences}) > 1:  # of one number a line would be a point
         drawn += [
             Picture(
@@ -160,20 +162,21 @@ def _radars(found: Sequence[Setup]) -> "Drawn":
     rows = math.ceil(len(found) / columns)
     figure = Drawn(figsize=(2.7 * columns, 2.9 * rows + 0.5), layout="constrained")
     grid = figure.subplots(rows, columns, subplot_kw={"projection": "polar"}, squeeze=False)
-    angles = [2 * math.pi * place / len(_AXES) for place in range(len(_AXES))]
+    shown = [title for title, name in _SHOWN.items() if any(name in one.figures for one in found)]  # else not measured
+    angles = [2 * math.pi * place / (len(shown) + 1) for place in range(len(shown) + 1)]
     for place, axes in enumerate(grid.flat):
         if place >= len(found):
             axes.set_visible(False)
             continue
         one = found[place]
-        values = _radar_values(one)
+        values = _radar_values(one, shown)
         colour = _look(one.method, [setup.method for setup in found])["color"]
         axes.plot([*angles, angles[0]], [*values, values[0]], color=colour, linewidth=1.6)
         axes.fill(angles, values, color=colour, alpha=0.2)
         axes.set_theta_offset(math.pi / 2)
         axes.set_theta_direction(-1)
         axes.set(ylim=(0, 1), xticks=angles, yticks=(0.5, 1.0))
-        axes.set_xticklabels([name.replace(" ", "\n") for name in _AXES], fontsize=7)
+        axes.set_xticklabels([name.replace(" ", "\n") for name in (*shown, _KEPT)], fontsize=7)
         axes.set_yticklabels([])
         axes.tick_params(axis="x", pad=9)
         title = f"{one.method} ({one.edits:,})"
@@ -182,9 +185,9 @@ def _radars(found: Sequence[Setup]) -> "Drawn":
     return figure
 
 
-def _radar_values(one: Setup) -> list[float]:
+def _radar_values(one: Setup, shown: Sequence[str]) -> list[float]:
     """Shares, and how much of the unedited perplexity is kept: the inverse of its growth, 1 where it did not grow."""
-    values = [one.figures[name].value if name in one.figures else 0.0 for name in _SHOWN.values()]
+    values = [found.value if (found := one.figures.get(_SHOWN[title])) else 0.0 for title in shown]
     growth = one.figures.get((RATIO, PERPLEXITY))
     return [*values, min(1.0, 1 / growth.value) if growth else 0.0]
 
