@@ -178,7 +178,7 @@ def _radars(found: Sequence[Setup]) -> "Drawn":
         axes.set(ylim=(0, 1), xticks=angles, yticks=(0.5, 1.0))
         axes.set_xticklabels([name.replace(" ", "\n") for name in (*shown, _KEPT)], fontsize=7)
         axes.set_yticklabels([])
-        axes.tick_params(axis="x", pad=9)
+        axes.tick_params(axis="x", pad=12)
         title = f"{one.method} ({one.edits:,})"
         axes.set_title(title if len(title) <= _WIDE else title.replace(":", "\n:"), fontsize=10)
     figure.suptitle(_title(found, "each method with its most edits"))
