@@ -63,6 +63,7 @@ _ROLES = (
     ("suffering", re.compile(rf"\bby whom {_BE} {_ARTICLES}xx (\w+)")),
 )
 _WORD = re.compile(r"[^\W_]+(?:'(?!s\b)\w+)?")
+_GREETING = re.compile(r"\bgood (?:morning|afternoon|evening)\b")  # tells no time
 _REMEMBERED = 8192  # texts
 _AT_HAND = 512  # texts whose words are looked at more than once
 _FRAME, _ROLE = "frame", "role"  # begin slots
@@ -130,7 +131,7 @@ def _sides(text: str, names: tuple[str, ...]) -> Mapping[str, Side]:
 
 @lru_cache(_AT_HAND)
 def _words(text: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(_WORD.findall(hidden_names(text, names).casefold().replace("non-", "non")))
+    return tuple(_WORD.findall(_GREETING.sub(" ", hidden_names(text, names).casefold()).replace("non-", "non")))
 
 
 @lru_cache(_REMEMBERED)

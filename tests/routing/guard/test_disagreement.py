@@ -234,6 +234,7 @@ def test_ways_roles_and_manners_are_other_questions(question: str, prompt: str) 
         ("Can I enter with a dog?", "Is a dog allowed to enter?"),
         ("How long do I have to return it?", "In which time may I return it?"),
         ("What is due in May?", "What must I pay in that month?"),
+        ("Good morning, when does Ficta close?", "When does Ficta close in the evening?"),
     ],
 )
 def test_other_words_for_the_same_way_or_role_are_none(question: str, prompt: str) -> None:
