@@ -215,9 +215,10 @@ class ScopeVerifier:
         pairs = [_pair(question, candidate) for question, candidate in asked]
         likely = self._likely(asked, pairs)
         # What is the wording itself, once it is bare, needs no reading: the reader has never seen a text with itself.
-        score = {pairs[i]: 1.0 for i in likely if is_wording(pairs[i].question, pairs[i].wording)}
+        score = {pairs[i]: 1.0 for i in likely if _unmarked(pairs[i].question) == _unmarked(pairs[i].wording)}
         distinct = list(dict.fromkeys(pairs[i] for i in likely if pairs[i] not in score))
-        score |= zip(distinct, self.model.scores(distinct).astype(np.float64).tolist(), strict=True)
+        if distinct:  # else nothing is loaded for it
+            score |= zip(distinct, self.model.scores(distinct).astype(np.float64).tolist(), strict=True)
         return [score[pair] if i in likely else 0.0 for i, pair in enumerate(pairs)]
 
     def _likely(self, asked: Sequence[tuple[Question, Candidate]], pairs: "Sequence[Pair]") -> set[int]:
@@ -272,12 +273,13 @@ def _stacked(stack: Stack, candidates: Sequence[Candidate], scores: Sequence[flo
 
 def own_wording(question: str, match: Match) -> bool:
     """Whether a question is an edit's own prompt, or a wording that was given for it."""
-    return any(is_wording(question, one) for one in (match.edit.prompt, *match.edit.paraphrases))
+    text = _unmarked(question)
+    return any(text == _unmarked(one) for one in (match.edit.prompt, *match.edit.paraphrases))
 
 
-def is_wording(question: str, wording: str) -> bool:
-    """Whether two texts are one but for capitals and the marks at their ends."""
-    return fold(question).rstrip("?!. ") == fold(wording).rstrip("?!. ")
+def _unmarked(text: str) -> str:
+    """A text as it is compared with another: without capitals, and without the marks at its end."""
+    return fold(text).rstrip("?!. ")
 
 
 def _as_called(text: str, candidate: Candidate) -> str:

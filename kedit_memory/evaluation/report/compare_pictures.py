@@ -52,14 +52,14 @@ def pictures(measured: Measured) -> list[Picture]:
     most = _largest(sequences or found)
     drawn = []
     if len(most) > 1:
-        drawn += [
+        drawn.append(
             Picture(
                 name="radar",
                 caption="Each method with the most edits that it made, where these are enough; portability is that of "
                 "all kinds, where it was measured.",
                 draw=lambda: _radars(most),
             )
-        ]
+        )
     if len({one.edits for one in sequences}) > 1:  # of one number a line would be a point
         drawn += [
             Picture(

@@ -85,12 +85,13 @@ def against(
     if not all(language_of(one) == "en" for one in (question, *wordings)):
         return None
     asked, stored = _sides(question, names), [_sides(one, names) for one in wordings]
-    if stating:
-        stored = [
-            told_units(" ".join(_words(one, names))) | dict(sides) for one, sides in zip(wordings, stored, strict=True)
-        ]
     before = "" if _GOING_ON.match(question) else before
-    asked = {slot: one for slot, one in _sides(before, names).items() if not slot.startswith(_OWN_SLOTS)} | dict(asked)
+    if before:
+        earlier = _sides(before, names)
+        asked = {slot: one for slot, one in earlier.items() if not slot.startswith(_OWN_SLOTS)} | dict(asked)
+    if stating and any(slot.startswith(UNIT) for slot in asked):
+        units = (told_units(" ".join(_words(one, names))) for one in wordings)
+        stored = [one | dict(sides) for one, sides in zip(units, stored, strict=True)]
     for slot, (side, said) in asked.items():
         if stating and (slot in _told_by_the_other() or slot.startswith(_FRAME)):
             continue

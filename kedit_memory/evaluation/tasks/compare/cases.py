@@ -83,7 +83,7 @@ def with_unrelated(cases: Sequence[Case], world: World, model: TextModel, most: 
     facts = (fact for fact in _candidates(world, rng, reported=True) if not taken & {fact.subject, fact.object})
     wanted = min(most, len(cases))
     found: list[Question] = []
-    tried = islice(facts, max(_LEAST_TRIED, _TRIED_BESIDE * wanted) if wanted else 0)
+    tried = islice(facts, max(_LEAST_TRIED, _TRIED_BESIDE * wanted))
     while len(found) < wanted and (some := list(islice(tried, _AT_ONCE))):
         asked = [_about("unrelated", world, fact, rng) for fact in some]
         said = model.answer_many([Prompt(question=one.text) for one in asked])
