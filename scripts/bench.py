@@ -47,6 +47,12 @@ PARTS = {
         quick="--encoder given --short --sizes 10000,100000,300000 --project 10000000",
         full="--encoder given --short --sizes 10000,100000,300000,1000000 --project 10000000",
     ),
+    "engines": Part(
+        script="bench_engines.py",
+        task="engines",
+        quick=None,
+        full="--keys 1000000 --questions 400 --kinds pq",
+    ),
     "peers": Part(script="bench_peers.py", task="peers", quick="--edits 2000", full="--edits 2000 20000", peers=True),
     "answers": Part(
         script="bench_answers.py", task="answers_speed", quick="--asked 15", full="--models kedit-mini smollm2"

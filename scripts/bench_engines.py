@@ -10,22 +10,25 @@ its radius is one that GRACE's rule gives; half of the questions are moved from 
 """
 
 import argparse
-import json
 import resource
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
 
 import faiss
 import numpy as np
 
 from kedit_memory.evaluation.intervals import wilson
+from kedit_memory.evaluation.report.tables import table
+from kedit_memory.evaluation.rows import Row, describe_run, document
 from kedit_memory.memory.index.base import Hits, VectorIndex
 from kedit_memory.memory.index.faiss import FaissIndex
 from kedit_memory.memory.index.prefiltered import KINDS, PrefilteredIndex
 from kedit_memory.memory.radius import DEFAULT_RADIUS
 from kedit_memory.records import Floats, Ids, Vectors
 
+_EXACT = "flat"
+_SCANNED = 50  # questions that a plain scan is timed with
 _TOPICS = 4000
 _SPREAD = 0.75  # of texts around their topic
 _RADII = (0.3, 0.5, 0.65, 0.65, 0.65, 0.8)
@@ -34,8 +37,34 @@ _NEIGHBOURS = 100  # of a text, two of which say how far and where others lie fr
 _RULED = 500  # keys whose radius is found by the rule; others have one of theirs
 
 
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What an index found of the keys that cover the questions, and the seconds and bytes that it took."""
+
+    held: int
+    covering: int
+    taken: Sequence[float]
+    built: float
+    peak: int
+
+    def rows(self, base: Row, scan: float) -> list[Row]:
+        """As rows; `scan` are the seconds of a plain scan."""
+        low, high = wilson(self.held, self.covering)
+        middle, most = (float(np.quantile(self.taken, part)) for part in (0.5, 0.99))
+        share = replace(base, metric="recall", unit="share", low=low, high=high)
+        of_times = replace(base, n=len(self.taken))
+        return [
+            replace(share, kind="covering", value=self.held / self.covering, n=self.covering),
+            replace(of_times, kind="p50", value=middle),
+            replace(of_times, kind="p99", value=most),
+            replace(base, kind="build", value=self.built, n=1),
+            replace(of_times, metric="ratio", kind="recall_of_scan", value=scan / middle, unit="times"),
+            replace(base, metric="bytes", kind="peak_rss", value=float(self.peak), n=1, unit="B"),
+        ]
+
+
 def main() -> None:
-    """Prints a row for each kind."""
+    """Prints rows of a plain scan, of the exact index and of each kind."""
     options = _options()
     if options.vectors:
         with np.load(options.vectors, allow_pickle=False) as given:
@@ -43,25 +72,16 @@ def main() -> None:
         keys, radii, questions = grown(*real, count=options.keys, asked=options.questions)
     else:
         keys, radii, questions = drawn(options.keys, options.dimension, options.questions)
-    exact, truth = _measured("flat", keys, radii, questions)
-    rows = [exact, *(_measured(kind, keys, radii, questions, truth)[0] for kind in options.kinds.split(","))]
-    print(json.dumps(rows, indent=2) if options.json else _table(rows))
-
-
-def _table(rows: Sequence[dict[str, Any]]) -> str:
-    """The rows in Markdown; times also as shares of the exact kind's, which was asked in the same run."""
-    lines = [
-        "| kind | keys | recall (95% interval) | p50 | p99 | of the exact p50 | built in |",
-        "| --- " * 7 + "|",
-    ]
-    for row in rows:
-        low, high = wilson(round(row["recall"] * row["covering"]), row["covering"])
-        lines.append(
-            f"| {row['kind']} | {row['keys']:,} | {row['recall']:.4f} of {row['covering']:,} ({low:.4f} to {high:.4f}) "
-            f"| {row['p50_ms']:.2f} ms | {row['p99_ms']:.2f} ms | {row['p50_ms'] / rows[0]['p50_ms']:.3f} "
-            f"| {row['build_s']:.0f} s |"
-        )
-    return "\n".join(lines)
+    run = describe_run("engines", "vectors" if options.vectors else "drawn", config=vars(options), model="none")
+    base = Row(run=run, method="scan", metric="seconds", value=0.0, n=0, unit="s", edits=len(keys))
+    scan = _scanned(keys, questions)
+    rows = [replace(base, kind="p50", value=scan, n=min(_SCANNED, len(questions)))]
+    exact, truth = _measured(_EXACT, keys, radii, questions)
+    rows += exact.rows(replace(base, method="faiss"), scan)
+    for kind in options.kinds.split(","):
+        found, _ = _measured(kind, keys, radii, questions, truth)
+        rows += found.rows(replace(base, method=f"faiss-{kind}"), scan)
+    print(document(rows) if options.json else table(rows))
 
 
 def drawn(count: int, dimension: int, asked: int) -> tuple[Vectors, Floats, Vectors]:
@@ -111,24 +131,29 @@ def _knn(keys: Vectors, asked: Vectors, count: int) -> tuple[Vectors, Ids]:
     return nearest
 
 
+def _scanned(keys: Vectors, questions: Vectors) -> float:
+    """The median time in which NumPy multiplies all keys with a question."""
+    taken = []
+    for question in questions[:_SCANNED]:
+        start = time.process_time()
+        keys @ question
+        taken.append(time.process_time() - start)
+    return float(np.median(taken))
+
+
 def _measured(
     kind: str, keys: Vectors, radii: Floats, questions: Vectors, truth: Sequence[set[int]] | None = None
-) -> tuple[dict[str, Any], Sequence[set[int]]]:
-    """A row, and what each question was told; without a truth, that is it."""
+) -> tuple[Measured, Sequence[set[int]]]:
+    """What was measured of a kind, and what each question was told; without a truth, that is it."""
     start = time.process_time()
     index = _made(kind, keys, radii)
     built = time.process_time() - start
     hits, taken = zip(*_asked(index, questions), strict=True)
     found = [set(one.ids.tolist()) for one in hits]
     truth = found if truth is None else truth
-    held = [len(one & other) for one, other in zip(truth, found, strict=True)]
-    row = {
-        "kind": kind, "keys": len(keys), "questions": len(questions), "covering": sum(map(len, truth)),
-        "recall": sum(held) / sum(map(len, truth)), "p50_ms": float(np.quantile(taken, 0.5)) * 1e3,
-        "p99_ms": float(np.quantile(taken, 0.99)) * 1e3, "build_s": built,
-        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
-    }  # fmt: skip
-    return row, found
+    held = sum(len(one & other) for one, other in zip(truth, found, strict=True))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return Measured(held=held, covering=sum(map(len, truth)), taken=taken, built=built, peak=peak), truth
 
 
 def _made(kind: str, keys: Vectors, radii: Floats) -> VectorIndex:

@@ -24,10 +24,15 @@ def kept_as(question: Question, before: str, judge: Judge) -> tuple[str, str]:
     """
     if question.kind not in _NEAR_OR_FAR:
         return HARD_NEGATIVE, question.kind
-    right = question.truth or question.accepted
-    if right and not judge(before, replace(question, accepted=right, truth=())):
+    if (right := as_known(question)) and not judge(before, right):
         return HARD_NEGATIVE, f"{question.kind}{GUESSED}"
     return LOCALITY, question.kind
+
+
+def as_known(question: Question) -> Question | None:
+    """The question with what is right in the world as its accepted answers; None where that is not told."""
+    right = question.truth or question.accepted
+    return replace(question, accepted=right, truth=()) if right else None
 
 
 def taken_over(said: str, before: str, question: Question, targets: Iterable[str]) -> bool:

@@ -82,6 +82,11 @@ _AUXILIARY = re.compile(
     r"\b(is|are|was|were|does|do|did|can|could|has|have|had|will|would|should|shares|belongs|plays|works|lives|speaks)\b",
     re.IGNORECASE,
 )
+_BOTH_WAYS = re.compile(
+    r"\b(?:spouses?|wife|husband|married|marry|wed|siblings?|brothers?|sisters?|twins?|twinned|cousins?|partners?|"
+    r"borders?|bordering|adjacent|adjoins?|neighbou?r(?:s|ing)?|opposite|rivals?|antonyms?|synonyms?)\b",
+    re.IGNORECASE,
+)
 _SENTENCE_END = re.compile(r"[.!?] (?=\S)")
 _BARE = {"shares": "share", "belongs": "belong", "plays": "play", "works": "work", "lives": "live", "speaks": "speak"}
 _BEARS_A_SLIP = 5  # letters of a word that is still known with one of them wrong
@@ -128,8 +133,15 @@ def similar_name(subject: str, names: Sequence[str], rng: random.Random) -> str:
     return " ".join(changed)
 
 
-def swapped(question: str, subject: str, target: str) -> str:
-    """The question asked of the answer: "Who wrote X?" about the writer."""
+def swapped(question: str, subject: str, target: str) -> str | None:
+    """The question asked of the answer: "Who wrote X?" about the writer.
+
+    None where the edit answers that, too, or leaves open which of the two is meant: of a relation that holds both ways,
+    as of spouses, and where one name holds the other.
+    """
+    one, other = subject.casefold(), target.casefold()
+    if one in other or other in one or _BOTH_WAYS.search(question):
+        return None
     return question.replace(subject, target)
 
 

@@ -72,7 +72,7 @@ def _asked(name: str, about: str, *, measures: tuple[str, ...], version: int = 1
 _ALL = (
     Task(
         name="scope",
-        version=1,
+        version=2,
         about="which questions an edit answers: held-out ones, by kind, with all edits of a set in one store",
         datasets=f"{_TASKS}.scope.sets:SETS",
         methods=f"{_TASKS}.scope.run:MEASURED",
@@ -112,7 +112,7 @@ _ALL = (
     ),
     Task(
         name="compare",
-        version=4,
+        version=5,
         about="every editing method side by side on the same edits and questions",
         datasets=f"{_TASKS}.scope.sets:FACTS",
         methods=f"{_METHODS}:SIDE_BY_SIDE",

@@ -47,7 +47,7 @@ def test_people_read_a_table_and_the_worst_cases(kedit: Kedit) -> None:
     assert "reliability/prompt" in outcome.out
     assert "60 edits in one store" in outcome.out
     assert "the public sets were not found" in outcome.out
-    assert "Figures are of the task scope, version 1." in outcome.out
+    assert "Figures are of the task scope, version 2." in outcome.out
     silent = [line for line in outcome.err.splitlines() if line.startswith("rephrasing: ")]
     assert len(silent) == 1
     block = outcome.err.split(silent[0])[1]

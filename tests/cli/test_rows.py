@@ -36,7 +36,7 @@ def test_a_log_is_scored_for_machines_and_for_people(kedit: Kedit, logs: tuple[P
     ]
     assert document["meta"]["parts"][0]["status"] == "done"
     told = kedit("score", logs[0], store=False).out
-    assert "scope, version 1" in told
+    assert "scope, version 2" in told
     assert "reliability/all" in told
     assert "0.900" in told
 

@@ -1,5 +1,6 @@
 """The benchmark of the engines: keys that are grown from texts lie as these do, and the page says what was counted."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -24,16 +25,20 @@ def test_keys_are_grown_from_texts_with_radii_of_the_rule() -> None:
 
 
 @pytest.mark.parametrize("given", [True, False])
-def test_the_table_says_what_was_found(
+def test_rows_say_what_was_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], given: bool
 ) -> None:
     file = tmp_path / "vectors.npz"
     np.savez(file, keys=unit(1, 300, 32), questions=unit(2, 20, 32), of=np.arange(20))
-    words = ["bench_engines", "--keys", "2000", "--dimension", "32", "--questions", "20", "--kinds", "pq"]
+    words = ["bench_engines", "--keys", "2000", "--dimension", "32", "--questions", "20", "--kinds", "pq", "--json"]
     monkeypatch.setattr(sys, "argv", [*words, *(["--vectors", str(file)] if given else [])])
     bench_engines.main()
-    _, _, exact, quick = capsys.readouterr().out.splitlines()
-    assert exact.startswith("| flat | 2,000 | 1.0000 of ")
-    assert "| 1.000 |" in exact
-    assert quick.startswith("| pq | 2,000 | ")
-    assert exact.split(" of ")[1].split()[0] == quick.split(" of ")[1].split()[0] != "0"
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    found = {(row["method"], row["metric"], row["kind"]): row for row in rows}
+    assert {row["method"] for row in rows} == {"scan", "faiss", "faiss-pq"}
+    exact, quick = (found[name, "recall", "covering"] for name in ("faiss", "faiss-pq"))
+    assert exact["value"] == 1
+    assert exact["n"] == quick["n"] > 0
+    assert quick["low"] <= quick["value"] <= quick["high"]
+    scan = found["scan", "seconds", "p50"]["value"]
+    assert found["faiss", "ratio", "recall_of_scan"]["value"] == scan / found["faiss", "seconds", "p50"]["value"]

@@ -136,7 +136,7 @@ def test_rows_are_kept_and_a_regression_fails(
 
 
 def test_a_part_that_fails_or_is_unknown_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SystemExit, match="no part speed; known: memory, peers"):
+    with pytest.raises(SystemExit, match="no part speed; known: memory, engines, peers"):
         run_main(monkeypatch, tmp_path, "--only", "speed")
     (tmp_path / "bench_broken.py").write_text("raise SystemExit(3)")
     broken = bench.Part(script=str(tmp_path / "bench_broken.py"), task="memory", quick="", full="")

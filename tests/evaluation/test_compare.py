@@ -216,6 +216,8 @@ def test_controls_and_methods_stand_where_they_must(load):
         assert unedited[LOCALITY, ALL]["n"] == size, "neither of the same subject, nor of what was guessed"
         assert (HARD_NEGATIVE, ALL) not in unedited
         assert unedited["rate", "taken_over"]["value"] == 0
+        still = unedited["rate", "still_right"]
+        assert (still["value"], still["n"], still["judge"]) == (1, size, DEFAULT), "of what counts as locality"
         assert (unedited[RELIABILITY, ALL]["judge"], unedited[LOCALITY, ALL]["judge"]) == (DEFAULT, "same")
         assert unedited[LOCALITY, "logits"]["judge"] is unedited["perplexity", ALL]["judge"] is None
         assert unedited["ratio", "perplexity"]["value"] == 1

@@ -4,7 +4,7 @@ import pytest
 
 from kedit_memory.evaluation.case import HARD_NEGATIVE, LOCALITY, Question
 from kedit_memory.evaluation.judges import JUDGES
-from kedit_memory.evaluation.locality import kept_as, kept_rows, taken_over
+from kedit_memory.evaluation.locality import as_known, kept_as, kept_rows, taken_over
 from kedit_memory.evaluation.rows import Row, Run
 
 RUN = Run(task="compare", dataset="world", commit=None, config=None, data=None, model=None, machine="m")
@@ -61,3 +61,11 @@ def test_an_answer_is_taken_over_by_an_edits_target(said, before, taken):
 def test_a_right_answer_is_not_taken_over():
     question = Question(text="What is the capital of Italy?", kind="unrelated", truth=("Rome",))
     assert not taken_over("Rome", "Milan", question, ("Rome", "Nameless"))
+
+
+def test_what_is_right_in_the_world_is_the_truth_where_an_edit_says_otherwise():
+    edited = Question(text="Who leads Acme?", kind="all", accepted=("Bo",), truth=("Ann",))
+    known = as_known(edited)
+    assert known is not None
+    assert (known.accepted, known.truth) == (("Ann",), ())
+    assert as_known(Question(text="Who wrote Hamlet?", kind="unrelated")) is None

@@ -38,7 +38,7 @@ def test_parts_are_given_back_and_a_failed_one_is_tried_again(tmp_path):
     ("change", "message"),
     [
         (lambda head: head | {"log": 9}, "has log 9, and this version of kedit has 1: measure anew"),
-        (lambda head: head | {"task_version": 9}, "has task_version 9, and this version of kedit has 1"),
+        (lambda head: head | {"task_version": 9}, "has task_version 9, and this version of kedit has 2"),
         (
             lambda head: head | {"task": "lifelong", "task_version": 2},
             "a run with task 'lifelong', and now it is 'scope': go on with",

@@ -322,6 +322,22 @@ def test_longer_clothes_keep_the_question() -> None:
     assert negatives.swapped(question, "Acme", "Bo") == "Who leads Bo?"
 
 
+@pytest.mark.parametrize(
+    ("question", "subject", "target"),
+    [
+        ("Who is Ann Lund's spouse?", "Ann Lund", "Bo Ek"),
+        ("To whom is Ann Lund married?", "Ann Lund", "Bo Ek"),
+        ("Which country borders Norway?", "Norway", "Sweden"),
+        ("Who owns Acme?", "Acme", "Acme Holding"),
+        ("In which county is Little Wick Park?", "Little Wick Park", "little wick"),
+    ],
+)
+def test_what_an_edit_answers_both_ways_is_not_asked_the_other_way_round(
+    question: str, subject: str, target: str
+) -> None:
+    assert negatives.swapped(question, subject, target) is None
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_a_slip_changes_one_word_of_the_name_and_no_first_letter(seed: int) -> None:
     rng = random.Random(seed)

@@ -14,8 +14,9 @@ from kedit_memory.evaluation.tasks.compare.against import ENOUGH, FIRST, LAST
 _WHAT = (
     "Every method makes the same edits on the same model and is asked the same questions after the last of them, by "
     "free greedy generation. Success is the target, or another name of it, as the judge has it; locality the share of "
-    "answers to neighbours and unrelated questions that are the unedited model's where it knew the answer; portability "
-    "asks for what follows from an edit, kind by kind. A share stands with its 95% interval (edits drawn again; "
+    "answers to neighbours and unrelated questions that are the unedited model's, word for word, where it knew the "
+    "answer, and `still right` of those that the judge still takes; portability asks for what follows from an edit, "
+    "kind by kind. A share stands with its 95% interval (edits drawn again; "
     "Wilson's where all are alike; of several seeds the lowest and the highest) and the number of questions; seconds "
     "are medians, `perplexity ratio` that of running text over the unedited model's."
 )

@@ -26,6 +26,7 @@ from kedit_memory.evaluation.tasks.compare.measures import (
     RATE,
     RATIO,
     SECONDS,
+    STILL_RIGHT,
     TAKEN_OVER,
     TEACHER_FORCED,
 )  # fmt: skip
@@ -40,6 +41,7 @@ _MAIN: Mapping[str, Figure] = {
     "generalization": (GENERALIZATION, ALL),
     "in a dialogue": (GENERALIZATION, DIALOGUE),
     "locality": (LOCALITY, ALL),
+    "still right": (RATE, STILL_RIGHT),
     "same logits": (LOCALITY, LOGITS),
     "reliability, teacher-forced": (RELIABILITY, TEACHER_FORCED),
     "generalization, teacher-forced": (GENERALIZATION, TEACHER_FORCED),
@@ -62,7 +64,9 @@ _COSTS: Mapping[str, Figure] = {
     "answer time / unedited": (RATIO, ANSWER_TIME),
 }
 # Of a page: before the kinds of portability, and behind them.
-_SUMMARY: Mapping[str, Figure] = {name: _MAIN[name] for name in ("score", "reliability", "generalization", "locality")}
+_SUMMARY: Mapping[str, Figure] = {
+    name: _MAIN[name] for name in ("score", "reliability", "generalization", "locality", "still right")
+}
 _SPENT: Mapping[str, Figure] = {name: _COSTS[name] for name in ("perplexity ratio", "s an edit")}
 _SCORED = frozenset({(RELIABILITY, ALL), (GENERALIZATION, ALL), (LOCALITY, ALL)})  # of which the score is the mean
 _SHARES = frozenset({"share", "share of the way"})  # units of what stands with its interval

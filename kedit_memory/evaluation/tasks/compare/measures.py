@@ -32,7 +32,7 @@ from kedit_memory.evaluation.case import (
 )
 from kedit_memory.evaluation.intervals import interval, wilson
 from kedit_memory.evaluation.judges import SAME, Judge, is_answer, same
-from kedit_memory.evaluation.locality import kept_as, taken_over
+from kedit_memory.evaluation.locality import as_known, kept_as, taken_over
 from kedit_memory.evaluation.measures import digest, mean_of, ngram_entropy, perplexity_of
 from kedit_memory.evaluation.method import Bench, Method, Said
 from kedit_memory.evaluation.rows import Row, Run
@@ -45,7 +45,7 @@ from kedit_memory.records import EditRequest
 TEACHER_FORCED, LOGITS, BEFORE = "teacher_forced", "logits", "before"
 FLUENCY, PERPLEXITY, SECONDS, RATIO, BYTES = "fluency", "perplexity", "seconds", "ratio", "bytes"
 EDIT, FIRST_EDIT, ANSWER, PLAIN_ANSWER, PEAK = "edit", "first_edit", "answer", "unedited_answer", "peak_per_edit"
-RATE, TAKEN_OVER = "rate", "taken_over"
+RATE, TAKEN_OVER, STILL_RIGHT = "rate", "taken_over", "still_right"
 OF_MEMORY, ANSWER_TIME = "edit_time_of_memory", "answer_time"
 
 SHARES = (RELIABILITY, GENERALIZATION, LOCALITY, HARD_NEGATIVE, PORTABILITY)
@@ -145,6 +145,8 @@ def _judged(method: Method, question: Question, said: Said, judge: Judge) -> Ite
         metric, kind = kept_as(question, before, judge)
         yield metric, kind, float(same(said.text, before))
         yield metric, f"{LOGITS}/{kind}", float(_same_logits(bench, question, said))
+        if metric == LOCALITY and (known := as_known(question)):  # a chat model's other wording is no other answer
+            yield RATE, STILL_RIGHT, float(judge(said.text, known))
         return
     yield question.metric, question.kind, float(judge(said.text, question))
     if question.metric in _FORCED and question.kind == ALL:
@@ -303,6 +305,8 @@ class Summary:
 
     def _judge(self, metric: str, kind: str) -> str | None:
         """By what answers counted; scores are compared bit for bit, and tokens one by one."""
+        if (metric, kind) == (RATE, STILL_RIGHT):
+            return self.judge
         if metric not in SHARES or kind == TEACHER_FORCED or kind.split("/")[0] == LOGITS:
             return None
         return SAME if metric in KEPT else self.judge
