@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
@@ -20,7 +21,7 @@ from kedit_memory.evaluation.case import (
     Case,
     Question,
 )
-from kedit_memory.evaluation.judges import DEFAULT
+from kedit_memory.evaluation.judges import DEFAULT, judge_of
 from kedit_memory.evaluation.log import Log
 from kedit_memory.evaluation.method import Said
 from kedit_memory.evaluation.methods import SIDE_BY_SIDE, Edited, chosen_methods
@@ -216,8 +217,7 @@ def test_controls_and_methods_stand_where_they_must(load):
         assert unedited[LOCALITY, ALL]["n"] == size, "neither of the same subject, nor of what was guessed"
         assert (HARD_NEGATIVE, ALL) not in unedited
         assert unedited["rate", "taken_over"]["value"] == 0
-        still = unedited["rate", "still_right"]
-        assert (still["value"], still["n"], still["judge"]) == (1, size, DEFAULT), "of what counts as locality"
+        assert ("rate", "still_right") not in unedited, "the right answer to the neighbour is not told"
         assert (unedited[RELIABILITY, ALL]["judge"], unedited[LOCALITY, ALL]["judge"]) == (DEFAULT, "same")
         assert unedited[LOCALITY, "logits"]["judge"] is unedited["perplexity", ALL]["judge"] is None
         assert unedited["ratio", "perplexity"]["value"] == 1
@@ -505,6 +505,22 @@ def test_a_finished_part_is_not_run_again(load, tmp_path):
     assert [entry[1] for entry in Told.log if entry != "undo"] == [["France"], ["France", "Spain"]], "one part of it"
     assert any("measurements" in line for line in lines_of)
     assert score(file)[: len(resumed.rows)] != [], "and it can be scored"
+
+
+@pytest.mark.parametrize(
+    ("said", "counted"),
+    [("It is Lima.", (1, 1)), ("Lima, of course.", (0, 1)), ("Bob", (0, 0))],
+)
+def test_another_wording_of_a_right_answer_is_not_the_same_and_still_right(said, counted):
+    method = SimpleNamespace(bench=SimpleNamespace(answers=lambda _: ["It is Lima"]))
+    question = Question(text="What is the capital of Peru?", metric=LOCALITY, kind="unrelated", accepted=("Lima",))
+    seen = {
+        (metric, kind): value
+        for metric, kind, value in compare_measures._judged(
+            method, question, Said(text=said, reading=None), judge_of(DEFAULT)
+        )
+    }
+    assert (seen[LOCALITY, "unrelated"], seen["rate", "still_right"]) == counted
 
 
 def test_a_log_holds_what_was_asked_and_said(load, tmp_path):
